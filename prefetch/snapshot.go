@@ -1,0 +1,119 @@
+package prefetch
+
+import "time"
+
+// TaskState is everything known of one watched task at one moment. It is
+// immutable once published: a change publishes a new value.
+type TaskState struct {
+	Account Account
+	ID      string
+	Source  string
+	Labels  map[string]string
+	Phase   Phase
+
+	// FirstSeen is when the exporter began to watch the task.
+	FirstSeen time.Time
+	// Created is the vendor's time, else the configured one, else FirstSeen.
+	Created time.Time
+	// Finished is set for settled tasks: the vendor's time, else when the task
+	// was first seen settled.
+	Finished time.Time
+	// Deadline is zero where none was configured.
+	Deadline time.Time
+	// LastRefresh is when an answer last covered the task; zero before the
+	// first. A failed call does not move it.
+	LastRefresh time.Time
+
+	// Up reports whether the last call about the task answered.
+	Up bool
+	// LastError says why it did not; nil if it did, or if nobody asked yet.
+	LastError *Failure
+
+	// Counts are the URLs by status of the last whole answer. They mean
+	// something only where Answered is set.
+	Counts   Counts
+	Answered bool
+
+	// EdgeRatio is the mean of the vendor's per-URL rates over the rows that
+	// were read, between 0 and 1; it means something only where HasEdgeRatio
+	// is set.
+	EdgeRatio    float64
+	HasEdgeRatio bool
+
+	// URLs are the rows that are kept: all of them while the task is
+	// unsettled, only the failed ones after.
+	URLs []URL
+}
+
+// Settled reports whether every URL of the task is final and that was proven.
+func (t *TaskState) Settled() bool { return t.Phase == Settled }
+
+// Stale reports whether the task's numbers are older than maxStaleness at now
+// and must be withdrawn. A settled task is never stale: its numbers do not
+// change any more.
+func (t *TaskState) Stale(now time.Time, maxStaleness time.Duration) bool {
+	return !t.Settled() && t.Answered && now.Sub(t.LastRefresh) > maxStaleness
+}
+
+// Failure is one failed call, told to people.
+type Failure struct {
+	Reason Reason
+	// Message is one sentence, without secrets.
+	Message string
+	Time    time.Time
+}
+
+// Limit is how many calls an account may make in a period.
+type Limit struct {
+	Calls int
+	Per   time.Duration
+}
+
+// QueryState is one question to a vendor: one that was asked, or the one that
+// comes next.
+type QueryState struct {
+	// Kind is "task", "window" or "count".
+	Kind string
+	// Task is the task that is asked for; empty for a window.
+	Task string
+	// Why is the planner's reason in a few words, for people.
+	Why  string
+	Time time.Time
+	// Error is why it failed; nil if it answered or was not asked yet.
+	Error *Failure
+}
+
+// AccountState is everything known of one account at one moment, its tasks
+// included. It is immutable.
+type AccountState struct {
+	Account Account
+	// Up reports whether the account's last call answered.
+	Up bool
+	// Failing is the reason for which the last call failed; empty if it did
+	// not fail.
+	Failing Reason
+	// Limit is the configured limit.
+	Limit Limit
+	// NextCall is when the budget allows the next call; zero if no call was
+	// ever made, and in the past if a call is allowed now.
+	NextCall time.Time
+	// MaxStaleness is how old an unsettled task's numbers may become.
+	MaxStaleness time.Duration
+	// Phases is the number of tasks in each phase, indexed by [Phase].
+	Phases [NumPhases]int
+	// Dropped is how many tasks are listed now but over the task limit.
+	Dropped int
+	// Window counts every URL of the look-back, configured or not; nil where
+	// that is not watched or not known yet.
+	Window *Counts
+	// LastQuery and NextQuery are nil where there is none.
+	LastQuery, NextQuery *QueryState
+	// Tasks are the watched tasks, ordered by ID.
+	Tasks []*TaskState
+}
+
+// Snapshot is what the exporter knows at one moment, ordered by provider and
+// account name.
+type Snapshot struct {
+	Accounts []AccountState
+}

@@ -1,0 +1,51 @@
+package prefetch
+
+import "time"
+
+// Account names one set of credentials at one vendor.
+type Account struct {
+	// Provider is the vendor: "huaweicloud_vod" or "cdnetworks".
+	Provider string
+	// Name is the user's name for the account, unique in the configuration.
+	Name string
+}
+
+// Sources of a task, from the one that wins a conflict to the one that loses.
+const (
+	SourceConfig = "config"
+	SourceFile   = "file"
+	SourceHTTP   = "http"
+	SourceAPI    = "api"
+)
+
+// Task is what a user asks to have watched.
+type Task struct {
+	// Account is the name of the account whose vendor knows the task.
+	Account string
+	// ID is the vendor's task id (Huawei Cloud) or itemId (CDNetworks).
+	ID string
+	// Created is when the prefetch was submitted; zero if the user did not say.
+	Created time.Time
+	// Deadline is when every URL must be on the edge; zero if there is none.
+	Deadline time.Time
+	// URLs is what was submitted; nil if the user did not say.
+	URLs []string
+	// Labels are the user's own labels, shown on prefetch_task_info.
+	Labels map[string]string
+	// Source is where the task came from, one of the Source constants.
+	Source string
+}
+
+// URL is one URL of a task as the vendor reported it. A time is zero where the
+// vendor did not tell it.
+type URL struct {
+	URL    string
+	Status Status
+	// Created is when the vendor took the URL in, Started when it began to
+	// fetch it from the origin, Finished when the result was final.
+	Created, Started, Finished time.Time
+	// Rate is the vendor's own success rate of the URL over its edge nodes,
+	// between 0 and 1; it counts only where HasRate is set.
+	Rate    float64
+	HasRate bool
+}
