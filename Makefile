@@ -1,0 +1,96 @@
+# `make` alone lists the targets. Nothing is needed beforehand but Go, git, make
+# and a shell: tools are built at pinned versions into .build/, which git
+# ignores, and are there the next time.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+BUILD := $(CURDIR)/.build
+BIN := $(BUILD)/bin
+# Tests find promtool and Prometheus here; what is installed goes first.
+export PATH := $(PATH):$(BIN)
+
+GOLANGCI_LINT_VERSION := v2.15.0
+# A linter reads what the compiler writes, so another Go needs another build.
+GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(shell go env GOVERSION)
+
+COVERAGE_FLOOR := 85
+FUZZ_TIME ?= 10s
+BENCH ?= .
+BENCH_COUNT ?= 1
+
+# The linker flags of .promu.yml, with its template functions filled in.
+NOW := $(shell date -u $${SOURCE_DATE_EPOCH:+-d @$$SOURCE_DATE_EPOCH} +%Y%m%d-%H:%M:%S)
+LDFLAGS = $(shell sed -n 's/^ *\(-X .*\)/\1/p' .promu.yml | sed \
+	-e 's|{{.Version}}|$(shell cat VERSION)|' \
+	-e "s|{{.Revision}}|$$(git rev-parse HEAD 2>/dev/null || echo unknown)|" \
+	-e "s|{{.Branch}}|$$(git rev-parse --abbrev-ref HEAD 2>/dev/null || echo unknown)|" \
+	-e "s|{{user}}@{{host}}|$$(id -un)@$$(uname -n)|" \
+	-e 's|{{date "20060102-15:04:05"}}|$(NOW)|')
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
+		printf '  make %-8s %s\n' "$$name" "$$text"; \
+	done
+
+.PHONY: demo
+demo: ## simulated vendors and the real exporter against them, on this machine
+	go run -ldflags '$(LDFLAGS)' . --demo
+
+.PHONY: build
+build: ## the program, ./prefetch_exporter, with its version in it
+	CGO_ENABLED=0 go build -trimpath -tags netgo -ldflags '$(LDFLAGS)' -o prefetch_exporter .
+
+.PHONY: test
+test: lint unit build e2e ## everything that must pass: linters, unit tests, coverage, end to end
+	@echo 'make test: all passed.'
+
+.PHONY: unit
+unit: deps ## unit tests with the race detector; no package under the coverage floor
+	@mkdir -p $(BUILD)
+	go test -race -shuffle=on -coverprofile=$(BUILD)/coverage.out ./...
+	scripts/coverage $(BUILD)/coverage.out $(COVERAGE_FLOOR) prefetch_exporter
+
+.PHONY: e2e
+e2e: deps ## the real program against a real Prometheus, promtool and a vendor's SDK
+	cd e2e && go test -race -count=1 ./...
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## gofmt, go vet and every linter that .golangci.yml leaves on
+	@unformatted=$$(gofmt -l .); \
+	if [ -n "$$unformatted" ]; then echo "not gofmt'd:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	$(GOLANGCI_LINT) run ./...
+	cd e2e && go vet ./... && $(GOLANGCI_LINT) run ./...
+
+.PHONY: fmt
+fmt: $(GOLANGCI_LINT) ## format the code and sort its imports
+	$(GOLANGCI_LINT) fmt ./...
+	cd e2e && $(GOLANGCI_LINT) fmt ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzzer for FUZZ_TIME (10s)
+	scripts/fuzz $(FUZZ_TIME)
+
+.PHONY: bench
+bench: ## benchmarks; BENCH=Scrape selects, BENCH_COUNT=10 repeats for benchstat
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCH_COUNT) ./...
+
+.PHONY: deps
+deps: ## what the tests need and Go cannot install: Prometheus, curl, openssl, a C compiler
+	@scripts/deps $(BIN)
+
+.PHONY: clean
+clean: ## remove everything that was built, tools included
+	rm -rf $(BUILD) prefetch_exporter
+
+# `go install` cannot name its output, and a half-built tool must not look done.
+$(GOLANGCI_LINT):
+	@mkdir -p $(BIN)
+	@echo 'Building golangci-lint $(GOLANGCI_LINT_VERSION), once; this takes a few minutes.'
+	GOBIN=$(BIN)/install go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	mv $(BIN)/install/golangci-lint $@
+	rmdir $(BIN)/install
