@@ -1,16 +1,17 @@
 package vendorapi
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	promconfig "github.com/prometheus/common/config"
@@ -23,8 +24,11 @@ const (
 	DefaultTimeout = 30 * time.Second
 	// DefaultMaxBody bounds the body of an answer.
 	DefaultMaxBody = 32 << 20
-	// maxMessage bounds a vendor's words in an [Error].
+	// maxMessage bounds a vendor's words in an [Error], in bytes.
 	maxMessage = 300
+	// maxRetryAfter is longer than any vendor's window, and bounds what a
+	// broken header can do.
+	maxRetryAfter = 24 * time.Hour
 )
 
 // ClientOptions are the settings of a [Client]. The zero value is usable.
@@ -35,9 +39,9 @@ type ClientOptions struct {
 	RoundTripper http.RoundTripper
 	// UserAgent is sent with every request.
 	UserAgent string
-	// Timeout is the limit of one call; 0 means [DefaultTimeout].
+	// Timeout is the limit of one call; [DefaultTimeout] unless positive.
 	Timeout time.Duration
-	// MaxBody is the limit of a body in bytes; 0 means [DefaultMaxBody].
+	// MaxBody is the limit of a body in bytes; [DefaultMaxBody] unless positive.
 	MaxBody int64
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -71,7 +75,13 @@ func NewClient(opts ClientOptions) (*Client, error) {
 	rt := opts.RoundTripper
 	if rt == nil {
 		var err error
-		rt, err = promconfig.NewRoundTripperFromConfig(opts.HTTP, "vendor",
+		// Anything else that the type can hold, such as credentials or headers,
+		// would be sent beside the vendor's own authentication.
+		settings := promconfig.HTTPClientConfig{
+			TLSConfig:   opts.HTTP.TLSConfig,
+			ProxyConfig: opts.HTTP.ProxyConfig,
+		}
+		rt, err = promconfig.NewRoundTripperFromConfig(settings, "vendor",
 			promconfig.WithKeepAlivesDisabled(), promconfig.WithHTTP2Disabled())
 		if err != nil {
 			return nil, fmt.Errorf("HTTP client: %w", err)
@@ -89,10 +99,10 @@ func NewClient(opts ClientOptions) (*Client, error) {
 		maxBody:   opts.MaxBody,
 		now:       opts.Now,
 	}
-	if c.timeout == 0 {
+	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
 	}
-	if c.maxBody == 0 {
+	if c.maxBody <= 0 {
 		c.maxBody = DefaultMaxBody
 	}
 	if c.now == nil {
@@ -102,22 +112,31 @@ func NewClient(opts ClientOptions) (*Client, error) {
 }
 
 // Do sends req once and reads the answer whole. The body is always drained (up
-// to the limit) and closed.
+// to the limit) and closed. req itself is not changed.
 //
 // The error is an [*Error]: timeout if the call's limit or the context's
 // deadline passed, decode if the body is over the limit, unavailable for
-// everything else, refused redirects included. An answer with an HTTP error
-// status is no error here: what it means is for the vendor's client to say.
+// everything else, refused redirects included. It names the host and never the
+// rest of the URL. An answer with an HTTP error status is no error here: what
+// it means is for the vendor's client to say.
 func (c *Client) Do(ctx context.Context, req *http.Request) (*Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	if ctx.Err() != nil {
+		e := c.transportError(ctx, ctx, req.URL.Host, context.Cause(ctx))
+		e.Unsent = true
+		return nil, e
+	}
+	callCtx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	req = req.WithContext(ctx)
+	req = req.Clone(callCtx)
+	if req.Header == nil {
+		req.Header = http.Header{}
+	}
 	if c.userAgent != "" && req.Header.Get("User-Agent") == "" {
 		req.Header.Set("User-Agent", c.userAgent)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, c.transportError(ctx, err)
+		return nil, c.transportError(ctx, callCtx, req.URL.Host, err)
 	}
 	defer resp.Body.Close()
 
@@ -125,56 +144,82 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*Response, error) {
 	if d, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		r.Date = d
 	}
-	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		// The body is the naked connection, and reading that does not end with
+		// the context.
 		return nil, &Error{
 			Reason: prefetch.ReasonUnavailable, HTTPStatus: resp.StatusCode, Date: r.Date,
-			Err: fmt.Errorf("refused to follow a redirect to %q", Excerpt([]byte(resp.Header.Get("Location")))),
+			Err: fmt.Errorf("%s: changed the protocol unasked", req.URL.Host),
 		}
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
+	r.Body, err = c.readBody(resp)
 	if err != nil {
-		e := c.transportError(ctx, err)
+		e := c.transportError(ctx, callCtx, req.URL.Host, err)
 		e.HTTPStatus, e.Date = resp.StatusCode, r.Date
 		return nil, e
 	}
-	if int64(len(body)) > c.maxBody {
-		return nil, &Error{
-			Reason: prefetch.ReasonDecode, HTTPStatus: resp.StatusCode, Date: r.Date,
-			Err: fmt.Errorf("the answer's body is larger than the limit of %d bytes", c.maxBody),
-		}
-	}
-	r.Body = body
 	return r, nil
 }
 
-func (c *Client) transportError(ctx context.Context, err error) *Error {
+// noAnswerError is a response that cannot be taken for an answer, with the reason
+// to tell.
+type noAnswerError struct {
+	reason prefetch.Reason
+	text   string
+}
+
+func (e *noAnswerError) Error() string { return e.text }
+
+func (c *Client) readBody(resp *http.Response) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
+	if resp.StatusCode >= http.StatusMultipleChoices && resp.StatusCode < http.StatusBadRequest {
+		location := Excerpt([]byte(resp.Header.Get("Location")))
+		return nil, &noAnswerError{prefetch.ReasonUnavailable, fmt.Sprintf("refused to follow a redirect to %q", location)}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the answer: %w", err)
+	}
+	if int64(len(body)) > c.maxBody {
+		return nil, &noAnswerError{prefetch.ReasonDecode, fmt.Sprintf("the answer's body is larger than the limit of %d bytes", c.maxBody)}
+	}
+	return body, nil
+}
+
+// transportError classifies a failure of the network or of the call's limits.
+// parent is the caller's context: if it is alive when the call's own context is
+// not, then the call's limit passed.
+func (c *Client) transportError(parent, callCtx context.Context, host string, err error) *Error {
+	var urlErr *url.Error
+	if errors.As(err, &urlErr) {
+		// It would repeat the whole URL.
+		err = urlErr.Err
+	}
 	reason := prefetch.ReasonUnavailable
+	var noAnswer *noAnswerError
 	var netErr net.Error
 	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
+	case errors.As(err, &noAnswer):
+		reason = noAnswer.reason
+	case errors.Is(callCtx.Err(), context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
 		reason = prefetch.ReasonTimeout
-		if ctx.Err() != nil {
+		if parent.Err() == nil && callCtx.Err() != nil {
 			err = fmt.Errorf("no whole answer within %v: %w", c.timeout, err)
 		}
 	}
-	return &Error{Reason: reason, Err: err}
+	return &Error{Reason: reason, Err: fmt.Errorf("%s: %w", host, err)}
 }
 
-// RetryAfter reads a Retry-After header, in seconds or as a date; 0 if there is
-// none that can be read. A date is read against the answer's own Date header
+// RetryAfter reads a Retry-After header, in seconds or as a date, of at most a
+// day; 0 if there is none that can be read. A date is read against the answer's own Date header
 // where there is one, so that a wrong clock here does not matter.
 func (c *Client) RetryAfter(r *Response) time.Duration {
 	v := strings.TrimSpace(r.Header.Get("Retry-After"))
 	if v == "" {
 		return 0
 	}
-	if s, err := strconv.ParseInt(v, 10, 64); err == nil {
-		if s < 0 {
-			return 0
-		}
-		// A day is longer than any vendor's window, and bounds what a broken
-		// header can do.
-		return time.Duration(min(s, int64(24*time.Hour/time.Second))) * time.Second
+	if s, err := strconv.ParseInt(v, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		// ParseInt returns the nearest value for a number out of range.
+		return time.Duration(min(max(s, 0), int64(maxRetryAfter/time.Second))) * time.Second
 	}
 	t, err := http.ParseTime(v)
 	if err != nil {
@@ -184,28 +229,34 @@ func (c *Client) RetryAfter(r *Response) time.Duration {
 	if base.IsZero() {
 		base = c.now()
 	}
-	return min(max(t.Sub(base), 0), 24*time.Hour)
+	return min(max(t.Sub(base), 0), maxRetryAfter)
 }
 
 // Excerpt returns the beginning of a vendor's text for an error or a log: on
-// one line, valid UTF-8, without control characters, at most 300 bytes.
+// one line, valid UTF-8, without control and formatting characters (which could
+// rewrite a terminal's line), at most 300 bytes.
 func Excerpt(text []byte) string {
-	if len(text) > 4*maxMessage {
+	cut := len(text) > 4*maxMessage
+	if cut {
 		text = text[:4*maxMessage]
 	}
-	s := strings.Join(strings.Fields(strings.ToValidUTF8(string(bytes.TrimSpace(text)), "\uFFFD")), " ")
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+	s := strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return ' '
+		}
+		if unicode.In(r, unicode.Cc, unicode.Cf) {
 			return -1
 		}
 		return r
-	}, s)
-	if len(s) <= maxMessage {
+	}, strings.ToValidUTF8(string(text), "\uFFFD"))
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) <= maxMessage && !cut {
 		return s
 	}
-	cut := maxMessage
-	for !utf8.RuneStart(s[cut]) {
-		cut--
+	const ellipsis = "…"
+	end := min(len(s), maxMessage-len(ellipsis))
+	for end > 0 && end < len(s) && !utf8.RuneStart(s[end]) {
+		end--
 	}
-	return s[:cut] + "…"
+	return s[:end] + ellipsis
 }

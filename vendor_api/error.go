@@ -63,7 +63,8 @@ func (e *Error) Error() string {
 		}
 	}
 	if e.Err != nil {
-		parts = append(parts, e.Err.Error())
+		// net/http quotes up to 10 MB of what a broken server sent.
+		parts = append(parts, Excerpt([]byte(e.Err.Error())))
 	}
 	msg := strings.Join(parts, ": ")
 	if e.RequestID != "" {
@@ -76,8 +77,12 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // AsError returns err as an [*Error]. An error of another type, which a
-// [Provider] must not return, comes back as [prefetch.ReasonUnavailable].
+// [Provider] must not return, comes back as [prefetch.ReasonUnavailable]. It is
+// nil only for nil.
 func AsError(err error) *Error {
+	if err == nil {
+		return nil
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e

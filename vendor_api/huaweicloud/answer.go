@@ -1,0 +1,142 @@
+package huaweicloud
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+// maxUnknownWords bounds what one answer can put into the log.
+const maxUnknownWords = 10
+
+// errErrorBody is a body that tells an error under an HTTP status of success.
+var errErrorBody = errors.New("the answer is an error")
+
+// parseAnswer reads the body of a success. A missing or null list is an answer
+// without rows; a row that cannot be read is a row all the same.
+func parseAnswer(body []byte) (vendorapi.Answer, error) {
+	var doc struct {
+		Results   json.RawMessage `json:"preheating_results"`
+		ErrorCode json.RawMessage `json:"error_code"`
+	}
+	if kind(bytes.TrimSpace(body)) != '{' {
+		return vendorapi.Answer{}, errors.New("the answer is not a JSON object")
+	}
+	if err := json.Unmarshal(body, &doc); err != nil {
+		return vendorapi.Answer{}, fmt.Errorf("the answer is not JSON: %w", err)
+	}
+	if isNull(doc.Results) {
+		if !isNull(doc.ErrorCode) {
+			return vendorapi.Answer{}, errErrorBody
+		}
+		return vendorapi.Answer{Oddities: []string{"the answer has no preheating_results"}}, nil
+	}
+	var rows []json.RawMessage
+	if err := json.Unmarshal(doc.Results, &rows); err != nil {
+		return vendorapi.Answer{}, fmt.Errorf("preheating_results is not a list: %w", err)
+	}
+	var odd oddities
+	a := vendorapi.Answer{URLs: make([]prefetch.URL, 0, len(rows)), Count: len(rows)}
+	for _, row := range rows {
+		u, word := odd.parseRow(row)
+		a.URLs = append(a.URLs, u)
+		if word != "" && len(a.UnknownWords) < maxUnknownWords && !slices.Contains(a.UnknownWords, word) {
+			a.UnknownWords = append(a.UnknownWords, word)
+		}
+	}
+	a.Oddities = odd.sentences()
+	return a, nil
+}
+
+// oddities counts rows that are not as documented.
+type oddities struct {
+	notObject, noURL, noStatus int
+}
+
+// parseRow reads what can be read of a row, and returns the status word if it
+// is not a documented one.
+func (o *oddities) parseRow(raw json.RawMessage) (u prefetch.URL, unknownWord string) {
+	u.Status = prefetch.Unknown
+	var row struct {
+		URL    json.RawMessage `json:"url"`
+		Status json.RawMessage `json:"status"`
+	}
+	if kind(raw) != '{' || json.Unmarshal(raw, &row) != nil {
+		o.notObject++
+		return u, ""
+	}
+	if kind(row.URL) != '"' {
+		o.noURL++
+	} else {
+		u.URL = text(row.URL)
+	}
+	if isNull(row.Status) {
+		o.noStatus++
+		return u, ""
+	}
+	word := text(row.Status)
+	var known bool
+	if u.Status, known = parseStatus(word); known {
+		return u, ""
+	}
+	return u, vendorapi.Excerpt([]byte(word))
+}
+
+func (o *oddities) sentences() []string {
+	var s []string
+	for _, odd := range []struct {
+		rows int
+		what string
+	}{
+		{o.notObject, "is no JSON object"},
+		{o.noURL, "has no url, or one that is not text"},
+		{o.noStatus, "has no status"},
+	} {
+		if odd.rows > 0 {
+			s = append(s, fmt.Sprintf("a row %s (%d in this answer)", odd.what, odd.rows))
+		}
+	}
+	return s
+}
+
+// parseStatus reads a status word. The vendor's page has them in lower case,
+// its SDK in upper case.
+func parseStatus(word string) (prefetch.Status, bool) {
+	switch strings.ToLower(strings.TrimSpace(word)) {
+	case "processing":
+		return prefetch.Running, true
+	case "succeed":
+		return prefetch.Succeeded, true
+	case "failed":
+		return prefetch.Failed, true
+	default:
+		return prefetch.Unknown, false
+	}
+}
+
+// kind is the first byte of a JSON value, which tells its type; 0 if there is
+// none.
+func kind(raw []byte) byte {
+	if len(raw) == 0 {
+		return 0
+	}
+	return raw[0]
+}
+
+func isNull(raw json.RawMessage) bool { return len(raw) == 0 || kind(raw) == 'n' }
+
+// text is a JSON string's text, with whatever is not UTF-8 replaced, and any
+// other value as it was written.
+func text(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return strings.ToValidUTF8(string(raw), "\uFFFD")
+	}
+	return s
+}

@@ -1,0 +1,221 @@
+package huaweicloud
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+// maxSkew is how far X-Sdk-Date may be from the vendor's clock (API Request
+// Signing Guide).
+const maxSkew = 15 * time.Minute
+
+// minSecret keeps a token of a few letters from blotting out ordinary words.
+const minSecret = 8
+
+// words is what a body says of an error.
+type words struct {
+	code, message string
+	// fromAPI reports that the body has the form of the vendor's API, so that
+	// nothing between here and there (a proxy, a portal, a wrong host) spoke.
+	fromAPI bool
+}
+
+// readWords reads an error body: {"error_code","error_msg"} of the service,
+// {"code","message"} of others, either also inside {"error":…} as IAM does.
+// Anything else is kept as it came. Both texts are bounded.
+func readWords(body []byte) words {
+	w := findWords(body, true)
+	w.fromAPI = w.code != "" || w.message != ""
+	if w.message == "" {
+		w.message = string(body)
+	}
+	w.code, w.message = vendorapi.Excerpt([]byte(w.code)), vendorapi.Excerpt([]byte(w.message))
+	return w
+}
+
+func findWords(body []byte, nested bool) words {
+	var doc struct {
+		ErrorCode json.RawMessage `json:"error_code"`
+		ErrorMsg  json.RawMessage `json:"error_msg"`
+		Code      json.RawMessage `json:"code"`
+		Message   json.RawMessage `json:"message"`
+		Error     json.RawMessage `json:"error"`
+	}
+	if kind(bytes.TrimSpace(body)) != '{' || json.Unmarshal(body, &doc) != nil {
+		return words{}
+	}
+	w := words{code: firstText(doc.ErrorCode, doc.Code), message: firstText(doc.ErrorMsg, doc.Message)}
+	if nested && kind(doc.Error) == '{' {
+		inner := findWords(doc.Error, false)
+		if w.code == "" {
+			w.code = inner.code
+		}
+		if w.message == "" {
+			w.message = inner.message
+		}
+	}
+	return w
+}
+
+// firstText is the first of the values that is a text or a number and not
+// empty; IAM's codes are numbers.
+func firstText(values ...json.RawMessage) string {
+	for _, v := range values {
+		if k := kind(v); k == '"' || k == '-' || '0' <= k && k <= '9' {
+			if s := strings.TrimSpace(text(v)); s != "" {
+				return s
+			}
+		}
+	}
+	return ""
+}
+
+// classify says what an error answer means. The vendor's code counts before the
+// HTTP status, since internal errors come as 403 too.
+//
+// Without a code that is known, a status that judges the question or the
+// credentials (400, 403, 404) is believed only from the vendor's API itself:
+// from anything else it means that the API was not reached.
+func classify(status int, w words) prefetch.Reason {
+	if reason, ok := classifyCode(w.code); ok {
+		return reason
+	}
+	switch {
+	case status == http.StatusUnauthorized:
+		return prefetch.ReasonAuth
+	case status == http.StatusTooManyRequests:
+		return prefetch.ReasonThrottled
+	case status == http.StatusRequestTimeout, status == http.StatusGatewayTimeout:
+		return prefetch.ReasonTimeout
+	case status == http.StatusRequestURITooLong:
+		// The one part of the address that a user can make too long is the
+		// task's id.
+		return prefetch.ReasonInvalid
+	case status >= http.StatusInternalServerError, status < http.StatusBadRequest, !w.fromAPI:
+		return prefetch.ReasonUnavailable
+	case status == http.StatusForbidden:
+		// What is left are refusals by policy, such as a missing permission.
+		return prefetch.ReasonAuth
+	case status == http.StatusNotFound:
+		if _, ok := gatewayCode(w.code); ok {
+			// The gateway knows no such API: a wrong endpoint, not a task that
+			// is gone.
+			return prefetch.ReasonUnavailable
+		}
+		return prefetch.ReasonNotFound
+	default:
+		return prefetch.ReasonInvalid
+	}
+}
+
+// classifyCode knows the codes of VOD's page "Error Codes", and of the
+// gateway's.
+func classifyCode(code string) (prefetch.Reason, bool) {
+	if number, ok := gatewayCode(code); ok {
+		switch number {
+		case "0308":
+			return prefetch.ReasonThrottled, true
+		case "0301", "0303":
+			return prefetch.ReasonAuth, true
+		default:
+			return "", false
+		}
+	}
+	switch strings.ToUpper(code) {
+	case "VOD.10051", "VOD.10052", "VST.10002":
+		return prefetch.ReasonUnavailable, true
+	case "VOD.10054", "VOD.10055", "VOD.10056", "VOD.10057", "VST.10004":
+		return prefetch.ReasonAuth, true
+	case "VOD.10053", "VOD.10058", "VOD.10059", "VST.10001":
+		return prefetch.ReasonInvalid, true
+	case "VOD.10062":
+		return prefetch.ReasonNotFound, true
+	default:
+		return "", false
+	}
+}
+
+// gatewayCode returns the number of an API gateway's code. The vendor's pages
+// show both APIG.0308 and APIGW.0308.
+func gatewayCode(code string) (number string, ok bool) {
+	prefix, number, found := strings.Cut(code, ".")
+	if !found || !strings.EqualFold(prefix, "APIG") && !strings.EqualFold(prefix, "APIGW") {
+		return "", false
+	}
+	return number, true
+}
+
+// credentialsRefused reports whether the credentials themselves were refused,
+// so that other ones are worth a try: not so where an account has not been
+// verified or lacks a permission.
+func credentialsRefused(status int, w words) bool {
+	if number, ok := gatewayCode(w.code); ok && number == "0301" {
+		return true
+	}
+	switch strings.ToUpper(w.code) {
+	case "VOD.10054", "VST.10004":
+		return true
+	default:
+		return status == http.StatusUnauthorized
+	}
+}
+
+// newError holds everything that an answer tells of an error, but the class.
+func newError(c *vendorapi.Client, resp *vendorapi.Response, w words) *vendorapi.Error {
+	return &vendorapi.Error{
+		HTTPStatus: resp.Status,
+		Code:       w.code,
+		Message:    w.message,
+		RequestID:  requestID(resp),
+		RetryAfter: c.RetryAfter(resp),
+		Date:       resp.Date,
+	}
+}
+
+// skewOf is the cause of an error if req was signed at a time that the vendor
+// does not accept; nil otherwise.
+func skewOf(req *http.Request, resp *vendorapi.Response) error {
+	signed, err := time.Parse(sdkDateLayout, req.Header.Get(headerSDKDate))
+	if err != nil || resp.Date.IsZero() {
+		return nil
+	}
+	skew := signed.Sub(resp.Date)
+	if skew.Abs() <= maxSkew {
+		return nil
+	}
+	return fmt.Errorf("the clock here is %v off the vendor's, which allows %v", skew, maxSkew)
+}
+
+func requestID(resp *vendorapi.Response) string {
+	return vendorapi.Excerpt([]byte(resp.Header.Get("X-Request-Id")))
+}
+
+// credentialsOf returns the values on req that nobody must see: some proxies
+// show the whole request in their error page.
+func credentialsOf(req *http.Request) []string {
+	var secrets []string
+	for _, name := range []string{headerAuthToken, headerSecurityToken, headerAuthorization} {
+		if v := req.Header.Get(name); len(v) >= minSecret {
+			secrets = append(secrets, v)
+		}
+	}
+	return secrets
+}
+
+// redact replaces secrets in a vendor's text, plain and as JSON writes them.
+func redact(text []byte, secrets ...string) []byte {
+	for _, secret := range secrets {
+		text = bytes.ReplaceAll(text, []byte(secret), []byte("<secret>"))
+		if quoted, err := json.Marshal(secret); err == nil {
+			text = bytes.ReplaceAll(text, quoted[1:len(quoted)-1], []byte("<secret>"))
+		}
+	}
+	return text
+}

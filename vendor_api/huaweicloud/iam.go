@@ -1,0 +1,284 @@
+package huaweicloud
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+const (
+	// tokenLife is how long a token of IAM is valid (API reference, "Obtaining
+	// a User Token Through Password Authentication").
+	tokenLife = 24 * time.Hour
+	// A token is replaced when renewNumerator/renewDenominator of its life have
+	// passed: six hours before its end, so that an IAM that is down for a while
+	// goes unnoticed.
+	renewNumerator, renewDenominator = 3, 4
+)
+
+// IAMOptions are the settings of [IAM]; only Now can be left out.
+type IAMOptions struct {
+	// Endpoint is scheme and host of IAM, such as
+	// https://iam.ap-southeast-3.myhuaweicloud.com.
+	Endpoint string
+	// Domain is the account name that the user belongs to.
+	Domain string
+	// Username is the IAM user's name.
+	Username string
+	// Password returns the user's password; it is called for every fetch.
+	Password func() string
+	// ProjectID is the project that the token is good for.
+	ProjectID string
+	// Client sends the requests.
+	Client *vendorapi.Client
+	// Now is the clock; nil means the clock of the provider that asks.
+	Now func() time.Time
+}
+
+// IAM sends a token that it fetches with a password (POST /v3/auth/tokens),
+// keeps, and replaces long before its end, or after the vendor refused it. It
+// never fetches by itself, only when a request needs a token, and requests that
+// need one at the same time share one fetch, its failure included.
+func IAM(o IAMOptions) Auth { return &iam{opts: o} }
+
+type iam struct {
+	opts IAMOptions
+
+	mu      sync.Mutex
+	token   string
+	renewAt time.Time
+	// fetch is the fetch under way; nil if there is none.
+	fetch *tokenFetch
+}
+
+// tokenFetch is one fetch, done by the request that began it; others wait.
+type tokenFetch struct {
+	done chan struct{}
+	// What follows is set before done is closed.
+	token string
+	err   error
+	// abandoned: the request that did the fetch was given up meanwhile, which
+	// says nothing to the others.
+	abandoned bool
+}
+
+func (a *iam) validate() error {
+	o := &a.opts
+	if _, err := parseEndpoint(o.Endpoint); err != nil {
+		return fmt.Errorf("IAM: %w", err)
+	}
+	switch {
+	case o.Domain == "", o.Username == "", o.Password == nil, o.ProjectID == "":
+		return errors.New("IAM needs a domain, a user name, a password and a project id")
+	case o.Client == nil:
+		return errors.New("IAM: no client")
+	default:
+		return nil
+	}
+}
+
+func (a *iam) Authorize(ctx context.Context, req *http.Request, now time.Time) error {
+	if err := a.validate(); err != nil {
+		return noCredentials(err.Error())
+	}
+	if a.opts.Now != nil {
+		now = a.opts.Now()
+	}
+	token, err := a.currentToken(ctx, now)
+	if err != nil {
+		return err
+	}
+	req.Header.Set(headerAuthToken, token)
+	return nil
+}
+
+// Refused drops the token on req if it is still the one that is kept: of
+// several requests under way with an old token, only the first drops anything.
+func (a *iam) Refused(req *http.Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.token == req.Header.Get(headerAuthToken) {
+		a.token = ""
+	}
+}
+
+func (a *iam) currentToken(ctx context.Context, now time.Time) (string, error) {
+	for {
+		a.mu.Lock()
+		if a.token != "" && now.Before(a.renewAt) {
+			defer a.mu.Unlock()
+			return a.token, nil
+		}
+		f := a.fetch
+		if f == nil {
+			f = &tokenFetch{done: make(chan struct{})}
+			a.fetch = f
+			a.mu.Unlock()
+			a.run(ctx, f, now)
+			return f.token, f.err
+		}
+		a.mu.Unlock()
+		select {
+		case <-f.done:
+			if !f.abandoned {
+				return f.token, f.err
+			}
+		case <-ctx.Done():
+			return "", waitEnded(ctx)
+		}
+	}
+}
+
+// run does the fetch f and lets those who wait for it go on.
+func (a *iam) run(ctx context.Context, f *tokenFetch, now time.Time) {
+	var life time.Duration
+	defer func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if f.err == nil {
+			// Counted from before the request, so never too long.
+			a.token, a.renewAt = f.token, now.Add(life/renewDenominator*renewNumerator)
+		}
+		f.abandoned = f.err != nil && ctx.Err() != nil
+		a.fetch = nil
+		close(f.done)
+	}()
+	f.token, life, f.err = a.request(ctx, now)
+}
+
+func waitEnded(ctx context.Context) error {
+	reason := prefetch.ReasonUnavailable
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		reason = prefetch.ReasonTimeout
+	}
+	return &vendorapi.Error{
+		Reason: reason, Unsent: true,
+		Err: fmt.Errorf("waiting for a token from IAM: %w", context.Cause(ctx)),
+	}
+}
+
+// request fetches a token and tells how long it is good for.
+func (a *iam) request(ctx context.Context, now time.Time) (token string, life time.Duration, err error) {
+	password := a.opts.Password()
+	if password == "" {
+		return "", 0, noCredentials("the password for IAM is empty")
+	}
+	req, err := a.newRequest(ctx, password)
+	if err != nil {
+		return "", 0, noCredentials(err.Error())
+	}
+	resp, err := a.opts.Client.Do(ctx, req)
+	if err != nil {
+		e := *vendorapi.AsError(err)
+		e.Err = fmt.Errorf("no token from IAM: %w", e.Err)
+		return "", 0, accountError(&e)
+	}
+	token = resp.Header.Get("X-Subject-Token")
+	if resp.Status >= http.StatusMultipleChoices || token == "" {
+		return "", 0, a.refusal(resp, password)
+	}
+	if err := checkHeaderValue("the token from IAM", token); err != nil {
+		return "", 0, err
+	}
+	return token, lifeOf(resp, now), nil
+}
+
+func (a *iam) newRequest(ctx context.Context, password string) (*http.Request, error) {
+	type (
+		name    map[string]string
+		user    map[string]any
+		content map[string]any
+	)
+	body, err := json.Marshal(content{"auth": content{
+		"identity": content{
+			"methods": []string{"password"},
+			"password": content{"user": user{
+				"domain": name{"name": a.opts.Domain}, "name": a.opts.Username, "password": password,
+			}},
+		},
+		"scope": content{"project": name{"id": a.opts.ProjectID}},
+	}})
+	if err != nil {
+		return nil, errors.New("the request for a token cannot be written")
+	}
+	endpoint, err := parseEndpoint(a.opts.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	endpoint.Path = "/v3/auth/tokens"
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("building the request for a token: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	return req, nil
+}
+
+// refusal is the error of an answer without a token. Whatever it holds, the
+// password is not shown.
+func (a *iam) refusal(resp *vendorapi.Response, password string) error {
+	w := readWords(redact(resp.Body, password))
+	// Once more, for a password that the body had escaped in its own way.
+	w.code, w.message = string(redact([]byte(w.code), password)), string(redact([]byte(w.message), password))
+	e := newError(a.opts.Client, resp, w)
+	e.Err = errors.New("no token from IAM")
+	e.Reason = prefetch.ReasonUnavailable
+	if resp.Status >= http.StatusBadRequest {
+		e.Reason = classify(resp.Status, w)
+	} else {
+		// The body of a success describes the user and tells nothing else.
+		e.Code, e.Message = "", ""
+	}
+	return accountError(e)
+}
+
+// accountError makes e the error of a request that was never sent for want of a
+// token. That concerns the account whatever the task, so the reasons that
+// concern a task are turned into what they mean here: a request for a token
+// that IAM does not accept holds names that it does not know.
+func accountError(e *vendorapi.Error) error {
+	e.Unsent = true
+	switch e.Reason {
+	case prefetch.ReasonInvalid:
+		e.Reason = prefetch.ReasonAuth
+	case prefetch.ReasonNotFound, prefetch.ReasonDecode:
+		e.Reason = prefetch.ReasonUnavailable
+	default:
+	}
+	return e
+}
+
+// lifeOf is how long the token in resp is good for, by the vendor's clock alone
+// as far as it tells, so that a wrong clock here does not matter.
+func lifeOf(resp *vendorapi.Response, now time.Time) time.Duration {
+	var doc struct {
+		Token struct {
+			ExpiresAt string `json:"expires_at"`
+			IssuedAt  string `json:"issued_at"`
+		} `json:"token"`
+	}
+	if json.Unmarshal(resp.Body, &doc) != nil {
+		return tokenLife
+	}
+	end, err := time.Parse(time.RFC3339, doc.Token.ExpiresAt)
+	if err != nil {
+		return tokenLife
+	}
+	begin, err := time.Parse(time.RFC3339, doc.Token.IssuedAt)
+	switch {
+	case err == nil:
+	case !resp.Date.IsZero():
+		begin = resp.Date
+	default:
+		begin = now
+	}
+	return min(max(end.Sub(begin), 0), tokenLife)
+}

@@ -1,0 +1,179 @@
+package huaweicloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+// Name is the value of the `provider` label.
+const Name = "huaweicloud_vod"
+
+// maxInFlight keeps a slow answer from holding up the others. The vendor limits
+// calls per minute, not calls at once.
+const maxInFlight = 4
+
+// Options are what a [Provider] needs to know; only Now can be left out.
+type Options struct {
+	// Endpoint is scheme and host of the API, such as
+	// https://vod.ap-southeast-3.myhuaweicloud.com.
+	Endpoint string
+	// ProjectID is the id of the project in the endpoint's region that the
+	// tasks belong to.
+	ProjectID string
+	// Client sends the requests.
+	Client *vendorapi.Client
+	// Auth proves who is asking.
+	Auth Auth
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Provider asks Huawei Cloud VOD about the tasks of one project. It is a
+// [vendorapi.Provider], safe for concurrent use.
+type Provider struct {
+	target url.URL
+	opts   Options
+}
+
+var _ vendorapi.Provider = (*Provider)(nil)
+
+// New returns a provider. It makes no request.
+func New(o Options) (*Provider, error) {
+	endpoint, err := parseEndpoint(o.Endpoint)
+	switch {
+	case err != nil:
+		return nil, err
+	case o.ProjectID == "":
+		return nil, errors.New("project id is empty")
+	case o.Client == nil:
+		return nil, errors.New("no client")
+	case o.Auth == nil:
+		return nil, errors.New("no authentication")
+	}
+	if a, ok := o.Auth.(interface{ validate() error }); ok {
+		if err := a.validate(); err != nil {
+			return nil, err
+		}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	// Path and RawPath say the same, so that what is sent is what is signed.
+	target := *endpoint
+	target.Path = "/v1.0/" + o.ProjectID + "/asset/preheating"
+	target.RawPath = "/v1.0/" + escape(o.ProjectID) + "/asset/preheating"
+	return &Provider{target: target, opts: o}, nil
+}
+
+// parseEndpoint reads an endpoint, which is scheme and host and nothing else.
+func parseEndpoint(endpoint string) (*url.URL, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		// The error of url.Parse repeats the text, which may hold a password.
+		return nil, errors.New("endpoint is not a URL")
+	}
+	switch {
+	case u.Scheme != "https" && u.Scheme != "http", u.Host == "":
+		return nil, errors.New("endpoint must begin with https:// and name a host")
+	case u.User != nil, strings.Trim(u.Path, "/") != "", u.RawQuery != "", u.ForceQuery, u.Fragment != "":
+		return nil, fmt.Errorf("endpoint must be scheme and host only: %s://%s", u.Scheme, u.Host)
+	}
+	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
+}
+
+// Capabilities says that the vendor can be asked for single tasks only.
+func (*Provider) Capabilities() vendorapi.Capabilities {
+	return vendorapi.Capabilities{MaxInFlight: maxInFlight}
+}
+
+// Query asks for the rows of one task. Every other question, and every limit on
+// the rows, is refused without a request: the vendor has no such parameter, and
+// leaving it out would answer something else. Pages are ignored, as the vendor
+// answers whole.
+//
+// The error is always a [*vendorapi.Error].
+func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answer, error) {
+	if err := check(q); err != nil {
+		return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonInvalid, Unsent: true, Err: err}
+	}
+	req, err := p.request(ctx, q.TaskID)
+	if err != nil {
+		return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonInvalid, Unsent: true, Err: err}
+	}
+	if err := p.opts.Auth.Authorize(ctx, req, p.opts.Now()); err != nil {
+		e := *vendorapi.AsError(err)
+		e.Unsent = true
+		return vendorapi.Answer{}, &e
+	}
+	resp, err := p.opts.Client.Do(ctx, req)
+	if err != nil {
+		return vendorapi.Answer{}, err //nolint:wrapcheck // it is an *Error that names the host
+	}
+	if resp.Status < http.StatusOK || resp.Status >= http.StatusMultipleChoices {
+		return vendorapi.Answer{}, p.refusal(req, resp)
+	}
+	answer, err := parseAnswer(resp.Body)
+	switch {
+	case errors.Is(err, errErrorBody):
+		return vendorapi.Answer{}, p.refusal(req, resp)
+	case err != nil:
+		e := newError(p.opts.Client, resp, readWords(redact(resp.Body, credentialsOf(req)...)))
+		e.Reason, e.Err = prefetch.ReasonDecode, err
+		return vendorapi.Answer{}, e
+	}
+	answer.RequestID, answer.Date = requestID(resp), resp.Date
+	return answer, nil
+}
+
+// check refuses what the vendor cannot be asked.
+func check(q vendorapi.Query) error {
+	switch {
+	case q.Kind != vendorapi.QueryTask:
+		return fmt.Errorf("the vendor cannot be asked for a %q", string(q.Kind))
+	case q.TaskID == "":
+		return errors.New("the question names no task")
+	case q.Status != nil:
+		return errors.New("the vendor cannot filter by status")
+	case !q.From.IsZero(), !q.To.IsZero():
+		return errors.New("the vendor cannot filter by time")
+	default:
+		return nil
+	}
+}
+
+// request builds the question without its credentials. The headers are those
+// that the vendor's SDK sends.
+func (p *Provider) request(ctx context.Context, taskID string) (*http.Request, error) {
+	target := p.target
+	target.RawQuery = "task_id=" + escape(taskID)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("building the request: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Project-Id", p.opts.ProjectID)
+	return req, nil
+}
+
+// refusal is the error of an answer that is none. It tells Auth if the vendor
+// refused the credentials.
+func (p *Provider) refusal(req *http.Request, resp *vendorapi.Response) *vendorapi.Error {
+	w := readWords(redact(resp.Body, credentialsOf(req)...))
+	e := newError(p.opts.Client, resp, w)
+	e.Reason = classify(resp.Status, w)
+	if e.Reason == prefetch.ReasonAuth {
+		e.Err = skewOf(req, resp)
+	}
+	if credentialsRefused(resp.Status, w) {
+		p.opts.Auth.Refused(req)
+	}
+	return e
+}
