@@ -1,0 +1,243 @@
+package cdnetworks
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+// page is the body of an answer. encoding/json matches keys in any letter case,
+// which covers code, Code, message and Message; msg and error are what gateways
+// before the API call the message. The vendor's pageNo is not read: its page
+// calls it the number of pages, but it is the page that was asked for.
+type page struct {
+	Code             scalar          `json:"Code"`
+	Message          scalar          `json:"Message"`
+	Msg              scalar          `json:"msg"`
+	Error            scalar          `json:"error"`
+	Count            scalar          `json:"count"`
+	PageSize         scalar          `json:"pageSize"`
+	ResultDetail     json.RawMessage `json:"resultDetail"`
+	ResultDetailList json.RawMessage `json:"resultDetailList"`
+}
+
+// row is one element of resultDetail.
+type row struct {
+	URL        scalar `json:"url"`
+	Status     scalar `json:"status"`
+	Rate       scalar `json:"rate"`
+	CreateTime scalar `json:"createTime"`
+	BeginTime  scalar `json:"beginTime"`
+	FinishTime scalar `json:"finishTime"`
+}
+
+// byteOrderMark is what some servers open a text with; JSON allows none.
+const byteOrderMark = "\uFEFF"
+
+// decodePage reads body into p. The error says that body is no JSON object.
+func decodePage(body []byte, p *page) error {
+	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte(byteOrderMark)))
+	if len(body) == 0 {
+		return errors.New("the answer is empty")
+	}
+	if err := json.Unmarshal(body, p); err != nil {
+		return fmt.Errorf("the answer is not a JSON object: %w", err)
+	}
+	return nil
+}
+
+// succeeded reports whether the vendor's own code says that it answered.
+func (p *page) succeeded() bool {
+	code, ok := p.Code.natural()
+	return ok && code == 1
+}
+
+// text is what the vendor says in words, bounded; empty if it says nothing.
+func (p *page) text() string {
+	return cmp.Or(p.Message.excerpt(), p.Msg.excerpt(), p.Error.excerpt())
+}
+
+// rows are the elements of the answer's list, under whichever of its two names
+// it has any; nil if there is no list.
+func (p *page) rows() ([]json.RawMessage, error) {
+	for _, list := range []json.RawMessage{p.ResultDetail, p.ResultDetailList} {
+		switch string(list) {
+		case "", "null", `""`:
+			continue
+		}
+		var rows []json.RawMessage
+		if err := json.Unmarshal(list, &rows); err != nil {
+			return nil, fmt.Errorf("resultDetail is not a list: %w", err)
+		}
+		if len(rows) > 0 {
+			return rows, nil
+		}
+	}
+	return nil, nil
+}
+
+// maxUnknownWords bounds what one answer can make the log say.
+const maxUnknownWords = 10
+
+// reader turns one answer's rows into URLs and keeps what was odd about them.
+type reader struct {
+	location *time.Location
+
+	unknownWords []string
+	oddities     []string
+	// told are the kinds of oddity that are in oddities: a page of a thousand
+	// odd rows is worth one sentence.
+	told map[string]struct{}
+}
+
+// odd notes an oddity, unless one of the same kind was noted before.
+func (r *reader) odd(kind, format string, args ...any) {
+	if _, ok := r.told[kind]; ok {
+		return
+	}
+	if r.told == nil {
+		r.told = map[string]struct{}{}
+	}
+	r.told[kind] = struct{}{}
+	r.oddities = append(r.oddities, fmt.Sprintf(format, args...))
+}
+
+// answer reads the answer to q, which is complete. date is the vendor's clock,
+// or zero.
+func (r *reader) answer(q vendorapi.Query, body *page, rows []json.RawMessage, date time.Time) vendorapi.Answer {
+	urls := make([]prefetch.URL, len(rows))
+	for i, raw := range rows {
+		urls[i] = r.url(raw)
+	}
+	count := r.count(body, len(rows))
+	pageSize := r.pageSize(q, body, count, len(rows))
+	zoneCheck{from: q.From, to: q.To, date: date, location: r.location}.check(r, urls)
+	return vendorapi.Answer{
+		URLs:         urls,
+		Count:        count,
+		Page:         q.Page,
+		PageSize:     pageSize,
+		UnknownWords: r.unknownWords,
+		Oddities:     r.oddities,
+		Date:         date,
+	}
+}
+
+// url reads one row. Whatever cannot be read of it, the row is there.
+func (r *reader) url(raw json.RawMessage) prefetch.URL {
+	var w row
+	if err := json.Unmarshal(raw, &w); err != nil || raw[0] != '{' {
+		r.odd("row", "a row is not an object: %s", vendorapi.Excerpt(raw))
+		return prefetch.URL{Status: prefetch.Unknown}
+	}
+	u := prefetch.URL{
+		URL:      withoutSpace(w.URL.text),
+		Status:   r.status(w.Status),
+		Created:  r.time("createTime", w.CreateTime),
+		Started:  r.time("beginTime", w.BeginTime),
+		Finished: r.time("finishTime", w.FinishTime),
+	}
+	if u.URL == "" {
+		r.odd("url", "a row has no url")
+	}
+	if w.Rate.value() != "" {
+		u.Rate, u.HasRate = w.Rate.rate()
+		if !u.HasRate {
+			r.odd("rate", "rate %q is not a number from 0 to 100; taken as not told", w.Rate.excerpt())
+		}
+	}
+	return u
+}
+
+// withoutSpace removes white space, which no URL holds but the vendor's own
+// example does ("http: //…").
+func withoutSpace(s string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsSpace(c) {
+			return -1
+		}
+		return c
+	}, s)
+}
+
+// status reads a status word. The page writes them as Success, Failure, Wait
+// and Run, its example in lower case, and its error text adds init.
+func (r *reader) status(s scalar) prefetch.Status {
+	switch strings.ToLower(s.value()) {
+	case "success":
+		return prefetch.Succeeded
+	case "failure", "fail", "failed":
+		return prefetch.Failed
+	case "wait", "waiting", "init":
+		return prefetch.Waiting
+	case "run", "running":
+		return prefetch.Running
+	case "":
+		r.odd("status", "a row has no status; taken as unknown")
+		return prefetch.Unknown
+	}
+	word := s.excerpt()
+	if len(r.unknownWords) < maxUnknownWords && !slices.Contains(r.unknownWords, word) {
+		r.unknownWords = append(r.unknownWords, word)
+	}
+	return prefetch.Unknown
+}
+
+// time reads the time of a row's field; zero where it is not told.
+func (r *reader) time(field string, s scalar) time.Time {
+	if s.value() == "" {
+		return time.Time{}
+	}
+	t, ok := s.time(r.location)
+	if !ok {
+		r.odd(field, "%s %q is not a time of the form %s; taken as not told", field, s.excerpt(), timeLayout)
+		return time.Time{}
+	}
+	return t
+}
+
+// count is how many rows match, which is never less than the rows at hand.
+func (r *reader) count(body *page, rows int) int {
+	count, ok := body.Count.natural()
+	switch {
+	case !ok:
+		r.odd("count", "count %q is not a whole number; the %d rows of the page are taken for all", body.Count.excerpt(), rows)
+		return rows
+	case count < rows:
+		r.odd("count", "count %d is less than the %d rows of the page", count, rows)
+		return rows
+	}
+	return count
+}
+
+// pageSize is the size of the page that the vendor made of q: what it says,
+// unless the rows at hand prove something else.
+func (r *reader) pageSize(q vendorapi.Query, body *page, count, rows int) int {
+	size := q.PageSize
+	if echo, ok := body.PageSize.natural(); ok && echo > 0 {
+		size = echo
+	}
+	if rows > size {
+		return rows
+	}
+	// A division, since pages before this one times their size may overflow.
+	beyond := count/size < q.Page-1
+	if beyond || rows == size || count-(q.Page-1)*size <= rows {
+		return size
+	}
+	if rows == 0 {
+		r.odd("page", "page %d of %d rows has no row, although %d rows match", q.Page, size, count)
+		return size
+	}
+	r.odd("page", "page %d has %d rows instead of %d, although %d rows match: the vendor capped the page", q.Page, rows, size, count)
+	return rows
+}

@@ -1,0 +1,148 @@
+package cdnetworks
+
+import (
+	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // The vendor's API-key scheme is HMAC-SHA1.
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Auth proves to the vendor who asks.
+type Auth interface {
+	// Authorize adds the credentials to req, which is complete otherwise and
+	// will be sent with body. The secrets are read anew for every request, as
+	// they may have changed. An error means that req must not be sent; it holds
+	// no secret.
+	Authorize(req *http.Request, body []byte, now time.Time) error
+}
+
+// APIKey returns the vendor's API-key authentication: HTTP Basic whose password
+// is the base64 of the HMAC-SHA1 of the Date header under the key
+// (documents.cdnetworks.com, "API key authentication"). apiKey is called for
+// every request.
+func APIKey(username string, apiKey func() string) Auth {
+	return &apiKeyAuth{username: username, apiKey: apiKey}
+}
+
+type apiKeyAuth struct {
+	username string
+	apiKey   func() string
+}
+
+func (a *apiKeyAuth) Authorize(req *http.Request, _ []byte, now time.Time) error {
+	key := a.apiKey()
+	switch {
+	case a.username == "":
+		return errors.New("the username is empty")
+	case strings.Contains(a.username, ":"):
+		return errors.New("the username has a colon, which Basic authentication cannot carry")
+	case key == "":
+		return errors.New("the API key is empty")
+	}
+	date := now.UTC().Format(http.TimeFormat)
+	mac := hmac.New(sha1.New, []byte(key))
+	mac.Write([]byte(date))
+	req.Header.Set("Date", date)
+	req.SetBasicAuth(a.username, base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	return nil
+}
+
+// AKSK returns the vendor's AK/SK authentication, CNC-HMAC-SHA256
+// (documents.cdnetworks.com, "AK/SK authentication"). Both functions are called
+// for every request.
+//
+// The vendor refuses a timestamp that it has seen, so the value never signs two
+// requests with the same second, whatever the clock does, among the last 4096:
+// far more than an account can make in the 5 minutes that the vendor remembers.
+// All calls of one access key must share the value.
+func AKSK(accessKey, secretKey func() string) Auth {
+	return &akskAuth{accessKey: accessKey, secretKey: secretKey, used: map[int64]struct{}{}}
+}
+
+// The scheme and the headers that it signs, in this order.
+const (
+	akskAlgorithm = "CNC-HMAC-SHA256"
+	signedHeaders = "content-type;host"
+)
+
+// maxUsedSeconds bounds the memory of used timestamps.
+const maxUsedSeconds = 4096
+
+type akskAuth struct {
+	accessKey, secretKey func() string
+
+	mu sync.Mutex
+	// used and order hold the same seconds; order is from the oldest use to the
+	// newest. Remembering them all, and not only the last, keeps a clock that
+	// was set back from dating requests into the future until it caught up.
+	used  map[int64]struct{}
+	order []int64
+}
+
+func (a *akskAuth) Authorize(req *http.Request, body []byte, now time.Time) error {
+	accessKey, secretKey := a.accessKey(), a.secretKey()
+	switch {
+	case accessKey == "":
+		return errors.New("the access key is empty")
+	case secretKey == "":
+		return errors.New("the secret key is empty")
+	}
+	timestamp := strconv.FormatInt(a.unusedSecond(now), 10)
+	toSign := akskAlgorithm + "\n" + timestamp + "\n" + hexSHA256(canonicalRequest(req, body))
+	mac := hmac.New(sha256.New, []byte(secretKey))
+	mac.Write([]byte(toSign))
+
+	req.Header.Set("X-Cnc-Auth-Method", "AKSK")
+	req.Header.Set("X-Cnc-Accesskey", accessKey)
+	req.Header.Set("X-Cnc-Timestamp", timestamp)
+	req.Header.Set("Authorization", fmt.Sprintf("%s Credential=%s, SignedHeaders=%s, Signature=%s",
+		akskAlgorithm, accessKey, signedHeaders, hex.EncodeToString(mac.Sum(nil))))
+	return nil
+}
+
+// unusedSecond is the first second from now on that was never returned before.
+func (a *akskAuth) unusedSecond(now time.Time) int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	second := now.Unix()
+	for {
+		if _, ok := a.used[second]; !ok {
+			break
+		}
+		second++
+	}
+	a.used[second] = struct{}{}
+	a.order = append(a.order, second)
+	if len(a.order) > maxUsedSeconds {
+		delete(a.used, a.order[0])
+		a.order = a.order[1:]
+	}
+	return second
+}
+
+// canonicalRequest is what AK/SK signs of a POST: its query is always empty.
+func canonicalRequest(req *http.Request, body []byte) []byte {
+	return []byte(strings.Join([]string{
+		req.Method,
+		req.URL.EscapedPath(),
+		"",
+		"content-type:" + strings.ToLower(req.Header.Get("Content-Type")),
+		"host:" + strings.ToLower(req.Host),
+		"",
+		signedHeaders,
+		hexSHA256(body),
+	}, "\n"))
+}
+
+func hexSHA256(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,147 @@
+package cdnetworks
+
+import (
+	"errors"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+// failure classifies a response that is no answer to q. body is what could be
+// decoded of it, and decodeErr why it could not be.
+//
+// The vendor signals its errors as Code 0 under HTTP 200 and has no numbers for
+// them, so that only the text tells one from another. An HTTP status comes from
+// whatever stands before the API; a text that is known says more than it does,
+// except that 429 leaves no doubt.
+func (p *Provider) failure(q vendorapi.Query, resp *vendorapi.Response, body *page, decodeErr error) *vendorapi.Error {
+	e := &vendorapi.Error{
+		HTTPStatus: resp.Status,
+		Code:       body.Code.excerpt(),
+		Message:    body.text(),
+		RequestID:  requestID(resp),
+		RetryAfter: p.client.RetryAfter(resp),
+		Date:       resp.Date,
+	}
+	if resp.Status != http.StatusTooManyRequests {
+		e.Reason, e.Refused = meaning(q, e.Message)
+	}
+	switch {
+	case isSuccess(resp.Status) && decodeErr != nil:
+		e.Reason, e.Refused, e.Err = prefetch.ReasonDecode, "", decodeErr
+	case e.Reason != "":
+	case !isSuccess(resp.Status):
+		e.Reason = statusReason(resp.Status)
+	case e.Code == "":
+		// Neither an answer nor an error in any form that the vendor has.
+		e.Reason, e.Err = prefetch.ReasonDecode, errors.New("the answer has no Code")
+	default:
+		e.Reason = prefetch.ReasonUnavailable
+	}
+	// Only now, since words in a page of HTML or in the keys of an unknown
+	// object must not classify it.
+	if e.Message == "" {
+		e.Message = vendorapi.Excerpt(resp.Body)
+	}
+	return e
+}
+
+// isSuccess reports whether an HTTP status says that the vendor answered.
+func isSuccess(status int) bool {
+	return status >= http.StatusOK && status < http.StatusMultipleChoices
+}
+
+// statusReason is the meaning of an HTTP status on its own. 404 concerns the
+// account and no task: the API knows one path, so the endpoint is wrong, and
+// would be for every question.
+func statusReason(status int) prefetch.Reason {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return prefetch.ReasonAuth
+	case http.StatusTooManyRequests:
+		return prefetch.ReasonThrottled
+	case http.StatusRequestTimeout, http.StatusGatewayTimeout:
+		return prefetch.ReasonTimeout
+	default:
+		return prefetch.ReasonUnavailable
+	}
+}
+
+// documented are the error texts of the vendor's page, in lower case, and what
+// each one means.
+var documented = [...]struct {
+	text   string
+	reason prefetch.Reason
+	// refused is what the vendor turned out not to support, if the query used
+	// it.
+	refused vendorapi.Feature
+}{
+	{text: "parse json error", reason: prefetch.ReasonInvalid},
+	{text: "username is invalid", reason: prefetch.ReasonAuth},
+	{text: "starttime or endtime must not be empty", reason: prefetch.ReasonInvalid, refused: vendorapi.FeatureTaskAlone},
+	// The number of days is left unread: whoever asked knows how far back it
+	// asked, and the text is in the error for people.
+	{text: "query create time should not before", reason: prefetch.ReasonInvalid, refused: vendorapi.FeatureLookBack},
+	{text: "query time error", reason: prefetch.ReasonInvalid},
+	{text: "endtime should not before starttime", reason: prefetch.ReasonInvalid},
+	{text: "page size error", reason: prefetch.ReasonInvalid, refused: vendorapi.FeaturePageSize},
+	{text: "page no error", reason: prefetch.ReasonInvalid},
+	{text: "task status error", reason: prefetch.ReasonInvalid, refused: vendorapi.FeatureStatusFilter},
+}
+
+// Texts that no page documents are told apart by words, English and Chinese, as
+// the API answers in either. The order of the checks in [meaning] matters:
+// "access denied: too many requests" is no matter of credentials.
+var (
+	throttledText = regexp.MustCompile(`too many|frequen|throttl|limit|\brate\b|quota|\bqps\b|flow control|频|限流|限制|超限|过多`)
+	authText      = regexp.MustCompile(`signature|authori[sz]|authenticat|credential|password|denied|forbidden|permission|` +
+		`access[ -]?key|api[ -]?key|timestamp|\bdate\b.*(invalid|expire|header)|\buser(name)?\b|签名|鉴权|认证|权限|密码|用户`)
+	absentText = regexp.MustCompile(`not? (be )?(exist|found)|does(n't| not) exist|no such|cannot find|不存在|未找到`)
+	taskText   = regexp.MustCompile(`item|\btasks?\b|\brecords?\b|\bdata\b|任务|数据|记录`)
+)
+
+// meaning is what the vendor's message says of q; empty if no table knows the
+// message. A feature counts as refused only if q used it: otherwise the message
+// is about something else, and nothing was learned.
+func meaning(q vendorapi.Query, message string) (prefetch.Reason, vendorapi.Feature) {
+	message = strings.ToLower(message)
+	for _, d := range documented {
+		if !strings.Contains(message, d.text) {
+			continue
+		}
+		if uses(q, d.refused) {
+			return d.reason, d.refused
+		}
+		return d.reason, ""
+	}
+	switch {
+	case throttledText.MatchString(message):
+		return prefetch.ReasonThrottled, ""
+	case authText.MatchString(message):
+		return prefetch.ReasonAuth, ""
+	case q.TaskID != "" && absentText.MatchString(message) &&
+		(taskText.MatchString(message) || strings.Contains(message, strings.ToLower(q.TaskID))):
+		return prefetch.ReasonNotFound, ""
+	default:
+		return "", ""
+	}
+}
+
+// uses reports whether q relies on the feature.
+func uses(q vendorapi.Query, feature vendorapi.Feature) bool {
+	switch feature {
+	case vendorapi.FeaturePageSize:
+		return true
+	case vendorapi.FeatureStatusFilter:
+		return q.Status != nil
+	case vendorapi.FeatureTaskAlone:
+		return !hasWindow(q)
+	case vendorapi.FeatureLookBack:
+		return hasWindow(q)
+	default:
+		return false
+	}
+}

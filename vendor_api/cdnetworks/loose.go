@@ -1,0 +1,92 @@
+package cdnetworks
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+// scalar is a JSON value of which only the text counts: the vendor sends
+// numbers as strings, and the neighbours of this API send strings as numbers.
+// Reading one never fails, so that it cannot spoil the object around it: an
+// array or object becomes its own JSON text, cut short, which no parser below
+// takes for a value.
+type scalar struct{ text string }
+
+func (s *scalar) UnmarshalJSON(b []byte) error {
+	s.text = ""
+	switch b[0] {
+	case 'n':
+		return nil
+	case '"':
+		if err := json.Unmarshal(b, &s.text); err != nil {
+			return fmt.Errorf("string: %w", err)
+		}
+		return nil
+	case '[', '{':
+		s.text = vendorapi.Excerpt(b)
+		return nil
+	default:
+		s.text = string(b)
+		return nil
+	}
+}
+
+// value is the text without the space around it; empty where the vendor told
+// nothing, be it null, "" or the word null.
+func (s scalar) value() string {
+	v := strings.TrimSpace(s.text)
+	if strings.EqualFold(v, "null") {
+		return ""
+	}
+	return v
+}
+
+// excerpt is the value, bounded for an error or a log.
+func (s scalar) excerpt() string { return vendorapi.Excerpt([]byte(s.value())) }
+
+// natural is the value as a whole number from 0. It reports false for
+// everything else, and for numbers beyond 32 bits, which keeps arithmetic on
+// pages from overflowing.
+func (s scalar) natural() (int, bool) {
+	f, err := strconv.ParseFloat(s.value(), 64)
+	if err != nil || f != math.Trunc(f) || f < 0 || f > math.MaxInt32 {
+		return 0, false
+	}
+	return int(f), true
+}
+
+// rate is the value as a share between 0 and 1, read from a percentage with or
+// without its sign. It reports false for everything else.
+func (s scalar) rate() (float64, bool) {
+	const whole = 100
+	number := strings.TrimSpace(strings.TrimSuffix(s.value(), "%"))
+	percent, err := strconv.ParseFloat(number, 64)
+	if err != nil || math.IsNaN(percent) || percent < 0 || percent > whole {
+		return 0, false
+	}
+	return percent / whole, true
+}
+
+// timeLayouts are the forms in which a time is read: the documented one first,
+// then what JSON libraries make of a time.
+var timeLayouts = [...]string{timeLayout, time.RFC3339, "2006-01-02T15:04:05"}
+
+// time is the value as a time, in location where it has no offset of its own.
+// It reports false for what is no time, and for times at or before the Unix
+// epoch, which databases print where they hold none.
+func (s scalar) time(location *time.Location) (time.Time, bool) {
+	v := s.value()
+	for _, layout := range timeLayouts {
+		t, err := time.ParseInLocation(layout, v, location)
+		if err == nil {
+			return t, t.Unix() > 0
+		}
+	}
+	return time.Time{}, false
+}

@@ -1,0 +1,214 @@
+package cdnetworks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+// Name is the vendor's value of the `provider` label.
+const Name = "cdnetworks"
+
+// What [New] takes for an option that is zero.
+const (
+	// DefaultEndpoint is CDNetworks' host; Wangsu's is
+	// https://open.chinanetcenter.com.
+	DefaultEndpoint = "https://api.cdnetworks.com"
+	// DefaultPageSize is the number of rows in a page. The vendor's own default
+	// is 20 and its maximum is not documented.
+	DefaultPageSize = 100
+	// DefaultLookBack is how far back the vendor can be asked: its error text
+	// says 3 days where the page says 7.
+	DefaultLookBack = 72 * time.Hour
+)
+
+// maxSpan is the longest window: "no more than 1 days from the start time", of
+// which both ends count.
+const maxSpan = 24*time.Hour - time.Second
+
+// queryPath is the only path of the API that is used.
+const queryPath = "/ccm/fetch/ItemIdQuery"
+
+// requestIDHeader carries the vendor's id of a call.
+const requestIDHeader = "X-Cnc-Request-Id"
+
+// Options are the settings of a [Provider]. Client and Auth are required.
+type Options struct {
+	// Endpoint is the API's scheme and host; empty means [DefaultEndpoint].
+	Endpoint string
+	// Client sends the requests.
+	Client *vendorapi.Client
+	// Auth proves who asks; see [APIKey] and [AKSK].
+	Auth Auth
+	// Location is the fixed offset in which times are sent and read. Its offset
+	// is told to the vendor in X-Time-Zone, in the form GMT+08:00; nil means
+	// that offset, which is the vendor's default.
+	Location *time.Location
+	// PageSize is the number of rows to ask for where a query does not say; 0
+	// means [DefaultPageSize].
+	PageSize int
+	// LookBack is how far back the vendor can be asked; 0 means
+	// [DefaultLookBack].
+	LookBack time.Duration
+	// Now is the clock that requests are dated with; nil means time.Now.
+	Now func() time.Time
+}
+
+// Provider asks CDNetworks or Wangsu with one set of credentials. It implements
+// [vendorapi.Provider] and is safe for concurrent use.
+type Provider struct {
+	url      *url.URL
+	client   *vendorapi.Client
+	auth     Auth
+	location *time.Location
+	timeZone string
+	pageSize int
+	lookBack time.Duration
+	now      func() time.Time
+}
+
+// New returns a provider, or an error that names every option that cannot be
+// used.
+func New(o Options) (*Provider, error) {
+	p := &Provider{
+		client:   o.Client,
+		auth:     o.Auth,
+		location: o.Location,
+		pageSize: o.PageSize,
+		lookBack: o.LookBack,
+		now:      o.Now,
+	}
+	if p.location == nil {
+		p.location = time.FixedZone("GMT+08:00", vendorOffset)
+	}
+	if p.pageSize == 0 {
+		p.pageSize = DefaultPageSize
+	}
+	if p.lookBack == 0 {
+		p.lookBack = DefaultLookBack
+	}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	var endpointErr, zoneErr error
+	p.url, endpointErr = queryURL(o.Endpoint)
+	p.timeZone, zoneErr = timeZoneHeader(p.location)
+	errs := []error{endpointErr, zoneErr}
+	if p.client == nil {
+		errs = append(errs, errors.New("no client"))
+	}
+	if p.auth == nil {
+		errs = append(errs, errors.New("no authentication"))
+	}
+	if p.pageSize < 0 {
+		errs = append(errs, fmt.Errorf("page size %d is negative", p.pageSize))
+	}
+	if p.lookBack < 0 {
+		errs = append(errs, fmt.Errorf("look-back %v is negative", p.lookBack))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("%s: %w", Name, err)
+	}
+	return p, nil
+}
+
+// queryURL is the address of the query at endpoint.
+func queryURL(endpoint string) (*url.URL, error) {
+	if endpoint == "" {
+		endpoint = DefaultEndpoint
+	}
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil:
+		// What url.Parse says would repeat a password in the address.
+		return nil, errors.New("the endpoint is not a URL")
+	case u.Scheme != "https" && u.Scheme != "http", u.Host == "":
+		return nil, fmt.Errorf("endpoint %q is not an https or http URL with a host", u.Redacted())
+	case u.User != nil, u.RawQuery != "", u.Fragment != "":
+		return nil, fmt.Errorf("endpoint %q has more than a scheme, a host and a path", u.Redacted())
+	}
+	return u.JoinPath(queryPath), nil
+}
+
+// timeZoneHeader is the value of X-Time-Zone for location. It is made of the
+// offset and not of the name, so that what the vendor is told and how its times
+// are read cannot differ.
+func timeZoneHeader(location *time.Location) (string, error) {
+	t := time.Unix(0, 0).In(location)
+	if start, end := t.ZoneBounds(); !start.IsZero() || !end.IsZero() {
+		return "", fmt.Errorf("time zone %q has no fixed offset", location)
+	}
+	_, offset := t.Zone()
+	if offset%int(time.Minute/time.Second) != 0 {
+		return "", fmt.Errorf("time zone %q is not off by whole minutes", location)
+	}
+	return offsetName(offset), nil
+}
+
+// Capabilities says what the vendor can be asked, with the page size and the
+// look-back as configured. What the vendor turns out to refuse is told by the
+// error of the query that it refused.
+func (p *Provider) Capabilities() vendorapi.Capabilities {
+	return vendorapi.Capabilities{
+		Windows:      true,
+		Paged:        true,
+		StatusFilter: true,
+		RowTimes:     true,
+		PageSize:     p.pageSize,
+		LookBack:     p.lookBack,
+		MaxSpan:      maxSpan,
+		MaxInFlight:  1,
+	}
+}
+
+// Query asks for one page of rows: those of an itemId, those of a window of
+// creation time, or those of an itemId within a window.
+//
+// It makes one POST. A query that the API has no form for is refused as invalid
+// and unsent; so is one that cannot be authenticated, as auth.
+func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answer, error) {
+	q, err := p.complete(q)
+	if err != nil {
+		return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonInvalid, Unsent: true, Err: err}
+	}
+	req, body, err := p.request(ctx, q)
+	if err != nil {
+		return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonInvalid, Unsent: true, Err: err}
+	}
+	if err := p.auth.Authorize(req, body, p.now()); err != nil {
+		err = fmt.Errorf("authenticate: %w", err)
+		return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonAuth, Unsent: true, Err: err}
+	}
+	resp, err := p.client.Do(ctx, req)
+	if err != nil {
+		return vendorapi.Answer{}, err
+	}
+	return p.read(q, resp)
+}
+
+// read turns a response into an answer or a classified error.
+func (p *Provider) read(q vendorapi.Query, resp *vendorapi.Response) (vendorapi.Answer, error) {
+	var body page
+	decodeErr := decodePage(resp.Body, &body)
+	if !isSuccess(resp.Status) || decodeErr != nil || !body.succeeded() {
+		return vendorapi.Answer{}, p.failure(q, resp, &body, decodeErr)
+	}
+	rows, err := body.rows()
+	if err != nil {
+		return vendorapi.Answer{}, p.failure(q, resp, &body, err)
+	}
+	r := reader{location: p.location}
+	answer := r.answer(q, &body, rows, resp.Date)
+	answer.RequestID = requestID(resp)
+	return answer, nil
+}
+
+// requestID is the vendor's id of the call that resp answers.
+func requestID(resp *vendorapi.Response) string {
+	return vendorapi.Excerpt([]byte(resp.Header.Get(requestIDHeader)))
+}
