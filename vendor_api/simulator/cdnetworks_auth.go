@@ -1,0 +1,199 @@
+package simulator
+
+import (
+	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // the vendor's API-key authentication is HMAC-SHA1
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// cdnetworksSkew is how far a request's time may be off, and how long a
+	// signature may not be used again.
+	cdnetworksSkew = 5 * time.Minute
+
+	cncScheme = "CNC-HMAC-SHA256"
+)
+
+// cdnetworksIdentity is whom the vendor counts a call for: the one that it
+// claims to come from.
+func cdnetworksIdentity(r *http.Request) string {
+	if usesAccessKey(r) {
+		return r.Header.Get("x-cnc-accessKey")
+	}
+	username, _, _ := r.BasicAuth()
+	return username
+}
+
+// usesAccessKey reports whether the request is signed. Without the header, or
+// with "BASIC", it carries an API key.
+func usesAccessKey(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("x-cnc-auth-method"), "AKSK")
+}
+
+// authenticate returns who asks. The pages document one refusal, "username is
+// invalid" under HTTP 200; every other comes as HTTP 401, which they do not
+// tell.
+func (s *CDNetworks) authenticate(r *http.Request, body []byte, now time.Time) (owner string, refused *cdnetworksRefusal) {
+	if usesAccessKey(r) {
+		return s.checkAccessKey(r, body, now)
+	}
+	return s.checkAPIKey(r, now)
+}
+
+// checkAPIKey verifies Basic authentication, whose password is the HMAC-SHA1 of
+// the date header's value under the API key.
+func (s *CDNetworks) checkAPIKey(r *http.Request, now time.Time) (string, *cdnetworksRefusal) {
+	username, password, ok := r.BasicAuth()
+	if !ok {
+		return "", unauthorized("authorization header is missing or malformed")
+	}
+	key, ok := s.options.APIKeys[username]
+	if !ok {
+		return "", unknownUser()
+	}
+	date := r.Header.Get("x-cnc-date")
+	if date == "" {
+		date = r.Header.Get("Date")
+	}
+	sent, err := http.ParseTime(date)
+	if err != nil {
+		return "", unauthorized("date header is missing or malformed")
+	}
+	if now.Sub(sent).Abs() > cdnetworksSkew {
+		return "", unauthorized("date is expired")
+	}
+	mac := hmac.New(sha1.New, []byte(key))
+	mac.Write([]byte(date))
+	wanted := base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	if !hmac.Equal([]byte(password), []byte(wanted)) {
+		return "", unauthorized("authentication failed")
+	}
+	return username, nil
+}
+
+// checkAccessKey verifies a CNC-HMAC-SHA256 signature.
+func (s *CDNetworks) checkAccessKey(r *http.Request, body []byte, now time.Time) (string, *cdnetworksRefusal) {
+	accessKey := r.Header.Get("x-cnc-accessKey")
+	secret, ok := s.options.AccessKeys[accessKey]
+	if !ok {
+		return "", unknownUser()
+	}
+	timestamp := r.Header.Get("x-cnc-timestamp")
+	seconds, err := strconv.ParseInt(timestamp, 10, 64)
+	if err != nil {
+		return "", unauthorized("x-cnc-timestamp is missing or malformed")
+	}
+	if now.Sub(time.Unix(seconds, 0)).Abs() > cdnetworksSkew {
+		return "", unauthorized("x-cnc-timestamp is expired")
+	}
+	claim, ok := parseSignature(r.Header.Get("Authorization"), cncScheme)
+	if !ok || claim["Credential"] != accessKey {
+		return "", unauthorized("authorization header is missing or malformed")
+	}
+	signed := strings.Split(claim["SignedHeaders"], ";")
+	if !slices.Contains(signed, "content-type") || !slices.Contains(signed, "host") {
+		return "", unauthorized("content-type and host must be signed")
+	}
+	wanted := cncSignature(r, body, signed, timestamp, secret)
+	if !hmac.Equal([]byte(claim["Signature"]), []byte(wanted)) {
+		return "", unauthorized("signature does not match")
+	}
+	if !s.replays.first(wanted, now) {
+		return "", unauthorized("signature was used before")
+	}
+	return accessKey, nil
+}
+
+// cncSignature is what the signature of a POST must be. Header values are
+// signed in lower case, and a POST's query string is not signed at all.
+func cncSignature(r *http.Request, body []byte, signed []string, timestamp, secret string) string {
+	var headers strings.Builder
+	for _, name := range signed {
+		value := r.Header.Get(name)
+		if name == "host" {
+			value = r.Host
+		}
+		headers.WriteString(name + ":" + strings.ToLower(strings.TrimSpace(value)) + "\n")
+	}
+	canonical := strings.Join([]string{
+		r.Method, r.URL.Path, "", headers.String(), strings.Join(signed, ";"), hexSHA256(body),
+	}, "\n")
+	return hexHMAC(secret, strings.Join([]string{cncScheme, timestamp, hexSHA256([]byte(canonical))}, "\n"))
+}
+
+// parseSignature reads `scheme name=value, name=value, …`, the form of both
+// vendors' Authorization headers.
+func parseSignature(header, scheme string) (map[string]string, bool) {
+	rest, ok := strings.CutPrefix(header, scheme+" ")
+	if !ok {
+		return nil, false
+	}
+	claim := map[string]string{}
+	for part := range strings.SplitSeq(rest, ",") {
+		name, value, found := strings.Cut(strings.TrimSpace(part), "=")
+		if _, twice := claim[name]; !found || twice {
+			return nil, false
+		}
+		claim[name] = value
+	}
+	return claim, true
+}
+
+func hexSHA256(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+func hexHMAC(secret, message string) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(message))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+func unknownUser() *cdnetworksRefusal {
+	return &cdnetworksRefusal{status: http.StatusOK, message: errUser, reason: RefusedAuth}
+}
+
+func unauthorized(message string) *cdnetworksRefusal {
+	return &cdnetworksRefusal{status: http.StatusUnauthorized, message: message, reason: RefusedAuth}
+}
+
+// replays remembers the signatures of the last five minutes: "Identical
+// x-cnc-timestamp, within 5 min" may not come twice.
+type replays struct {
+	mu    sync.Mutex
+	seen  map[string]struct{}
+	queue []usedSignature
+}
+
+type usedSignature struct {
+	signature string
+	at        time.Time
+}
+
+func newReplays() *replays { return &replays{seen: map[string]struct{}{}} }
+
+// first reports whether the signature was not used within the last five
+// minutes, and remembers it.
+func (p *replays) first(signature string, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.queue) > 0 && now.Sub(p.queue[0].at) > cdnetworksSkew {
+		delete(p.seen, p.queue[0].signature)
+		p.queue = p.queue[1:]
+	}
+	if _, used := p.seen[signature]; used {
+		return false
+	}
+	p.seen[signature] = struct{}{}
+	p.queue = append(p.queue, usedSignature{signature, now})
+	return true
+}

@@ -1,0 +1,284 @@
+package simulator
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"prefetch_exporter/prefetch"
+)
+
+const (
+	// cdnetworksTime is the page's "yyyy-MM-dd HH:mm:ss".
+	cdnetworksTime = "2006-01-02 15:04:05"
+
+	defaultPageSize = 20
+)
+
+// The errors of the page, word for word.
+const (
+	errJSON       = "parse json error"
+	errUser       = "username is invalid"
+	errNoTime     = "startTime or endTime must not be empty"
+	errTime       = "query time error"
+	errOrder      = "endTime should not before startTime"
+	errPageSize   = "page size error"
+	errPageNo     = "page no error"
+	errTaskStatus = "task status error,eg: init wait run success failure"
+)
+
+// errLookBack is "query create time should not before 3 days", with the number
+// of whole days that is configured.
+func errLookBack(lookBack time.Duration) string {
+	return fmt.Sprintf("query create time should not before %d days", lookBack/day)
+}
+
+// question is a request's body, read and checked.
+type question struct {
+	location *time.Location
+	// start and end limit the creation, both included; both are zero where
+	// only an itemId is given.
+	start, end       time.Time
+	itemID           string
+	url, status      string
+	pageNo, pageSize int
+}
+
+// parseQuestion reads a body; problem is the vendor's text if it is refused.
+func (s *CDNetworks) parseQuestion(body []byte, location *time.Location, now time.Time) (q question, problem string) {
+	fields, err := parseFields(body)
+	if err != nil {
+		return question{}, errJSON
+	}
+	q = question{
+		location: location,
+		itemID:   fields["itemId"],
+		url:      fields["url"],
+		status:   fields["status"],
+	}
+	if q.status != "" && (s.options.RefuseStatusFilter || !slices.Contains(filterWords(), q.status)) {
+		return question{}, errTaskStatus
+	}
+	if problem := s.parseWindow(&q, fields["startTime"], fields["endTime"], now); problem != "" {
+		return question{}, problem
+	}
+	if problem := s.parsePage(&q, fields["pageNo"], fields["pageSize"]); problem != "" {
+		return question{}, problem
+	}
+	return q, ""
+}
+
+func filterWords() []string { return []string{"init", "wait", "run", "success", "failure"} }
+
+// parseFields reads the members that the API knows. Each may be a string or a
+// number, which the page's table and its example disagree on, or null.
+func parseFields(body []byte) (map[string]string, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil {
+		return nil, fmt.Errorf("body: %w", err)
+	}
+	if members == nil {
+		return nil, errors.New("body: null")
+	}
+	fields := map[string]string{}
+	for _, name := range []string{"startTime", "endTime", "itemId", "url", "status", "pageNo", "pageSize"} {
+		raw, ok := members[name]
+		if !ok {
+			continue
+		}
+		var value any
+		if err := json.Unmarshal(raw, &value); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		switch v := value.(type) {
+		case nil:
+		case string:
+			fields[name] = v
+		case float64:
+			fields[name] = string(raw)
+		default:
+			return nil, fmt.Errorf("%s: neither a string nor a number", name)
+		}
+	}
+	return fields, nil
+}
+
+func (s *CDNetworks) parseWindow(q *question, start, end string, now time.Time) (problem string) {
+	if start == "" && end == "" && q.itemID != "" && !s.options.RefuseTaskAlone {
+		return ""
+	}
+	if start == "" || end == "" {
+		return errNoTime
+	}
+	var err error
+	if q.start, err = parseTime(start, q.location); err != nil {
+		return errTime
+	}
+	if q.end, err = parseTime(end, q.location); err != nil {
+		return errTime
+	}
+	switch {
+	case q.end.Before(q.start):
+		return errOrder
+	case s.tooLong(q.start, q.end):
+		return errTime
+	case q.start.Before(now.Add(-s.options.LookBack)):
+		return errLookBack(s.options.LookBack)
+	}
+	return ""
+}
+
+// parseTime is strict: [time.Parse] alone would accept fractions of a second
+// and an hour of one digit.
+func parseTime(text string, location *time.Location) (time.Time, error) {
+	if len(text) != len(cdnetworksTime) {
+		return time.Time{}, fmt.Errorf("time %q: not of the form %s", text, cdnetworksTime)
+	}
+	t, err := time.ParseInLocation(cdnetworksTime, text, location)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("time: %w", err)
+	}
+	return t, nil
+}
+
+// tooLong applies MaxSpan, and without it the reading of the page's example.
+func (s *CDNetworks) tooLong(start, end time.Time) bool {
+	if s.options.MaxSpan > 0 {
+		return end.Sub(start) > s.options.MaxSpan
+	}
+	year, month, dayOfMonth := start.Date()
+	const dayAfterNext = 2
+	return !end.Before(time.Date(year, month, dayOfMonth+dayAfterNext, 0, 0, 0, 0, start.Location()))
+}
+
+func (s *CDNetworks) parsePage(q *question, pageNo, pageSize string) (problem string) {
+	var err error
+	q.pageNo, q.pageSize = 1, defaultPageSize
+	if pageSize != "" {
+		q.pageSize, err = strconv.Atoi(pageSize)
+		if err != nil || q.pageSize < 1 || s.options.MaxPageSize > 0 && q.pageSize > s.options.MaxPageSize {
+			return errPageSize
+		}
+	}
+	if pageNo != "" {
+		q.pageNo, err = strconv.Atoi(pageNo)
+		if err != nil || q.pageNo < 1 {
+			return errPageNo
+		}
+	}
+	if s.options.CapPageSize > 0 {
+		q.pageSize = min(q.pageSize, s.options.CapPageSize)
+	}
+	return ""
+}
+
+// search returns how many rows of the owner match, and those of the page, in
+// the order of creation and then of submission. An itemId that the owner does
+// not have matches nothing: the page lists no error for it.
+func (s *CDNetworks) search(owner string, q question, now time.Time) (count int, rows []cdnetworksRow) {
+	rows = []cdnetworksRow{}
+	page := newPage(q.pageNo, q.pageSize)
+	for _, task := range s.candidates(owner, q, now) {
+		if q.url == "" && q.status == "" && !now.Before(task.complete) && page.misses(count, len(task.URLs)) {
+			count += len(task.URLs)
+			continue
+		}
+		for i := range task.URLs {
+			plan := &task.URLs[i]
+			if !plan.matches(q, task.Created, now) {
+				continue
+			}
+			if page.holds(count) {
+				rows = append(rows, cdnetworksRowOf(plan, task, q.location, now))
+			}
+			count++
+		}
+	}
+	return count, rows
+}
+
+// candidates are the tasks whose rows may match. Rows older than the look-back
+// are gone, even for a question without a window.
+func (s *CDNetworks) candidates(owner string, q question, now time.Time) []*registered {
+	from := latest(q.start, now.Add(-s.options.LookBack))
+	to := now
+	if !q.end.IsZero() && q.end.Before(now) {
+		to = q.end
+	}
+	var found []*registered
+	if q.itemID == "" {
+		found = s.tasks.between(owner, from, to)
+	} else if task, ok := s.tasks.get(q.itemID); ok && task.Owner == owner &&
+		!task.second.Before(from) && !task.second.After(to) {
+		found = []*registered{task}
+	}
+	return slices.DeleteFunc(found, func(t *registered) bool { return t.Created.After(now) })
+}
+
+func (p *URLPlan) matches(q question, created, now time.Time) bool {
+	if now.Before(created.Add(p.Appears)) || q.url != "" && q.url != p.URL {
+		return false
+	}
+	return q.status == "" || q.status == p.wordAt(created, now, cdnetworksVocabulary())
+}
+
+// page is a range of row numbers, from 0; end is not in it.
+type page struct{ first, end int }
+
+func newPage(number, size int) page {
+	if number-1 > (math.MaxInt-size)/size {
+		return page{} // beyond every row there can be
+	}
+	first := (number - 1) * size
+	return page{first: first, end: first + size}
+}
+
+func (p page) holds(row int) bool { return row >= p.first && row < p.end }
+
+// misses reports whether none of n rows from row on is in the page.
+func (p page) misses(row, n int) bool { return row+n <= p.first || row >= p.end }
+
+func cdnetworksRowOf(plan *URLPlan, task *registered, location *time.Location, now time.Time) cdnetworksRow {
+	row := cdnetworksRow{
+		CreateTime: task.second.In(location).Format(cdnetworksTime),
+		Status:     plan.wordAt(task.Created, now, cdnetworksVocabulary()),
+		URL:        plan.URL,
+	}
+	truth := plan.statusAt(task.Created, now)
+	if truth != prefetch.Waiting {
+		row.BeginTime = plan.begin(task.Created).In(location).Format(cdnetworksTime)
+	}
+	if truth.Final() {
+		row.FinishTime = plan.finish(task.Created).In(location).Format(cdnetworksTime)
+		row.Rate = strconv.FormatFloat(plan.rate(), 'f', -1, 64)
+	}
+	return row
+}
+
+// defaultZone is the vendor's, for a request that names none.
+func defaultZone() *time.Location {
+	const eastEight = 8 * 60 * 60
+	return time.FixedZone("GMT+08:00", eastEight)
+}
+
+var zonePattern = regexp.MustCompile(`^GMT([+-][0-9]{2}):00$`)
+
+// requestedZone reads X-Time-Zone. The page allows whole hours only (its
+// pattern ends in ":00"); what does not match counts as not sent.
+func requestedZone(header string) *time.Location {
+	m := zonePattern.FindStringSubmatch(header)
+	if m == nil {
+		return defaultZone()
+	}
+	hours, err := strconv.Atoi(m[1])
+	const widest, hour = 14, 60 * 60
+	if err != nil || hours < -widest || hours > widest {
+		return defaultZone()
+	}
+	return time.FixedZone(header, hours*hour)
+}

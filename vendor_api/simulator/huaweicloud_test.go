@@ -1,0 +1,287 @@
+package simulator_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"prefetch_exporter/prefetch"
+	"prefetch_exporter/vendor_api/simulator"
+)
+
+// vectorTask needs escaping of every kind.
+const vectorTask = "a b/+é"
+
+func vectorVOD(now func() time.Time, temporary bool) *simulator.Huaweicloud {
+	options := simulator.HuaweicloudOptions{Now: now, AccessKeys: map[string]string{"AKEXAMPLE": "SKEXAMPLE"}}
+	if temporary {
+		options.SecurityTokens = map[string]string{"AKEXAMPLE": "TOKEN"}
+	}
+	s := simulator.NewHuaweicloud(options)
+	s.Submit(simulator.Task{ID: vectorTask, Owner: project, Created: epoch().Add(-time.Hour), URLs: urls(1, simulator.URLPlan{})})
+	return s
+}
+
+// The vectors come from the vendor's SDK and from an independent signer
+// (reference: vendor facts, A4); each tampering changes one thing of them.
+func TestHuaweicloudSignature(t *testing.T) {
+	t.Parallel()
+	const (
+		path   = "/v1.0/" + project + "/asset/preheating"
+		query  = "?task_id=a%20b%2F%2B%C3%A9"
+		plain  = "bf04e1cb90db0dce4b9d76dd274418d57fd6c96afacfef00af1383cfad58258b"
+		temp   = "555d47ac27caed43e6ce13be12592231a041d4f5073ac66d218e7580ea3a17f2"
+		hosted = "ea6a148aa9bc97b537db009184c4121a886d4f584ec0c61361faf904c2813943"
+	)
+	authorization := func(signed, signature string) string {
+		return "SDK-HMAC-SHA256 Access=AKEXAMPLE, SignedHeaders=" + signed + ", Signature=" + signature
+	}
+	vector := map[string]string{"X-Sdk-Date": "20260101T000000Z", "Authorization": authorization("x-sdk-date", plain)}
+	withToken := map[string]string{
+		"X-Project-Id": project, "X-Security-Token": "TOKEN",
+		"Authorization": authorization("x-project-id;x-sdk-date;x-security-token", temp),
+	}
+	withHost := map[string]string{"Host": vodHost, "Authorization": authorization("host;x-sdk-date", hosted)}
+	tests := []struct {
+		name      string
+		temporary bool
+		change    map[string]string
+		target    string
+		body      string
+		offset    time.Duration
+		code      string // empty if it must be answered
+		detail    string
+	}{
+		{name: "vector"},
+		{name: "vector with security token", temporary: true, change: withToken},
+		{name: "vector with host", change: withHost},
+		{name: "body hash stated", change: map[string]string{"X-Sdk-Content-Sha256": hexSum("")}},
+		{name: "query escaped otherwise", target: path + "?task_id=a+b/%2b%c3%a9"},
+		{name: "late", offset: 15 * time.Minute},
+		{name: "too late", offset: 15*time.Minute + time.Second, code: "APIGW.0303", detail: "20260101T001501Z"},
+		{name: "too early", offset: -15*time.Minute - time.Second, code: "APIGW.0303"},
+		{name: "task", target: path + "?task_id=other", code: "APIGW.0301", detail: "aksk signature"},
+		{name: "more query", target: path + query + "&x=", code: "APIGW.0301", detail: "aksk signature"},
+		{name: "query with a semicolon", target: path + query + "&a;b", code: "APIGW.0301", detail: "cannot be verified"},
+		{name: "project", target: "/v1.0/ffff/asset/preheating" + query, code: "APIGW.0301", detail: "aksk signature"},
+		{name: "body", body: "{}", code: "APIGW.0301", detail: "aksk signature"},
+		{
+			name: "body hash of another body", change: map[string]string{"X-Sdk-Content-Sha256": hexSum("x")},
+			code: "APIGW.0301", detail: "cannot be verified",
+		},
+		{
+			name: "body unsigned against the signature", change: map[string]string{"X-Sdk-Content-Sha256": "UNSIGNED-PAYLOAD"},
+			code: "APIGW.0301", detail: "aksk signature",
+		},
+		{name: "date", change: map[string]string{"X-Sdk-Date": "20260101T000001Z"}, code: "APIGW.0301", detail: "aksk signature"},
+		{name: "date in ISO form", change: map[string]string{"X-Sdk-Date": "2026-01-01T00:00:00Z"}, code: "APIGW.0301", detail: "x-sdk-date"},
+		{
+			name: "host", change: map[string]string{"Host": "example.com", "Authorization": withHost["Authorization"]},
+			code: "APIGW.0301", detail: "aksk signature",
+		},
+		{
+			name: "date not signed", change: map[string]string{"Host": vodHost, "Authorization": authorization("host", hosted)},
+			code: "APIGW.0301", detail: "contain x-sdk-date",
+		},
+		{
+			name: "headers not sorted", change: map[string]string{"Host": vodHost, "Authorization": authorization("x-sdk-date;host", hosted)},
+			code: "APIGW.0301", detail: "sorted",
+		},
+		{
+			name:   "access key",
+			change: map[string]string{"Authorization": strings.Replace(vector["Authorization"], "AKEXAMPLE", "AKOTHER", 1)},
+			code:   "APIGW.0301", detail: "verify ak fail",
+		},
+		{name: "scheme", change: map[string]string{"Authorization": "Bearer x"}, code: "APIGW.0301", detail: "malformed"},
+		{name: "temporary key without its token", temporary: true, code: "APIGW.0301", detail: "security token"},
+		{
+			name: "temporary key with another token", temporary: true,
+			change: changed(withToken, map[string]string{"X-Security-Token": "OTHER"}),
+			code:   "APIGW.0301", detail: "security token",
+		},
+		{
+			name: "security token not signed", temporary: true,
+			change: map[string]string{"X-Security-Token": "TOKEN"},
+			code:   "APIGW.0301", detail: "security token",
+		},
+		{
+			name: "project header of another project", temporary: true,
+			change: changed(withToken, map[string]string{"X-Project-Id": "ffff"}),
+			code:   "APIGW.0301", detail: "aksk signature",
+		},
+		{name: "unsigned project header of another project", change: map[string]string{"X-Project-Id": "ffff"}, code: "VOD.10057"},
+		{name: "no credentials", change: map[string]string{"Authorization": ""}, code: "APIGW.0301", detail: "x-auth-token not found"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := vectorVOD(func() time.Time { return epoch().Add(test.offset) }, test.temporary)
+			target := test.target
+			if target == "" {
+				target = path + query
+			}
+			got := send(t, s, newRequest(t, http.MethodGet, "https://"+vodHost+target, test.body, changed(vector, test.change)))
+			if test.code == "" {
+				want := `{"preheating_results":[{"url":"https://example.com/0.mp4","status":"succeed"}]}` + "\n"
+				if got.status != http.StatusAccepted || got.body != want {
+					t.Errorf("got %d %s", got.status, got.body)
+				}
+				return
+			}
+			status := http.StatusUnauthorized
+			if strings.HasPrefix(test.code, "VOD.") {
+				status = http.StatusForbidden
+			}
+			checkVODError(t, got, status, test.code, test.detail)
+		})
+	}
+}
+
+func TestHuaweicloudErrors(t *testing.T) {
+	t.Parallel()
+	const base = "https://" + vodHost + "/v1.0/" + project
+	tests := []struct {
+		name    string
+		options simulator.HuaweicloudOptions
+		method  string
+		url     string
+		status  int
+		code    string
+	}{
+		{name: "no task id", url: base + "/asset/preheating", status: 400, code: "VOD.10053"},
+		{name: "unknown task", url: base + "/asset/preheating?task_id=x", status: 400, code: "VOD.10062"},
+		{name: "task of another project", url: base + "/asset/preheating?task_id=foreign", status: 400, code: "VOD.10062"},
+		{name: "task of the future", url: base + "/asset/preheating?task_id=future", status: 400, code: "VOD.10062"},
+		{
+			name: "unknown project", options: simulator.HuaweicloudOptions{Projects: []string{"ffff"}},
+			url: base + "/asset/preheating?task_id=x", status: 403, code: "VOD.10057",
+		},
+		{name: "create", method: http.MethodPost, url: base + "/asset/preheating", status: 404, code: "APIGW.0101"},
+		{name: "another path", url: base + "/asset/details", status: 404, code: "APIGW.0101"},
+		{name: "no project", url: "https://" + vodHost + "/v1.0//asset/preheating", status: 404, code: "APIGW.0101"},
+		{name: "root", url: "https://" + vodHost + "/", status: 404, code: "APIGW.0101"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.options.Now = epoch
+			test.options.StaticTokens = []string{"token"}
+			s := simulator.NewHuaweicloud(test.options)
+			s.Submit(simulator.Task{ID: "foreign", Owner: "ffff", URLs: urls(1, simulator.URLPlan{})})
+			s.Submit(simulator.Task{ID: "future", Owner: project, Created: epoch().Add(1), URLs: urls(1, simulator.URLPlan{})})
+			method := test.method
+			if method == "" {
+				method = http.MethodGet
+			}
+			got := send(t, s, newRequest(t, method, test.url, "", map[string]string{"X-Auth-Token": "token"}))
+			checkVODError(t, got, test.status, test.code, "")
+			if got.header.Get("X-Request-Id") == "" {
+				t.Error("no X-Request-Id")
+			}
+		})
+	}
+}
+
+// The vendor's pages disagree on the status of an answer and are silent on an
+// unknown task: both ways can be had.
+func TestHuaweicloudVariants(t *testing.T) {
+	t.Parallel()
+	s := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{
+		Now: epoch, StaticTokens: []string{"token"},
+		SuccessStatus: http.StatusOK, UnknownTask: simulator.UnknownTaskEmpty,
+	})
+	got := send(t, s, newRequest(t, http.MethodGet,
+		"https://"+vodHost+"/v1.0/"+project+"/asset/preheating?task_id=x", "", map[string]string{"X-Auth-Token": "token"}))
+	if got.status != http.StatusOK || got.body != `{"preheating_results":[]}`+"\n" {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+	if refused := s.Stats().Refused; len(refused) != 0 {
+		t.Errorf("refused %v", refused)
+	}
+}
+
+func TestHuaweicloudProgress(t *testing.T) {
+	t.Parallel()
+	now := newClock(epoch())
+	s := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{
+		Now: now.Now, AccessKeys: map[string]string{"AKEXAMPLE": "SKEXAMPLE"},
+	})
+	s.Submit(simulator.Task{ID: "t", Owner: project, URLs: []simulator.URLPlan{
+		{URL: "a", Wait: time.Minute, Fetch: time.Minute, Appears: time.Hour},
+		{URL: "b?x=1&y=<2>", Fetch: time.Minute, Fails: true},
+		{URL: "c", Stuck: true},
+		{URL: "d", Word: "PAUSED"},
+	}})
+	steps := []struct {
+		advance time.Duration
+		words   string
+		counts  prefetch.Counts
+	}{
+		{0, "processing processing processing PAUSED", prefetch.Counts{0, 3, 0, 0, 1}},
+		{time.Minute, "processing failed processing PAUSED", prefetch.Counts{0, 2, 0, 1, 1}},
+		{time.Minute, "succeed failed processing PAUSED", prefetch.Counts{0, 1, 1, 1, 1}},
+	}
+	for i, step := range steps {
+		now.Add(step.advance)
+		got := send(t, s, signedVOD(t, "t", now.Now()))
+		var answer struct {
+			Results []struct{ URL, Status string } `json:"preheating_results"`
+		}
+		if err := json.Unmarshal([]byte(got.body), &answer); err != nil {
+			t.Fatal(err)
+		}
+		var words, names []string
+		for _, r := range answer.Results {
+			words, names = append(words, r.Status), append(names, r.URL)
+		}
+		if joined := strings.Join(words, " "); joined != step.words {
+			t.Errorf("step %d: %s", i, joined)
+		}
+		if diff := cmp.Diff([]string{"a", "b?x=1&y=<2>", "c", "d"}, names); diff != "" {
+			t.Error(diff)
+		}
+		if got := s.Counts("t"); got != step.counts {
+			t.Errorf("step %d: counts %v, want %v", i, got, step.counts)
+		}
+		if at, ok := s.Settled("t"); ok {
+			t.Errorf("step %d: settled at %v", i, at)
+		}
+	}
+	s.Submit(simulator.Task{ID: "t", Owner: project, Created: epoch(), URLs: urls(2, simulator.URLPlan{Fetch: time.Minute})})
+	if at, ok := s.Settled("t"); !ok || !at.Equal(epoch().Add(time.Minute)) {
+		t.Errorf("settled %v %v", at, ok)
+	}
+	s.Remove("t")
+	if _, ok := s.Settled("t"); ok || s.Counts("t") != (prefetch.Counts{}) {
+		t.Error("a removed task is still known")
+	}
+}
+
+func checkVODError(t *testing.T, got answer, status int, code, detail string) {
+	t.Helper()
+	var e struct {
+		Code      string `json:"error_code"`
+		Message   string `json:"error_msg"`
+		RequestID string `json:"request_id"`
+	}
+	if err := json.Unmarshal([]byte(got.body), &e); err != nil {
+		t.Fatalf("body %s: %v", got.body, err)
+	}
+	if got.status != status || e.Code != code || !strings.Contains(e.Message, detail) || e.Message == "" {
+		t.Errorf("got %d %s %q, want %d %s %q", got.status, e.Code, e.Message, status, code, detail)
+	}
+	if gateway := strings.HasPrefix(code, "APIGW"); gateway != (e.RequestID != "") {
+		t.Errorf("%s with request id %q", code, e.RequestID)
+	}
+}
+
+// tokenRequest is the body of the IAM page's example.
+func tokenRequest(domain, user, password, scope string) string {
+	return fmt.Sprintf(`{"auth":{"identity":{"methods":["password"],"password":{"user":{"name":%q,"password":%q,"domain":{"name":%q}}}},"scope":%s}}`,
+		user, password, domain, scope)
+}
