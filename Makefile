@@ -20,6 +20,7 @@ COVERAGE_FLOOR := 85
 FUZZ_TIME ?= 10s
 BENCH ?= .
 BENCH_COUNT ?= 1
+OUTPUT ?= prefetch_exporter
 
 # The linker flags of .promu.yml, with its template functions filled in.
 NOW := $(shell date -u $${SOURCE_DATE_EPOCH:+-d @$$SOURCE_DATE_EPOCH} +%Y%m%d-%H:%M:%S)
@@ -42,7 +43,7 @@ demo: ## simulated vendors and the real exporter against them, on this machine
 
 .PHONY: build
 build: ## the program, ./prefetch_exporter, with its version in it
-	CGO_ENABLED=0 go build -trimpath -tags netgo -ldflags '$(LDFLAGS)' -o prefetch_exporter .
+	CGO_ENABLED=0 go build -trimpath -tags netgo -ldflags '$(LDFLAGS)' -o $(OUTPUT) .
 
 .PHONY: test
 test: lint unit build e2e ## everything that must pass: linters, unit tests, coverage, end to end
