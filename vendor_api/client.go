@@ -117,8 +117,10 @@ func NewClient(opts ClientOptions) (*Client, error) {
 // The error is an [*Error]: timeout if the call's limit or the context's
 // deadline passed, decode if the body is over the limit, unavailable for
 // everything else, refused redirects included. It names the host and never the
-// rest of the URL. An answer with an HTTP error status is no error here: what
-// it means is for the vendor's client to say.
+// rest of the URL. Where a response came but cannot be used, it is returned
+// beside the error, without a body, for what its header tells. An answer with an
+// HTTP error status is no error here: what it means is for the vendor's client
+// to say.
 func (c *Client) Do(ctx context.Context, req *http.Request) (*Response, error) {
 	if ctx.Err() != nil {
 		e := c.transportError(ctx, ctx, req.URL.Host, context.Cause(ctx))
@@ -147,7 +149,7 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*Response, error) {
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		// The body is the naked connection, and reading that does not end with
 		// the context.
-		return nil, &Error{
+		return r, &Error{
 			Reason: prefetch.ReasonUnavailable, HTTPStatus: resp.StatusCode, Date: r.Date,
 			Err: fmt.Errorf("%s: changed the protocol unasked", req.URL.Host),
 		}
@@ -156,7 +158,7 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*Response, error) {
 	if err != nil {
 		e := c.transportError(ctx, callCtx, req.URL.Host, err)
 		e.HTTPStatus, e.Date = resp.StatusCode, r.Date
-		return nil, e
+		return r, e
 	}
 	return r, nil
 }
