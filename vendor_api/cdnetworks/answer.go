@@ -99,8 +99,8 @@ type reader struct {
 	told map[string]struct{}
 }
 
-// odd notes an oddity, unless one of the same kind was noted before.
-func (r *reader) odd(kind, format string, args ...any) {
+// oddf notes an oddity, unless one of the same kind was noted before.
+func (r *reader) oddf(kind, format string, args ...any) {
 	if _, ok := r.told[kind]; ok {
 		return
 	}
@@ -136,7 +136,7 @@ func (r *reader) answer(q vendorapi.Query, body *page, rows []json.RawMessage, d
 func (r *reader) url(raw json.RawMessage) prefetch.URL {
 	var w row
 	if err := json.Unmarshal(raw, &w); err != nil || raw[0] != '{' {
-		r.odd("row", "a row is not an object: %s", vendorapi.Excerpt(raw))
+		r.oddf("row", "a row is not an object: %s", vendorapi.Excerpt(raw))
 		return prefetch.URL{Status: prefetch.Unknown}
 	}
 	u := prefetch.URL{
@@ -147,12 +147,12 @@ func (r *reader) url(raw json.RawMessage) prefetch.URL {
 		Finished: r.time("finishTime", w.FinishTime),
 	}
 	if u.URL == "" {
-		r.odd("url", "a row has no url")
+		r.oddf("url", "a row has no url")
 	}
 	if w.Rate.value() != "" {
 		u.Rate, u.HasRate = w.Rate.rate()
 		if !u.HasRate {
-			r.odd("rate", "rate %q is not a number from 0 to 100; taken as not told", w.Rate.excerpt())
+			r.oddf("rate", "rate %q is not a number from 0 to 100; taken as not told", w.Rate.excerpt())
 		}
 	}
 	return u
@@ -182,7 +182,7 @@ func (r *reader) status(s scalar) prefetch.Status {
 	case "run", "running":
 		return prefetch.Running
 	case "":
-		r.odd("status", "a row has no status; taken as unknown")
+		r.oddf("status", "a row has no status; taken as unknown")
 		return prefetch.Unknown
 	}
 	word := s.excerpt()
@@ -199,7 +199,7 @@ func (r *reader) time(field string, s scalar) time.Time {
 	}
 	t, ok := s.time(r.location)
 	if !ok {
-		r.odd(field, "%s %q is not a time of the form %s; taken as not told", field, s.excerpt(), timeLayout)
+		r.oddf(field, "%s %q is not a time of the form %s; taken as not told", field, s.excerpt(), timeLayout)
 		return time.Time{}
 	}
 	return t
@@ -210,10 +210,10 @@ func (r *reader) count(body *page, rows int) int {
 	count, ok := body.Count.natural()
 	switch {
 	case !ok:
-		r.odd("count", "count %q is not a whole number; the %d rows of the page are taken for all", body.Count.excerpt(), rows)
+		r.oddf("count", "count %q is not a whole number; the %d rows of the page are taken for all", body.Count.excerpt(), rows)
 		return rows
 	case count < rows:
-		r.odd("count", "count %d is less than the %d rows of the page", count, rows)
+		r.oddf("count", "count %d is less than the %d rows of the page", count, rows)
 		return rows
 	}
 	return count
@@ -235,9 +235,9 @@ func (r *reader) pageSize(q vendorapi.Query, body *page, count, rows int) int {
 		return size
 	}
 	if rows == 0 {
-		r.odd("page", "page %d of %d rows has no row, although %d rows match", q.Page, size, count)
+		r.oddf("page", "page %d of %d rows has no row, although %d rows match", q.Page, size, count)
 		return size
 	}
-	r.odd("page", "page %d has %d rows instead of %d, although %d rows match: the vendor capped the page", q.Page, rows, size, count)
+	r.oddf("page", "page %d has %d rows instead of %d, although %d rows match: the vendor capped the page", q.Page, rows, size, count)
 	return rows
 }

@@ -2,7 +2,6 @@ package cdnetworks_test
 
 import (
 	"bytes"
-	"context"
 	"net/http"
 	"strings"
 	"sync"
@@ -17,7 +16,7 @@ import (
 // newRequest is the request of the vectors, without credentials.
 func newRequest(t testing.TB, body []byte) *http.Request {
 	t.Helper()
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost,
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
 		"https://api.cdnetworks.com/ccm/fetch/ItemIdQuery", bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)

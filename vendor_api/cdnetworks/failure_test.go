@@ -18,11 +18,11 @@ import (
 func TestVendorMessages(t *testing.T) {
 	t.Parallel()
 	alone := taskQuery()
-	window := day(vendorapi.QueryWindow, "2026-11-21")
-	both := day(vendorapi.QueryTask, "2026-11-21")
+	window := day(vendorapi.QueryWindow)
+	both := day(vendorapi.QueryTask)
 	both.TaskID = alone.TaskID
 	filtered := alone
-	filtered.Status = status(prefetch.Failed)
+	filtered.Status = new(prefetch.Failed)
 
 	for _, tc := range []struct {
 		message string
@@ -161,5 +161,16 @@ func TestTransportErrors(t *testing.T) {
 	_, err := p.Query(ctx, taskQuery())
 	if e := vendorError(t, err); e.Reason != prefetch.ReasonTimeout {
 		t.Errorf("error = %v, want a timeout", e)
+	}
+}
+
+// The vendor's id of a call is kept even where the transport refuses the answer.
+func TestRequestIDOfARefusedAnswer(t *testing.T) {
+	t.Parallel()
+	_, err := ask(t, reply{status: 302, header: map[string]string{
+		"Location": "https://example.com/", "x-cnc-request-id": "23f9\x01abf8",
+	}}, taskQuery(), beijing)
+	if e := vendorError(t, err); e.Reason != prefetch.ReasonUnavailable || e.RequestID != "23f9abf8" {
+		t.Errorf("error = %+v", e)
 	}
 }

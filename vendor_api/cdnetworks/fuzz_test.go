@@ -40,7 +40,7 @@ func FuzzAnswer(f *testing.F) {
 		if httpStatus < 200 || httpStatus > 599 {
 			t.Skip("no HTTP status of a final response")
 		}
-		q := day(vendorapi.QueryWindow, "2026-11-21")
+		q := day(vendorapi.QueryWindow)
 		r := reply{status: httpStatus, header: map[string]string{"Date": "Sat, 21 Nov 2026 12:00:00 GMT"}, body: string(body)}
 		answer, err := ask(t, r, q, beijing)
 		if err != nil {
@@ -133,7 +133,7 @@ func BenchmarkDecodePage(b *testing.B) {
 	p := newProvider(b, cdnetworks.Options{
 		Client: newClient(b, reply{status: 200, body: body}.transport()), Location: beijing, PageSize: n,
 	})
-	q := day(vendorapi.QueryWindow, "2026-11-21")
+	q := day(vendorapi.QueryWindow)
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {

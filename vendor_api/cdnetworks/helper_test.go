@@ -85,12 +85,9 @@ func vendorError(t testing.TB, err error) *vendorapi.Error {
 	return e
 }
 
-// day is a window of a whole day in the vendor's time zone.
-func day(kind vendorapi.QueryKind, date string) vendorapi.Query {
-	from, err := time.ParseInLocation(time.DateOnly, date, beijing)
-	if err != nil {
-		panic(err)
-	}
+// day is a window of the whole of 2026-11-21 in the vendor's time zone.
+func day(kind vendorapi.QueryKind) vendorapi.Query {
+	from := time.Date(2026, 11, 21, 0, 0, 0, 0, beijing)
 	return vendorapi.Query{Kind: kind, From: from, To: from.Add(24*time.Hour - time.Second)}
 }
 

@@ -186,7 +186,11 @@ func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answ
 	}
 	resp, err := p.client.Do(ctx, req)
 	if err != nil {
-		return vendorapi.Answer{}, err
+		e := vendorapi.AsError(err)
+		if resp != nil {
+			e.RequestID = requestID(resp)
+		}
+		return vendorapi.Answer{}, e //nolint:wrapcheck // Already the *Error that Query returns, classified once.
 	}
 	return p.read(q, resp)
 }

@@ -41,13 +41,13 @@ func (z zoneCheck) check(r *reader, urls []prefetch.URL) {
 		}
 		where := fmt.Sprintf("lies outside the window asked for, %s to %s", z.print(z.from), z.print(z.to))
 		if z.inWindow(created) {
-			where = fmt.Sprintf("lies after the vendor's own time, %s", z.print(z.date))
+			where = "lies after the vendor's own time, " + z.print(z.date)
 		}
 		hint := ""
 		if offset, ok := z.fitting(urls); ok {
 			hint = fmt.Sprintf("; times of %s would fit", offset)
 		}
-		r.odd("zone", "createTime %s %s: X-Time-Zone was probably ignored%s", z.print(created), where, hint)
+		r.oddf("zone", "createTime %s %s: X-Time-Zone was probably ignored%s", z.print(created), where, hint)
 		return
 	}
 }
