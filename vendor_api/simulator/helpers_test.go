@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"prefetch_exporter/vendor_api/simulator"
@@ -50,6 +49,13 @@ func (c *clock) Add(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
+// tb is what the helpers need of a test; rapid's tests have it, too.
+type tb interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // answer is a whole response.
 type answer struct {
 	status int
@@ -57,7 +63,7 @@ type answer struct {
 	body   string
 }
 
-func send(t testing.TB, h http.Handler, req *http.Request) answer {
+func send(t tb, h http.Handler, req *http.Request) answer {
 	t.Helper()
 	resp, err := simulator.Transport(h).RoundTrip(req)
 	if err != nil {
@@ -71,11 +77,11 @@ func send(t testing.TB, h http.Handler, req *http.Request) answer {
 	return answer{status: resp.StatusCode, header: resp.Header, body: string(body)}
 }
 
-func newRequest(t testing.TB, method, url, body string, header map[string]string) *http.Request {
+func newRequest(t tb, method, url, body string, header map[string]string) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), method, url, strings.NewReader(body))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	for name, value := range header {
 		if strings.EqualFold(name, "host") {
@@ -117,7 +123,7 @@ func accessKeyHeaders(key, secret, host, body string, now time.Time) map[string]
 }
 
 // signedVOD is a query for a task, signed with X-Sdk-Date alone.
-func signedVOD(t testing.TB, id string, now time.Time) *http.Request {
+func signedVOD(t tb, id string, now time.Time) *http.Request {
 	t.Helper()
 	path := "/v1.0/" + project + "/asset/preheating"
 	date := now.UTC().Format("20060102T150405Z")
@@ -160,12 +166,12 @@ type cdnRow struct {
 }
 
 // ask sends a query of user ops, whose API key is "key".
-func ask(t testing.TB, s *simulator.CDNetworks, now time.Time, body string) cdnAnswer {
+func ask(t tb, s *simulator.CDNetworks, now time.Time, body string) cdnAnswer {
 	t.Helper()
 	return askZone(t, s, now, "", body)
 }
 
-func askZone(t testing.TB, s *simulator.CDNetworks, now time.Time, zone, body string) cdnAnswer {
+func askZone(t tb, s *simulator.CDNetworks, now time.Time, zone, body string) cdnAnswer {
 	t.Helper()
 	header := apiKeyHeaders("ops", "key", now)
 	if zone != "" {
@@ -178,7 +184,7 @@ func askZone(t testing.TB, s *simulator.CDNetworks, now time.Time, zone, body st
 	return decodeCDN(t, got.body)
 }
 
-func decodeCDN(t testing.TB, body string) cdnAnswer {
+func decodeCDN(t tb, body string) cdnAnswer {
 	t.Helper()
 	var a cdnAnswer
 	d := json.NewDecoder(bytes.NewReader([]byte(body)))

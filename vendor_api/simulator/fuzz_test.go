@@ -1,0 +1,73 @@
+package simulator_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"prefetch_exporter/vendor_api/simulator"
+)
+
+// Whatever body a user sends, the answer is in the vendor's form, and an
+// answer that claims success holds what was asked for.
+func FuzzCDNetworksBody(f *testing.F) {
+	for _, body := range []string{
+		"", "{}", "null", `{"itemId":"a"}`, `{"itemId":"a","pageNo":"2","pageSize":"3","status":"run"}`, `{` + wholeDay + `}`,
+		`{` + wholeDay + `,"url":"https://example.com/1.mp4","pageNo":9223372036854775807,"pageSize":9223372036854775807}`,
+		`{"startTime":20260101,"endTime":[]}`, `{"itemId":"\ud800","pageNo":-1}`, `{"startTime":"2026-01-01 00:00:00","endTime":""}`,
+	} {
+		f.Add(body, "GMT+08:00")
+	}
+	f.Add(`{"itemId":"a"}`, "GMT-99:00")
+	s := simulator.NewCDNetworks(opsOptions(noon))
+	s.Submit(simulator.Task{ID: "a", Owner: "ops", Created: noon().Add(-time.Hour), URLs: urls(7, simulator.URLPlan{Stuck: true})})
+	s.Submit(simulator.Task{ID: "b", Owner: "ops", Created: noon(), URLs: urls(2, simulator.URLPlan{})})
+	f.Fuzz(func(t *testing.T, body, zone string) {
+		req := newRequest(t, http.MethodPost, cdnURL, body, apiKeyHeaders("ops", "key", noon()))
+		req.Header["X-Time-Zone"] = []string{zone}
+		got := decodeCDN(t, send(t, s, req).body)
+		switch {
+		case got.Code == 0 && got.Message != "" && got.ResultDetail == nil:
+		case got.Code == 1 && got.Message == "success" && got.PageNo > 0 && got.PageSize > 0 && got.Count <= 9 &&
+			got.ResultDetail != nil && len(got.ResultDetail) <= min(got.Count, got.PageSize):
+			for _, row := range got.ResultDetail {
+				if row.CreateTime == "" || row.URL == "" || row.Status == "" {
+					t.Errorf("row %+v", row)
+				}
+			}
+		default:
+			t.Errorf("answer %+v", got)
+		}
+	})
+}
+
+// No Authorization header but the right one opens either API.
+func FuzzAuthorization(f *testing.F) {
+	f.Add(vectorAKSK)
+	f.Add(vectorBasic)
+	f.Add("SDK-HMAC-SHA256 Access=AKEXAMPLE, SignedHeaders=x-sdk-date, Signature=")
+	f.Add("CNC-HMAC-SHA256 Credential=AKEXAMPLE,SignedHeaders=;;content-type;host,Signature=,")
+	cdn := vectorUser(epoch)
+	vod := vectorVOD(epoch, false)
+	f.Fuzz(func(t *testing.T, header string) {
+		for _, method := range []string{"AKSK", "BASIC"} {
+			// Not the vector's body: no header that is found can be right.
+			req := newRequest(t, http.MethodPost, cdnURL, `{"itemId":"a"}`, map[string]string{
+				"x-cnc-auth-method": method, "x-cnc-accessKey": "AKEXAMPLE", "x-cnc-timestamp": "1767225600",
+				"Date": vectorDate, "Content-Type": "application/json",
+			})
+			req.Header["Authorization"] = []string{header}
+			known := method == "BASIC" && strings.EqualFold(header, vectorBasic)
+			if got := decodeCDN(t, send(t, cdn, req).body); got.Code != 0 && !known {
+				t.Errorf("%s %q was accepted", method, header)
+			}
+		}
+		req := newRequest(t, http.MethodGet, "https://"+vodHost+"/v1.0/"+project+"/asset/preheating?task_id=a", "",
+			map[string]string{"X-Sdk-Date": "20260101T000000Z"})
+		req.Header["Authorization"] = []string{header}
+		if got := send(t, vod, req); got.status != http.StatusUnauthorized {
+			t.Errorf("%q: %d", header, got.status)
+		}
+	})
+}
