@@ -57,8 +57,14 @@ func newCollector(s collector.Source) *collector.Collector {
 
 func ago(d time.Duration) time.Time { return now.Add(-d) }
 
+// failer is what testing and rapid have in common.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 // gather collects from cs through a pedantic registry.
-func gather(t testing.TB, cs ...prometheus.Collector) families {
+func gather(t failer, cs ...prometheus.Collector) families {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
 	for _, c := range cs {
@@ -73,7 +79,7 @@ func gather(t testing.TB, cs ...prometheus.Collector) families {
 	return got
 }
 
-func gatherSnapshot(t testing.TB, snapshot prefetch.Snapshot) families {
+func gatherSnapshot(t failer, snapshot prefetch.Snapshot) families {
 	t.Helper()
 	return gather(t, newCollector(&source{snapshot}))
 }
@@ -213,10 +219,10 @@ func (f families) asText(t testing.TB) string {
 func golden(t *testing.T, path, got string) {
 	t.Helper()
 	if *update {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

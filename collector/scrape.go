@@ -17,13 +17,16 @@ type sample struct {
 	desc   *prometheus.Desc
 	labels []*dto.LabelPair
 	value  float64
+	// gauge points to value; it is a part of the sample to save an allocation
+	// for each series.
+	gauge dto.Gauge
 }
 
 func (s *sample) Desc() *prometheus.Desc { return s.desc }
 
 func (s *sample) Write(out *dto.Metric) error {
 	out.Label = s.labels
-	out.Gauge = &dto.Gauge{Value: &s.value}
+	out.Gauge = &s.gauge
 	return nil
 }
 
@@ -61,7 +64,9 @@ func (c *Collector) newScrape(ch chan<- prometheus.Metric, now time.Time) *scrap
 }
 
 func (s *scrape) gauge(desc *prometheus.Desc, labels []*dto.LabelPair, value float64) {
-	s.ch <- &sample{desc: desc, labels: labels, value: value}
+	m := &sample{desc: desc, labels: labels, value: value}
+	m.gauge.Value = &m.value
+	s.ch <- m
 }
 
 // timestamp renders a moment, and nothing for the zero time.
