@@ -76,11 +76,14 @@ func (o *oddities) parseRow(raw json.RawMessage) (u prefetch.URL, unknownWord st
 	} else {
 		u.URL = text(row.URL)
 	}
-	if isNull(row.Status) {
+	word := ""
+	if !isNull(row.Status) {
+		word = strings.TrimSpace(text(row.Status))
+	}
+	if word == "" {
 		o.noStatus++
 		return u, ""
 	}
-	word := text(row.Status)
 	var known bool
 	if u.Status, known = parseStatus(word); known {
 		return u, ""
@@ -108,7 +111,7 @@ func (o *oddities) sentences() []string {
 // parseStatus reads a status word. The vendor's page has them in lower case,
 // its SDK in upper case.
 func parseStatus(word string) (prefetch.Status, bool) {
-	switch strings.ToLower(strings.TrimSpace(word)) {
+	switch strings.ToLower(word) {
 	case "processing":
 		return prefetch.Running, true
 	case "succeed":

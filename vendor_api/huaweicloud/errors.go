@@ -209,13 +209,20 @@ func credentialsOf(req *http.Request) []string {
 	return secrets
 }
 
-// redact replaces secrets in a vendor's text, plain and as JSON writes them.
+// redact replaces secrets in a vendor's text: plain, and as JSON writes them,
+// which may or may not escape what is special in HTML.
 func redact(text []byte, secrets ...string) []byte {
 	for _, secret := range secrets {
-		text = bytes.ReplaceAll(text, []byte(secret), []byte("<secret>"))
-		if quoted, err := json.Marshal(secret); err == nil {
-			text = bytes.ReplaceAll(text, quoted[1:len(quoted)-1], []byte("<secret>"))
+		for _, escapeHTML := range []bool{true, false} {
+			var quoted bytes.Buffer
+			enc := json.NewEncoder(&quoted)
+			enc.SetEscapeHTML(escapeHTML)
+			if enc.Encode(secret) == nil {
+				inner := bytes.TrimSuffix(bytes.TrimPrefix(quoted.Bytes(), []byte(`"`)), []byte("\"\n"))
+				text = bytes.ReplaceAll(text, inner, []byte("<secret>"))
+			}
 		}
+		text = bytes.ReplaceAll(text, []byte(secret), []byte("<secret>"))
 	}
 	return text
 }

@@ -1,0 +1,640 @@
+package vendorapi_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	promconfig "github.com/prometheus/common/config"
+	"go.uber.org/goleak"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func now() time.Time { return time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC) }
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// body is a response body that counts what is done with it.
+type body struct {
+	io.Reader
+
+	atEOF, closes atomic.Int64
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if errors.Is(err, io.EOF) {
+		b.atEOF.Add(1)
+	}
+	return n, err //nolint:wrapcheck // io.EOF must stay what it is
+}
+
+func (b *body) Close() error {
+	b.closes.Add(1)
+	return nil
+}
+
+func newClient(t *testing.T, o vendorapi.ClientOptions) *vendorapi.Client {
+	t.Helper()
+	c, err := vendorapi.NewClient(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func get(t *testing.T, target string) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, target, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return req
+}
+
+func wantReason(t *testing.T, err error, reason prefetch.Reason) *vendorapi.Error {
+	t.Helper()
+	var e *vendorapi.Error
+	if !errors.As(err, &e) || e.Reason != reason {
+		t.Fatalf("got %v, want an *Error that is %s", err, reason)
+	}
+	return e
+}
+
+func TestAnswer(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{200, 202, 299, 400, 403, 500, 503} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Date", now().Format(http.TimeFormat))
+			w.Header().Set("X-Request-Id", "4c3")
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, r.UserAgent())
+		}))
+		c := newClient(t, vendorapi.ClientOptions{UserAgent: "prefetch_exporter/1.2.3"})
+		r, err := c.Do(t.Context(), get(t, server.URL))
+		if err != nil {
+			t.Fatalf("HTTP %d: %v", status, err)
+		}
+		if r.Status != status || string(r.Body) != "prefetch_exporter/1.2.3" || !r.Date.Equal(now()) ||
+			r.Header.Get("X-Request-Id") != "4c3" {
+			t.Errorf("got %+v", r)
+		}
+		server.Close()
+	}
+}
+
+func TestRequestIsNotChanged(t *testing.T) {
+	t.Parallel()
+	var sent *http.Request
+	c := newClient(t, vendorapi.ClientOptions{UserAgent: "ours", RoundTripper: roundTrip(func(r *http.Request) (*http.Response, error) {
+		sent = r
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Date": {"once upon a time"}}, Body: http.NoBody}, nil
+	})})
+	req := get(t, "https://vod.example/")
+	r, err := c.Do(t.Context(), req)
+	if err != nil || sent.UserAgent() != "ours" || len(req.Header) != 0 || !r.Date.IsZero() {
+		t.Errorf("%v: sent %v, header is now %v, answer %+v", err, sent.Header, req.Header, r)
+	}
+	req.Header.Set("User-Agent", "theirs")
+	if _, err := c.Do(t.Context(), req); err != nil || sent.UserAgent() != "theirs" {
+		t.Errorf("%v: a User-Agent of the request became %q", err, sent.UserAgent())
+	}
+	req.Header = nil
+	if _, err := c.Do(t.Context(), req); err != nil || sent.UserAgent() != "ours" {
+		t.Errorf("%v: without headers: %q", err, sent.UserAgent())
+	}
+}
+
+// Only TLS and proxy settings are taken: anything else would be sent to the
+// vendor beside its own authentication.
+func TestOtherHTTPSettingsAreIgnored(t *testing.T) {
+	t.Parallel()
+	var header atomic.Pointer[http.Header]
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { header.Store(&r.Header) }))
+	defer server.Close()
+	c := newClient(t, vendorapi.ClientOptions{HTTP: promconfig.HTTPClientConfig{
+		BasicAuth:       &promconfig.BasicAuth{Username: "u", Password: "p"},
+		HTTPHeaders:     &promconfig.Headers{Headers: map[string]promconfig.Header{"X-Other": {Values: []string{"x"}}}},
+		FollowRedirects: true,
+		EnableHTTP2:     true,
+	}})
+	if _, err := c.Do(t.Context(), get(t, server.URL)); err != nil {
+		t.Fatal(err)
+	}
+	if h := *header.Load(); h.Get("Authorization") != "" || h.Get("X-Other") != "" || h.Get("Accept-Encoding") != "" {
+		t.Errorf("sent %v", h)
+	}
+}
+
+func TestBadSettings(t *testing.T) {
+	t.Parallel()
+	_, err := vendorapi.NewClient(vendorapi.ClientOptions{HTTP: promconfig.HTTPClientConfig{
+		TLSConfig: promconfig.TLSConfig{CA: "not a certificate"},
+	}})
+	if err == nil || !strings.Contains(err.Error(), "HTTP client:") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTLSIsVerified(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		if r.ProtoMajor != 1 {
+			t.Errorf("spoke %s", r.Proto)
+		}
+	}))
+	server.EnableHTTP2 = true
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	server.StartTLS()
+	defer server.Close()
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	caFile := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(caFile, ca, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name string
+		tls  promconfig.TLSConfig
+		want string
+	}{
+		{"unknown authority", promconfig.TLSConfig{}, "certificate signed by unknown authority"},
+		{"custom authority", promconfig.TLSConfig{CA: string(ca)}, ""},
+		{"custom authority in a file", promconfig.TLSConfig{CAFile: caFile}, ""},
+		{"custom authority, other name", promconfig.TLSConfig{CA: string(ca), ServerName: "example.com"}, ""},
+		{"custom authority, wrong name", promconfig.TLSConfig{CA: string(ca), ServerName: "other.test"}, "other.test"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			before := calls.Load()
+			c := newClient(t, vendorapi.ClientOptions{HTTP: promconfig.HTTPClientConfig{TLSConfig: tt.tls, EnableHTTP2: true}})
+			_, err := c.Do(t.Context(), get(t, server.URL))
+			if tt.want == "" {
+				if err != nil || calls.Load() != before+1 {
+					t.Errorf("%v, %d calls", err, calls.Load()-before)
+				}
+				return
+			}
+			e := wantReason(t, err, prefetch.ReasonUnavailable)
+			if !strings.Contains(e.Error(), tt.want) || calls.Load() != before {
+				t.Errorf("got %v after %d calls", e, calls.Load()-before)
+			}
+		})
+	}
+}
+
+func TestProxy(t *testing.T) {
+	t.Parallel()
+	var seen atomic.Value
+	proxy := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen.Store(r.RequestURI) }))
+	defer proxy.Close()
+	u, err := url.Parse(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(t, vendorapi.ClientOptions{HTTP: promconfig.HTTPClientConfig{
+		ProxyConfig: promconfig.ProxyConfig{ProxyURL: promconfig.URL{URL: u}},
+	}})
+	if _, err := c.Do(t.Context(), get(t, "http://vod.example/x")); err != nil || seen.Load() != "http://vod.example/x" {
+		t.Errorf("%v: the proxy saw %v", err, seen.Load())
+	}
+}
+
+// A redirect is a second call, and would carry the credentials away.
+func TestRedirectsAreRefused(t *testing.T) {
+	t.Parallel()
+	var thief atomic.Int64
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { thief.Add(1) }))
+	defer other.Close()
+	for _, status := range []int{301, 302, 303, 304, 307, 308} {
+		var calls atomic.Int64
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			calls.Add(1)
+			w.Header().Set("Location", other.URL+"/login")
+			w.Header().Set("Date", now().Format(http.TimeFormat))
+			w.WriteHeader(status)
+		}))
+		req := get(t, server.URL)
+		req.Header.Set("X-Auth-Token", "secret")
+		_, err := newClient(t, vendorapi.ClientOptions{}).Do(t.Context(), req)
+		e := wantReason(t, err, prefetch.ReasonUnavailable)
+		if e.HTTPStatus != status || !e.Date.Equal(now()) || !strings.Contains(e.Error(), "refused to follow a redirect to") {
+			t.Errorf("HTTP %d: %v", status, e)
+		}
+		if calls.Load() != 1 || thief.Load() != 0 {
+			t.Errorf("HTTP %d: %d calls, %d to elsewhere", status, calls.Load(), thief.Load())
+		}
+		server.Close()
+	}
+}
+
+func TestBodyLimit(t *testing.T) {
+	t.Parallel()
+	for size, fits := range map[int]bool{0: true, 99: true, 100: true, 101: false, 5000: false} {
+		b := &body{Reader: strings.NewReader(strings.Repeat("x", size))}
+		c := newClient(t, vendorapi.ClientOptions{MaxBody: 100, RoundTripper: roundTrip(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Date": {now().Format(http.TimeFormat)}}, Body: b}, nil
+		})})
+		r, err := c.Do(t.Context(), get(t, "https://vod.example/"))
+		if b.closes.Load() != 1 {
+			t.Errorf("%d bytes: closed %d times", size, b.closes.Load())
+		}
+		if fits {
+			if err != nil || len(r.Body) != size || b.atEOF.Load() == 0 {
+				t.Errorf("%d bytes: %v", size, err)
+			}
+			continue
+		}
+		e := wantReason(t, err, prefetch.ReasonDecode)
+		if !strings.Contains(e.Error(), "limit of 100 bytes") || e.HTTPStatus != http.StatusOK || !e.Date.Equal(now()) {
+			t.Errorf("%d bytes: %+v", size, e)
+		}
+	}
+}
+
+// The default limit, with a body that never ends.
+func TestEndlessBody(t *testing.T) {
+	t.Parallel()
+	b := &body{Reader: endless{}}
+	for _, limit := range []int64{0, -1} {
+		c := newClient(t, vendorapi.ClientOptions{MaxBody: limit, RoundTripper: roundTrip(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusOK, Body: b}, nil
+		})})
+		_, err := c.Do(t.Context(), get(t, "https://vod.example/"))
+		if e := wantReason(t, err, prefetch.ReasonDecode); !strings.Contains(e.Error(), "33554432 bytes") {
+			t.Errorf("got %v", e)
+		}
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
+
+// Whatever comes back, its body is closed once, and read to its end unless it
+// is over the limit.
+func TestBodyIsAlwaysClosed(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		status  int
+		content io.Reader
+		drained bool
+		want    prefetch.Reason
+	}{
+		"answer":   {200, strings.NewReader("x"), true, ""},
+		"error":    {500, strings.NewReader("x"), true, ""},
+		"redirect": {302, strings.NewReader("x"), true, prefetch.ReasonUnavailable},
+		"too long": {200, bytes.NewReader(make([]byte, 2000)), false, prefetch.ReasonDecode},
+		"broken":   {200, io.MultiReader(strings.NewReader("x"), failing{}), false, prefetch.ReasonUnavailable},
+		"upgrade":  {101, endless{}, false, prefetch.ReasonUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := &body{Reader: tt.content}
+			c := newClient(t, vendorapi.ClientOptions{MaxBody: 1000, RoundTripper: roundTrip(func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: tt.status, Body: b}, nil
+			})})
+			_, err := c.Do(t.Context(), get(t, "https://vod.example/"))
+			if tt.want != "" {
+				if e := wantReason(t, err, tt.want); e.HTTPStatus != tt.status {
+					t.Errorf("got %+v", e)
+				}
+			} else if err != nil {
+				t.Error(err)
+			}
+			if b.closes.Load() != 1 || tt.drained && b.atEOF.Load() == 0 {
+				t.Errorf("closed %d times, end seen %d times", b.closes.Load(), b.atEOF.Load())
+			}
+		})
+	}
+}
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// The limit covers the whole call, from dialling to the last byte.
+func TestTimeout(t *testing.T) {
+	t.Parallel()
+	hang := func(r *http.Request) (*http.Response, error) {
+		<-r.Context().Done()
+		return nil, context.Cause(r.Context())
+	}
+	slowBody := func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(slow{r.Context()})}, nil
+	}
+	for _, tt := range []struct {
+		name    string
+		timeout time.Duration
+		// deadline is the caller's own; 0 is none.
+		deadline time.Duration
+		vendor   roundTrip
+		took     time.Duration
+		text     string
+		status   int
+	}{
+		{"no answer", 0, 0, hang, 30 * time.Second, "vod.example: no whole answer within 30s: context deadline exceeded", 0},
+		{"no answer, negative limit", -1, 0, hang, 30 * time.Second, "no whole answer within 30s", 0},
+		{"shorter", 5 * time.Second, 0, hang, 5 * time.Second, "no whole answer within 5s", 0},
+		{"a byte a second", 0, 0, slowBody, 30 * time.Second, "no whole answer within 30s: reading the answer:", 200},
+		{"the caller's deadline", 0, 7 * time.Second, hang, 7 * time.Second, "vod.example: context deadline exceeded", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newClient(t, vendorapi.ClientOptions{Timeout: tt.timeout, RoundTripper: tt.vendor})
+				ctx := t.Context()
+				if tt.deadline != 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, tt.deadline)
+					defer cancel()
+				}
+				start := time.Now()
+				_, err := c.Do(ctx, get(t, "https://vod.example/"))
+				e := wantReason(t, err, prefetch.ReasonTimeout)
+				if !strings.Contains(e.Error(), tt.text) || e.HTTPStatus != tt.status || e.Unsent {
+					t.Errorf("got %+v: %v", e, e)
+				}
+				if took := time.Since(start); took != tt.took {
+					t.Errorf("took %v, want %v", took, tt.took)
+				}
+			})
+		})
+	}
+}
+
+// slow sends a byte a second for as long as the context lives.
+type slow struct {
+	ctx context.Context //nolint:containedctx // a body that ends with its request, as net/http's do
+}
+
+func (s slow) Read(p []byte) (int, error) {
+	select {
+	case <-time.After(time.Second):
+		p[0] = 'x'
+		return 1, nil
+	case <-s.ctx.Done():
+		return 0, context.Cause(s.ctx)
+	}
+}
+
+func TestGivenUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		c := newClient(t, vendorapi.ClientOptions{RoundTripper: roundTrip(func(r *http.Request) (*http.Response, error) {
+			calls.Add(1)
+			<-r.Context().Done()
+			return nil, context.Cause(r.Context())
+		})})
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		_, err := c.Do(ctx, get(t, "https://vod.example/"))
+		if e := wantReason(t, err, prefetch.ReasonUnavailable); e.Unsent || !errors.Is(err, context.Canceled) {
+			t.Errorf("got %+v", e)
+		}
+		// A call that was given up before it began costs nothing.
+		_, err = c.Do(ctx, get(t, "https://vod.example/"))
+		if e := wantReason(t, err, prefetch.ReasonUnavailable); !e.Unsent || !errors.Is(err, context.Canceled) {
+			t.Errorf("got %+v", e)
+		}
+		if calls.Load() != 1 {
+			t.Errorf("%d calls", calls.Load())
+		}
+	})
+}
+
+// rawServer answers every request with the bytes that answer returns, without
+// any knowledge of HTTP beyond where a request ends, and counts requests. It
+// closes the connection without an answer where there are no bytes.
+func rawServer(t *testing.T, answer func(n int64) string) (target string, requests *atomic.Int64) {
+	t.Helper()
+	var lc net.ListenConfig
+	listener, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests = new(atomic.Int64)
+	var wg sync.WaitGroup
+	serve := func(conn net.Conn) {
+		defer conn.Close()
+		r := bufio.NewReader(conn)
+		for {
+			if _, err := http.ReadRequest(r); err != nil {
+				return
+			}
+			reply := answer(requests.Add(1))
+			if reply == "" {
+				return
+			}
+			if _, err := io.WriteString(conn, reply); err != nil || strings.Contains(reply, "Connection: close") {
+				return
+			}
+		}
+	}
+	wg.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { serve(conn) })
+		}
+	})
+	t.Cleanup(func() {
+		listener.Close()
+		wg.Wait()
+	})
+	return "http://" + listener.Addr().String(), requests
+}
+
+// Each Do is one request on the wire, even where net/http would repeat it by
+// itself: a server that keeps connections and breaks every second one.
+func TestExactlyOneRequest(t *testing.T) {
+	t.Parallel()
+	target, requests := rawServer(t, func(n int64) string {
+		if n%2 == 0 {
+			return "" // closed without an answer
+		}
+		return "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nok"
+	})
+	c := newClient(t, vendorapi.ClientOptions{})
+	for n := int64(1); n <= 10; n++ {
+		_, err := c.Do(t.Context(), get(t, target))
+		if n%2 == 0 {
+			wantReason(t, err, prefetch.ReasonUnavailable)
+		} else if err != nil {
+			t.Error(err)
+		}
+		if got := requests.Load(); got != n {
+			t.Fatalf("%d requests on the wire after %d calls", got, n)
+		}
+	}
+}
+
+// The proof above proves something: the same server does see a repeated request
+// from a client that keeps connections.
+func TestKeptConnectionsRepeat(t *testing.T) {
+	t.Parallel()
+	target, requests := rawServer(t, func(n int64) string {
+		if n%2 == 0 {
+			return ""
+		}
+		return "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nok"
+	})
+	rt, err := promconfig.NewRoundTripperFromConfig(promconfig.HTTPClientConfig{}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := &http.Client{Transport: rt}
+	defer plain.CloseIdleConnections()
+	c := newClient(t, vendorapi.ClientOptions{RoundTripper: rt})
+	for range 4 {
+		if _, err := c.Do(t.Context(), get(t, target)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := requests.Load(); got <= 4 {
+		t.Errorf("%d requests for 4 calls: the server does not provoke a repetition", got)
+	}
+}
+
+// What is no HTTP, or HTTP of a kind that nobody asked for, ends the call at
+// once and in few words.
+func TestBrokenServers(t *testing.T) {
+	t.Parallel()
+	const ok = "HTTP/1.1 200 OK\r\n"
+	for name, answer := range map[string]string{
+		"silence":         "",
+		"no HTTP":         "SSH-2.0-OpenSSH_9.2\r\n\r\n",
+		"long status":     "HTTP/1.1 " + strings.Repeat("2", 100_000) + "\r\n\r\n",
+		"cut short":       ok + "Content-Length: 100\r\nConnection: close\r\n\r\nabc",
+		"bad chunks":      ok + "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+		"bad header":      ok + "\x00: x\r\n\r\n",
+		"other protocol":  "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+		"101, no upgrade": "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			target, requests := rawServer(t, func(int64) string { return answer })
+			_, err := newClient(t, vendorapi.ClientOptions{}).Do(t.Context(), get(t, target))
+			e := wantReason(t, err, prefetch.ReasonUnavailable)
+			if len(e.Error()) > 500 || requests.Load() != 1 {
+				t.Errorf("%d requests, error of %d bytes: %.500v", requests.Load(), len(e.Error()), e)
+			}
+		})
+	}
+}
+
+func TestNobodyListens(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	target := server.URL
+	server.Close()
+	_, err := newClient(t, vendorapi.ClientOptions{}).Do(t.Context(), get(t, target+"/v1.0/project?task_id=x"))
+	e := wantReason(t, err, prefetch.ReasonUnavailable)
+	host := strings.TrimPrefix(target, "http://")
+	if !strings.Contains(e.Error(), host+": dial tcp") || strings.Contains(e.Error(), "task_id") {
+		t.Errorf("got %v", e)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	date := func(d time.Duration) string { return now().Add(d).Format(http.TimeFormat) }
+	c := newClient(t, vendorapi.ClientOptions{Now: func() time.Time { return now().Add(-time.Hour) }})
+	for _, tt := range []struct {
+		value string
+		// vendor is the Date header; zero is none.
+		vendor time.Time
+		want   time.Duration
+	}{
+		{"", now(), 0},
+		{"0", now(), 0},
+		{"120", now(), 2 * time.Minute},
+		{" 120 ", now(), 2 * time.Minute},
+		{"-5", now(), 0},
+		{"86400", now(), 24 * time.Hour},
+		{"86401", now(), 24 * time.Hour},
+		{"9223372036854775807", now(), 24 * time.Hour},
+		{"99999999999999999999999", now(), 24 * time.Hour},
+		{"-99999999999999999999999", now(), 0},
+		{"1.5", now(), 0},
+		{"soon", now(), 0},
+		{date(90 * time.Second), now(), 90 * time.Second},
+		{date(-90 * time.Second), now(), 0},
+		{date(240 * time.Hour), now(), 24 * time.Hour},
+		{"Sun, 06 Nov 9999 08:49:37 GMT", now(), 24 * time.Hour},
+		// Without the vendor's clock, ours: it is an hour behind.
+		{date(90 * time.Second), time.Time{}, time.Hour + 90*time.Second},
+	} {
+		r := &vendorapi.Response{Header: http.Header{"Retry-After": {tt.value}}, Date: tt.vendor}
+		if got := c.RetryAfter(r); got != tt.want {
+			t.Errorf("%q is %v, want %v", tt.value, got, tt.want)
+		}
+	}
+}
+
+// Any Retry-After is a wait between none and a day.
+func FuzzRetryAfter(f *testing.F) {
+	for _, v := range []string{"", "7", "-7", "1e9", now().Format(http.TimeFormat), strconv.Itoa(1 << 62)} {
+		f.Add(v)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		c := newClient(t, vendorapi.ClientOptions{Now: now})
+		for _, date := range []time.Time{{}, now()} {
+			d := c.RetryAfter(&vendorapi.Response{Header: http.Header{"Retry-After": {value}}, Date: date})
+			if d < 0 || d > 24*time.Hour {
+				t.Fatalf("%q is %v", value, d)
+			}
+			if n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 16); err == nil && d != time.Duration(min(n, 86400))*time.Second {
+				t.Fatalf("%q is %v", value, d)
+			}
+		}
+	})
+}
+
+// Many calls at once share nothing that a race could break.
+func TestConcurrentCalls(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.URL.Path)
+	}))
+	defer server.Close()
+	c := newClient(t, vendorapi.ClientOptions{UserAgent: "x"})
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			path := fmt.Sprintf("/%d", i)
+			r, err := c.Do(t.Context(), get(t, server.URL+path))
+			if err != nil || string(r.Body) != path {
+				t.Errorf("%s: %v", path, err)
+			}
+		})
+	}
+	wg.Wait()
+}

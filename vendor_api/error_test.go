@@ -1,0 +1,108 @@
+package vendorapi_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+func TestErrorText(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		err  vendorapi.Error
+		want string
+	}{
+		{vendorapi.Error{Reason: prefetch.ReasonThrottled}, "throttled"},
+		{
+			vendorapi.Error{
+				Reason: prefetch.ReasonThrottled, HTTPStatus: 429, Code: "APIGW.0308",
+				Message: "policy user over ratelimit", RequestID: "4c3",
+			},
+			"throttled: HTTP 429: APIGW.0308: policy user over ratelimit (request id 4c3)",
+		},
+		{vendorapi.Error{Reason: prefetch.ReasonUnavailable, Err: io.EOF}, "unavailable: EOF"},
+		{
+			vendorapi.Error{Reason: prefetch.ReasonDecode, HTTPStatus: 200, Err: errors.New("a\nb\x1b[2J")},
+			"decode: HTTP 200: a b[2J",
+		},
+	} {
+		if got := tt.err.Error(); got != tt.want {
+			t.Errorf("got  %q\nwant %q", got, tt.want)
+		}
+	}
+	long := &vendorapi.Error{Reason: prefetch.ReasonUnavailable, Err: errors.New(strings.Repeat("x", 1<<20))}
+	if n := len(long.Error()); n > 400 {
+		t.Errorf("an error of %d bytes", n)
+	}
+}
+
+func TestErrorUnwraps(t *testing.T) {
+	t.Parallel()
+	err := fmt.Errorf("account vod: %w", &vendorapi.Error{Reason: prefetch.ReasonUnavailable, Err: io.ErrUnexpectedEOF})
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Error("the cause is hidden")
+	}
+}
+
+func TestAsError(t *testing.T) {
+	t.Parallel()
+	e := &vendorapi.Error{Reason: prefetch.ReasonAuth}
+	if got := vendorapi.AsError(fmt.Errorf("wrapped: %w", e)); got != e {
+		t.Errorf("got %v", got)
+	}
+	if got := vendorapi.AsError(io.EOF); got.Reason != prefetch.ReasonUnavailable || !errors.Is(got, io.EOF) {
+		t.Errorf("got %v", got)
+	}
+	if got := vendorapi.AsError(nil); got != nil {
+		t.Errorf("no error is %v", got)
+	}
+}
+
+func TestExcerpt(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                                     "",
+		" a  b\r\n\tc\u2028d\u00a0e ":          "a b c d e",
+		"a\x00b\x1b[31mc\u009bd\u202ee\u200bf": "ab[31mcdef",
+		"a\xff\xfeb":                           "a\uFFFDb",
+		strings.Repeat("x", 300):               strings.Repeat("x", 300),
+		strings.Repeat("x", 301):               strings.Repeat("x", 297) + "…",
+		strings.Repeat("é", 200):               strings.Repeat("é", 148) + "…",
+		"a" + strings.Repeat(" ", 5000) + "b":  "a…",
+	} {
+		if got := vendorapi.Excerpt([]byte(text)); got != want {
+			t.Errorf("Excerpt(%.20q) is %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestExcerptIsSafe(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(
+			rapid.SliceOf(rapid.Byte()),
+			rapid.Map(rapid.StringN(0, 2000, -1), func(s string) []byte { return []byte(s) }),
+		).Draw(t, "text")
+		s := vendorapi.Excerpt(text)
+		if len(s) > 300 || !utf8.ValidString(s) || s != strings.TrimSpace(s) {
+			t.Fatalf("%d bytes: %q", len(s), s)
+		}
+		for _, r := range s {
+			if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.IsSpace(r) && r != ' ' {
+				t.Fatalf("%U in %q", r, s)
+			}
+		}
+		if again := vendorapi.Excerpt([]byte(s)); again != s {
+			t.Fatalf("%q becomes %q", s, again)
+		}
+	})
+}
