@@ -184,7 +184,7 @@ func TestOddRowsAreBounded(t *testing.T) {
 	const n = 200
 	elements := make([]string, n)
 	for i := range elements {
-		elements[i] = fmt.Sprintf(`{"url":"u%d","status":"w%s%d","rate":"x%d"}`, i, strings.Repeat("o", 1000), i%150, i)
+		elements[i] = fmt.Sprintf(`{"url":"u%d","status":"%d%s","rate":"x%d"}`, i, i%150, strings.Repeat("o", 1000), i)
 	}
 	got, err := ask(t, reply{status: 200, body: rows(elements...)}, taskQuery(), beijing)
 	if err != nil {
@@ -193,7 +193,7 @@ func TestOddRowsAreBounded(t *testing.T) {
 	if counts := prefetch.CountURLs(got.URLs); counts[prefetch.Unknown] != n {
 		t.Errorf("counts = %v", counts)
 	}
-	if len(got.Oddities) != 1 || len(got.UnknownWords) > 10 {
+	if len(got.Oddities) != 1 || len(got.UnknownWords) != 10 {
 		t.Errorf("%d oddities and %d unknown words", len(got.Oddities), len(got.UnknownWords))
 	}
 	for _, word := range got.UnknownWords {
@@ -242,6 +242,7 @@ func TestPages(t *testing.T) {
 		"a size of words":           {body: `{"Code":1,"count":0,"pageSize":"all"}`, size: 100},
 		"capped and said":           {body: `{"Code":1,"count":282,"pageSize":20,"resultDetail":[` + twenty + `]}`, rows: 20, count: 282, size: 20},
 		"capped and not said":       {body: `{"Code":1,"count":282,"pageSize":100,"resultDetail":[` + twenty + `]}`, rows: 20, count: 282, size: 20, oddity: "page 1 has 20 rows instead of 100, although 282 rows match"},
+		"capped, few left":          {body: `{"Code":1,"count":110,"resultDetail":[` + twenty + `]}`, rows: 20, count: 110, size: 20, oddity: "page 1 has 20 rows instead of 100"},
 		"the last page is short":    {body: `{"Code":1,"count":220,"resultDetail":[` + twenty + `]}`, page: 3, rows: 20, count: 220, size: 100},
 		"a page beyond the last":    {body: `{"Code":1,"count":220,"resultDetail":[]}`, page: 4, count: 220, size: 100},
 		"a page far beyond":         {body: `{"Code":1,"count":220,"resultDetail":[]}`, page: 1 << 60, count: 220, size: 100},

@@ -3,6 +3,7 @@ package cdnetworks_test
 import (
 	"bytes"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -186,5 +187,20 @@ func TestAKSKNeverUsesASecondTwiceConcurrently(t *testing.T) {
 	wg.Wait()
 	if len(seen) != callers*calls {
 		t.Errorf("%d requests had %d different timestamps", callers*calls, len(seen))
+	}
+}
+
+// Forgetting old seconds must not bring back recent ones.
+func TestAKSKForgetsOnlyOldSeconds(t *testing.T) {
+	t.Parallel()
+	const start, calls, recent = 1767225600, 4500, 300
+	auth := cdnetworks.AKSK(secret("AKEXAMPLE"), secret("SKEXAMPLE"))
+	for i := range int64(calls) {
+		timestamp(t, auth, start+i)
+	}
+	for i := range int64(recent) {
+		if got, used := timestamp(t, auth, start+calls-recent+i), strconv.Itoa(start+calls); got < used {
+			t.Fatalf("timestamp %s was used before", got)
+		}
 	}
 }
