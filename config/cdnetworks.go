@@ -1,0 +1,144 @@
+package config
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	promconfig "github.com/prometheus/common/config"
+)
+
+const (
+	defaultCDNetworksEndpoint = "https://api.cdnetworks.com"
+	// defaultTimeZone is what the vendor uses if it is not told a time zone:
+	// https://documents.cdnetworks.com/document/api-doc/api-key-authentication
+	defaultTimeZone = "GMT+08:00"
+
+	maxPageSize     = 10_000
+	defaultPageSize = 100
+
+	// The vendor's error text and Chinese page say 3 days, its English page 7:
+	// https://documents.cdnetworks.com/cn/document/api-doc/23807
+	defaultLookBack = 3 * day
+	maxLookBack     = 7 * day
+	minLookBack     = 10 * time.Minute
+)
+
+// The clocks of the world are between 12 hours behind and 14 hours ahead of
+// GMT, and no zone is off by other than quarters of an hour.
+const (
+	westernmost = -12 * time.Hour
+	easternmost = 14 * time.Hour
+	zoneStep    = 15 * time.Minute
+)
+
+var timeZoneForm = regexp.MustCompile(`^GMT([+-])(\d\d):([0-5]\d)$`)
+
+// CDNetworks is an account at CDNetworks or Wangsu. It authenticates in exactly
+// one way: with Username and APIKey, or with AccessKey and SecretKey.
+type CDNetworks struct {
+	// Endpoint is scheme://host[:port].
+	Endpoint string
+	// Username may be empty if the account has an access key.
+	Username string
+	// Secrets are nil where they were not given.
+	APIKey, AccessKey, SecretKey *Secret
+	// TimeZone is a fixed offset named as the vendor wants to be told it, such
+	// as "GMT+08:00".
+	TimeZone *time.Location
+	// PageSize is how many rows are asked for at once.
+	PageSize int
+	// LookBack is how far back rows are asked for.
+	LookBack time.Duration
+	// WatchWindow counts every URL of the look-back too, configured or not.
+	WatchWindow bool
+	// HTTPClientConfig has TLS and proxy settings only; file paths in it are
+	// absolute.
+	HTTPClientConfig promconfig.HTTPClientConfig
+}
+
+func (c *CDNetworks) who() string {
+	if c.Username != "" {
+		return c.Username
+	}
+	return c.AccessKey.Value()
+}
+
+func readCDNetworks(v value) *CDNetworks {
+	m, ok := v.mapping("endpoint", "username", "api_key", "api_key_file",
+		"access_key", "access_key_file", "secret_key", "secret_key_file",
+		"time_zone", "page_size", "lookback", "watch_window", "http_client_config")
+	if !ok {
+		return nil
+	}
+	c := &CDNetworks{
+		Endpoint:    defaultCDNetworksEndpoint,
+		TimeZone:    readTimeZone(m.get("time_zone")),
+		PageSize:    m.get("page_size").integer(span[int]{def: defaultPageSize, low: 1, high: maxPageSize}),
+		LookBack:    m.get("lookback").duration(span[time.Duration]{def: defaultLookBack, low: minLookBack, high: maxLookBack}),
+		WatchWindow: m.get("watch_window").boolean(false),
+	}
+	if m.has("endpoint") {
+		c.Endpoint = readEndpoint(m.get("endpoint"))
+	}
+	keys := way{wayAccessKey, []string{"access_key", "access_key_file", "secret_key", "secret_key_file"}}
+	switch readWay(m, way{wayAPIKey, []string{"api_key", "api_key_file"}}, keys) {
+	case wayAPIKey:
+		c.Username = checkedText(m.get("username"))
+		if strings.Contains(c.Username, ":") {
+			m.get("username").fail("must not contain a colon, which ends the user name in HTTP authentication")
+		}
+		c.APIKey = m.secret("api_key")
+	case wayAccessKey:
+		c.Username = readOwner(m)
+		c.AccessKey = m.requiredSecret("access_key")
+		c.SecretKey = m.requiredSecret("secret_key")
+	}
+	c.HTTPClientConfig = readVendorHTTP(m.get("http_client_config"))
+	return c
+}
+
+// readOwner reads the user name of an account that does not need one to
+// authenticate. It tells whose quota is spent; an access key does so too, unless
+// it stands in a file and may change.
+func readOwner(m mapping) string {
+	username := m.get("username")
+	if username.given() {
+		return checkedText(username)
+	}
+	if m.has("access_key_file") {
+		username.fail("is required with access_key_file: it tells whose quota is spent")
+	}
+	return ""
+}
+
+func readTimeZone(v value) *time.Location {
+	name := defaultTimeZone
+	if v.given() {
+		if name = v.text(); name == "" {
+			return nil
+		}
+	}
+	offset, ok := parseTimeZone(name)
+	if !ok {
+		v.fail("%s is not a fixed offset such as GMT+08:00; names of zones are refused because their offset changes over the year",
+			shown(name))
+		return nil
+	}
+	return time.FixedZone(name, int(offset/time.Second))
+}
+
+func parseTimeZone(name string) (time.Duration, bool) {
+	parts := timeZoneForm.FindStringSubmatch(name)
+	if parts == nil {
+		return 0, false
+	}
+	hours, _ := strconv.Atoi(parts[2]) // two digits
+	minutes, _ := strconv.Atoi(parts[3])
+	offset := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
+	if parts[1] == "-" {
+		offset = -offset
+	}
+	return offset, offset >= westernmost && offset <= easternmost && offset%zoneStep == 0
+}

@@ -1,0 +1,174 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"go.yaml.in/yaml/v3"
+
+	"prefetch_exporter/prefetch"
+)
+
+const (
+	day  = 24 * time.Hour
+	year = 365 * day
+
+	// shortest is the lower limit of what is waited for between two events.
+	shortest = 100 * time.Millisecond
+
+	maxTaskLimit = 1_000_000
+)
+
+// Config is a whole configuration with every default filled in. One that [Load]
+// returned is valid; it must not be changed.
+type Config struct {
+	Global        Global
+	Accounts      []Account
+	TaskDiscovery TaskDiscovery
+	// Warnings are what the user should know and what is no error, such as an
+	// endpoint without TLS; sorted by line.
+	Warnings []Error
+
+	masked  []byte
+	files   []string
+	secrets []*Secret
+}
+
+// Global are the settings of all accounts.
+type Global struct {
+	// PollInterval is how soon an unfinished task may be asked for again.
+	PollInterval time.Duration
+	// Retention is how long a finished task stays.
+	Retention time.Duration
+	// MaxStaleness is how old the numbers of an unsettled task may become.
+	MaxStaleness time.Duration
+	// TaskLimit is how many tasks are watched per account.
+	TaskLimit int
+}
+
+// Account is one set of credentials at one vendor. Exactly one of
+// HuaweiCloudVOD and CDNetworks is set.
+type Account struct {
+	// Name is the `account` label, unique in the configuration.
+	Name string
+	// RateLimit is how many calls the exporter may make.
+	RateLimit RateLimit
+	// PollInterval is the account's own, else the global one.
+	PollInterval time.Duration
+
+	HuaweiCloudVOD *HuaweiCloudVOD
+	CDNetworks     *CDNetworks
+
+	// Tasks are the tasks of the configuration file, in its order, with
+	// Account and Source filled in and times in UTC.
+	Tasks []prefetch.Task
+}
+
+// RateLimit is a number of calls in any period of a length.
+type RateLimit struct {
+	Calls int
+	Per   time.Duration
+}
+
+// Load reads the configuration file at path and every secret file that it
+// names, fills in the defaults and checks everything.
+//
+// Either the configuration is returned or an error, never both. The error is an
+// [Errors] with every problem that was found, sorted by line.
+func Load(path string) (*Config, error) {
+	r := &reader{file: path}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		r.fail(1, wholeDocument, "cannot be read: %w", err)
+		return nil, r.errs
+	}
+	r.dir = filepath.Dir(absolute)
+	// Unlike a secret it is read only once, so it may be a pipe.
+	data, err := os.ReadFile(path)
+	if err != nil {
+		r.fail(1, wholeDocument, "cannot be read: %w", err)
+		return nil, r.errs
+	}
+	root := r.document(data)
+	if root == nil {
+		return nil, r.errs
+	}
+	c := r.config(root)
+	if len(r.errs) > 0 {
+		byLine(r.errs)
+		return nil, r.errs
+	}
+	if c.masked, err = c.marshalMasked(); err != nil {
+		r.fail(1, wholeDocument, "cannot be shown: %w", err)
+		return nil, r.errs
+	}
+	byLine(r.warnings)
+	slices.Sort(r.files)
+	c.Warnings, c.secrets = r.warnings, r.secrets
+	c.files = append([]string{absolute}, slices.Compact(r.files)...)
+	return c, nil
+}
+
+// Masked returns the effective configuration as YAML: defaults filled in, paths
+// absolute, and <secret> instead of every secret.
+func (c *Config) Masked() []byte { return slices.Clone(c.masked) }
+
+// Files returns the configuration file and every secret and certificate file
+// that it names, each an absolute path. The globs of task discovery are not
+// among them.
+func (c *Config) Files() []string { return slices.Clone(c.files) }
+
+// OnSecretError sets the hook of every secret of an account; see
+// [Secret.OnError].
+func (c *Config) OnSecretError(hook func(err error)) {
+	for _, secret := range c.secrets {
+		secret.OnError(hook)
+	}
+}
+
+func (r *reader) config(root *yaml.Node) *Config {
+	c := &Config{}
+	m, ok := value{r: r, node: root, line: root.Line, field: ""}.mapping("global", "accounts", "task_discovery")
+	if !ok {
+		return c
+	}
+	c.Global = readGlobal(m.get("global"))
+	c.Accounts = readAccounts(m.get("accounts"), c.Global)
+	c.TaskDiscovery = readTaskDiscovery(m.get("task_discovery"))
+	return c
+}
+
+// pollIntervals are the limits of poll_interval, whose default depends on where
+// it stands.
+func pollIntervals(def time.Duration) span[time.Duration] {
+	return span[time.Duration]{def: def, low: shortest, high: day}
+}
+
+func readGlobal(v value) Global {
+	m, _ := v.mapping("poll_interval", "retention", "max_staleness", "task_limit")
+	g := Global{
+		PollInterval: m.get("poll_interval").duration(pollIntervals(time.Minute)),
+		Retention:    m.get("retention").duration(span[time.Duration]{def: day, low: time.Second, high: year}),
+		MaxStaleness: m.get("max_staleness").duration(span[time.Duration]{def: time.Hour, low: time.Second, high: year}),
+		TaskLimit:    m.get("task_limit").integer(span[int]{def: 5000, low: 1, high: maxTaskLimit}),
+	}
+	warnIfStale(m.get("max_staleness"), g.PollInterval, g.MaxStaleness)
+	return g
+}
+
+// warnIfStale warns of numbers that would be withdrawn before they are renewed.
+func warnIfStale(v value, pollInterval, maxStaleness time.Duration) {
+	if maxStaleness <= pollInterval {
+		v.warn("poll_interval %s is not shorter than max_staleness %s: a task's numbers are withdrawn before it is asked for again",
+			model.Duration(pollInterval), model.Duration(maxStaleness))
+	}
+}
+
+// String returns the limit as people say it, such as "50 calls per 1m".
+func (l RateLimit) String() string {
+	return fmt.Sprintf("%d per %s", l.Calls, model.Duration(l.Per))
+}

@@ -1,0 +1,128 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+const (
+	schemeHTTP  = "http"
+	schemeHTTPS = "https"
+)
+
+var hostForm = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?$`)
+
+// readEndpoint reads the address of a vendor's service: https://host[:port]. It
+// returns it in lower case, without a port that the scheme implies, so that
+// equal endpoints are equal texts.
+func readEndpoint(v value) string {
+	text := v.text()
+	if text == "" {
+		return ""
+	}
+	u := parseAddress(v, text)
+	if u == nil {
+		return ""
+	}
+	switch {
+	case u.User != nil:
+		v.fail("must not contain a user name or password")
+		return ""
+	case u.Path != "" && u.Path != "/":
+		v.fail("must not contain a path")
+		return ""
+	case u.RawQuery != "" || u.ForceQuery:
+		v.fail("must not contain a query")
+		return ""
+	}
+	if u.Scheme == schemeHTTP && !loopback(u.Hostname()) {
+		v.warn("credentials and answers are sent unencrypted; use https://")
+	}
+	return u.Scheme + "://" + normalHost(u)
+}
+
+// parseAddress returns an absolute http or https URL, or nil after it reported
+// what is wrong. Its messages never show the URL, which may hold a password.
+func parseAddress(v value, text string) *url.URL {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		v.fail("is not a URL")
+	case u.Scheme != schemeHTTPS && u.Scheme != schemeHTTP:
+		v.fail("must begin with https://")
+	case !validHost(u):
+		v.fail("has no valid host and port")
+	case strings.Contains(text, "#"):
+		v.fail("must not contain a fragment")
+	default:
+		return u
+	}
+	return nil
+}
+
+func validHost(u *url.URL) bool {
+	if strings.HasSuffix(u.Host, ":") {
+		return false
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return false
+		}
+	}
+	if strings.HasPrefix(u.Host, "[") {
+		_, err := netip.ParseAddr(u.Hostname())
+		return err == nil
+	}
+	return hostForm.MatchString(u.Hostname())
+}
+
+func normalHost(u *url.URL) string {
+	name, port := strings.ToLower(u.Hostname()), u.Port()
+	implied := map[string]string{schemeHTTP: "80", schemeHTTPS: "443"}
+	if port != "" && port != implied[u.Scheme] {
+		return net.JoinHostPort(name, port)
+	}
+	if strings.Contains(name, ":") {
+		return "[" + name + "]"
+	}
+	return name
+}
+
+func loopback(host string) bool {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.Unmap().IsLoopback()
+	}
+	host = strings.ToLower(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
+// withoutCredentials returns a URL as it may be shown: without user name,
+// password and query, which may be credentials too.
+func withoutCredentials(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return masked
+	}
+	u.User, u.RawQuery, u.ForceQuery, u.Fragment = nil, "", false, ""
+	return u.String()
+}
+
+// maskedURL returns a URL with <secret> for its credentials and its query.
+func maskedURL(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return masked
+	}
+	shown := withoutCredentials(text)
+	if u.User != nil {
+		shown = strings.Replace(shown, "://", "://"+masked+"@", 1)
+	}
+	if u.RawQuery != "" {
+		shown += "?" + masked
+	}
+	return shown
+}

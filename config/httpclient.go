@@ -1,0 +1,194 @@
+package config
+
+import (
+	"errors"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+
+	promconfig "github.com/prometheus/common/config"
+	"go.yaml.in/yaml/v3"
+)
+
+// vendorHTTPKeys are the keys of http_client_config that an account may use.
+// All others would interfere with how the vendor is called: with its
+// authentication, and with the rule that a call is one request.
+func vendorHTTPKeys() []string {
+	return []string{"tls_config", "proxy_url", "no_proxy", "proxy_from_environment", "proxy_connect_header"}
+}
+
+// httpKeys returns every key of prometheus/common's HTTP client configuration.
+func httpKeys() []string {
+	return sortedKeys(yamlFields(reflect.TypeFor[promconfig.HTTPClientConfig]()))
+}
+
+// readVendorHTTP reads the http_client_config of an account.
+func readVendorHTTP(v value) promconfig.HTTPClientConfig {
+	c := readHTTP(v, vendorHTTPKeys())
+	c.FollowRedirects = false
+	if c.TLSConfig.InsecureSkipVerify {
+		v.warn("insecure_skip_verify: the vendor's certificate is not checked, so anybody on the way can read the credentials")
+	}
+	return c
+}
+
+// readHTTP reads a configuration of prometheus/common's HTTP client of which
+// only some keys may be used. Its form is checked here, key by key, because the
+// library would tell only of the first problem, without its line and with the
+// value in clear; what the keys mean together, the library checks.
+func readHTTP(v value, allowed []string) promconfig.HTTPClientConfig {
+	c := promconfig.DefaultHTTPClientConfig
+	m, ok := v.mapping(httpKeys()...)
+	if !ok || len(m.keys) == 0 {
+		return c
+	}
+	before := len(v.r.errs)
+	fields := yamlFields(reflect.TypeFor[promconfig.HTTPClientConfig]())
+	for _, key := range m.keys {
+		if !slices.Contains(allowed, key) {
+			m.get(key).fail("is not allowed for an account; only TLS and proxy keys are: %s", strings.Join(allowed, ", "))
+			continue
+		}
+		checkShape(m.get(key), key, fields[key])
+	}
+	if len(v.r.errs) > before {
+		return c
+	}
+	if err := v.node.Decode(&c); err != nil {
+		v.failDecode(err)
+		return promconfig.DefaultHTTPClientConfig
+	}
+	c.SetDirectory(v.r.dir)
+	checkTLS(m.get("tls_config"), &c.TLSConfig)
+	if c.OAuth2 != nil {
+		checkTLS(m.get("oauth2"), &c.OAuth2.TLSConfig)
+	}
+	return c
+}
+
+// failDecode reports an error of prometheus/common's own checks. A type error
+// quotes the value, so only that there was one is told; checkShape finds them
+// all before it comes to that.
+func (v value) failDecode(err error) {
+	var wrongType *yaml.TypeError
+	if errors.As(err, &wrongType) {
+		v.fail("has a value of the wrong type")
+		return
+	}
+	v.fail("%w", err)
+}
+
+func checkTLS(v value, c *promconfig.TLSConfig) {
+	if _, err := promconfig.NewTLSConfig(c); err != nil {
+		v.fail("%w", err)
+	}
+}
+
+// checkShape reports what in v does not have the form of t: unknown keys, wrong
+// types, files that cannot be read. The key is the one that v stands under.
+func checkShape(v value, key string, t reflect.Type) {
+	switch {
+	case t.Kind() == reflect.Pointer:
+		checkShape(v, key, t.Elem())
+	case strings.HasSuffix(key, "_ref"):
+		v.fail("references to a secret manager are not supported; use the key that ends in _file")
+	case t == reflect.TypeFor[promconfig.TLSVersion]():
+		checkTLSVersion(v)
+	case t == reflect.TypeFor[promconfig.URL]():
+		checkProxyURL(v)
+	case t == reflect.TypeFor[promconfig.Headers]():
+		checkShape(v, key, reflect.TypeFor[map[string]promconfig.Header]())
+	case t.Kind() == reflect.Struct:
+		checkStruct(v, t)
+	case t.Kind() == reflect.Map:
+		checkMap(v, t)
+	case t.Kind() == reflect.Slice:
+		for _, item := range v.list() {
+			checkShape(item, key, t.Elem())
+		}
+	case t.Kind() == reflect.Bool:
+		v.boolean(false)
+	case t.Kind() == reflect.String:
+		checkString(v, key)
+	}
+}
+
+func checkStruct(v value, t reflect.Type) {
+	fields := yamlFields(t)
+	m, _ := v.mapping(sortedKeys(fields)...)
+	for _, key := range m.keys {
+		checkShape(m.get(key), key, fields[key])
+	}
+}
+
+func checkMap(v value, t reflect.Type) {
+	m, _ := v.mapping()
+	for _, key := range m.keys {
+		// The key is the user's own word here and says nothing of its value.
+		checkShape(m.get(key), "", t.Elem())
+	}
+}
+
+// checkString reads a file whose name v is: one that cannot be read must be an
+// error now, and not the failure of a later request.
+func checkString(v value, key string) {
+	text := v.text()
+	if text == "" || !strings.HasSuffix(key, "_file") && key != "files" {
+		return
+	}
+	path := v.r.absolute(text)
+	v.r.files = append(v.r.files, path)
+	data, err := readFile(path)
+	switch {
+	case err != nil:
+		v.fail("%w", err)
+	case len(data) == 0:
+		v.fail("%s: %w", path, errEmpty)
+	}
+}
+
+func checkTLSVersion(v value) {
+	text := v.text()
+	if _, ok := promconfig.TLSVersions[text]; !ok && text != "" {
+		v.fail("%s is not a TLS version; known are %s", shown(text), strings.Join(sortedKeys(promconfig.TLSVersions), ", "))
+	}
+}
+
+func checkProxyURL(v value) {
+	text := v.text()
+	if text == "" {
+		return
+	}
+	u, err := url.Parse(text)
+	if err != nil || !validHost(u) || !slices.Contains([]string{schemeHTTP, schemeHTTPS, "socks5", "socks5h"}, u.Scheme) {
+		v.fail("must be a URL such as http://proxy.example.com:3128; http, https, socks5 and socks5h are possible")
+	}
+}
+
+// yamlFields returns the type of every key that t has in YAML.
+func yamlFields(t reflect.Type) map[string]reflect.Type {
+	fields := map[string]reflect.Type{}
+	for field := range t.Fields() {
+		name, options, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		switch {
+		case !field.IsExported():
+		case options == "inline":
+			for key, inner := range yamlFields(field.Type) {
+				fields[key] = inner
+			}
+		default:
+			fields[name] = field.Type
+		}
+	}
+	return fields
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}

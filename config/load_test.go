@@ -1,0 +1,337 @@
+package config_test
+
+import (
+	"errors"
+	"flag"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"prefetch_exporter/config"
+	"prefetch_exporter/prefetch"
+)
+
+var update = flag.Bool("update", false, "write the wanted output anew")
+
+// base is a configuration to which a test adds one thing.
+const base = `accounts:
+  - name: edge
+    cdnetworks: {username: ops, api_key: APIKEYEXAMPLE}
+`
+
+func write(t *testing.T, content string) string {
+	t.Helper()
+	return writeFile(t, filepath.Join(t.TempDir(), "config.yml"), content)
+}
+
+func writeFile(t *testing.T, path, content string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func load(t *testing.T, content string) *config.Config {
+	t.Helper()
+	c, err := config.Load(write(t, content))
+	if err != nil {
+		t.Fatalf("Load: %v", err)
+	}
+	return c
+}
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		writeFile(t, path, got)
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+// TestInvalid loads every testdata/invalid-*.yml and compares the whole error
+// with the .txt beside it.
+func TestInvalid(t *testing.T) {
+	t.Parallel()
+	here, err := filepath.Abs("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths, err := filepath.Glob("testdata/invalid-*.yml")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	for _, path := range paths {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			t.Parallel()
+			c, err := config.Load(path)
+			if err == nil || c != nil {
+				t.Fatalf("Load = %v, %v; want an error alone", c, err)
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error shows a secret:\n%v", err)
+			}
+			got := strings.ReplaceAll(err.Error(), here, "TESTDATA") + "\n"
+			golden(t, strings.TrimSuffix(path, ".yml")+".txt", got)
+		})
+	}
+}
+
+// TestWarnings does the same for what is valid and gives warnings.
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load("testdata/warnings.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	for _, warning := range c.Warnings {
+		got.WriteString(warning.Error() + "\n")
+	}
+	golden(t, "testdata/warnings.txt", got.String())
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	c := load(t, base+`  - name: vod
+    huaweicloud_vod: {region: cn-north-4, project_id: 0123, token: TOKENEXAMPLE}
+`)
+	want := config.Global{PollInterval: time.Minute, Retention: 24 * time.Hour, MaxStaleness: time.Hour, TaskLimit: 5000}
+	if diff := cmp.Diff(want, c.Global); diff != "" {
+		t.Errorf("Global (-want +got):\n%s", diff)
+	}
+	edge, vod := c.Accounts[0], c.Accounts[1]
+	if want := (config.RateLimit{Calls: 1, Per: 5 * time.Minute}); edge.RateLimit != want {
+		t.Errorf("CDNetworks rate limit = %v, want %v", edge.RateLimit, want)
+	}
+	if want := (config.RateLimit{Calls: 50, Per: time.Minute}); vod.RateLimit != want {
+		t.Errorf("Huawei rate limit = %v, want %v", vod.RateLimit, want)
+	}
+	if edge.PollInterval != time.Minute {
+		t.Errorf("poll interval = %v, want the global one", edge.PollInterval)
+	}
+	cdn := edge.CDNetworks
+	if cdn.Endpoint != "https://api.cdnetworks.com" || cdn.PageSize != 100 || cdn.LookBack != 72*time.Hour || cdn.WatchWindow {
+		t.Errorf("CDNetworks = %+v %d %v %v", cdn.Endpoint, cdn.PageSize, cdn.LookBack, cdn.WatchWindow)
+	}
+	at := time.Date(2026, 11, 21, 8, 0, 0, 0, cdn.TimeZone)
+	if got := at.Format("MST -0700"); got != "GMT+08:00 +0800" {
+		t.Errorf("time zone = %s", got)
+	}
+	huawei := vod.HuaweiCloudVOD
+	if huawei.Endpoint != "https://vod.cn-north-4.myhuaweicloud.com" || huawei.ProjectID != "0123" {
+		t.Errorf("Huawei = %s %s", huawei.Endpoint, huawei.ProjectID)
+	}
+	if huawei.HTTPClientConfig.FollowRedirects {
+		t.Error("a vendor's redirects would be followed")
+	}
+	if len(c.Warnings) != 0 {
+		t.Errorf("warnings: %v", c.Warnings)
+	}
+}
+
+func TestTasks(t *testing.T) {
+	t.Parallel()
+	c := load(t, base+`    tasks:
+      - id: 1e10
+        created: 2026-11-21T08:00:00Z
+        deadline: "2026-11-21T18:00:00+08:00"
+        urls: ["https://example.com/a b.mp4"]
+        labels: {season: 2026, title: "", ok: true}
+      - id: plain
+`)
+	want := []prefetch.Task{
+		{
+			Account: "edge", ID: "1e10", Source: prefetch.SourceConfig,
+			Created:  time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC),
+			Deadline: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC),
+			URLs:     []string{"https://example.com/a b.mp4"},
+			Labels:   map[string]string{"season": "2026", "title": "", "ok": "true"},
+		},
+		{Account: "edge", ID: "plain", Source: prefetch.SourceConfig},
+	}
+	if diff := cmp.Diff(want, c.Accounts[0].Tasks); diff != "" {
+		t.Errorf("tasks (-want +got):\n%s", diff)
+	}
+}
+
+func TestIdentity(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "ak"), "AKROTATES\n")
+	tests := map[string]struct{ provider, settings, want string }{
+		"user": {
+			"cdnetworks", "{username: ops, api_key: k}",
+			"cdnetworks|api.cdnetworks.com|ops",
+		},
+		"access key": {
+			"cdnetworks", "{access_key: AK, secret_key: s, endpoint: 'https://OPEN.Chinanetcenter.com:443/'}",
+			"cdnetworks|open.chinanetcenter.com|AK",
+		},
+		"user of an access key": {
+			"cdnetworks", "{username: ops, access_key_file: ak, secret_key: s}",
+			"cdnetworks|api.cdnetworks.com|ops",
+		},
+		"huawei access key": {
+			"huaweicloud_vod", "{region: cn-north-4, project_id: p, access_key: AK, secret_key: s}",
+			"huaweicloud_vod|vod.cn-north-4.myhuaweicloud.com|AK",
+		},
+		"huawei access key that rotates": {
+			"huaweicloud_vod", "{endpoint: 'http://127.0.0.1:8443', project_id: p, access_key_file: ak, secret_key: s}",
+			"huaweicloud_vod|127.0.0.1:8443|p",
+		},
+		"huawei token": {
+			"huaweicloud_vod", "{endpoint: 'http://[::1]', project_id: p, token: t}",
+			"huaweicloud_vod|[::1]|p",
+		},
+		"huawei iam": {
+			"huaweicloud_vod", "{region: cn-east-2, project_id: p, iam: {domain: d, username: u, password: p}}",
+			"huaweicloud_vod|vod.cn-east-2.myhuaweicloud.com|d",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(dir, strings.ReplaceAll(name, " ", "-")+".yml")
+			writeFile(t, path, "accounts:\n  - name: a\n    "+test.provider+": "+test.settings+"\n")
+			c, err := config.Load(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := &c.Accounts[0]
+			if got := a.Identity(); got != test.want {
+				t.Errorf("Identity = %q, want %q", got, test.want)
+			}
+			if got := a.Provider(); got != test.provider {
+				t.Errorf("Provider = %q, want %q", got, test.provider)
+			}
+		})
+	}
+}
+
+func TestSharedBudget(t *testing.T) {
+	t.Parallel()
+	c := load(t, base+`  - name: the-same-user
+    cdnetworks: {username: ops, access_key: AK, secret_key: SKEXAMPLE}
+`)
+	if a, b := c.Accounts[0].Identity(), c.Accounts[1].Identity(); a != b {
+		t.Errorf("identities %q and %q differ", a, b)
+	}
+}
+
+func TestIAMEndpoint(t *testing.T) {
+	t.Parallel()
+	const account = "accounts:\n  - name: a\n    huaweicloud_vod: {%s, project_id: p, iam: {%s domain: d, username: u, password: p}}\n"
+	tests := map[string]struct{ where, iam, want string }{
+		"from the region": {"region: cn-north-1", "", "https://iam.cn-north-1.myhuaweicloud.com"},
+		"from a region that has no known endpoint": {
+			"region: eu-west-0, endpoint: 'https://vod.example.com'", "", "https://iam.eu-west-0.myhuaweicloud.com",
+		},
+		"given": {"endpoint: 'https://vod.example.com'", "endpoint: 'https://iam.example.com',", "https://iam.example.com"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := strings.Replace(strings.Replace(account, "%s", test.where, 1), "%s", test.iam, 1)
+			c := load(t, text)
+			if got := c.Accounts[0].HuaweiCloudVOD.IAM.Endpoint; got != test.want {
+				t.Errorf("endpoint = %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestTaskDiscovery(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "a[b]*?")
+	if err := os.MkdirAll(filepath.Join(dir, "tasks"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	task := writeFile(t, filepath.Join(dir, "tasks", "one.yml"), "[]")
+	path := writeFile(t, filepath.Join(dir, "config.yml"), base+`task_discovery:
+  files: [tasks/*.yml, /etc/tasks.json]
+  http:
+    - url: https://user:pw@example.com/tasks?key=1
+    - {url: "http://example.com/", refresh_interval: 5s}
+`)
+	c, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := filepath.Glob(c.TaskDiscovery.Files[0])
+	if err != nil || len(found) != 1 || found[0] != task {
+		t.Errorf("the pattern %q finds %q, %v; want %q", c.TaskDiscovery.Files[0], found, err, task)
+	}
+	if got := c.TaskDiscovery.Files[1]; got != "/etc/tasks.json" {
+		t.Errorf("absolute pattern = %q", got)
+	}
+	http := c.TaskDiscovery.HTTP
+	if http[0].URL != "https://user:pw@example.com/tasks?key=1" || http[0].Source() != "https://example.com/tasks" {
+		t.Errorf("URL %s, source %s", http[0].URL, http[0].Source())
+	}
+	if http[0].RefreshInterval != time.Minute || http[1].RefreshInterval != 5*time.Second {
+		t.Errorf("refresh intervals %v, %v", http[0].RefreshInterval, http[1].RefreshInterval)
+	}
+	if !http[0].HTTPClientConfig.FollowRedirects {
+		t.Error("discovery lost prometheus/common's defaults")
+	}
+}
+
+func TestLoadErrors(t *testing.T) {
+	t.Parallel()
+	missing := filepath.Join(t.TempDir(), "config.yml")
+	c, err := config.Load(missing)
+	if c != nil || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Load = %v, %v; want fs.ErrNotExist", c, err)
+	}
+	if want := missing + ":1: document: cannot be read: "; !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("error %q does not begin with %q", err, want)
+	}
+	_, err = config.Load(write(t, "accounts:\n  - name: a\n    cdnetworks: {username: u, api_key_file: none}\n"))
+	var one config.Error
+	if !errors.As(err, &one) || one.Line != 3 || one.Field != "accounts[0].cdnetworks.api_key_file" {
+		t.Errorf("first error = %+v", one)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v is not fs.ErrNotExist", err)
+	}
+}
+
+// TestUnreadableBytes is here and not in testdata because editors and git
+// would change or refuse such files.
+func TestUnreadableBytes(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ content, want string }{
+		"not UTF-8":         {"a: 1\nb: \xff\n", ":2: document: is not valid UTF-8"},
+		"control character": {"a: 1\nb: 2\nc: \x01\n", ":3: document: contains a control character"},
+		"UTF-16":            {"\xff\xfea\x00", ":1: document: is not valid UTF-8"},
+		"byte order inside": {"a: \uffff\n", ":1: document: control characters are not allowed"},
+		"nothing":           {"", ":1: document: is empty"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := write(t, test.content)
+			_, err := config.Load(path)
+			if err == nil || err.Error() != path+test.want {
+				t.Errorf("Load = %v, want %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestCarriageReturns(t *testing.T) {
+	t.Parallel()
+	load(t, strings.ReplaceAll(base, "\n", "\r\n"))
+}

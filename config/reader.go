@@ -1,0 +1,303 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"go.yaml.in/yaml/v3"
+)
+
+// maxShown bounds how much of a value an error shows.
+const maxShown = 40
+
+var plainKey = regexp.MustCompile(`^[A-Za-z0-9_.-]{0,64}`)
+
+// reader collects what reading one configuration file yields beside its values.
+type reader struct {
+	file     string // as the user gave it, for messages
+	dir      string // absolute; relative paths in the file begin here
+	errs     Errors
+	warnings []Error
+	secrets  []*Secret
+	files    []string // absolute; every file but the configuration itself
+}
+
+func (r *reader) fail(line int, field, format string, args ...any) {
+	r.errs = append(r.errs, r.problem(line, field, format, args...))
+}
+
+func (r *reader) problem(line int, field, format string, args ...any) Error {
+	if field == "" {
+		field = wholeDocument
+	}
+	err := fmt.Errorf(format, args...)
+	return Error{File: r.file, Line: line, Field: field, Message: err.Error(), Err: errors.Unwrap(err)}
+}
+
+// absolute returns path as it is meant in the file that is being read.
+func (r *reader) absolute(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(r.dir, path)
+}
+
+// value is one value of the file and the place where it stands. The value of a
+// key that was not given has no node, and the line where it should have been.
+type value struct {
+	r     *reader
+	node  *yaml.Node
+	line  int
+	field string
+}
+
+func (v value) given() bool { return v.node != nil }
+
+func (v value) fail(format string, args ...any) {
+	v.r.fail(v.line, v.field, format, args...)
+}
+
+func (v value) warn(format string, args ...any) {
+	v.r.warnings = append(v.r.warnings, v.r.problem(v.line, v.field, format, args...))
+}
+
+// scalar reports whether v is a single value and not null; else it says what is
+// wrong. What the value is stays out of the message: it may be a secret.
+func (v value) scalar() bool {
+	switch {
+	case v.node.Kind == yaml.MappingNode:
+		v.fail("must be a single value, is a mapping")
+	case v.node.Kind == yaml.SequenceNode:
+		v.fail("must be a single value, is a list")
+	case isNull(v.node):
+		v.fail("has no value")
+	default:
+		return true
+	}
+	return false
+}
+
+// text returns the literal text of v: an id such as 0123 or 1e10 stays as it
+// was written. It returns "" if v was not given, or is wrong and was reported.
+func (v value) text() string {
+	if !v.given() || !v.scalar() {
+		return ""
+	}
+	if v.node.Value == "" {
+		v.fail("must not be empty")
+	}
+	return v.node.Value
+}
+
+// requiredText is text for a key that must be given.
+func (v value) requiredText() string {
+	if !v.given() {
+		v.fail("is required")
+		return ""
+	}
+	return v.text()
+}
+
+func (v value) boolean(def bool) bool {
+	if !v.given() || !v.scalar() {
+		return def
+	}
+	var b bool
+	if v.node.ShortTag() != "!!bool" || v.node.Decode(&b) != nil {
+		v.fail("must be true or false")
+		return def
+	}
+	return b
+}
+
+// span is what a number or a duration may be, and what it is if it is not given.
+type span[T int | time.Duration] struct{ def, low, high T }
+
+func (v value) integer(limits span[int]) int {
+	if !v.given() || !v.scalar() {
+		return limits.def
+	}
+	var n int
+	if v.node.ShortTag() != "!!int" || v.node.Decode(&n) != nil {
+		v.fail("must be a whole number, is %s", shown(v.node.Value))
+		return limits.def
+	}
+	if n < limits.low || n > limits.high {
+		v.fail("must be between %d and %d, is %d", limits.low, limits.high, n)
+		return limits.def
+	}
+	return n
+}
+
+func (v value) duration(limits span[time.Duration]) time.Duration {
+	if !v.given() || !v.scalar() {
+		return limits.def
+	}
+	parsed, err := model.ParseDuration(v.node.Value)
+	if err != nil {
+		v.fail("%s is not a duration such as 30s, 5m or 24h", shown(v.node.Value))
+		return limits.def
+	}
+	d := time.Duration(parsed)
+	if d < limits.low || d > limits.high {
+		v.fail("must be between %s and %s, is %s", model.Duration(limits.low), model.Duration(limits.high), parsed)
+		return limits.def
+	}
+	return d
+}
+
+// list returns the items of v; none if v was not given or is null.
+func (v value) list() []value {
+	if !v.given() || isNull(v.node) {
+		return nil
+	}
+	if v.node.Kind != yaml.SequenceNode {
+		v.fail("must be a list")
+		return nil
+	}
+	items := make([]value, len(v.node.Content))
+	for i, node := range v.node.Content {
+		items[i] = value{r: v.r, node: node, line: node.Line, field: fmt.Sprintf("%s[%d]", v.field, i)}
+	}
+	return items
+}
+
+// mapping is a YAML mapping of the file.
+type mapping struct {
+	value
+
+	entries map[string]value
+	keys    []string // in the order of the file
+}
+
+// mapping returns v as a mapping, empty if it is null or was not given. Keys
+// that are not among known are reported; if none is known, every key is. It
+// returns false, after it reported why, if v is no mapping.
+func (v value) mapping(known ...string) (mapping, bool) {
+	m := mapping{value: v, entries: map[string]value{}}
+	if !v.given() || isNull(v.node) {
+		return m, true
+	}
+	if v.node.Kind != yaml.MappingNode {
+		v.fail("must be a mapping of keys to values")
+		return m, false
+	}
+	for i := 0; i < len(v.node.Content); i += 2 {
+		m.add(v.node.Content[i], v.node.Content[i+1], known)
+	}
+	return m, true
+}
+
+func (m *mapping) add(key, node *yaml.Node, known []string) {
+	entry := value{r: m.r, node: node, line: key.Line, field: join(m.field, shownKey(key.Value))}
+	if key.Kind != yaml.ScalarNode {
+		m.r.fail(key.Line, m.field, "a key must be a single word")
+		return
+	}
+	if first, twice := m.entries[key.Value]; twice {
+		entry.fail("is given twice, first in line %d", first.line)
+		return
+	}
+	if len(known) > 0 && !slices.Contains(known, key.Value) {
+		entry.fail("unknown key; known here: %s", strings.Join(known, ", "))
+		return
+	}
+	m.entries[key.Value] = entry
+	m.keys = append(m.keys, key.Value)
+}
+
+// get returns the value of key, which may not have been given.
+func (m mapping) get(key string) value {
+	if v, ok := m.entries[key]; ok {
+		return v
+	}
+	return value{r: m.r, line: m.line, field: join(m.field, key)}
+}
+
+// has reports whether one of keys was given.
+func (m mapping) has(keys ...string) bool {
+	for _, key := range keys {
+		if m.get(key).given() {
+			return true
+		}
+	}
+	return false
+}
+
+// secret returns the secret that key or key_file gives; nil if neither does, or
+// if it cannot be used, which is reported.
+func (m mapping) secret(key string) *Secret {
+	inline, file := m.get(key), m.get(key+"_file")
+	var secret *Secret
+	switch {
+	case inline.given() && file.given():
+		file.fail("the secret is given twice, as %s in line %d too", key, inline.line)
+		return nil
+	case inline.given():
+		text := inline.text()
+		if text == "" {
+			return nil
+		}
+		if err := checkSecret(text); err != nil {
+			inline.fail("%w", err)
+			return nil
+		}
+		secret = inlineSecret(inline.field, text)
+	case file.given():
+		path := file.text()
+		if path == "" {
+			return nil
+		}
+		path = m.r.absolute(path)
+		m.r.files = append(m.r.files, path)
+		var err error
+		if secret, err = fileSecret(file.field, path); err != nil {
+			file.fail("%w", err)
+			return nil
+		}
+	default:
+		return nil
+	}
+	m.r.secrets = append(m.r.secrets, secret)
+	return secret
+}
+
+// requiredSecret is secret where key or key_file must be given.
+func (m mapping) requiredSecret(key string) *Secret {
+	if !m.has(key, key+"_file") {
+		m.get(key).fail("is required, or %s_file", key)
+		return nil
+	}
+	return m.secret(key)
+}
+
+func join(field, key string) string {
+	if field == "" {
+		return key
+	}
+	return field + "." + key
+}
+
+// shownKey returns a key as far as it looks like one. The rest is left out: in
+// {api_key:abc} the blank is missing and the value is part of the key.
+func shownKey(key string) string {
+	if plain := plainKey.FindString(key); plain != key || key == "" {
+		return plain + "…"
+	}
+	return key
+}
+
+// shown quotes a value that is no secret for an error.
+func shown(text string) string {
+	if len(text) > maxShown {
+		return strconv.Quote(strings.ToValidUTF8(text[:maxShown], "")) + "…"
+	}
+	return strconv.Quote(text)
+}

@@ -1,0 +1,170 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"unicode"
+)
+
+// maxSecretFile bounds a file that holds a secret or a certificate; a bundle of
+// all public CAs is about a quarter of it.
+const maxSecretFile = 1 << 20
+
+// masked is what is shown instead of a secret.
+const masked = "<secret>"
+
+var (
+	errNotRegular = errors.New("is not a regular file")
+	errTooLarge   = errors.New("is larger than 1 MiB")
+	errEmpty      = errors.New("is empty")
+	errControl    = errors.New("contains a control character")
+)
+
+// Secret is a value that must not be seen, written in the configuration or read
+// from a file. However it is printed, logged or marshalled, it shows as
+// <secret>. It is safe for concurrent use.
+type Secret struct{ source *secretSource }
+
+// secretSource is behind a pointer, so that copies of a Secret share one state
+// and no way to print a Secret reaches the value.
+type secretSource struct {
+	field string
+	path  string // empty for a value written in the configuration
+
+	mu      sync.Mutex
+	value   string
+	failing bool
+	onError func(error)
+}
+
+func inlineSecret(field, value string) *Secret {
+	return &Secret{&secretSource{field: field, value: value}}
+}
+
+func fileSecret(field, path string) (*Secret, error) {
+	value, err := readSecretFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Secret{&secretSource{field: field, path: path, value: value}}, nil
+}
+
+// Value returns the secret in clear. A secret that was given as a file is read
+// anew by every call, so a changed file counts from the next use on; as long as
+// the file cannot be read, is empty or contains control characters, Value
+// returns what it last held.
+func (s Secret) Value() string {
+	value, report, err := s.source.read()
+	if report != nil {
+		report(fmt.Errorf("%s: %w; the last value is kept", s.source.field, err))
+	}
+	return value
+}
+
+// fromFile reports whether the value may change while the exporter runs.
+func (s Secret) fromFile() bool { return s.source.path != "" }
+
+// OnError sets what is told that the secret's file cannot be read: once when
+// that begins, and again only after the file could be read in between. The hook
+// is called by [Secret.Value], in its goroutine. The error names the field and
+// the file, and contains no secret.
+func (s Secret) OnError(hook func(err error)) {
+	s.source.mu.Lock()
+	defer s.source.mu.Unlock()
+	s.source.onError = hook
+}
+
+// Equal reports whether both secrets come from the same place and hold the same
+// value now.
+func (s Secret) Equal(other Secret) bool {
+	return s.source.path == other.source.path && s.Value() == other.Value()
+}
+
+// String returns "<secret>".
+func (s Secret) String() string { return masked }
+
+// Format writes "<secret>" for every verb and flag.
+func (s Secret) Format(f fmt.State, _ rune) {
+	// fmt has no way to take a writer's error.
+	_, _ = io.WriteString(f, masked)
+}
+
+// LogValue returns "<secret>".
+func (s Secret) LogValue() slog.Value { return slog.StringValue(masked) }
+
+// MarshalText returns "<secret>", in YAML and JSON too.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(masked), nil }
+
+// read returns the value, and the hook to call with err if err is news.
+func (s *secretSource) read() (value string, report func(error), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.path == "" {
+		return s.value, nil, nil
+	}
+	value, err = readSecretFile(s.path)
+	if err == nil {
+		s.value, s.failing = value, false
+		return value, nil, nil
+	}
+	if !s.failing && s.onError != nil {
+		s.failing, report = true, s.onError
+	}
+	return s.value, report, err
+}
+
+// readSecretFile returns the content of a file without the newlines at its end.
+// Empty is an error because a file that is being rewritten is empty for a
+// moment; control characters are one because no header can carry them.
+func readSecretFile(path string) (string, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return "", err
+	}
+	value := strings.TrimRight(string(data), "\r\n")
+	if err := checkSecret(value); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return value, nil
+}
+
+func checkSecret(value string) error {
+	switch {
+	case value == "":
+		return errEmpty
+	case strings.ContainsFunc(value, unicode.IsControl):
+		return errControl
+	default:
+		return nil
+	}
+}
+
+// readFile reads a small regular file. Devices and pipes are refused: they may
+// block or never end, and cannot be read twice.
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: %w", path, errNotRegular)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %w", err)
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	data, err := io.ReadAll(io.LimitReader(file, maxSecretFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %w", err)
+	}
+	if len(data) > maxSecretFile {
+		return nil, fmt.Errorf("%s: %w", path, errTooLarge)
+	}
+	return data, nil
+}
