@@ -19,6 +19,14 @@ const (
 	// it is: a client must not rely on it.
 	cdnetworksContentType = "charset=utf-8; charset=UTF-8"
 
+	// The words of the page for a status. A URL that waits is told as wait; init
+	// is listed in an error's text only.
+	wordInit    = "init"
+	wordWait    = "wait"
+	wordRun     = "run"
+	wordSuccess = "success"
+	wordFailure = "failure"
+
 	day = 24 * time.Hour
 	// defaultLookBack is the vendor's "query create time should not before 3
 	// days"; its English page says 7.
@@ -155,7 +163,7 @@ func (s *CDNetworks) answer(r *http.Request, body []byte, a arrival) reply {
 	}
 	count, rows := s.search(owner, question, a.at)
 	return cdnetworksReply(http.StatusOK, a, cdnetworksAnswer{
-		Count: count, Code: 1, Message: "success",
+		Count: count, Code: 1, Message: wordSuccess,
 		PageNo: question.pageNo, PageSize: question.pageSize, ResultDetail: rows,
 	})
 }
@@ -218,7 +226,7 @@ type cdnetworksRow struct {
 func cdnetworksReply(status int, a arrival, body any) reply {
 	header := http.Header{}
 	header.Set("Content-Type", cdnetworksContentType)
-	header.Set("x-cnc-request-id", fmt.Sprintf("%08x-0000-0000_%d", a.number, a.at.UnixMilli()))
+	header.Set("X-Cnc-Request-Id", fmt.Sprintf("%08x-0000-0000_%d", a.number, a.at.UnixMilli()))
 	return reply{status: status, header: header, body: encode(body)}
 }
 
@@ -241,13 +249,13 @@ func cdnetworksVocabulary() vocabulary {
 func cdnetworksWord(s prefetch.Status) string {
 	switch s {
 	case prefetch.Waiting:
-		return "wait"
+		return wordWait
 	case prefetch.Running:
-		return "run"
+		return wordRun
 	case prefetch.Succeeded:
-		return "success"
+		return wordSuccess
 	case prefetch.Failed:
-		return "failure"
+		return wordFailure
 	case prefetch.Unknown:
 	}
 	return ""
@@ -257,13 +265,13 @@ func cdnetworksWord(s prefetch.Status) string {
 // page's own prose and examples differ in it.
 func cdnetworksStatus(word string) prefetch.Status {
 	switch strings.ToLower(strings.TrimSpace(word)) {
-	case "init", "wait":
+	case wordInit, wordWait:
 		return prefetch.Waiting
-	case "run":
+	case wordRun:
 		return prefetch.Running
-	case "success":
+	case wordSuccess:
 		return prefetch.Succeeded
-	case "failure":
+	case wordFailure:
 		return prefetch.Failed
 	default:
 		return prefetch.Unknown

@@ -26,7 +26,7 @@ const (
 // claims to come from.
 func cdnetworksIdentity(r *http.Request) string {
 	if usesAccessKey(r) {
-		return r.Header.Get("x-cnc-accessKey")
+		return r.Header.Get("X-Cnc-Accesskey")
 	}
 	username, _, _ := r.BasicAuth()
 	return username
@@ -35,7 +35,7 @@ func cdnetworksIdentity(r *http.Request) string {
 // usesAccessKey reports whether the request is signed. Without the header, or
 // with "BASIC", it carries an API key.
 func usesAccessKey(r *http.Request) bool {
-	return strings.EqualFold(r.Header.Get("x-cnc-auth-method"), "AKSK")
+	return strings.EqualFold(r.Header.Get("X-Cnc-Auth-Method"), "AKSK")
 }
 
 // authenticate returns who asks. The pages document one refusal, "username is
@@ -59,7 +59,7 @@ func (s *CDNetworks) checkAPIKey(r *http.Request, now time.Time) (string, *cdnet
 	if !ok {
 		return "", unknownUser()
 	}
-	date := r.Header.Get("x-cnc-date")
+	date := r.Header.Get("X-Cnc-Date")
 	if date == "" {
 		date = r.Header.Get("Date")
 	}
@@ -81,12 +81,12 @@ func (s *CDNetworks) checkAPIKey(r *http.Request, now time.Time) (string, *cdnet
 
 // checkAccessKey verifies a CNC-HMAC-SHA256 signature.
 func (s *CDNetworks) checkAccessKey(r *http.Request, body []byte, now time.Time) (string, *cdnetworksRefusal) {
-	accessKey := r.Header.Get("x-cnc-accessKey")
+	accessKey := r.Header.Get("X-Cnc-Accesskey")
 	secret, ok := s.options.AccessKeys[accessKey]
 	if !ok {
 		return "", unknownUser()
 	}
-	timestamp := r.Header.Get("x-cnc-timestamp")
+	timestamp := r.Header.Get("X-Cnc-Timestamp")
 	seconds, err := strconv.ParseInt(timestamp, 10, 64)
 	if err != nil {
 		return "", unauthorized("x-cnc-timestamp is missing or malformed")
@@ -102,7 +102,8 @@ func (s *CDNetworks) checkAccessKey(r *http.Request, body []byte, now time.Time)
 	if !slices.Contains(signed, "content-type") || !slices.Contains(signed, "host") {
 		return "", unauthorized("content-type and host must be signed")
 	}
-	wanted := cncSignature(r, body, signed, timestamp, secret)
+	canonical := cncCanonical(r, body, signed)
+	wanted := hexHMAC(secret, strings.Join([]string{cncScheme, timestamp, hexSHA256([]byte(canonical))}, "\n"))
 	if !hmac.Equal([]byte(claim["Signature"]), []byte(wanted)) {
 		return "", unauthorized("signature does not match")
 	}
@@ -112,9 +113,10 @@ func (s *CDNetworks) checkAccessKey(r *http.Request, body []byte, now time.Time)
 	return accessKey, nil
 }
 
-// cncSignature is what the signature of a POST must be. Header values are
-// signed in lower case, and a POST's query string is not signed at all.
-func cncSignature(r *http.Request, body []byte, signed []string, timestamp, secret string) string {
+// cncCanonical is the canonical form of a POST that its signature covers.
+// Header values are signed in lower case, and a POST's query string is not
+// signed at all.
+func cncCanonical(r *http.Request, body []byte, signed []string) string {
 	var headers strings.Builder
 	for _, name := range signed {
 		value := r.Header.Get(name)
@@ -123,14 +125,13 @@ func cncSignature(r *http.Request, body []byte, signed []string, timestamp, secr
 		}
 		headers.WriteString(name + ":" + strings.ToLower(strings.TrimSpace(value)) + "\n")
 	}
-	canonical := strings.Join([]string{
+	return strings.Join([]string{
 		r.Method, r.URL.Path, "", headers.String(), strings.Join(signed, ";"), hexSHA256(body),
 	}, "\n")
-	return hexHMAC(secret, strings.Join([]string{cncScheme, timestamp, hexSHA256([]byte(canonical))}, "\n"))
 }
 
-// parseSignature reads `scheme name=value, name=value, …`, the form of both
-// vendors' Authorization headers.
+// parseSignature reads the form of both vendors' Authorization headers: a
+// scheme, a space, and pairs of a name and a value with commas in between.
 func parseSignature(header, scheme string) (map[string]string, bool) {
 	rest, ok := strings.CutPrefix(header, scheme+" ")
 	if !ok {

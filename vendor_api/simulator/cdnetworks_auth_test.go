@@ -81,8 +81,9 @@ func TestCDNetworksAPIKey(t *testing.T) {
 			t.Parallel()
 			s := vectorUser(func() time.Time { return epoch().Add(test.offset) })
 			header := changed(vector, test.change)
-			got := send(t, s, newRequest(t, http.MethodPost, cdnURL, `{"itemId":"x"}`, header))
-			checkCDN(t, s, got, test.status, test.message)
+			got := send(t, s, newRequest(t, "POST "+cdnURL, `{"itemId":"x"}`, header))
+			checkCDN(t, got, test.status, test.message)
+			checkRefused(t, s, test.message != "success")
 		})
 	}
 }
@@ -143,6 +144,11 @@ func TestCDNetworksAccessKey(t *testing.T) {
 			status: 401, message: "content-type and host must be signed",
 		},
 		{
+			name:   "content type not signed",
+			change: map[string]string{"Authorization": strings.Replace(vectorAKSK, "content-type;host", "host", 1)},
+			status: 401, message: "content-type and host must be signed",
+		},
+		{
 			name:   "signature",
 			change: map[string]string{"Authorization": strings.Replace(vectorAKSK, "aba8", "bba8", 1)},
 			status: 401, message: "signature does not match",
@@ -170,8 +176,9 @@ func TestCDNetworksAccessKey(t *testing.T) {
 			if test.body != "" {
 				body = test.body
 			}
-			got := send(t, s, newRequest(t, http.MethodPost, cdnURL, body, changed(vector, test.change)))
-			checkCDN(t, s, got, test.status, test.message)
+			got := send(t, s, newRequest(t, "POST "+cdnURL, body, changed(vector, test.change)))
+			checkCDN(t, got, test.status, test.message)
+			checkRefused(t, s, test.message != "success")
 		})
 	}
 }
@@ -183,8 +190,8 @@ func TestCDNetworksReplay(t *testing.T) {
 	now := newClock(epoch())
 	s := vectorUser(now.Now)
 	ask := func(signedAt time.Time) answer {
-		header := accessKeyHeaders("AKEXAMPLE", "SKEXAMPLE", "api.cdnetworks.com", vectorBody, signedAt)
-		return send(t, s, newRequest(t, http.MethodPost, cdnURL, vectorBody, header))
+		header := accessKeyHeaders(vectorBody, signedAt)
+		return send(t, s, newRequest(t, "POST "+cdnURL, vectorBody, header))
 	}
 	steps := []struct {
 		advance time.Duration
@@ -220,20 +227,23 @@ func changed(base, change map[string]string) map[string]string {
 	return header
 }
 
-func checkCDN(t *testing.T, s *simulator.CDNetworks, got answer, status int, message string) {
+func checkCDN(t *testing.T, got answer, status int, message string) {
 	t.Helper()
 	a := decodeCDN(t, got.body)
 	if got.status != status || a.Message != message {
 		t.Errorf("got %d %q, want %d %q", got.status, a.Message, status, message)
 	}
-	ok := message == "success"
-	if (a.Code == 1) != ok {
+	if (a.Code == 1) != (message == "success") {
 		t.Errorf("Code %d with %q", a.Code, message)
-	}
-	if refused := s.Stats().Refused[simulator.RefusedAuth]; (refused == 0) != ok {
-		t.Errorf("refused for authentication: %d", refused)
 	}
 	if id := got.header.Get("X-Cnc-Request-Id"); !strings.Contains(id, "_") {
 		t.Errorf("x-cnc-request-id %q", id)
+	}
+}
+
+func checkRefused(t *testing.T, s *simulator.CDNetworks, refused bool) {
+	t.Helper()
+	if n := s.Stats().Refused[simulator.RefusedAuth]; (n == 1) != refused {
+		t.Errorf("refused for authentication: %d", n)
 	}
 }

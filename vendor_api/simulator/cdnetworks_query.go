@@ -73,7 +73,7 @@ func (s *CDNetworks) parseQuestion(body []byte, location *time.Location, now tim
 	return q, ""
 }
 
-func filterWords() []string { return []string{"init", "wait", "run", "success", "failure"} }
+func filterWords() []string { return []string{wordInit, wordWait, wordRun, wordSuccess, wordFailure} }
 
 // parseFields reads the members that the API knows. Each may be a string or a
 // number, which the page's table and its example disagree on, or null.

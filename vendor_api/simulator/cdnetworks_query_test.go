@@ -84,7 +84,7 @@ func TestCDNetworksProgress(t *testing.T) {
 			t.Errorf("step %d: counts %v, want %v", i, got, step.counts)
 		}
 	}
-	raw := send(t, s, newRequest(t, http.MethodPost, cdnURL, `{"itemId":"item","url":"`+url+`"}`,
+	raw := send(t, s, newRequest(t, "POST "+cdnURL, `{"itemId":"item","url":"`+url+`"}`,
 		apiKeyHeaders("ops", "key", now.Now())))
 	const body = `{"count":1,"Code":1,"message":"success","pageNo":1,"pageSize":20,"resultDetail":[` +
 		`{"beginTime":"2026-01-01 12:01:00","createTime":"2026-01-01 12:00:00","finishTime":"2026-01-01 12:02:00",` +
@@ -274,7 +274,7 @@ func TestCDNetworksRoutes(t *testing.T) {
 		{http.MethodPost, "https://api.cdnetworks.com", http.StatusNotFound},
 		{http.MethodGet, cdnURL, http.StatusMethodNotAllowed},
 	} {
-		got := send(t, s, newRequest(t, test.method, test.url, `{"itemId":"a"}`, apiKeyHeaders("ops", "key", epoch())))
+		got := send(t, s, newRequest(t, test.method+" "+test.url, `{"itemId":"a"}`, apiKeyHeaders("ops", "key", epoch())))
 		if a := decodeCDN(t, got.body); got.status != test.status || a.Code != 0 {
 			t.Errorf("%s %s: %d %s", test.method, test.url, got.status, got.body)
 		}
@@ -299,8 +299,9 @@ func TestCDNetworksPages(t *testing.T) {
 	submit("a", "ops", time.Hour, simulator.URLPlan{}, simulator.URLPlan{}, simulator.URLPlan{Stuck: true})
 	submit("b", "ops", time.Hour-time.Millisecond, simulator.URLPlan{Appears: time.Hour}, simulator.URLPlan{Wait: 2 * time.Hour})
 	submit("x", "other", time.Hour, simulator.URLPlan{})
-	submit("f", "ops", -time.Minute, simulator.URLPlan{}) // of the future
-	submit("o", "ops", 73*time.Hour, simulator.URLPlan{}) // older than the look-back
+	submit("f", "ops", -time.Minute, simulator.URLPlan{})      // of the future
+	submit("g", "ops", -time.Millisecond, simulator.URLPlan{}) // of the future, in the second of now
+	submit("o", "ops", 73*time.Hour, simulator.URLPlan{})      // older than the look-back
 	submit("d", "ops", 0, simulator.URLPlan{})
 	submit("c", "ops", 30*time.Minute, simulator.URLPlan{}, simulator.URLPlan{Fails: true}) // again
 
@@ -328,6 +329,7 @@ func TestCDNetworksPages(t *testing.T) {
 		{`{"itemId":"a","pageSize":2,"pageNo":2}`, 3, "a2"},
 		{`{"itemId":"x"}`, 0, ""},
 		{`{"itemId":"f"}`, 0, ""},
+		{`{"itemId":"g"}`, 0, ""},
 		{`{"itemId":"o"}`, 0, ""},
 		{`{"itemId":"none"}`, 0, ""},
 		{`{"startTime":"2026-01-01 11:00:00","endTime":"2026-01-01 11:00:00"}`, 4, "a0 a1 a2 b1"},
@@ -387,7 +389,10 @@ func TestCDNetworksTimeZone(t *testing.T) {
 			options.IgnoreTimeZone = test.ignored
 			s := simulator.NewCDNetworks(options)
 			s.Submit(simulator.Task{ID: "a", Owner: "ops", URLs: urls(1, simulator.URLPlan{})})
-			got := askZone(t, s, noon(), test.zone, `{"startTime":"`+test.start+`","endTime":"`+test.start+`"}`)
+			header := apiKeyHeaders("ops", "key", noon())
+			header["X-Time-Zone"] = test.zone
+			body := `{"startTime":"` + test.start + `","endTime":"` + test.start + `"}`
+			got := decodeCDN(t, send(t, s, newRequest(t, "POST "+cdnURL, body, header)).body)
 			var created string
 			for _, row := range got.ResultDetail {
 				created = row.CreateTime

@@ -24,7 +24,7 @@ func FuzzCDNetworksBody(f *testing.F) {
 	s.Submit(simulator.Task{ID: "a", Owner: "ops", Created: noon().Add(-time.Hour), URLs: urls(7, simulator.URLPlan{Stuck: true})})
 	s.Submit(simulator.Task{ID: "b", Owner: "ops", Created: noon(), URLs: urls(2, simulator.URLPlan{})})
 	f.Fuzz(func(t *testing.T, body, zone string) {
-		req := newRequest(t, http.MethodPost, cdnURL, body, apiKeyHeaders("ops", "key", noon()))
+		req := newRequest(t, "POST "+cdnURL, body, apiKeyHeaders("ops", "key", noon()))
 		req.Header["X-Time-Zone"] = []string{zone}
 		got := decodeCDN(t, send(t, s, req).body)
 		switch {
@@ -53,7 +53,7 @@ func FuzzAuthorization(f *testing.F) {
 	f.Fuzz(func(t *testing.T, header string) {
 		for _, method := range []string{"AKSK", "BASIC"} {
 			// Not the vector's body: no header that is found can be right.
-			req := newRequest(t, http.MethodPost, cdnURL, `{"itemId":"a"}`, map[string]string{
+			req := newRequest(t, "POST "+cdnURL, `{"itemId":"a"}`, map[string]string{
 				"x-cnc-auth-method": method, "x-cnc-accessKey": "AKEXAMPLE", "x-cnc-timestamp": "1767225600",
 				"Date": vectorDate, "Content-Type": "application/json",
 			})
@@ -63,7 +63,7 @@ func FuzzAuthorization(f *testing.F) {
 				t.Errorf("%s %q was accepted", method, header)
 			}
 		}
-		req := newRequest(t, http.MethodGet, "https://"+vodHost+"/v1.0/"+project+"/asset/preheating?task_id=a", "",
+		req := newRequest(t, "GET https://"+vodHost+"/v1.0/"+project+"/asset/preheating?task_id=a", "",
 			map[string]string{"X-Sdk-Date": "20260101T000000Z"})
 		req.Header["Authorization"] = []string{header}
 		if got := send(t, vod, req); got.status != http.StatusUnauthorized {

@@ -262,7 +262,7 @@ func (e *huaweicloudRefusal) reply(a arrival) reply {
 func huaweicloudReply(status int, a arrival, body any) reply {
 	header := http.Header{}
 	header.Set("Content-Type", "application/json")
-	header.Set("X-Request-Id", requestID(a))
+	header.Set("X-Request-ID", requestID(a))
 	return reply{status: status, header: header, body: encode(body)}
 }
 

@@ -118,8 +118,8 @@ func sdkCanonical(r *http.Request, body []byte, signed []string) (string, error)
 	}, "\n"), nil
 }
 
-// sdkPath escapes each segment anew and always ends in a slash, whether or not
-// the path that was sent does.
+// sdkPath escapes each segment anew, and ends in a slash that the path that was
+// sent does not have.
 func sdkPath(u *url.URL) (string, error) {
 	segments := strings.Split(u.EscapedPath(), "/")
 	for i, segment := range segments {
@@ -129,7 +129,7 @@ func sdkPath(u *url.URL) (string, error) {
 		}
 		segments[i] = escapeRFC3986(plain)
 	}
-	return strings.TrimSuffix(strings.Join(segments, "/"), "/") + "/", nil
+	return strings.Join(segments, "/") + "/", nil
 }
 
 // sdkQuery sorts the parameters by name and then by value.

@@ -27,13 +27,13 @@ func newIAM(now func() time.Time) *simulator.Huaweicloud {
 
 func queryWithToken(t *testing.T, s *simulator.Huaweicloud, token string) answer {
 	t.Helper()
-	return send(t, s, newRequest(t, http.MethodGet,
-		"https://"+vodHost+"/v1.0/"+project+"/asset/preheating?task_id=t", "", map[string]string{"X-Auth-Token": token}))
+	return send(t, s, newRequest(t,
+		"GET https://"+vodHost+"/v1.0/"+project+"/asset/preheating?task_id=t", "", map[string]string{"X-Auth-Token": token}))
 }
 
 func issue(t *testing.T, s *simulator.Huaweicloud, scope string) answer {
 	t.Helper()
-	return send(t, s, newRequest(t, http.MethodPost, iamURL, tokenRequest("corp", "ops", "p\"w", scope), nil))
+	return send(t, s, newRequest(t, "POST "+iamURL, tokenRequest("corp", "ops", "p\"w", scope), nil))
 }
 
 func TestIAMToken(t *testing.T) {
@@ -69,7 +69,7 @@ func TestIAMToken(t *testing.T) {
 		t.Errorf("just before the end: %d %s", got.status, got.body)
 	}
 	now.Add(1)
-	checkVODError(t, queryWithToken(t, s, token), http.StatusUnauthorized, "APIGW.0301", "decrypt token fail")
+	checkVODError(t, queryWithToken(t, s, token), vodWant{http.StatusUnauthorized, "APIGW.0301"}, "decrypt token fail")
 
 	stats := s.Stats()
 	if stats.TokensIssued != 1 || stats.Calls != 3 || stats.ByIdentity[project] != 3 {
@@ -101,7 +101,7 @@ func TestIAMScope(t *testing.T) {
 				t.Errorf("got %d %s", got.status, got.body)
 			}
 			if test.status == http.StatusForbidden {
-				checkVODError(t, got, http.StatusForbidden, "VOD.10057", "")
+				checkVODError(t, got, vodWant{http.StatusForbidden, "VOD.10057"}, "")
 			}
 		})
 	}
@@ -126,7 +126,7 @@ func TestIAMRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := newIAM(epoch)
-			got := send(t, s, newRequest(t, test.method, iamURL, test.body, nil))
+			got := send(t, s, newRequest(t, test.method+" "+iamURL, test.body, nil))
 			if got.status != test.status || got.header.Get("X-Subject-Token") != "" {
 				t.Errorf("got %d %s", got.status, got.body)
 			}
@@ -157,7 +157,7 @@ func TestRevokeTokens(t *testing.T) {
 	}
 	s.RevokeTokens()
 	for _, revoked := range []string{token, "static"} {
-		checkVODError(t, queryWithToken(t, s, revoked), http.StatusUnauthorized, "APIGW.0301", "decrypt token fail")
+		checkVODError(t, queryWithToken(t, s, revoked), vodWant{http.StatusUnauthorized, "APIGW.0301"}, "decrypt token fail")
 	}
 	renewed := issue(t, s, `{"project":{"id":"`+project+`"}}`).header.Get("X-Subject-Token")
 	if got := queryWithToken(t, s, renewed); got.status != http.StatusAccepted {

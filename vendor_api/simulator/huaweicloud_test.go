@@ -125,7 +125,7 @@ func TestHuaweicloudSignature(t *testing.T) {
 			if target == "" {
 				target = path + query
 			}
-			got := send(t, s, newRequest(t, http.MethodGet, "https://"+vodHost+target, test.body, changed(vector, test.change)))
+			got := send(t, s, newRequest(t, "GET https://"+vodHost+target, test.body, changed(vector, test.change)))
 			if test.code == "" {
 				want := `{"preheating_results":[{"url":"https://example.com/0.mp4","status":"succeed"}]}` + "\n"
 				if got.status != http.StatusAccepted || got.body != want {
@@ -137,9 +137,27 @@ func TestHuaweicloudSignature(t *testing.T) {
 			if strings.HasPrefix(test.code, "VOD.") {
 				status = http.StatusForbidden
 			}
-			checkVODError(t, got, status, test.code, test.detail)
+			checkVODError(t, got, vodWant{status, test.code}, test.detail)
 		})
 	}
+}
+
+// Parameters are signed in the order of their names and values, and so are the
+// values of a header that came more than once.
+func TestHuaweicloudCanonicalOrder(t *testing.T) {
+	t.Parallel()
+	const path = "/v1.0/" + project + "/asset/preheating"
+	canonical := "GET\n" + path + "/\n" + "B=&a=x&b=1&b=2&task_id=t\n" +
+		"x-a:1\nx-a:2\nx-sdk-date:20260101T000000Z\n\nx-a;x-sdk-date\n" + hexSum("")
+	signature := hexMAC("SKEXAMPLE", "SDK-HMAC-SHA256\n20260101T000000Z\n"+hexSum(canonical))
+	req := newRequest(t, "GET https://"+vodHost+path+"?b=2&task_id=t&b=1&a=x&B", "", map[string]string{
+		"X-Sdk-Date":    "20260101T000000Z",
+		"Authorization": "SDK-HMAC-SHA256 Access=AKEXAMPLE, SignedHeaders=x-a;x-sdk-date, Signature=" + signature,
+	})
+	req.Header["X-A"] = []string{"2", "1"}
+	s := vectorVOD(epoch, false)
+	// The task is not known, so the signature was accepted.
+	checkVODError(t, send(t, s, req), vodWant{http.StatusBadRequest, "VOD.10062"}, "")
 }
 
 func TestHuaweicloudErrors(t *testing.T) {
@@ -178,10 +196,10 @@ func TestHuaweicloudErrors(t *testing.T) {
 			if method == "" {
 				method = http.MethodGet
 			}
-			got := send(t, s, newRequest(t, method, test.url, "", map[string]string{"X-Auth-Token": "token"}))
-			checkVODError(t, got, test.status, test.code, "")
-			if got.header.Get("X-Request-Id") == "" {
-				t.Error("no X-Request-Id")
+			got := send(t, s, newRequest(t, method+" "+test.url, "", map[string]string{"X-Auth-Token": "token"}))
+			checkVODError(t, got, vodWant{test.status, test.code}, "")
+			if got.header.Get("X-Request-ID") == "" {
+				t.Error("no X-Request-ID")
 			}
 		})
 	}
@@ -195,8 +213,8 @@ func TestHuaweicloudVariants(t *testing.T) {
 		Now: epoch, StaticTokens: []string{"token"},
 		SuccessStatus: http.StatusOK, UnknownTask: simulator.UnknownTaskEmpty,
 	})
-	got := send(t, s, newRequest(t, http.MethodGet,
-		"https://"+vodHost+"/v1.0/"+project+"/asset/preheating?task_id=x", "", map[string]string{"X-Auth-Token": "token"}))
+	got := send(t, s, newRequest(t,
+		"GET https://"+vodHost+"/v1.0/"+project+"/asset/preheating?task_id=x", "", map[string]string{"X-Auth-Token": "token"}))
 	if got.status != http.StatusOK || got.body != `{"preheating_results":[]}`+"\n" {
 		t.Errorf("got %d %s", got.status, got.body)
 	}
@@ -222,15 +240,18 @@ func TestHuaweicloudProgress(t *testing.T) {
 		words   string
 		counts  prefetch.Counts
 	}{
-		{0, "processing processing processing PAUSED", prefetch.Counts{0, 3, 0, 0, 1}},
-		{time.Minute, "processing failed processing PAUSED", prefetch.Counts{0, 2, 0, 1, 1}},
-		{time.Minute, "succeed failed processing PAUSED", prefetch.Counts{0, 1, 1, 1, 1}},
+		{0, "processing,processing,processing,PAUSED", prefetch.Counts{0, 3, 0, 0, 1}},
+		{time.Minute, "processing,failed,processing,PAUSED", prefetch.Counts{0, 2, 0, 1, 1}},
+		{time.Minute, "succeed,failed,processing,PAUSED", prefetch.Counts{0, 1, 1, 1, 1}},
 	}
 	for i, step := range steps {
 		now.Add(step.advance)
-		got := send(t, s, signedVOD(t, "t", now.Now()))
+		got := send(t, s, signedVOD(t, now.Now()))
 		var answer struct {
-			Results []struct{ URL, Status string } `json:"preheating_results"`
+			Results []struct {
+				URL    string `json:"url"`
+				Status string `json:"status"`
+			} `json:"preheating_results"`
 		}
 		if err := json.Unmarshal([]byte(got.body), &answer); err != nil {
 			t.Fatal(err)
@@ -239,7 +260,7 @@ func TestHuaweicloudProgress(t *testing.T) {
 		for _, r := range answer.Results {
 			words, names = append(words, r.Status), append(names, r.URL)
 		}
-		if joined := strings.Join(words, " "); joined != step.words {
+		if joined := strings.Join(words, ","); joined != step.words {
 			t.Errorf("step %d: %s", i, joined)
 		}
 		if diff := cmp.Diff([]string{"a", "b?x=1&y=<2>", "c", "d"}, names); diff != "" {
@@ -252,7 +273,8 @@ func TestHuaweicloudProgress(t *testing.T) {
 			t.Errorf("step %d: settled at %v", i, at)
 		}
 	}
-	s.Submit(simulator.Task{ID: "t", Owner: project, Created: epoch(), URLs: urls(2, simulator.URLPlan{Fetch: time.Minute})})
+	plan := simulator.URLPlan{Fetch: time.Minute, Appears: time.Hour} // this vendor shows every row at once
+	s.Submit(simulator.Task{ID: "t", Owner: project, Created: epoch(), URLs: urls(2, plan)})
 	if at, ok := s.Settled("t"); !ok || !at.Equal(epoch().Add(time.Minute)) {
 		t.Errorf("settled %v %v", at, ok)
 	}
@@ -262,7 +284,13 @@ func TestHuaweicloudProgress(t *testing.T) {
 	}
 }
 
-func checkVODError(t *testing.T, got answer, status int, code, detail string) {
+// vodWant is an error of the vendor.
+type vodWant struct {
+	status int
+	code   string
+}
+
+func checkVODError(t *testing.T, got answer, want vodWant, detail string) {
 	t.Helper()
 	var e struct {
 		Code      string `json:"error_code"`
@@ -272,11 +300,11 @@ func checkVODError(t *testing.T, got answer, status int, code, detail string) {
 	if err := json.Unmarshal([]byte(got.body), &e); err != nil {
 		t.Fatalf("body %s: %v", got.body, err)
 	}
-	if got.status != status || e.Code != code || !strings.Contains(e.Message, detail) || e.Message == "" {
-		t.Errorf("got %d %s %q, want %d %s %q", got.status, e.Code, e.Message, status, code, detail)
+	if (vodWant{got.status, e.Code}) != want || !strings.Contains(e.Message, detail) || e.Message == "" {
+		t.Errorf("got %d %s %q, want %v %q", got.status, e.Code, e.Message, want, detail)
 	}
-	if gateway := strings.HasPrefix(code, "APIGW"); gateway != (e.RequestID != "") {
-		t.Errorf("%s with request id %q", code, e.RequestID)
+	if gateway := strings.HasPrefix(want.code, "APIGW"); gateway != (e.RequestID != "") {
+		t.Errorf("%s with request id %q", want.code, e.RequestID)
 	}
 }
 

@@ -89,17 +89,19 @@ func newMeter(quota Quota, now func() time.Time) *meter {
 	}
 }
 
-// enter marks the beginning of a call, and the returned function its end.
-func (m *meter) enter() (leave func()) {
+// enter marks the beginning of a call.
+func (m *meter) enter() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.inFlight++
 	m.stats.MaxInFlight = max(m.stats.MaxInFlight, m.inFlight)
-	return func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.inFlight--
-	}
+}
+
+// leave marks the end of a call.
+func (m *meter) leave() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.inFlight--
 }
 
 // arrive counts a call of identity now. The clock is read under the lock, so

@@ -41,7 +41,7 @@ func TestQuotaProperty(t *testing.T) {
 				}
 			}
 			limited := quota.Calls > 0 && quota.Per > 0 && within > quota.Calls
-			got := decodeCDN(t, send(t, s, newRequest(t, http.MethodPost, cdnURL, `{"itemId":"x"}`,
+			got := decodeCDN(t, send(t, s, newRequest(t, "POST "+cdnURL, `{"itemId":"x"}`,
 				apiKeyHeaders(user, "key", now.Now()))).body)
 			switch {
 			case limited:
@@ -85,7 +85,7 @@ func TestRetryAfter(t *testing.T) {
 		options.ThrottleStatus = http.StatusTooManyRequests
 		s := simulator.NewCDNetworks(options)
 		call := func() answer {
-			return send(t, s, newRequest(t, http.MethodPost, cdnURL, `{"itemId":"a"}`, apiKeyHeaders("ops", "key", now.Now())))
+			return send(t, s, newRequest(t, "POST "+cdnURL, `{"itemId":"a"}`, apiKeyHeaders("ops", "key", now.Now())))
 		}
 		var statuses []int
 		var got answer
@@ -123,14 +123,14 @@ func TestHuaweicloudThrottles(t *testing.T) {
 			Quota: simulator.Quota{Calls: 1, Per: time.Minute}, ThrottleStatus: status,
 		})
 		s.Submit(simulator.Task{ID: "t", Owner: project, URLs: urls(1, simulator.URLPlan{})})
-		if got := send(t, s, signedVOD(t, "t", epoch())); got.status != http.StatusAccepted {
+		if got := send(t, s, signedVOD(t, epoch())); got.status != http.StatusAccepted {
 			t.Fatalf("first: %d %s", got.status, got.body)
 		}
 		want := status
 		if want == 0 {
 			want = http.StatusTooManyRequests
 		}
-		checkVODError(t, send(t, s, signedVOD(t, "t", epoch())), want, "APIGW.0308", "policy user over ratelimit,limit:1,")
+		checkVODError(t, send(t, s, signedVOD(t, epoch())), vodWant{want, "APIGW.0308"}, "policy user over ratelimit,limit:1,")
 		if stats := s.Stats(); stats.OverQuota != 1 || stats.ByIdentity[project] != 2 {
 			t.Errorf("stats %+v", stats)
 		}

@@ -81,8 +81,9 @@ func (r *registry) get(id string) (*registered, bool) {
 	return entry, ok
 }
 
-// between returns the owner's tasks created from from to to, both included, to
-// the second and in the order of creation. The slice belongs to the caller.
+// between returns the owner's tasks whose creation, to the second, lies between
+// the two times or is one of them, in the order of creation. The slice belongs
+// to the caller.
 func (r *registry) between(owner string, from, to time.Time) []*registered {
 	r.mu.RLock()
 	defer r.mu.RUnlock()

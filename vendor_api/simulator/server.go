@@ -3,6 +3,7 @@ package simulator
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -71,7 +72,8 @@ func (s *server) setFault(f FaultFunc) {
 // first part of its latency: a caller that has gone by then was never there.
 func (s *server) serve(w http.ResponseWriter, r *http.Request, c call) {
 	if c.counted {
-		defer s.meter.enter()()
+		s.meter.enter()
+		defer s.meter.leave()
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
 	if err != nil {
@@ -83,19 +85,20 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, c call) {
 		s.meter.refuse(RefusedCancelled)
 		return
 	}
-	a := s.meter.pass
+	var a arrival
 	if c.counted {
-		a = func() arrival { return s.meter.arrive(c.identity) }
+		a = s.meter.arrive(c.identity)
+	} else {
+		a = s.meter.pass()
 	}
-	arrived := a()
-	answer := s.decide(r, body, c, arrived)
+	answer := s.decide(r, body, c, a)
 	if answer.refused != "" {
 		s.meter.refuse(answer.refused)
 	}
 	if !sleep(r.Context(), after) {
 		return
 	}
-	answer.write(w, arrived.at)
+	answer.write(w, a.at)
 }
 
 func (s *server) decide(r *http.Request, body []byte, c call, a arrival) reply {
@@ -120,9 +123,7 @@ func (a reply) write(w http.ResponseWriter, at time.Time) {
 	if a.status < lowest || a.status > highest {
 		panic(http.ErrAbortHandler) // net/http's way to cut a connection
 	}
-	for name, values := range a.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), a.header)
 	w.Header().Set("Date", at.UTC().Format(http.TimeFormat))
 	w.WriteHeader(a.status)
 	// A caller that has gone needs no answer, and nobody else could be told.

@@ -36,12 +36,12 @@ func TestLatency(t *testing.T) {
 		done := make(chan cdnAnswer)
 		go func() { done <- ask(t, s, start, `{"itemId":"a"}`) }()
 
-		time.Sleep(3*time.Second - 1)
+		<-time.After(3*time.Second - 1)
 		synctest.Wait()
 		if stats := s.Stats(); stats.Calls != 0 || stats.MaxInFlight != 1 {
 			t.Errorf("before the arrival: %+v", stats)
 		}
-		time.Sleep(1)
+		<-time.After(1)
 		synctest.Wait()
 		if stats := s.Stats(); stats.Calls != 1 {
 			t.Errorf("at the arrival: %+v", stats)
@@ -77,7 +77,7 @@ func TestCallerLeaves(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				start := time.Now()
-				req := newRequest(t, http.MethodPost, cdnURL, `{"itemId":"a"}`, apiKeyHeaders("ops", "key", start))
+				req := newRequest(t, "POST "+cdnURL, `{"itemId":"a"}`, apiKeyHeaders("ops", "key", start))
 				_, err := simulator.Transport(s).RoundTrip(req.WithContext(ctx))
 				if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
 					t.Errorf("after %v: %v", time.Since(start), err)
@@ -108,10 +108,10 @@ func TestParallelCalls(t *testing.T) {
 		for range callers {
 			all.Go(func() {
 				for range each {
-					if got := send(t, s, signedVOD(t, "t", time.Now())); got.status != http.StatusAccepted {
+					if got := send(t, s, signedVOD(t, time.Now())); got.status != http.StatusAccepted {
 						t.Errorf("%d %s", got.status, got.body)
 					}
-					time.Sleep(time.Minute)
+					<-time.After(time.Minute)
 				}
 			})
 		}
@@ -128,7 +128,7 @@ func TestFault(t *testing.T) {
 	options.Quota = simulator.Quota{Calls: 2, Per: time.Minute}
 	s := simulator.NewCDNetworks(options)
 	request := func() *http.Request {
-		return newRequest(t, http.MethodPost, cdnURL, `{"itemId":"a"}`, apiKeyHeaders("ops", "key", epoch()))
+		return newRequest(t, "POST "+cdnURL, `{"itemId":"a"}`, apiKeyHeaders("ops", "key", epoch()))
 	}
 	s.Fault(func(r *http.Request) (int, string, bool) {
 		body, err := io.ReadAll(r.Body)
@@ -167,15 +167,15 @@ func TestFaultCuts(t *testing.T) {
 	defer server.Close()
 	for name, get := range map[string]func() (*http.Response, error){
 		"in process": func() (*http.Response, error) {
-			return simulator.Transport(s).RoundTrip(newRequest(t, http.MethodPost, iamURL, "{}", nil))
+			return simulator.Transport(s).RoundTrip(newRequest(t, "POST "+iamURL, "{}", nil))
 		},
 		"on the wire": func() (*http.Response, error) {
-			return server.Client().Do(newRequest(t, http.MethodPost, server.URL+"/v3/auth/tokens", "{}", nil))
+			return server.Client().Do(newRequest(t, "POST "+server.URL+"/v3/auth/tokens", "{}", nil))
 		},
 	} {
 		resp, err := get()
 		if err == nil {
-			resp.Body.Close()
+			_ = resp.Body.Close()
 		}
 		if !errors.Is(err, io.EOF) {
 			t.Errorf("%s: %v", name, err)
@@ -187,10 +187,10 @@ func TestFaultCuts(t *testing.T) {
 func TestHugeBody(t *testing.T) {
 	t.Parallel()
 	s := simulator.NewCDNetworks(opsOptions(epoch))
-	req := newRequest(t, http.MethodPost, cdnURL, strings.Repeat(" ", 12<<20+1), apiKeyHeaders("ops", "key", epoch()))
+	req := newRequest(t, "POST "+cdnURL, strings.Repeat(" ", 12<<20+1), apiKeyHeaders("ops", "key", epoch()))
 	resp, err := simulator.Transport(s).RoundTrip(req)
 	if err == nil {
-		resp.Body.Close()
+		_ = resp.Body.Close()
 		t.Fatal("it was answered")
 	}
 	if stats := s.Stats(); stats.Calls != 0 || stats.Refused[simulator.RefusedCancelled] != 1 {

@@ -31,12 +31,13 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	serverCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	received, err := receive(serverCtx, req)
-	if err == nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
 	if err != nil {
 		cancel()
 		return nil, err
+	}
+	if ctx.Err() != nil {
+		cancel()
+		return nil, context.Cause(ctx) //nolint:wrapcheck // as net/http's own transport does
 	}
 	rec := &recorder{header: http.Header{}}
 	done := make(chan error, 1)
@@ -47,7 +48,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	select {
 	case <-ctx.Done():
 		cancel()
-		return nil, context.Cause(ctx)
+		return nil, context.Cause(ctx) //nolint:wrapcheck // as net/http's own transport does
 	case err := <-done:
 		if err != nil {
 			return nil, err

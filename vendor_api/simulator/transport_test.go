@@ -2,9 +2,11 @@ package simulator_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -30,9 +32,14 @@ func TestTransportLikeTheWire(t *testing.T) {
 		w.Header().Set("X-Late", "as much as this") // too late
 		r.Header.Del("Accept-Encoding")             // differs
 		r.Header.Del("Content-Length")              // a real server moves it to ContentLength
-		fmt.Fprintf(w, "%s %s %s %s %q %v %d %v %v", r.Method, r.Host, r.RequestURI, r.URL, body, err, r.ContentLength, r.Header, r.TLS)
+		seen := fmt.Sprintf("%s %s %s %s %q %v %d", r.Method, r.Host, r.RequestURI, r.URL, body, err, r.ContentLength)
+		if err := json.NewEncoder(w).Encode([]any{seen, r.Header, r.TLS}); err != nil {
+			t.Error(err)
+		}
 	})
-	server := httptest.NewServer(handler)
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
+	server.Start()
 	defer server.Close()
 	for _, test := range []struct{ method, path, body, host, agent string }{
 		{http.MethodGet, "", "", "", ""},
@@ -40,7 +47,7 @@ func TestTransportLikeTheWire(t *testing.T) {
 		{http.MethodPost, "/?", `{"a":1}`, "vendor.example", ""},
 	} {
 		request := func() *http.Request {
-			req := newRequest(t, test.method, server.URL+test.path, test.body, map[string]string{"X-A": "b"})
+			req := newRequest(t, test.method+" "+server.URL+test.path, test.body, map[string]string{"X-A": "b"})
 			req.Host = test.host
 			if test.agent != "" {
 				req.Header.Set("User-Agent", test.agent)
@@ -69,7 +76,7 @@ func TestTransportLikeTheWire(t *testing.T) {
 func TestTransportDefaults(t *testing.T) {
 	t.Parallel()
 	handler := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	if got := send(t, handler, &http.Request{URL: newRequest(t, http.MethodGet, "http://a", "", nil).URL}); got.status != http.StatusOK || got.body != "" {
+	if got := send(t, handler, &http.Request{URL: newRequest(t, "GET http://a", "", nil).URL}); got.status != http.StatusOK || got.body != "" {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -77,19 +84,19 @@ func TestTransportDefaults(t *testing.T) {
 func TestTransportRefusesRequests(t *testing.T) {
 	t.Parallel()
 	handler := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") })
-	broken := newRequest(t, http.MethodPost, "http://a", "", nil)
+	broken := newRequest(t, "POST http://a", "", nil)
 	broken.Body = io.NopCloser(io.MultiReader(strings.NewReader("x"), failingReader{}))
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, req := range map[string]*http.Request{
 		"no URL":        {},
-		"no host":       newRequest(t, http.MethodGet, "/path", "", nil),
+		"no host":       newRequest(t, "GET /path", "", nil),
 		"body":          broken,
-		"ended context": newRequest(t, http.MethodGet, "http://a", "", nil).WithContext(ended),
+		"ended context": newRequest(t, "GET http://a", "", nil).WithContext(ended),
 	} {
 		resp, err := simulator.Transport(handler).RoundTrip(req)
 		if err == nil {
-			resp.Body.Close()
+			_ = resp.Body.Close()
 			t.Errorf("%s: no error", name)
 		}
 		if name == "body" && !errors.Is(err, errBroken) || name == "ended context" && !errors.Is(err, context.Canceled) {
@@ -113,13 +120,13 @@ func TestTransportContext(t *testing.T) {
 		handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()
 			handlerSaw = r.Context().Err()
-			time.Sleep(time.Hour)
+			<-time.After(time.Hour)
 		})
 		start := time.Now()
 		client := &http.Client{Transport: simulator.Transport(handler), Timeout: 30 * time.Second}
-		resp, err := client.Do(newRequest(t, http.MethodGet, "http://a", "", nil))
+		resp, err := client.Do(newRequest(t, "GET http://a", "", nil))
 		if err == nil {
-			resp.Body.Close()
+			_ = resp.Body.Close()
 		}
 		var timeout interface{ Timeout() bool }
 		if !errors.As(err, &timeout) || !timeout.Timeout() || time.Since(start) != 30*time.Second {
@@ -129,6 +136,6 @@ func TestTransportContext(t *testing.T) {
 		if !errors.Is(handlerSaw, context.Canceled) {
 			t.Errorf("handler saw %v", handlerSaw)
 		}
-		time.Sleep(time.Hour) // a bubble must not end before its goroutines
+		<-time.After(time.Hour) // a bubble must not end before its goroutines
 	})
 }
