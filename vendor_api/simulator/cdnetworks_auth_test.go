@@ -11,7 +11,7 @@ import (
 )
 
 // The vectors of the two authentication methods, computed outside of this
-// module (reference: vendor facts, B5).
+// module: the password with openssl, the signature with the vendor's SDK.
 const (
 	vectorBasic = "Basic dXNlcm5hbWU6OFRTS2x5R0NobTBzM3VLWGF5b0poazFVam93PQ=="
 	vectorDate  = "Thu, 01 Jan 2026 00:00:00 GMT"

@@ -50,11 +50,13 @@ func (s *Huaweicloud) answerIAM(r *http.Request, body []byte, a arrival) reply {
 	}
 	var request iamRequest
 	if err := json.Unmarshal(body, &request); err != nil {
-		return iamError(http.StatusBadRequest, "The request body is invalid.", "iam", a)
+		const message = "The request body is invalid."
+		return iamError(http.StatusBadRequest, message, message, a)
 	}
 	auth := request.Auth
 	if !slices.Equal(auth.Identity.Methods, []string{"password"}) {
-		return iamError(http.StatusBadRequest, "The authentication method is not supported.", "iam", a)
+		const message = "The authentication method is not supported."
+		return iamError(http.StatusBadRequest, message, message, a)
 	}
 	user := auth.Identity.Password.User
 	password, ok := s.options.IAMUsers[user.Domain.Name+"/"+user.Name]

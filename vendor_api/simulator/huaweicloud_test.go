@@ -27,8 +27,8 @@ func vectorVOD(now func() time.Time, temporary bool) *simulator.Huaweicloud {
 	return s
 }
 
-// The vectors come from the vendor's SDK and from an independent signer
-// (reference: vendor facts, A4); each tampering changes one thing of them.
+// The vectors come from the vendor's SDK and from an independent signer, which
+// agree; each tampering changes one thing of them.
 func TestHuaweicloudSignature(t *testing.T) {
 	t.Parallel()
 	const (
