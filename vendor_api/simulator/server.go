@@ -68,9 +68,10 @@ func (s *server) setFault(f FaultFunc) {
 	s.fault = f
 }
 
-// serve answers one request. The quota is looked at before the credentials, so
-// that an unauthenticated call over the quota is throttled, too. A call counts when it arrives, which is after the
+// serve answers one request. A call counts when it arrives, which is after the
 // first part of its latency: a caller that has gone by then was never there.
+// The quota is looked at before the credentials, so that an unauthenticated
+// call over the quota is throttled, too.
 func (s *server) serve(w http.ResponseWriter, r *http.Request, c call) {
 	if c.counted {
 		s.meter.enter()
