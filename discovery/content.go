@@ -1,0 +1,90 @@
+package discovery
+
+import (
+	"crypto/sha256"
+
+	"prefetch_exporter/prefetch"
+)
+
+// maxDocument bounds a file and the body of an HTTP source, in bytes.
+const maxDocument = 64 << 20
+
+// content is what a file or an HTTP source said when it was last readable, and
+// whether it is now. It never changes: each reading makes a new one, and a
+// reading that tells nothing new returns the one before.
+type content struct {
+	tasks    []prefetch.Task
+	problems []Problem
+	// known: there was a good reading, and tasks and problems are of the last.
+	known bool
+	// err is why the present state of the source cannot be used; nil if it can.
+	err error
+
+	// sum is of the document that was parsed last; it means something only
+	// where parsed is set.
+	sum    [sha256.Size]byte
+	parsed bool
+}
+
+// read takes in a document. A broken one leaves the last good tasks in place.
+func (c *content) read(data []byte, name, source string) *content {
+	sum := sha256.Sum256(data)
+	if c.parsed && c.sum == sum {
+		return c
+	}
+	tasks, problems, err := Parse(data, name)
+	if err != nil {
+		broken := c.fail(err)
+		broken.sum, broken.parsed = sum, true
+		return broken
+	}
+	for i := range tasks {
+		tasks[i].Source = source
+	}
+	return &content{tasks: tasks, problems: problems, known: true, sum: sum, parsed: true}
+}
+
+// fail records that the source could not be read.
+func (c *content) fail(err error) *content {
+	if c.err != nil && !c.parsed && c.err.Error() == err.Error() {
+		return c
+	}
+	failed := *c
+	// The same document may come back, and would be called good or broken anew.
+	failed.err, failed.parsed = err, false
+	return &failed
+}
+
+// invalid returns how many tasks of the last good document are unusable.
+func (c *content) invalid() int {
+	count := 0
+	for _, problem := range c.problems {
+		count += problem.Tasks
+	}
+	return count
+}
+
+// newProblems returns the problems of c that before did not have.
+func (c *content) newProblems(before *content) []Problem {
+	known := make(map[string]bool, len(before.problems))
+	for _, problem := range before.problems {
+		known[problem.Message] = true
+	}
+	var found []Problem
+	for _, problem := range c.problems {
+		if !known[problem.Message] {
+			found = append(found, problem)
+		}
+	}
+	return found
+}
+
+// again records that the source says what it said at the last good reading.
+func (c *content) again() *content {
+	if c.err == nil {
+		return c
+	}
+	good := *c
+	good.err = nil
+	return &good
+}

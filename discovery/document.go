@@ -1,0 +1,157 @@
+package discovery
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// The tags of the scalars that both formats know.
+const (
+	tagNull  = "!!null"
+	tagBool  = "!!bool"
+	tagInt   = "!!int"
+	tagFloat = "!!float"
+	tagTime  = "!!timestamp"
+	tagStr   = "!!str"
+)
+
+// errEmpty is said of a document without content: somebody's half-written file,
+// and not the wish to watch nothing.
+var errEmpty = errors.New("is empty; an empty list is written []")
+
+// readList returns the elements of the list that data holds, as YAML nodes that
+// know their lines. JSON is told apart by its content.
+func readList(data []byte) ([]*yaml.Node, error) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if !utf8.Valid(data) {
+		return nil, errors.New("is not valid UTF-8")
+	}
+	root, err := readDocument(data)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case root.Kind == yaml.SequenceNode:
+		return root.Content, nil
+	case root.Kind == yaml.ScalarNode && root.ShortTag() == tagNull:
+		return nil, errEmpty
+	default:
+		return nil, fmt.Errorf("line %d: a list of tasks or target groups is expected, found %s", root.Line, kindOf(root))
+	}
+}
+
+func readDocument(data []byte) (*yaml.Node, error) {
+	// Not every JSON document is YAML: an escaped surrogate pair, which is how
+	// most encoders write an emoji, is refused there.
+	if json.Valid(data) {
+		return newJSONReader(data).value()
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var document, next yaml.Node
+	err := decoder.Decode(&document)
+	if errors.Is(err, io.EOF) {
+		return nil, errEmpty
+	}
+	if err != nil {
+		return nil, fmt.Errorf("is neither JSON nor YAML: %w", err)
+	}
+	switch err := decoder.Decode(&next); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		return nil, fmt.Errorf("is neither JSON nor YAML: %w", err)
+	default:
+		return nil, fmt.Errorf("line %d: a second document begins; one is expected", next.Line)
+	}
+	if len(document.Content) == 0 {
+		return nil, errEmpty
+	}
+	return document.Content[0], nil
+}
+
+// jsonReader turns a valid JSON document into YAML nodes, so that both formats
+// are understood by the same code and duplicate keys stay visible.
+type jsonReader struct {
+	data    []byte
+	decoder *json.Decoder
+	line    int
+	counted int64 // bytes of data whose newlines are in line
+}
+
+func newJSONReader(data []byte) *jsonReader {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	return &jsonReader{data: data, decoder: decoder, line: 1}
+}
+
+// value reads the next value. Its depth is bounded by [json.Valid].
+func (r *jsonReader) value() (*yaml.Node, error) {
+	token, err := r.decoder.Token()
+	if err != nil {
+		return nil, fmt.Errorf("reading JSON: %w", err)
+	}
+	node := &yaml.Node{Kind: yaml.ScalarNode, Line: r.lineHere()}
+	switch token := token.(type) {
+	case json.Delim:
+		err = r.composite(node, token)
+	case string:
+		node.Tag, node.Value = tagStr, token
+	case json.Number:
+		node.Tag, node.Value = tagFloat, token.String()
+	case bool:
+		node.Tag, node.Value = tagBool, strconv.FormatBool(token)
+	default:
+		node.Tag, node.Value = tagNull, "null"
+	}
+	return node, err
+}
+
+func (r *jsonReader) composite(node *yaml.Node, open json.Delim) error {
+	node.Kind = yaml.SequenceNode
+	if open == '{' {
+		// Keys and values alternate, in the tokens as in a mapping's content.
+		node.Kind = yaml.MappingNode
+	}
+	for r.decoder.More() {
+		element, err := r.value()
+		if err != nil {
+			return err
+		}
+		node.Content = append(node.Content, element)
+	}
+	if _, err := r.decoder.Token(); err != nil {
+		return fmt.Errorf("reading JSON: %w", err)
+	}
+	return nil
+}
+
+// lineHere returns the line of the token that was read last.
+func (r *jsonReader) lineHere() int {
+	offset := r.decoder.InputOffset()
+	r.line += bytes.Count(r.data[r.counted:offset], []byte("\n"))
+	r.counted = offset
+	return r.line
+}
+
+// kindOf names what a node is, for a message.
+func kindOf(node *yaml.Node) string {
+	switch node.Kind {
+	case yaml.SequenceNode:
+		return "a list"
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.AliasNode:
+		return "an alias (aliases are not supported: write the value out)"
+	default:
+		if node.ShortTag() == tagNull {
+			return "nothing"
+		}
+		return fmt.Sprintf("%q", abbreviate(node.Value))
+	}
+}

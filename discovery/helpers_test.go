@@ -1,0 +1,204 @@
+package discovery_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"prefetch_exporter/discovery"
+	"prefetch_exporter/prefetch"
+)
+
+// patience is how long a test waits for what must happen; it says nothing of
+// how long that takes.
+const patience = 30 * time.Second
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// health is what a reporter was last told.
+type health struct {
+	up      bool
+	success time.Time
+}
+
+// reports is a Reporter that remembers.
+type reports struct {
+	mu       sync.Mutex
+	sources  map[string]health
+	rejected map[string]int
+}
+
+func newReports() *reports {
+	return &reports{sources: make(map[string]health), rejected: make(map[string]int)}
+}
+
+func (r *reports) Discovery(source string, up bool, lastSuccess time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sources[source] = health{up: up, success: lastSuccess}
+}
+
+func (r *reports) ForgetDiscovery(source string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.sources, source)
+}
+
+func (r *reports) Rejected(reason string, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rejected[reason] = n
+}
+
+func (r *reports) source(name string) (health, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h, ok := r.sources[name]
+	return h, ok
+}
+
+func (r *reports) up(name string) bool {
+	h, _ := r.source(name)
+	return h.up
+}
+
+func (r *reports) names() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Sorted(maps.Keys(r.sources))
+}
+
+func (r *reports) rejections() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.rejected)
+}
+
+// logs remembers what was logged.
+type logs struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logs) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+func (l *logs) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// count returns how many lines have the text.
+func (l *logs) count(text string) int {
+	n := 0
+	for line := range strings.Lines(l.String()) {
+		if strings.Contains(line, text) {
+			n++
+		}
+	}
+	return n
+}
+
+// run runs the manager until the test ends or stop is called.
+func run(t *testing.T, m *discovery.Manager) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- m.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run returned %v, want nil", err)
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+func newManager(t *testing.T, o discovery.Options) *discovery.Manager {
+	t.Helper()
+	m, err := discovery.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// ids returns what is merged as "account/id source", sorted.
+func ids(m *discovery.Manager) []string {
+	var all []string
+	for account, tasks := range m.Merged() {
+		for _, task := range tasks {
+			all = append(all, account+"/"+task.ID+" "+task.Source)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// await waits until the condition holds, looking whenever the manager says that
+// something changed.
+func await(t *testing.T, m *discovery.Manager, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.After(patience)
+	for !condition() {
+		select {
+		case <-m.Changes():
+		case <-deadline:
+			t.Fatalf("in vain: %s; merged is %v", what, ids(m))
+		}
+	}
+}
+
+func awaitIDs(t *testing.T, m *discovery.Manager, want ...string) {
+	t.Helper()
+	await(t, m, strings.Join(want, ", "), func() bool { return slices.Equal(ids(m), want) })
+}
+
+func wantIDs(t *testing.T, m *discovery.Manager, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(want, ids(m)); diff != "" {
+		t.Fatalf("merged (-want +got):\n%s", diff)
+	}
+}
+
+func task(account, id string) prefetch.Task { return prefetch.Task{Account: account, ID: id} }
+
+func from(source string, tasks ...prefetch.Task) []prefetch.Task {
+	for i := range tasks {
+		tasks[i].Source = source
+	}
+	return tasks
+}
+
+// list is a discovery document of the tasks "account/id".
+func list(names ...string) string {
+	entries := make([]map[string]string, 0, len(names))
+	for _, name := range names {
+		account, id, _ := strings.Cut(name, "/")
+		entries = append(entries, map[string]string{"account": account, "id": id})
+	}
+	data, err := json.Marshal(entries)
+	if err != nil {
+		panic(err)
+	}
+	return string(data)
+}

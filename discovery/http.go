@@ -1,0 +1,215 @@
+package discovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strconv"
+	"time"
+
+	promconfig "github.com/prometheus/common/config"
+
+	"prefetch_exporter/prefetch"
+)
+
+const (
+	// defaultRefreshInterval is how often an HTTP source is asked unless it
+	// says otherwise.
+	defaultRefreshInterval = time.Minute
+	// maxFetchTime bounds one question to an HTTP source, whatever its interval.
+	maxFetchTime = 30 * time.Second
+	// jitterPart is how much of its interval a source is asked later at most, so
+	// that exporters started together do not ask together for ever.
+	jitterPart = 0.1
+	// maxDrained bounds what is read of a body that nobody wants, for the sake
+	// of keeping its connection.
+	maxDrained = 64 << 10
+)
+
+// HTTPSource is a URL that answers GET with a list as [Parse] reads it.
+type HTTPSource struct {
+	// URL is http or https. Its user, password and query are sent, and appear in
+	// no report and no log.
+	URL string
+	// RefreshInterval is how long after an answer the source is asked again,
+	// plus up to a tenth; one minute unless positive.
+	RefreshInterval time.Duration
+	// ClientConfig makes the client. Note that its zero value, unlike
+	// promconfig.DefaultHTTPClientConfig, follows no redirects.
+	ClientConfig promconfig.HTTPClientConfig
+	// Client, where set, is used instead of what ClientConfig would make.
+	Client *http.Client
+}
+
+// httpSource is one HTTP source at work. Of its fields only state changes, and
+// the manager's lock guards it.
+type httpSource struct {
+	HTTPSource
+
+	name   string
+	client *http.Client
+	state  httpState
+}
+
+// httpState is what is known of an HTTP source after its last answer.
+type httpState struct {
+	content *content
+	// asked: there was an answer, or the lack of one.
+	asked       bool
+	lastSuccess time.Time
+	// etag and lastModified belong to the content, and are empty unless it was
+	// good: a "not modified" must never make a broken document good.
+	etag, lastModified string
+}
+
+// newHTTPSources checks the sources and gives each a name of its own: its URL
+// without user, query and fragment, and with "#2", "#3" and so on from the
+// second that would have the same. Errors name a source by its place in the
+// list and never repeat its URL.
+func newHTTPSources(sources []HTTPSource) ([]*httpSource, error) {
+	made := make([]*httpSource, 0, len(sources))
+	names := make(map[string]int)
+	urls := make(map[string]bool)
+	for i, source := range sources {
+		name, err := sourceName(source.URL)
+		if err == nil && urls[source.URL] {
+			err = errors.New("the same URL is listed before")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("HTTP source %d: %w", i+1, err)
+		}
+		urls[source.URL] = true
+		names[name]++
+		if names[name] > 1 {
+			name += "#" + strconv.Itoa(names[name])
+		}
+		if source.RefreshInterval <= 0 {
+			source.RefreshInterval = defaultRefreshInterval
+		}
+		client := source.Client
+		if client == nil {
+			client, err = promconfig.NewClientFromConfig(source.ClientConfig, "task_discovery")
+			if err != nil {
+				return nil, fmt.Errorf("HTTP source %d: %w", i+1, err)
+			}
+		}
+		made = append(made, &httpSource{
+			HTTPSource: source, name: name, client: client, state: httpState{content: &content{}},
+		})
+	}
+	return made, nil
+}
+
+func sourceName(text string) (string, error) {
+	u, err := url.Parse(text)
+	var urlErr *url.Error
+	if errors.As(err, &urlErr) {
+		err = urlErr.Err
+	}
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("url: %w", err)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return "", fmt.Errorf("url: the scheme must be http or https, found %q", u.Scheme)
+	case u.Hostname() == "":
+		return "", errors.New("url: there is no host")
+	}
+	name := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
+	return name.String(), nil
+}
+
+// sameAs reports whether other asks the same in the same way, so that nothing
+// need be started anew.
+func (s *httpSource) sameAs(other *httpSource) bool {
+	return s.name == other.name && reflect.DeepEqual(s.HTTPSource, other.HTTPSource)
+}
+
+// fetch asks the source once and returns what is known after that. before is
+// what was known before; it is not changed.
+func (s *httpSource) fetch(ctx context.Context, userAgent string, before httpState) httpState {
+	after := before
+	after.asked = true
+	answer, err := s.get(ctx, userAgent, before)
+	if err != nil {
+		after.content = before.content.fail(fmt.Errorf("%s: %w", s.name, err))
+		return after
+	}
+	if answer.notModified {
+		after.lastSuccess = time.Now()
+		after.content = before.content.again()
+		return after
+	}
+	after.content = before.content.read(answer.body, s.name, prefetch.SourceHTTP)
+	after.etag, after.lastModified = "", ""
+	if after.content.err == nil {
+		after.lastSuccess = time.Now()
+		after.etag, after.lastModified = answer.etag, answer.lastModified
+	}
+	return after
+}
+
+// httpAnswer is an answer that can be used, if its body can.
+type httpAnswer struct {
+	notModified        bool
+	body               []byte
+	etag, lastModified string
+}
+
+func (s *httpSource) get(ctx context.Context, userAgent string, before httpState) (*httpAnswer, error) {
+	ctx, cancel := context.WithTimeout(ctx, min(s.RefreshInterval, maxFetchTime))
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL, http.NoBody)
+	if err != nil {
+		return nil, bareError(err)
+	}
+	req.Header.Set("Accept", "application/json, application/yaml;q=0.9, */*;q=0.1")
+	req.Header.Set("User-Agent", userAgent)
+	req.Header.Set("X-Prometheus-Refresh-Interval-Seconds", strconv.FormatFloat(s.RefreshInterval.Seconds(), 'f', -1, 64))
+	if before.etag != "" {
+		req.Header.Set("If-None-Match", before.etag)
+	}
+	if before.lastModified != "" {
+		req.Header.Set("If-Modified-Since", before.lastModified)
+	}
+	conditional := before.etag != "" || before.lastModified != ""
+
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, bareError(err)
+	}
+	defer func() {
+		// What a connection still holds decides only whether it can be kept.
+		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxDrained))
+		_ = resp.Body.Close()
+	}()
+	if resp.StatusCode == http.StatusNotModified && conditional {
+		return &httpAnswer{notModified: true}, nil
+	}
+	if resp.StatusCode < http.StatusOK || resp.StatusCode >= http.StatusMultipleChoices {
+		return nil, fmt.Errorf("the server answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	}
+	body, err := readDocumentFrom(resp.Body)
+	if err != nil {
+		return nil, bareError(err)
+	}
+	return &httpAnswer{body: body, etag: resp.Header.Get("ETag"), lastModified: resp.Header.Get("Last-Modified")}, nil
+}
+
+// bareError returns the error without the URL, which can hold credentials, and
+// without the local port, which would make every error a new one.
+func bareError(err error) error {
+	if urlErr, ok := errors.AsType[*url.Error](err); ok {
+		return bareError(urlErr.Err)
+	}
+	if opErr, ok := errors.AsType[*net.OpError](err); ok {
+		bare := *opErr
+		bare.Source = nil
+		return &bare
+	}
+	return err
+}

@@ -1,0 +1,154 @@
+package discovery
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxQuoted bounds what an error repeats of somebody's words, in runes.
+const maxQuoted = 64
+
+// issues are what is wrong with one entry, each as "field: what is wrong".
+type issues []string
+
+func (found *issues) add(field, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if field != "" {
+		text = field + ": " + text
+	}
+	*found = append(*found, text)
+}
+
+func (found issues) err() error {
+	if len(found) == 0 {
+		return nil
+	}
+	return errors.New(found.String())
+}
+
+func (found issues) String() string { return strings.Join(found, "; ") }
+
+// abbreviate bounds what a message repeats of somebody's words.
+func abbreviate(text string) string {
+	count := 0
+	for i := range text {
+		if count == maxQuoted {
+			return text[:i] + "…"
+		}
+		count++
+	}
+	return text
+}
+
+// mapping returns the values of a mapping by key, without those that are null.
+// Where names are given, other keys are an issue.
+func (found *issues) mapping(field string, node *yaml.Node, names ...string) map[string]*yaml.Node {
+	if node.Kind != yaml.MappingNode {
+		found.add(field, "must be a mapping, found %s", kindOf(node))
+		return nil
+	}
+	values := make(map[string]*yaml.Node)
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		name, value := node.Content[i], node.Content[i+1]
+		if name.Kind != yaml.ScalarNode {
+			found.add(field, "a key must be a word, found %s", kindOf(name))
+			continue
+		}
+		if _, twice := values[name.Value]; twice {
+			found.add(field, "the key %q is there twice", abbreviate(name.Value))
+		}
+		if len(names) > 0 && !slices.Contains(names, name.Value) {
+			found.add(field, "unknown key %q", abbreviate(name.Value))
+		}
+		values[name.Value] = value
+	}
+	for name, value := range values {
+		if value.Kind == yaml.ScalarNode && value.ShortTag() == tagNull {
+			delete(values, name)
+		}
+	}
+	return values
+}
+
+// text returns a scalar as it was written; "" for nil.
+func (found *issues) text(field string, node *yaml.Node) string {
+	if node == nil {
+		return ""
+	}
+	if node.Kind == yaml.ScalarNode {
+		switch node.ShortTag() {
+		case tagStr, tagInt, tagFloat, tagBool, tagTime:
+			return node.Value
+		}
+	}
+	found.add(field, "must be a text, found %s", kindOf(node))
+	return ""
+}
+
+func (found *issues) texts(field string, node *yaml.Node) []string {
+	if node == nil {
+		return nil
+	}
+	if node.Kind != yaml.SequenceNode {
+		found.add(field, "must be a list, found %s", kindOf(node))
+		return nil
+	}
+	var texts []string
+	for i, element := range node.Content {
+		texts = append(texts, found.text(fmt.Sprintf("%s[%d]", field, i), element))
+	}
+	return texts
+}
+
+func (found *issues) labels(node *yaml.Node) map[string]string {
+	if node == nil {
+		return nil
+	}
+	values := found.mapping("labels", node)
+	if len(values) == 0 {
+		return nil
+	}
+	labels := make(map[string]string, len(values))
+	for _, name := range sortedKeys(values) {
+		labels[name] = found.text("labels."+abbreviate(name), values[name])
+	}
+	return labels
+}
+
+func (found *issues) time(field string, node *yaml.Node) time.Time {
+	if node == nil {
+		return time.Time{}
+	}
+	if node.Kind != yaml.ScalarNode || node.Value == "" {
+		found.add(field, "must be a time, found %s", kindOf(node))
+		return time.Time{}
+	}
+	return found.parseTime(field, node.Value)
+}
+
+// parseTime reads RFC 3339 with an offset; "" is no time, as an empty label is
+// no label to Prometheus.
+func (found *issues) parseTime(field, text string) time.Time {
+	if text == "" {
+		return time.Time{}
+	}
+	var t time.Time
+	// Unlike time.Parse, UnmarshalText keeps to the letter of RFC 3339.
+	if err := t.UnmarshalText([]byte(text)); err != nil {
+		found.add(field, "%q is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z", abbreviate(text))
+		return time.Time{}
+	}
+	if t.IsZero() {
+		// Go takes this moment for "no time", so Validate would let it pass.
+		found.add(field, "is not between the years %d and %d", minYear, maxYear)
+	}
+	return t.UTC()
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,321 @@
+package discovery
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"prefetch_exporter/prefetch"
+)
+
+const (
+	defaultInterval  = time.Minute
+	defaultUserAgent = "prefetch_exporter"
+)
+
+// Options are the sources beside the configuration's own tasks, and who is told
+// of them.
+type Options struct {
+	// Files are absolute patterns as in [filepath.Glob], but that a wildcard at
+	// the beginning of a name does not mean a dot. A pattern that means nothing
+	// now is no error, nor is a folder that does not exist yet.
+	Files []string
+	// HTTP are the HTTP sources, from the one that wins a conflict to the one
+	// that loses.
+	HTTP []HTTPSource
+	// Registry holds the tasks put through the API; nil if there is none.
+	Registry *Registry
+	// Reporter is told of the sources' health; may be nil.
+	Reporter Reporter
+	// Logger is told what changes for the better or the worse; nil logs nothing.
+	Logger *slog.Logger
+	// Interval is how often files are read though no change was seen; one
+	// minute unless positive.
+	Interval time.Duration
+	// UserAgent is sent to HTTP sources; "prefetch_exporter" unless set.
+	UserAgent string
+	// Random returns numbers in [0, 1) that spread the questions to HTTP
+	// sources, and is called concurrently; nil means a good generator.
+	Random func() float64
+}
+
+// Update is what a reload of the configuration brings.
+type Update struct {
+	// Configured are the configuration's own tasks.
+	Configured []prefetch.Task
+	// Accounts are the names of all accounts.
+	Accounts []string
+	// Files and HTTP are as in [Options].
+	Files []string
+	HTTP  []HTTPSource
+}
+
+// Manager watches all sources and merges what they list. It is safe for
+// concurrent use.
+type Manager struct {
+	registry  *Registry
+	reporter  Reporter
+	log       *slog.Logger
+	interval  time.Duration
+	userAgent string
+	random    func() float64
+
+	changes chan struct{} // Merged or Complete may have changed
+	work    chan struct{} // a change waits for its report
+	reread  chan struct{} // the patterns changed
+	repoll  chan struct{} // the HTTP sources changed
+
+	// reading serialises readings of the files, so that none overtakes a later
+	// one. It is taken before mu.
+	reading sync.Mutex
+
+	mu         sync.Mutex
+	configured []prefetch.Task
+	accounts   []string
+	ready      bool // the configuration is known
+	files      fileStatus
+	http       []*httpSource
+
+	// merged and the rest are made of all above; dirty says that they must be
+	// made anew.
+	dirty     bool
+	merged    map[string][]prefetch.Task
+	unknown   map[string]int
+	conflicts map[Conflict]bool
+}
+
+// fileStatus is what is known of all files after the last reading.
+type fileStatus struct {
+	set         *fileSet
+	known       bool // nothing is missing that was never read
+	lastSuccess time.Time
+}
+
+// New checks the options and reads the files, so that no restart shows a hole
+// where they are whole. HTTP sources are first asked by Run. What is broken in
+// the files is reported and logged, and no error.
+func New(o Options) (*Manager, error) {
+	m := &Manager{
+		registry: o.Registry, reporter: o.Reporter, log: o.Logger,
+		interval: o.Interval, userAgent: o.UserAgent, random: o.Random,
+		changes: make(chan struct{}, 1), work: make(chan struct{}, 1),
+		reread: make(chan struct{}, 1), repoll: make(chan struct{}, 1),
+		files:  fileStatus{set: &fileSet{}},
+		merged: map[string][]prefetch.Task{},
+	}
+	m.setDefaults()
+	patterns, sources, err := newSources(o.Files, o.HTTP)
+	if err != nil {
+		return nil, err
+	}
+	set := readFiles(patterns, m.files.set)
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.reporter.Rejected(RejectedUnknownAccount, 0)
+	m.reporter.Rejected(RejectedInvalid, 0)
+	m.publishFiles(set)
+	m.replaceHTTP(sources)
+	if m.registry != nil {
+		for _, err := range m.registry.Unreadable() {
+			m.log.Error("a task put through the API cannot be read and is not watched", "error", err)
+		}
+		m.registry.listen(m.invalidate)
+	}
+	return m, nil
+}
+
+func (m *Manager) setDefaults() {
+	if m.reporter == nil {
+		m.reporter = noReporter{}
+	}
+	if m.log == nil {
+		m.log = slog.New(slog.DiscardHandler)
+	}
+	if m.interval <= 0 {
+		m.interval = defaultInterval
+	}
+	if m.userAgent == "" {
+		m.userAgent = defaultUserAgent
+	}
+	if m.random == nil {
+		m.random = rand.Float64
+	}
+}
+
+func newSources(files []string, http []HTTPSource) ([]pattern, []*httpSource, error) {
+	patterns := make([]pattern, 0, len(files))
+	for i, text := range files {
+		p, err := newPattern(text)
+		if err != nil {
+			return nil, nil, fmt.Errorf("task discovery: file pattern %d: %w", i+1, err)
+		}
+		patterns = append(patterns, p)
+	}
+	sources, err := newHTTPSources(http)
+	if err != nil {
+		return nil, nil, fmt.Errorf("task discovery: %w", err)
+	}
+	return patterns, sources, nil
+}
+
+// Check reports whether the sources of the options could be used, without using
+// them: what New and Reload would refuse.
+func Check(files []string, http []HTTPSource) error {
+	_, _, err := newSources(files, http)
+	return err
+}
+
+// Set replaces the configuration's tasks and the names of the accounts.
+func (m *Manager) Set(configured []prefetch.Task, accounts []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.setConfigured(configured, accounts)
+}
+
+func (m *Manager) setConfigured(configured []prefetch.Task, accounts []string) {
+	m.configured = slices.Clone(configured)
+	m.accounts = slices.Clone(accounts)
+	m.ready = true
+	m.markDirty()
+	m.refresh()
+}
+
+// Reload applies the update whole, or returns an error and changes nothing.
+// Merged never shows a mixture of before and after. HTTP sources that stay keep
+// what they said, and their connections if nothing about them changed; new
+// files are read before it returns.
+func (m *Manager) Reload(u Update) error {
+	patterns, sources, err := newSources(u.Files, u.HTTP)
+	if err != nil {
+		return err
+	}
+	m.reading.Lock()
+	defer m.reading.Unlock()
+	m.mu.Lock()
+	before := m.files.set
+	m.mu.Unlock()
+	set := readFiles(patterns, before)
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.publishFiles(set)
+	m.replaceHTTP(sources)
+	m.setConfigured(u.Configured, u.Accounts)
+	signal(m.reread)
+	signal(m.repoll)
+	return nil
+}
+
+// Changes returns a channel that gets a value when Merged or Complete may have
+// changed since the last value was taken. It has one reader.
+func (m *Manager) Changes() <-chan struct{} { return m.changes }
+
+// Merged returns the tasks to watch, by account and sorted by id, as [Merge]
+// makes them. A change that a method of the manager or the registry has
+// returned from is in it. The result must not be changed.
+func (m *Manager) Merged() map[string][]prefetch.Task {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refresh()
+	return m.merged
+}
+
+// Sources returns the sources that list the task, one of the Source constants
+// for each listing, from the one that wins a conflict to the one that loses.
+func (m *Manager) Sources(account, id string) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	wanted := key{account: account, id: id}
+	var sources []string
+	for _, listing := range m.listings() {
+		for _, task := range listing {
+			if keyOf(task) == wanted {
+				sources = append(sources, task.Source)
+			}
+		}
+	}
+	return sources
+}
+
+// Complete reports whether every source has been asked: the configuration is
+// set, and each HTTP source has answered or failed once. Before that, a task
+// that Merged does not have may still be listed somewhere.
+func (m *Manager) Complete() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ready && !slices.ContainsFunc(m.http, func(s *httpSource) bool { return !s.state.asked })
+}
+
+// Known reports whether nothing of a kind of source, given by its Source
+// constant, is waiting for its first successful reading. While it is not, a task
+// that came from there before a restart may still be listed, though Merged does
+// not have it and Complete is true.
+func (m *Manager) Known(source string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch source {
+	case prefetch.SourceConfig:
+		return m.ready
+	case prefetch.SourceFile:
+		return m.files.known
+	case prefetch.SourceHTTP:
+		return !slices.ContainsFunc(m.http, func(s *httpSource) bool { return !s.state.content.known })
+	case prefetch.SourceAPI:
+		return true
+	default:
+		return false
+	}
+}
+
+// Run watches the files and asks the HTTP sources until the context ends, and
+// returns nil then. It is called once.
+func (m *Manager) Run(ctx context.Context) error {
+	var running sync.WaitGroup
+	defer running.Wait()
+	running.Go(func() { m.watchFiles(ctx) })
+
+	polls := make(map[*httpSource]context.CancelFunc)
+	defer func() {
+		for _, stop := range polls {
+			stop()
+		}
+	}()
+	for {
+		m.startPolls(ctx, &running, polls)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-m.repoll:
+		case <-m.work:
+			m.mu.Lock()
+			m.refresh()
+			m.mu.Unlock()
+		}
+	}
+}
+
+// invalidate is called after a change that no lock of the manager covers.
+func (m *Manager) invalidate() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.markDirty()
+}
+
+func (m *Manager) markDirty() {
+	m.dirty = true
+	signal(m.changes)
+	signal(m.work)
+}
+
+// signal leaves a value in a channel of capacity 1 unless there is one.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

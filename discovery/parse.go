@@ -1,0 +1,179 @@
+package discovery
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"prefetch_exporter/prefetch"
+)
+
+// Problem is one entry of a list that cannot be used. The rest of the list can.
+type Problem struct {
+	// Place is where the entry begins, as "name:line".
+	Place string
+	// Entry is the place of the entry in its list, from 1.
+	Entry int
+	// Tasks is how many tasks the entry would have been: 1, or the targets of a
+	// target group that is unusable as a whole, at least 1.
+	Tasks int
+	// Message says what is wrong, each field as "field: what is wrong".
+	Message string
+}
+
+// Parse reads a list of tasks. An element is a task entry,
+//
+//	{account: …, id: …, created: …, deadline: …, urls: […], labels: {…}}
+//
+// or a target group as Prometheus' file_sd and http_sd have them
+// (https://prometheus.io/docs/prometheus/latest/http_sd/),
+//
+//	{targets: [ids…], labels: {account: …, created: …, deadline: …, …}}
+//
+// whose labels that begin with "__" are dropped and whose other labels become
+// the tasks' labels. YAML and JSON are told apart by content. Null is the same
+// as leaving the key out. A number or a boolean stands for its own text, so that
+// an id need not be quoted.
+//
+// The error is about the list as a whole: not valid UTF-8, neither YAML nor
+// JSON, not a list, empty. An entry that is unusable, one with an unknown key
+// included, is a [Problem]; of two entries with the same account and id the
+// first wins and the second is a problem. All tasks pass [Validate]; their
+// Source is empty, and their times are UTC. name is the file or source that
+// Place speaks of.
+func Parse(data []byte, name string) ([]prefetch.Task, []Problem, error) {
+	elements, err := readList(data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	list := listReader{name: name, lines: make(map[key]int, len(elements))}
+	for i, element := range elements {
+		list.entry, list.node = i+1, element
+		if isGroup(element) {
+			list.readGroup()
+		} else {
+			list.readEntry()
+		}
+	}
+	return list.tasks, list.problems, nil
+}
+
+// key identifies a task over all sources.
+type key struct{ account, id string }
+
+func keyOf(task prefetch.Task) key { return key{account: task.Account, id: task.ID} }
+
+func (k key) compare(other key) int {
+	return cmp.Or(cmp.Compare(k.account, other.account), cmp.Compare(k.id, other.id))
+}
+
+// listReader collects what the elements of one list amount to.
+type listReader struct {
+	name     string
+	tasks    []prefetch.Task
+	problems []Problem
+	lines    map[key]int // where a task was first listed
+
+	// The element being read.
+	entry int
+	node  *yaml.Node
+}
+
+func isGroup(node *yaml.Node) bool {
+	if node.Kind != yaml.MappingNode {
+		return false
+	}
+	for i := 0; i < len(node.Content); i += 2 {
+		if node.Content[i].Value == "targets" {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *listReader) readEntry() {
+	var found issues
+	value := found.mapping("", l.node, "account", "id", "created", "deadline", "urls", "labels")
+	l.add(prefetch.Task{
+		Account:  found.text("account", value["account"]),
+		ID:       found.text("id", value["id"]),
+		Created:  found.time("created", value["created"]),
+		Deadline: found.time("deadline", value["deadline"]),
+		URLs:     found.texts("urls", value["urls"]),
+		Labels:   found.labels(value["labels"]),
+	}, found)
+}
+
+func (l *listReader) readGroup() {
+	var found issues
+	value := found.mapping("", l.node, "targets", "labels")
+	targets := value["targets"]
+	if targets != nil && targets.Kind != yaml.SequenceNode {
+		found.add("targets", "must be a list, found %s", kindOf(targets))
+		targets = nil
+	}
+	var ids []*yaml.Node
+	if targets != nil {
+		ids = targets.Content
+	}
+
+	task := prefetch.Task{}
+	labels := found.labels(value["labels"])
+	for _, name := range sortedKeys(labels) {
+		text := labels[name]
+		switch {
+		case name == labelAccount:
+			task.Account = text
+		case name == "created":
+			task.Created = found.parseTime("labels.created", text)
+		case name == "deadline":
+			task.Deadline = found.parseTime("labels.deadline", text)
+		case strings.HasPrefix(name, "__"):
+		default:
+			if task.Labels == nil {
+				task.Labels = make(map[string]string)
+			}
+			task.Labels[name] = text
+		}
+	}
+	if len(found) > 0 {
+		l.reject(found, max(1, len(ids)))
+		return
+	}
+	for i, id := range ids {
+		var wrong issues
+		task.ID = wrong.text(fmt.Sprintf("targets[%d]", i), id)
+		l.add(task, wrong)
+	}
+}
+
+// add takes a task in unless something is wrong with it.
+func (l *listReader) add(task prefetch.Task, found issues) {
+	if len(found) == 0 {
+		// A field that could not be read would be called missing, too.
+		found = check(task)
+	}
+	if first, listed := l.lines[keyOf(task)]; listed && len(found) == 0 {
+		found.add("", "is listed a second time; the entry at line %d stands", first)
+	}
+	if len(found) > 0 {
+		if task.ID != "" {
+			found[0] = fmt.Sprintf("task %q of account %q: %s", abbreviate(task.ID), abbreviate(task.Account), found[0])
+		}
+		l.reject(found, 1)
+		return
+	}
+	l.lines[keyOf(task)] = l.node.Line
+	l.tasks = append(l.tasks, task)
+}
+
+func (l *listReader) reject(found issues, tasks int) {
+	l.problems = append(l.problems, Problem{
+		Place:   fmt.Sprintf("%s:%d", l.name, l.node.Line),
+		Entry:   l.entry,
+		Tasks:   tasks,
+		Message: found.String(),
+	})
+}

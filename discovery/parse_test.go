@@ -1,0 +1,356 @@
+package discovery_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+
+	"prefetch_exporter/discovery"
+	"prefetch_exporter/prefetch"
+)
+
+var (
+	created  = time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
+	deadline = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+	launch   = prefetch.Task{
+		Account: "vod", ID: "8ff1", Created: created, Deadline: deadline,
+		URLs: []string{"https://example.com/a.mp4"}, Labels: map[string]string{"title": "launch"},
+	}
+)
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	inGroup := launch
+	inGroup.URLs = nil
+	inGroup2 := inGroup
+	inGroup2.ID = "8ff2"
+	for name, c := range map[string]struct {
+		in   string
+		want []prefetch.Task
+	}{
+		"empty list": {in: "[]"},
+		"yaml entry": {
+			in: `
+# what the pipeline submitted
+- account: vod
+  id: 8ff1
+  created: 2026-11-21T08:00:00Z
+  deadline: "2026-11-21T18:00:00+08:00"
+  urls: [https://example.com/a.mp4]
+  labels: {title: launch}
+`, want: []prefetch.Task{launch},
+		},
+		"json entry, indented with tabs": {
+			in: "\xef\xbb\xbf[\n\t{\"account\": \"vod\", \"id\": \"8ff1\", \"created\": \"2026-11-21T08:00:00Z\",\n" +
+				"\t\"deadline\": \"2026-11-21T10:00:00Z\", \"urls\": [\"https:\\/\\/example.com/a.mp4\"], \"labels\": {\"title\": \"launch\"}}\n]\n",
+			want: []prefetch.Task{launch},
+		},
+		"json with an emoji as most encoders write it": {
+			in:   `[{"account": "vod", "id": "a", "labels": {"title": "\ud83d\ude80"}}]`,
+			want: []prefetch.Task{{Account: "vod", ID: "a", Labels: map[string]string{"title": "🚀"}}},
+		},
+		"null is absent": {
+			in:   `[{"account": "vod", "id": "a", "created": null, "deadline": null, "urls": null, "labels": {"title": null}}]`,
+			want: []prefetch.Task{task("vod", "a")},
+		},
+		"no urls are unknown urls": {
+			in:   `[{"account": "vod", "id": "a", "urls": [], "labels": {}}]`,
+			want: []prefetch.Task{task("vod", "a")},
+		},
+		"scalars keep their text": {
+			in: "- {account: 007, id: 1e5, labels: {episode: 0x1F, live: true, day: 2026-11-21, part: 1_0}}\n" +
+				`- {account: vod, id: 00}`,
+			want: []prefetch.Task{
+				{Account: "007", ID: "1e5", Labels: map[string]string{"episode": "0x1F", "live": "true", "day": "2026-11-21", "part": "1_0"}},
+				task("vod", "00"),
+			},
+		},
+		"json numbers and booleans keep their text": {
+			in:   `[{"account": "vod", "id": 12345678901234567890, "labels": {"live": false, "rate": 1.50}}]`,
+			want: []prefetch.Task{{Account: "vod", ID: "12345678901234567890", Labels: map[string]string{"live": "false", "rate": "1.50"}}},
+		},
+		"target group": {
+			in: `[{"targets": ["8ff1", "8ff2"], "labels": {"__meta_x": "y", "account": "vod", "created": "2026-11-21T08:00:00Z",
+				"deadline": "2026-11-21T10:00:00Z", "title": "launch"}}]`,
+			want: []prefetch.Task{inGroup, inGroup2},
+		},
+		"target group whose empty times are absent": {
+			in:   `- {targets: [a], labels: {account: vod, created: "", deadline: ""}}`,
+			want: []prefetch.Task{task("vod", "a")},
+		},
+		"target groups without targets": {in: `[{"targets": [], "labels": {}}, {"targets": null}, {"targets": []}]`},
+		"both forms": {
+			in:   "- {targets: [a], labels: {account: vod}}\n- {account: vod, id: b}\n",
+			want: []prefetch.Task{task("vod", "a"), task("vod", "b")},
+		},
+		"the same id in two accounts": {
+			in: list("a/1", "b/1"), want: []prefetch.Task{task("a", "1"), task("b", "1")},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, problems, err := discovery.Parse([]byte(c.in), "tasks.yml")
+			if err != nil || len(problems) > 0 {
+				t.Fatalf("problems %v, error %v", problems, err)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("tasks (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseBrokenDocument(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ in, want string }{
+		"nothing":           {"", "t: is empty; an empty list is written []"},
+		"blank":             {" \n\n", "t: is empty; an empty list is written []"},
+		"only comments":     {"# later\n", "t: is empty; an empty list is written []"},
+		"null":              {"null", "t: is empty; an empty list is written []"},
+		"only a marker":     {"---\n", "t: is empty; an empty list is written []"},
+		"mapping":           {"tasks: []", "t: line 1: a list of tasks or target groups is expected, found a mapping"},
+		"json object":       {"\n{}", "t: line 2: a list of tasks or target groups is expected, found a mapping"},
+		"web page":          {"<!DOCTYPE html>", `t: line 1: a list of tasks or target groups is expected, found "<!DOCTYPE html>"`},
+		"two documents":     {"[]\n---\n[]\n", "t: line 2: a second document begins; one is expected"},
+		"broken afterwards": {"[]\n---\n[\n", "t: is neither JSON nor YAML: yaml: line 3: did not find expected node content"},
+		"cut off":           {`[{"account": "a`, "t: is neither JSON nor YAML: yaml: found unexpected end of stream"},
+		"not UTF-8":         {"- {account: \xff, id: a}", "t: is not valid UTF-8"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tasks, problems, err := discovery.Parse([]byte(c.in), "t")
+			if len(tasks) > 0 || len(problems) > 0 {
+				t.Errorf("tasks %v, problems %v from a broken document", tasks, problems)
+			}
+			if err == nil || err.Error() != c.want {
+				t.Errorf("error is %v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestParseProblems(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ entry, want string }{
+		"unknown key":       {`{account: a, id: x, url: u}`, `task "x" of account "a": unknown key "url"`},
+		"key twice":         {`{account: a, id: x, id: y}`, `task "y" of account "a": the key "id" is there twice`},
+		"key no word":       {`{account: a, id: x, [b]: c}`, `task "x" of account "a": a key must be a word, found a list`},
+		"null":              {`null`, `must be a mapping, found nothing`},
+		"text":              {`8ff1`, `must be a mapping, found "8ff1"`},
+		"no account":        {`{id: x}`, `task "x" of account "": account: is missing or empty`},
+		"no id":             {`{account: a}`, `id: is missing or empty`},
+		"id is a list":      {`{account: a, id: [x]}`, `id: must be a text, found a list`},
+		"binary":            {`{account: a, id: !!binary eA==}`, `id: must be a text, found "eA=="`},
+		"alias":             {`{account: &a a, id: *a}`, `id: must be a text, found an alias (aliases are not supported: write the value out)`},
+		"dots":              {`{account: a, id: ..}`, `task ".." of account "a": id: must not be . or .., which no address of the API can carry`},
+		"blank":             {`{account: a, id: " x"}`, `task " x" of account "a": id: begins or ends with a blank`},
+		"control character": {`{account: a, id: "x\ty"}`, `task "x\ty" of account "a": id: contains a control character`},
+		"long": {`{account: a, id: ` + strings.Repeat("é", 129) + `}`,
+			`task "` + strings.Repeat("é", 64) + `…" of account "a": id: is 258 bytes long, more than 256`},
+		"time without an offset": {`{account: a, id: x, created: 2026-11-21T08:00:00}`,
+			`task "x" of account "a": created: "2026-11-21T08:00:00" is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z`},
+		"day":         {`{account: a, id: x, created: 2026-11-21}`, `task "x" of account "a": created: "2026-11-21" is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z`},
+		"empty time":  {`{account: a, id: x, created: ""}`, `task "x" of account "a": created: must be a time, found ""`},
+		"time a list": {`{account: a, id: x, created: []}`, `task "x" of account "a": created: must be a time, found a list`},
+		"year one":    {`{account: a, id: x, created: 0001-01-01T00:00:00Z}`, `task "x" of account "a": created: is not between the years 2000 and 2199`},
+		"year 1970":   {`{account: a, id: x, deadline: 1970-01-01T00:00:00Z}`, `task "x" of account "a": deadline: is not between the years 2000 and 2199`},
+		"deadline before created": {`{account: a, id: x, created: 2026-11-21T08:00:00Z, deadline: 2026-11-21T08:00:00+01:00}`,
+			`task "x" of account "a": deadline: is before created`},
+		"urls no list":      {`{account: a, id: x, urls: https://h/a}`, `task "x" of account "a": urls: must be a list, found "https://h/a"`},
+		"url null":          {`{account: a, id: x, urls: [null]}`, `task "x" of account "a": urls[0]: must be a text, found nothing`},
+		"url no address":    {`{account: a, id: x, urls: [https://h/a, h/b]}`, `task "x" of account "a": urls[1]: must begin with http:// or https://`},
+		"labels no mapping": {`{account: a, id: x, labels: [b]}`, `task "x" of account "a": labels: must be a mapping, found a list`},
+		"label names": {`{account: a, id: x, labels: {__x: 1, 9a: 1, a-b: 1, status: 1, provider: 1, account: 1, task: 1, "": 1}}`,
+			`task "x" of account "a": labels.: a label's name is empty; labels.9a: the name must match [a-zA-Z_][a-zA-Z0-9_]*; ` +
+				`labels.__x: names that begin with __ are reserved; labels.a-b: the name must match [a-zA-Z_][a-zA-Z0-9_]*; ` +
+				`labels.account: would hide a label of the exporter's own; labels.provider: would hide a label of the exporter's own; ` +
+				`labels.status: would hide a label of the exporter's own; labels.task: would hide a label of the exporter's own`},
+		"label value": {`{account: a, id: x, labels: {b: {}}}`, `task "x" of account "a": labels.b: must be a text, found a mapping`},
+		"long label name": {`{account: a, id: x, labels: {` + strings.Repeat("b", 257) + `: c}}`,
+			`task "x" of account "a": labels.` + strings.Repeat("b", 64) + `…: the name is too long`},
+		"several":                  {`{created: x, foo: 1}`, `unknown key "foo"; created: "x" is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z`},
+		"group without an account": {`{targets: [x], labels: {b: c}}`, `task "x" of account "": account: is missing or empty`},
+		"group with another key":   {`{targets: [x], labels: {account: a}, id: y}`, `unknown key "id"`},
+		"group of one target":      {`{targets: x, labels: {account: a}}`, `targets: must be a list, found "x"`},
+		"group with a bad target":  {`{targets: [{}], labels: {account: a}}`, `targets[0]: must be a text, found a mapping`},
+		"group with a bad time":    {`{targets: [x], labels: {account: a, created: y}}`, `labels.created: "y" is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z`},
+		"group with a bad label":   {`{targets: [x], labels: {account: a, task: y}}`, `task "x" of account "a": labels.task: would hide a label of the exporter's own`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := "- {account: good, id: before}\n- " + c.entry + "\n- {account: good, id: after}\n"
+			tasks, problems, err := discovery.Parse([]byte(in), "t")
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []discovery.Problem{{Place: "t:2", Entry: 2, Tasks: 1, Message: c.want}}
+			if diff := cmp.Diff(want, problems); diff != "" {
+				t.Errorf("problems (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff([]prefetch.Task{task("good", "before"), task("good", "after")}, tasks); diff != "" {
+				t.Errorf("the other tasks (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseCountsTheTasksOfAGroup(t *testing.T) {
+	t.Parallel()
+	in := `[
+	{"targets": ["a", "b", "c"], "labels": {"account": "x"}, "extra": 1},
+	{"targets": ["a", "b", "a", ""], "labels": {"account": "x"}}
+]`
+	tasks, problems, err := discovery.Parse([]byte(in), "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]prefetch.Task{task("x", "a"), task("x", "b")}, tasks); diff != "" {
+		t.Errorf("tasks (-want +got):\n%s", diff)
+	}
+	want := []discovery.Problem{
+		{Place: "t:2", Entry: 1, Tasks: 3, Message: `unknown key "extra"`},
+		{Place: "t:3", Entry: 2, Tasks: 1, Message: `task "a" of account "x": is listed a second time; the entry at line 3 stands`},
+		{Place: "t:3", Entry: 2, Tasks: 1, Message: `id: is missing or empty`},
+	}
+	if diff := cmp.Diff(want, problems); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseTwiceListed(t *testing.T) {
+	t.Parallel()
+	in := "- {account: a, id: x, labels: {n: one}}\n- {account: a, id: x, foo: bar}\n\n- {account: a, id: x, labels: {n: two}}\n"
+	tasks, problems, err := discovery.Parse([]byte(in), "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(tasks) != 1 || tasks[0].Labels["n"] != "one" {
+		t.Errorf("tasks are %v, want the first entry", tasks)
+	}
+	want := []discovery.Problem{
+		{Place: "t:2", Entry: 2, Tasks: 1, Message: `task "x" of account "a": unknown key "foo"`},
+		{Place: "t:4", Entry: 3, Tasks: 1, Message: `task "x" of account "a": is listed a second time; the entry at line 1 stands`},
+	}
+	if diff := cmp.Diff(want, problems); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+}
+
+// FuzzParse asserts that nothing is lost silently: a document is broken as a
+// whole, or each of its entries is a valid task or a problem.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		"", "[]", "null", "- a", "- {account: a, id: b}", "- {targets: [a, b], labels: {account: c, __d: e}}",
+		`[{"account":"a","id":"b","created":"2026-11-21T08:00:00Z","urls":["https://h/"],"labels":{"a":"b"}}]`,
+		`[{"targets":["a","a"],"labels":{"account":"c","deadline":""}}]`, "- &a {account: b}\n- *a", "- <<: {account: a}\n  id: b",
+		"- ? [a]\n  : b", "[]\n---\n[]", "- {targets: , labels: }", "%YAML 1.1\n---\n- !!str a", "[[[[", `[{"a":1,"a":2}]`, "- {id: \"\\ud800\"}",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		tasks, problems, err := discovery.Parse(data, "name")
+		if err != nil {
+			if len(tasks)+len(problems) > 0 || !strings.HasPrefix(err.Error(), "name: ") {
+				t.Fatalf("a broken document gave %v, %v, %v", tasks, problems, err)
+			}
+			return
+		}
+		seen := make(map[[2]string]bool)
+		for _, task := range tasks {
+			if err := discovery.Validate(task); err != nil {
+				t.Fatalf("task %+v: %v", task, err)
+			}
+			name := [2]string{task.Account, task.ID}
+			if seen[name] {
+				t.Fatalf("%v is there twice", name)
+			}
+			seen[name] = true
+		}
+		unusable := 0
+		for _, problem := range problems {
+			if problem.Message == "" || problem.Tasks < 1 || !strings.HasPrefix(problem.Place, "name:") || !utf8.ValidString(problem.Message) {
+				t.Fatalf("problem %+v", problem)
+			}
+			unusable += problem.Tasks
+		}
+		low, high := wantTasks(t, data)
+		if got := len(tasks) + unusable; got < low || got > high {
+			t.Fatalf("%d tasks and %d unusable ones of a list of %d to %d", len(tasks), unusable, low, high)
+		}
+	})
+}
+
+// wantTasks returns how many tasks a document lists, counted in another way. An
+// unusable target group without targets may count as one.
+func wantTasks(t *testing.T, data []byte) (low, high int) {
+	var elements []yaml.Node
+	if json.Valid(data) {
+		var raw []json.RawMessage
+		if err := json.Unmarshal(data, &raw); err != nil {
+			t.Fatalf("no list was read as one: %v", err)
+		}
+		for _, element := range raw {
+			var group struct {
+				Targets json.RawMessage `json:"targets"`
+			}
+			if json.Unmarshal(element, &group) == nil && group.Targets != nil {
+				return 0, len(data) // Go folds the case of keys and takes the last of two.
+			}
+		}
+		return len(raw), len(raw)
+	}
+	if err := yaml.Unmarshal(data, &elements); err != nil {
+		t.Fatalf("no list was read as one: %v", err)
+	}
+	for _, element := range elements {
+		targets, isGroup := 0, false
+		for i := 0; element.Kind == yaml.MappingNode && i < len(element.Content); i += 2 {
+			if element.Content[i].Value == "targets" {
+				isGroup = true
+				if element.Content[i+1].Kind == yaml.SequenceNode {
+					targets = max(targets, len(element.Content[i+1].Content))
+				}
+			}
+		}
+		switch {
+		case !isGroup:
+			low, high = low+1, high+1
+		default:
+			low, high = low+min(targets, 1), high+max(targets, 1)
+		}
+	}
+	return low, high
+}
+
+func BenchmarkParse(b *testing.B) {
+	for _, form := range []string{"json", "yaml"} {
+		b.Run(form, func(b *testing.B) {
+			var doc strings.Builder
+			for i := range 1000 {
+				if form == "json" {
+					doc.WriteString(map[bool]string{true: "[", false: ","}[i == 0])
+					fmt.Fprintf(&doc, `{"account":"vod","id":"%032x","created":"2026-11-21T08:00:00Z","labels":{"title":"launch"}}`, i)
+				} else {
+					fmt.Fprintf(&doc, "- account: vod\n  id: %032x\n  created: 2026-11-21T08:00:00Z\n  labels:\n    title: launch\n", i)
+				}
+			}
+			if form == "json" {
+				doc.WriteString("]")
+			}
+			data := []byte(doc.String())
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				tasks, problems, err := discovery.Parse(data, "tasks")
+				if len(tasks) != 1000 || len(problems) > 0 || err != nil {
+					b.Fatal(len(tasks), problems, err)
+				}
+			}
+		})
+	}
+}

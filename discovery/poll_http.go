@@ -1,0 +1,108 @@
+package discovery
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// replaceHTTP takes over the sources. Those that stay keep what is known of
+// them. The lock is held.
+func (m *Manager) replaceHTTP(sources []*httpSource) {
+	before := make(map[string]*httpSource)
+	names := make(map[string]bool)
+	for _, s := range m.http {
+		before[s.URL] = s
+	}
+	m.http = nil
+	for _, s := range sources {
+		if old := before[s.URL]; old != nil {
+			s.state = old.state
+			if s.sameAs(old) {
+				s = old
+			}
+		}
+		m.http = append(m.http, s)
+		names[s.name] = true
+		m.reportHTTP(s)
+	}
+	for _, s := range before {
+		if !names[s.name] {
+			m.reporter.ForgetDiscovery(s.name)
+		}
+	}
+	m.markDirty()
+}
+
+func (m *Manager) reportHTTP(s *httpSource) {
+	up := s.state.asked && s.state.content.err == nil
+	m.reporter.Discovery(s.name, up, s.state.lastSuccess)
+}
+
+// startPolls starts and stops polls so that there is one for each HTTP source.
+func (m *Manager) startPolls(ctx context.Context, running *sync.WaitGroup, polls map[*httpSource]context.CancelFunc) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	current := make(map[*httpSource]bool)
+	for _, s := range m.http {
+		current[s] = true
+		if polls[s] == nil {
+			pollCtx, stop := context.WithCancel(ctx)
+			polls[s] = stop
+			running.Go(func() { m.poll(pollCtx, s) })
+		}
+	}
+	for s, stop := range polls {
+		if !current[s] {
+			stop()
+			delete(polls, s)
+		}
+	}
+}
+
+// poll asks one HTTP source until the context ends.
+func (m *Manager) poll(ctx context.Context, s *httpSource) {
+	defer s.client.CloseIdleConnections()
+	m.mu.Lock()
+	state := s.state
+	m.mu.Unlock()
+	for {
+		state = s.fetch(ctx, m.userAgent, state)
+		if ctx.Err() != nil || !m.publishHTTP(s, state) {
+			return
+		}
+		wait := s.RefreshInterval + time.Duration(m.random()*jitterPart*float64(s.RefreshInterval))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// publishHTTP takes over what is known after an answer, and reports whether the
+// source is still one.
+func (m *Manager) publishHTTP(s *httpSource, state httpState) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	// A source that was removed meanwhile must not come back to the metrics.
+	if !slices.Contains(m.http, s) {
+		return false
+	}
+	before := s.state
+	s.state = state
+	m.reportHTTP(s)
+	err := state.content.err
+	switch {
+	case err != nil && (before.content.err == nil || before.content.err.Error() != err.Error()):
+		m.log.Warn("a task source cannot be read; what was read before stays", "source", s.name, "error", err)
+	case err == nil && before.content.err != nil:
+		m.log.Info("a task source can be read again", "source", s.name)
+	}
+	m.logProblems(state.content, before.content)
+	if state.content != before.content || !before.asked {
+		m.markDirty()
+	}
+	return true
+}

@@ -1,0 +1,117 @@
+package discovery
+
+import "prefetch_exporter/prefetch"
+
+// maxLogged bounds how many problems of one kind are logged one by one.
+const maxLogged = 10
+
+// listings returns what all sources list now, in the order of their precedence.
+// The lock is held.
+func (m *Manager) listings() [][]prefetch.Task {
+	listings := [][]prefetch.Task{m.configured}
+	for _, f := range m.files.set.files {
+		listings = append(listings, f.content.tasks)
+	}
+	for _, s := range m.http {
+		listings = append(listings, s.state.content.tasks)
+	}
+	if m.registry != nil {
+		listings = append(listings, m.registry.List())
+	}
+	return listings
+}
+
+// refresh makes merged anew if anything changed. The lock is held.
+func (m *Manager) refresh() {
+	// Before the accounts are known, every task would be of an unknown one.
+	if !m.dirty || !m.ready {
+		return
+	}
+	m.dirty = false
+	merged, left := Merge(m.accounts, m.listings()...)
+	m.merged = merged
+
+	unknown := 0
+	for _, tasks := range left.UnknownAccounts {
+		unknown += tasks
+	}
+	m.reporter.Rejected(RejectedUnknownAccount, unknown)
+	m.reporter.Rejected(RejectedInvalid, m.invalid())
+	m.logUnknown(left.UnknownAccounts)
+	m.logConflicts(left.Conflicts)
+}
+
+// invalid returns how many unusable tasks all sources list. The lock is held.
+func (m *Manager) invalid() int {
+	count := 0
+	for _, f := range m.files.set.files {
+		count += f.content.invalid()
+	}
+	for _, s := range m.http {
+		count += s.state.content.invalid()
+	}
+	if m.registry != nil {
+		count += len(m.registry.Unreadable())
+	}
+	return count
+}
+
+// logUnknown logs each account once, for as long as tasks name it and it does
+// not exist.
+func (m *Manager) logUnknown(unknown map[string]int) {
+	var fresh []string
+	for _, account := range sortedKeys(unknown) {
+		if _, logged := m.unknown[account]; !logged {
+			fresh = append(fresh, account)
+		}
+	}
+	m.unknown = unknown
+	for i, account := range fresh {
+		if i == maxLogged {
+			m.log.Warn("tasks name more accounts that are not configured", "accounts", len(fresh)-maxLogged)
+			return
+		}
+		m.log.Warn("tasks name an account that is not configured; they wait for it",
+			"account", abbreviate(account), "tasks", unknown[account])
+	}
+}
+
+// logConflicts logs the conflicts that were not there before, as one line for
+// each pair of sources.
+func (m *Manager) logConflicts(conflicts []Conflict) {
+	type pair struct{ kept, dropped string }
+	fresh := make(map[pair][]Conflict)
+	var order []pair
+	now := make(map[Conflict]bool, len(conflicts))
+	for _, c := range conflicts {
+		if !now[c] && !m.conflicts[c] {
+			p := pair{kept: c.Kept, dropped: c.Dropped}
+			if fresh[p] == nil {
+				order = append(order, p)
+			}
+			fresh[p] = append(fresh[p], c)
+		}
+		now[c] = true
+	}
+	m.conflicts = now
+	for _, p := range order {
+		first := fresh[p][0]
+		m.log.Warn("tasks are described differently by two sources; the kept source's entry counts whole",
+			"tasks", len(fresh[p]), "kept", p.kept, "dropped", p.dropped, "first_account", first.Account, "first_task", first.ID)
+	}
+}
+
+// logProblems logs the entries that were not unusable in the reading before.
+func (m *Manager) logProblems(now, before *content) {
+	if now == before {
+		return
+	}
+	found := now.newProblems(before)
+	for i, problem := range found {
+		if i == maxLogged {
+			m.log.Warn("more entries are unusable", "source", problem.Place, "entries", len(found)-maxLogged)
+			return
+		}
+		m.log.Warn("an entry is unusable", "place", problem.Place, "entry", problem.Entry, "problem", problem.Message)
+	}
+}

@@ -1,0 +1,230 @@
+package discovery
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"prefetch_exporter/prefetch"
+	"prefetch_exporter/store"
+)
+
+// ErrInvalid is wrapped by the errors of tasks that [Validate] refuses.
+var ErrInvalid = errors.New("the task is invalid")
+
+// Keeper keeps the registry's tasks; [store.DB] is one.
+type Keeper interface {
+	// Write applies the changes, all or none, and returns when they are durable.
+	Write(ops ...store.Op) error
+	// Scan calls f for every value of a table. The value is valid during the
+	// call only, and f must not write.
+	Scan(t store.Table, f func(scope, key string, value []byte) error) error
+}
+
+// Registry holds the tasks that were put through the task API. They survive
+// restarts, reloads and the removal of their account. It is safe for concurrent
+// use.
+type Registry struct {
+	keeper Keeper
+
+	// writing keeps two changes of one task in the same order in the store and
+	// in memory, while changes of different tasks share a sync.
+	writing [64]sync.Mutex
+	seed    maphash.Seed
+
+	mu    sync.RWMutex
+	tasks map[key]prefetch.Task
+	// unreadable is what is wrong with the tasks that are only in the store.
+	unreadable map[key]error
+	listener   func() // told after each change; may be nil
+}
+
+// record is a task in the store; account and id are its scope and key.
+type record struct {
+	Version  int               `json:"version"`
+	Created  time.Time         `json:"created,omitzero"`
+	Deadline time.Time         `json:"deadline,omitzero"`
+	URLs     []string          `json:"urls,omitempty"`
+	Labels   map[string]string `json:"labels,omitempty"`
+}
+
+// recordVersion is the form of a record that this program writes, and the only
+// one that it reads.
+const recordVersion = 1
+
+// NewRegistry returns the registry of the tasks that are in the keeper's table
+// [store.Submitted]. A task that cannot be read stays there, is not watched, and
+// is one of [Registry.Unreadable].
+func NewRegistry(keeper Keeper) (*Registry, error) {
+	r := &Registry{
+		keeper: keeper, seed: maphash.MakeSeed(),
+		tasks: make(map[key]prefetch.Task), unreadable: make(map[key]error),
+	}
+	err := keeper.Scan(store.Submitted, func(account, id string, value []byte) error {
+		task, err := decodeTask(account, id, value)
+		if err != nil {
+			r.unreadable[key{account: account, id: id}] = err
+			return nil
+		}
+		r.tasks[keyOf(task)] = task
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("loading the tasks put through the API: %w", err)
+	}
+	return r, nil
+}
+
+func decodeTask(account, id string, value []byte) (prefetch.Task, error) {
+	var stored record
+	if err := json.Unmarshal(value, &stored); err != nil {
+		return prefetch.Task{}, fmt.Errorf("reading its record: %w", err)
+	}
+	if stored.Version != recordVersion {
+		return prefetch.Task{}, fmt.Errorf("its record has version %d; this program reads %d", stored.Version, recordVersion)
+	}
+	task := prefetch.Task{
+		Account: account, ID: id,
+		Created: stored.Created.UTC(), Deadline: stored.Deadline.UTC(),
+		URLs: stored.URLs, Labels: stored.Labels,
+		Source: prefetch.SourceAPI,
+	}
+	return task, Validate(task)
+}
+
+// Put adds the task, or replaces the one with its account and id; created tells
+// which. The task is durable when Put returns without an error, and unchanged
+// when it returns one that wraps [ErrInvalid]; any other error is the keeper's,
+// and then the task is as before until the next start. Its Source need not be
+// set.
+func (r *Registry) Put(task prefetch.Task) (created bool, err error) {
+	if err := Validate(task); err != nil {
+		return false, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	task = ownCopy(task)
+	value, err := json.Marshal(record{
+		Version: recordVersion,
+		Created: task.Created, Deadline: task.Deadline, URLs: task.URLs, Labels: task.Labels,
+	})
+	if err != nil {
+		return false, fmt.Errorf("writing task %q of account %q: %w", task.ID, task.Account, err)
+	}
+	k := keyOf(task)
+	writing := r.lockFor(k)
+	writing.Lock()
+	defer writing.Unlock()
+	if err := r.write(k, value); err != nil {
+		return false, err
+	}
+	r.change(func() {
+		created = !r.has(k)
+		r.tasks[k] = task
+		delete(r.unreadable, k)
+	})
+	return created, nil
+}
+
+// Delete forgets the task durably and reports whether it was there. An error is
+// the keeper's, and then the task is still there until the next start.
+func (r *Registry) Delete(account, id string) (existed bool, err error) {
+	k := key{account: account, id: id}
+	writing := r.lockFor(k)
+	writing.Lock()
+	defer writing.Unlock()
+	r.mu.RLock()
+	existed = r.has(k)
+	r.mu.RUnlock()
+	if !existed {
+		return false, nil
+	}
+	if err := r.write(k, nil); err != nil {
+		return false, err
+	}
+	r.change(func() {
+		delete(r.tasks, k)
+		delete(r.unreadable, k)
+	})
+	return true, nil
+}
+
+func (r *Registry) write(k key, value []byte) error {
+	err := r.keeper.Write(store.Op{Table: store.Submitted, Scope: k.account, Key: k.id, Value: value})
+	if err != nil {
+		return fmt.Errorf("keeping task %q of account %q: %w", k.id, k.account, err)
+	}
+	return nil
+}
+
+// change applies f and tells the listener after it.
+func (r *Registry) change(f func()) {
+	r.mu.Lock()
+	f()
+	listener := r.listener
+	r.mu.Unlock()
+	if listener != nil {
+		listener()
+	}
+}
+
+// Get returns the task, and whether it is there. It must not be changed.
+func (r *Registry) Get(account, id string) (prefetch.Task, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	task, there := r.tasks[key{account: account, id: id}]
+	return task, there
+}
+
+// List returns all tasks by account and id, those of accounts that do not exist
+// included. The tasks must not be changed.
+func (r *Registry) List() []prefetch.Task {
+	r.mu.RLock()
+	tasks := slices.Collect(maps.Values(r.tasks))
+	r.mu.RUnlock()
+	slices.SortFunc(tasks, func(a, b prefetch.Task) int { return keyOf(a).compare(keyOf(b)) })
+	return tasks
+}
+
+// Unreadable says which tasks of the store could not be read at the start, by
+// account and id. They stay in the store until they are put anew or deleted.
+func (r *Registry) Unreadable() []error {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	keys := slices.SortedFunc(maps.Keys(r.unreadable), key.compare)
+	errs := make([]error, 0, len(keys))
+	for _, k := range keys {
+		errs = append(errs, fmt.Errorf("task %q of account %q in the store: %w", k.id, k.account, r.unreadable[k]))
+	}
+	return errs
+}
+
+// has reports whether the task is in the store. The lock is held.
+func (r *Registry) has(k key) bool {
+	_, readable := r.tasks[k]
+	_, unreadable := r.unreadable[k]
+	return readable || unreadable
+}
+
+func (r *Registry) lockFor(k key) *sync.Mutex {
+	return &r.writing[maphash.Comparable(r.seed, k)%uint64(len(r.writing))]
+}
+
+// listen has f called after each change, without any lock held.
+func (r *Registry) listen(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.listener = f
+}
+
+// ownCopy shares nothing with what the caller holds.
+func ownCopy(task prefetch.Task) prefetch.Task {
+	task.Created, task.Deadline = task.Created.UTC(), task.Deadline.UTC()
+	task.URLs = slices.Clone(task.URLs)
+	task.Labels = maps.Clone(task.Labels)
+	task.Source = prefetch.SourceAPI
+	return task
+}
