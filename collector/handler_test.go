@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"prefetch_exporter/collector"
@@ -120,18 +121,23 @@ func TestBrokenPartDoesNotEmptyThePage(t *testing.T) {
 	}
 }
 
-// blockedSource holds a scrape until the test lets it go.
-type blockedSource struct{ entered, release chan struct{} }
+// blockedSource holds the first scrape until the test lets it go.
+type blockedSource struct {
+	blocked          atomic.Bool
+	entered, release chan struct{}
+}
 
-func (s blockedSource) Snapshot() prefetch.Snapshot {
-	s.entered <- struct{}{}
-	<-s.release
+func (s *blockedSource) Snapshot() prefetch.Snapshot {
+	if s.blocked.CompareAndSwap(false, true) {
+		close(s.entered)
+		<-s.release
+	}
 	return prefetch.Snapshot{}
 }
 
 func TestHandlerLimitsScrapes(t *testing.T) {
 	t.Parallel()
-	s := blockedSource{entered: make(chan struct{}), release: make(chan struct{})}
+	s := &blockedSource{entered: make(chan struct{}), release: make(chan struct{})}
 	o := handlerOptions(s)
 	o.MaxRequests = 1
 	h := collector.Handler(o)

@@ -83,16 +83,13 @@ func NewRecorder() *Recorder {
 // queryKinds returns the values of the `query` label.
 func queryKinds() []string { return []string{"task", "window", "count"} }
 
-// AddAccount creates all series of the account with 0. It does nothing if the
-// account is there already, so that a reload that keeps an account keeps its
-// counters.
+// AddAccount creates all series of the account with 0. It changes nothing if
+// the account is there already, so that a reload that keeps an account keeps
+// its counters.
 func (r *Recorder) AddAccount(a prefetch.Account) {
 	a = validAccount(a)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, ok := r.accounts[a]; ok {
-		return
-	}
 	r.accounts[a] = struct{}{}
 	for _, kind := range queryKinds() {
 		r.requests.WithLabelValues(a.Provider, a.Name, kind)
