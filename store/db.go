@@ -1,0 +1,242 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// DB is a store in a file. It is safe for concurrent use.
+type DB struct {
+	log     *slog.Logger
+	onError func(reason string)
+	path    string
+	state   State
+	meta    metadata
+
+	lock *os.File // held open for its lock
+	file *os.File // bbolt's own
+	bolt *bolt.DB
+
+	commits, writes atomic.Uint64
+
+	// broken is set once, by the first panic inside bbolt. The panic may have
+	// left bbolt's locks held, so nothing touches bbolt after it.
+	broken atomic.Pointer[panicError]
+
+	// next is the batch that writes join; nil if the next one has to begin it.
+	nextMutex sync.Mutex
+	next      *batch
+
+	// commitMutex is held for one transaction; it guards what follows.
+	commitMutex sync.Mutex
+	closed      bool
+	failing     bool // the last transaction failed, and that was logged
+}
+
+// State reports what [Open] found.
+func (db *DB) State() State { return db.state }
+
+// Recovery returns when a corrupt store was moved aside and this one begun in
+// its place; ok is false if that never happened. Unlike [DB.State] it is part
+// of the store, so that a process that dies right after a recovery hides
+// nothing from the next: what happened before that time is not known.
+func (db *DB) Recovery() (at time.Time, ok bool) {
+	return db.meta.recovered, !db.meta.recovered.IsZero()
+}
+
+// batch is the writes that share one transaction.
+type batch struct {
+	ops    []Op
+	writes uint64
+	done   chan struct{} // closed when err is final
+	err    error
+}
+
+// Write applies the changes in their order, all or none, and returns when they
+// are on the disk. Writes that arrive while a transaction is under way share
+// the next one; a write that meets none is not delayed.
+//
+// An error means that the changes are not known to be durable. What shares a
+// transaction fails together. Once memory that maps the file could not be read
+// (the disk failed, or something truncated the file), every call returns
+// [ErrBroken]: only a restart, which checks the file, can tell what is left.
+func (db *DB) Write(ops ...Op) error {
+	if err := validate(ops); err != nil {
+		return err
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+
+	db.nextMutex.Lock()
+	b := db.next
+	leads := b == nil
+	if leads {
+		b = &batch{done: make(chan struct{})}
+		db.next = b
+	}
+	b.ops = append(b.ops, ops...)
+	b.writes++
+	db.nextMutex.Unlock()
+
+	if leads {
+		db.commit(b)
+	}
+	<-b.done
+	return b.err
+}
+
+// commit waits for the transaction before, closes the batch to further writes,
+// and commits it. The first write of a batch leads it, so that no goroutine is
+// needed.
+func (db *DB) commit(b *batch) {
+	db.commitMutex.Lock()
+	defer db.commitMutex.Unlock()
+
+	db.nextMutex.Lock()
+	db.next = nil
+	db.nextMutex.Unlock()
+
+	defer close(b.done)
+	if db.closed {
+		b.err = ErrClosed
+		return
+	}
+	err := db.guard(func() error {
+		return db.bolt.Update(func(tx *bolt.Tx) error { return apply(tx, b.ops) })
+	})
+	db.report(err)
+	if err != nil {
+		b.err = fmt.Errorf("writing to store %s: %w", db.path, err)
+		return
+	}
+	db.commits.Add(1)
+	db.writes.Add(b.writes)
+}
+
+// report logs the first failure after a success and the first success after a
+// failure, and counts every failure.
+func (db *DB) report(err error) {
+	switch {
+	case err != nil:
+		db.onError(ReasonWrite)
+		if !db.failing {
+			db.log.Error("Writing to the store fails; nothing that happens now survives a restart", "path", db.path, "err", err)
+		}
+	case db.failing:
+		db.log.Info("Writing to the store works again", "path", db.path)
+	}
+	db.failing = err != nil
+}
+
+// scopeName is a scope in a table.
+type scopeName struct {
+	table Table
+	scope string
+}
+
+func apply(tx *bolt.Tx, ops []Op) error {
+	shrunk := map[scopeName]struct{}{}
+	for _, op := range ops {
+		table := tx.Bucket([]byte(op.Table))
+		scope, key := []byte(op.Scope), []byte(op.Key)
+		if op.Value == nil {
+			if bucket := table.Bucket(scope); bucket != nil {
+				if err := bucket.Delete(key); err != nil {
+					return fmt.Errorf("deleting: %w", err)
+				}
+				shrunk[scopeName{op.Table, op.Scope}] = struct{}{}
+			}
+			continue
+		}
+		bucket, err := table.CreateBucketIfNotExists(scope)
+		if err != nil {
+			return fmt.Errorf("adding a scope: %w", err)
+		}
+		if err := bucket.Put(key, seal([]byte(op.Table), scope, key, op.Value)); err != nil {
+			return fmt.Errorf("putting: %w", err)
+		}
+	}
+	// Scopes come and go with accounts; an empty one would stay for ever.
+	for name := range shrunk {
+		table := tx.Bucket([]byte(name.table))
+		bucket := table.Bucket([]byte(name.scope))
+		if key, _ := bucket.Cursor().First(); key != nil {
+			continue
+		}
+		if err := table.DeleteBucket([]byte(name.scope)); err != nil {
+			return fmt.Errorf("removing an empty scope: %w", err)
+		}
+	}
+	return nil
+}
+
+// Stats returns what the store did since it was opened.
+func (db *DB) Stats() Stats {
+	stats := Stats{Commits: db.commits.Load(), Writes: db.writes.Load()}
+	if info, err := os.Stat(db.path); err == nil {
+		stats.FileSize = info.Size()
+	}
+	return stats
+}
+
+// Close waits for writes and scans that have begun and closes the store; those
+// that begin later fail with [ErrClosed]. Closing it again does nothing.
+func (db *DB) Close() error {
+	db.commitMutex.Lock()
+	defer db.commitMutex.Unlock()
+	if db.closed {
+		return nil
+	}
+	db.closed = true
+
+	var errs []error
+	if db.broken.Load() == nil {
+		errs = append(errs, db.guard(db.bolt.Close))
+	} else {
+		// bbolt would wait for locks that the panic left held. Its memory map
+		// stays and would keep the lock of the file.
+		errs = append(errs, unlock(db.file), db.file.Close())
+	}
+	errs = append(errs, db.lock.Close())
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("closing store %s: %w", db.path, err)
+	}
+	return nil
+}
+
+// panicError is a panic of bbolt: an assertion on a page that makes no sense,
+// or a fault of the memory that maps the file.
+type panicError struct {
+	reason any
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("%v: %v", ErrBroken, e.reason) }
+func (e *panicError) Unwrap() error { return ErrBroken }
+
+// guard runs f, which uses bbolt, and turns a panic into an error that stays.
+// It must not run code of a caller, whose panics are no business of the store.
+func (db *DB) guard(f func() error) (err error) {
+	if broken := db.broken.Load(); broken != nil {
+		return broken
+	}
+	// Without this a fault would end the process and could not be recovered.
+	before := debug.SetPanicOnFault(true)
+	defer func() {
+		debug.SetPanicOnFault(before)
+		if reason := recover(); reason != nil {
+			broken := &panicError{reason: reason}
+			db.broken.CompareAndSwap(nil, broken)
+			err = broken
+		}
+	}()
+	return f()
+}

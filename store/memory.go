@@ -1,0 +1,134 @@
+package store
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Memory keeps what a [DB] keeps, without a disk: for tests, and where nothing
+// has to survive. It is safe for concurrent use.
+type Memory struct {
+	mutex  sync.RWMutex
+	tables map[Table]map[string]map[string][]byte
+	stats  Stats
+	closed bool
+}
+
+// NewMemory returns an empty store.
+func NewMemory() *Memory {
+	return &Memory{tables: map[Table]map[string]map[string][]byte{}}
+}
+
+// State returns [Fresh].
+func (m *Memory) State() State { return Fresh }
+
+// Write applies the changes, all or none. See [DB.Write].
+func (m *Memory) Write(ops ...Op) error {
+	if err := validate(ops); err != nil {
+		return err
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if m.closed {
+		return ErrClosed
+	}
+	for _, op := range ops {
+		m.apply(op)
+	}
+	m.stats.Commits++
+	m.stats.Writes++
+	return nil
+}
+
+func (m *Memory) apply(op Op) {
+	table := m.tables[op.Table]
+	if op.Value == nil {
+		delete(table[op.Scope], op.Key)
+		if len(table[op.Scope]) == 0 {
+			delete(table, op.Scope)
+		}
+		return
+	}
+	if table == nil {
+		table = map[string]map[string][]byte{}
+		m.tables[op.Table] = table
+	}
+	if table[op.Scope] == nil {
+		table[op.Scope] = map[string][]byte{}
+	}
+	table[op.Scope][op.Key] = bytes.Clone(op.Value)
+}
+
+// Scan calls f for every value of a table in order. See [DB.Scan].
+func (m *Memory) Scan(t Table, f func(scope, key string, value []byte) error) error {
+	return m.scan(t, func(string) bool { return true }, f)
+}
+
+// ScanScope is [Memory.Scan] for one scope.
+func (m *Memory) ScanScope(t Table, scope string, f func(key string, value []byte) error) error {
+	return m.scan(t, func(name string) bool { return name == scope },
+		func(_, key string, value []byte) error { return f(key, value) })
+}
+
+func (m *Memory) scan(t Table, wanted func(scope string) bool, f func(scope, key string, value []byte) error) error {
+	if !t.known() {
+		return fmt.Errorf("store: unknown table %q", string(t))
+	}
+	ops, err := m.copy(t, wanted)
+	if err != nil {
+		return err
+	}
+	for _, op := range ops {
+		if err := f(op.Scope, op.Key, op.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copy returns the values of the wanted scopes in order, as of this moment.
+func (m *Memory) copy(t Table, wanted func(scope string) bool) ([]Op, error) {
+	m.mutex.RLock()
+	defer m.mutex.RUnlock()
+	if m.closed {
+		return nil, ErrClosed
+	}
+	var ops []Op
+	for scope, values := range m.tables[t] {
+		if !wanted(scope) {
+			continue
+		}
+		for key, value := range maps.All(values) {
+			ops = append(ops, Op{Table: t, Scope: scope, Key: key, Value: bytes.Clone(value)})
+		}
+	}
+	slices.SortFunc(ops, func(a, b Op) int {
+		if order := strings.Compare(a.Scope, b.Scope); order != 0 {
+			return order
+		}
+		return strings.Compare(a.Key, b.Key)
+	})
+	return ops, nil
+}
+
+// Stats returns how many writes there were; each is a commit of its own.
+func (m *Memory) Stats() Stats {
+	m.mutex.RLock()
+	defer m.mutex.RUnlock()
+	return m.stats
+}
+
+// Close lets every later call fail with [ErrClosed], but for Stats.
+func (m *Memory) Close() error {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.closed = true
+	return nil
+}

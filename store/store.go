@@ -1,0 +1,185 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Table separates what is kept.
+type Table string
+
+// The tables.
+const (
+	// Ledger is the vendor calls made, by the identity that the vendor counts.
+	Ledger Table = "ledger"
+	// Tasks is what is known of each task, by account.
+	Tasks Table = "tasks"
+	// Accounts is what was learned of each account's vendor.
+	Accounts Table = "accounts"
+	// Submitted is the tasks put through the task API, by account.
+	Submitted Table = "submitted"
+)
+
+// Tables returns every table, in a fixed order.
+func Tables() [4]Table { return [4]Table{Ledger, Tasks, Accounts, Submitted} }
+
+func (t Table) known() bool {
+	switch t {
+	case Ledger, Tasks, Accounts, Submitted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Limits of one [Op], in bytes.
+const (
+	// MaxName is the most that a scope or a key may have; it is bbolt's limit.
+	MaxName = 32768
+	// MaxValue is the most that a value may have.
+	MaxValue = 64 << 20
+)
+
+// Op is one change: it sets the value under (Table, Scope, Key), or deletes it
+// where Value is nil. An empty value that is not nil is kept as such.
+//
+// Scope and Key are arbitrary bytes, neither of them empty; Scope is an
+// account's name or a ledger's identity.
+type Op struct {
+	Table      Table
+	Scope, Key string
+	Value      []byte
+}
+
+// validate says what is wrong with the change itself, so that a bad one never
+// reaches a transaction that it shares with others.
+func (o Op) validate() error {
+	if !o.Table.known() {
+		return fmt.Errorf("unknown table %q", string(o.Table))
+	}
+	if err := validateName("scope", o.Scope); err != nil {
+		return fmt.Errorf("table %s: %w", o.Table, err)
+	}
+	if err := validateName("key", o.Key); err != nil {
+		return fmt.Errorf("table %s, scope %.64q: %w", o.Table, o.Scope, err)
+	}
+	if len(o.Value) > MaxValue {
+		return fmt.Errorf("table %s, scope %.64q, key %.64q: value has %d bytes, at most %d are kept",
+			o.Table, o.Scope, o.Key, len(o.Value), MaxValue)
+	}
+	return nil
+}
+
+func validateName(what, name string) error {
+	switch {
+	case name == "":
+		return fmt.Errorf("%s is empty", what)
+	case len(name) > MaxName:
+		return fmt.Errorf("%s has %d bytes, at most %d are kept", what, len(name), MaxName)
+	default:
+		return nil
+	}
+}
+
+func validate(ops []Op) error {
+	for i, op := range ops {
+		if err := op.validate(); err != nil {
+			return fmt.Errorf("store: change %d of %d: %w", i+1, len(ops), err)
+		}
+	}
+	return nil
+}
+
+// State is what [Open] found.
+type State uint8
+
+// The states.
+const (
+	// Existing: there was a store, and it is whole.
+	Existing State = iota
+	// Fresh: there was none.
+	Fresh
+	// Recovered: there was a corrupt one. It was moved aside, and this one
+	// begins empty.
+	Recovered
+)
+
+// String returns the state's name, such as "recovered".
+func (s State) String() string {
+	switch s {
+	case Existing:
+		return "existing"
+	case Fresh:
+		return "fresh"
+	case Recovered:
+		return "recovered"
+	default:
+		return fmt.Sprintf("State(%d)", uint8(s))
+	}
+}
+
+// Reasons with which [Options.OnError] is called: the `reason` label of
+// prefetch_exporter_store_errors_total.
+const (
+	// ReasonCorrupt: the store was corrupt when it was opened.
+	ReasonCorrupt = "corrupt"
+	// ReasonRead: something could not be read.
+	ReasonRead = "read"
+	// ReasonWrite: a transaction failed. The writes that shared it count once.
+	ReasonWrite = "write"
+)
+
+// Errors that callers tell apart.
+var (
+	// ErrInUse: another process, or another [DB] in this one, has the store open.
+	ErrInUse = errors.New("store is in use")
+	// ErrNewer: a newer version of this program wrote the store.
+	ErrNewer = errors.New("store has a newer format")
+	// ErrClosed: the store was closed.
+	ErrClosed = errors.New("store is closed")
+	// ErrBroken: reading the file failed in a way that leaves the process
+	// without a usable store; see [DB.Write].
+	ErrBroken = errors.New("store is broken until restart")
+	// ErrDamaged: a value is not what was written.
+	ErrDamaged = errors.New("store is damaged")
+)
+
+// Options says where the store is and who is told what becomes of it.
+type Options struct {
+	// Path is the folder, created if it is missing.
+	Path string
+	// Logger is told what happened to the store as a whole; nil logs nothing.
+	Logger *slog.Logger
+	// OnError is called for every error with one of the reasons above, from
+	// the goroutine that met it; nil is allowed.
+	OnError func(reason string)
+	// Now is the clock that dates a store; nil is [time.Now].
+	Now func() time.Time
+}
+
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.OnError == nil {
+		o.OnError = func(string) {}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// Stats is what the store did since it was opened.
+type Stats struct {
+	// Commits is how many transactions were committed. Each costs two syncs
+	// of the file (its pages, then the page that makes them count), and one
+	// more where the file grew.
+	Commits uint64
+	// Writes is how many calls of Write these transactions carried.
+	Writes uint64
+	// FileSize is the size of the file in bytes, holes included.
+	FileSize int64
+}
