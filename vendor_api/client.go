@@ -191,8 +191,7 @@ func (c *Client) readBody(resp *http.Response) ([]byte, error) {
 // parent is the caller's context: if it is alive when the call's own context is
 // not, then the call's limit passed.
 func (c *Client) transportError(parent, callCtx context.Context, host string, err error) *Error {
-	var urlErr *url.Error
-	if errors.As(err, &urlErr) {
+	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		// It would repeat the whole URL.
 		err = urlErr.Err
 	}

@@ -71,7 +71,7 @@ func TestExcerpt(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"":                                     "",
-		" a  b\r\n\tc\u2028d\u00a0e ":          "a b c d e",
+		"\ta  b\r\nc\u2028d\u00a0e\n":          "a b c d e",
 		"a\x00b\x1b[31mc\u009bd\u202ee\u200bf": "ab[31mcdef",
 		"a\xff\xfeb":                           "a\uFFFDb",
 		strings.Repeat("x", 300):               strings.Repeat("x", 300),

@@ -1,6 +1,7 @@
 package huaweicloud_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -172,4 +173,32 @@ func FuzzAnswer(f *testing.F) {
 			t.Fatalf("%d words, %d oddities", len(a.UnknownWords), len(a.Oddities))
 		}
 	})
+}
+
+// countRows counts the elements of the list with a decoder of another kind than
+// the client's; it reports false where keys repeat or differ in their letters'
+// case, where which one counts is the decoder's choice.
+func countRows(body string) (int, bool) {
+	dec := json.NewDecoder(strings.NewReader(body))
+	rows, found := 0, 0
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return 0, false
+	}
+	for dec.More() {
+		key, err := dec.Token()
+		name, ok := key.(string)
+		if err != nil || !ok {
+			return 0, false
+		}
+		var value any
+		if dec.Decode(&value) != nil {
+			return 0, false
+		}
+		if strings.EqualFold(name, "preheating_results") {
+			list, _ := value.([]any)
+			rows = len(list)
+			found++
+		}
+	}
+	return rows, found == 1
 }

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	headerAuthToken     = "X-Auth-Token"
+	headerAuthToken     = "X-Auth-Token" //nolint:gosec // the name of a header, not a token
 	headerSecurityToken = "X-Security-Token"
 )
 

@@ -183,14 +183,12 @@ func newError(c *vendorapi.Client, resp *vendorapi.Response, w words) *vendorapi
 // does not accept; nil otherwise.
 func skewOf(req *http.Request, resp *vendorapi.Response) error {
 	signed, err := time.Parse(sdkDateLayout, req.Header.Get(headerSDKDate))
-	if err != nil || resp.Date.IsZero() {
-		return nil
+	if err == nil && !resp.Date.IsZero() {
+		if skew := signed.Sub(resp.Date); skew.Abs() > maxSkew {
+			return fmt.Errorf("the clock here is %v off the vendor's, which allows %v", skew, maxSkew)
+		}
 	}
-	skew := signed.Sub(resp.Date)
-	if skew.Abs() <= maxSkew {
-		return nil
-	}
-	return fmt.Errorf("the clock here is %v off the vendor's, which allows %v", skew, maxSkew)
+	return nil
 }
 
 func requestID(resp *vendorapi.Response) string {
@@ -213,16 +211,20 @@ func credentialsOf(req *http.Request) []string {
 // which may or may not escape what is special in HTML.
 func redact(text []byte, secrets ...string) []byte {
 	for _, secret := range secrets {
-		for _, escapeHTML := range []bool{true, false} {
-			var quoted bytes.Buffer
-			enc := json.NewEncoder(&quoted)
-			enc.SetEscapeHTML(escapeHTML)
-			if enc.Encode(secret) == nil {
-				inner := bytes.TrimSuffix(bytes.TrimPrefix(quoted.Bytes(), []byte(`"`)), []byte("\"\n"))
-				text = bytes.ReplaceAll(text, inner, []byte("<secret>"))
-			}
+		for _, form := range []string{inJSON(secret, true), inJSON(secret, false), secret} {
+			text = bytes.ReplaceAll(text, []byte(form), []byte("<secret>"))
 		}
-		text = bytes.ReplaceAll(text, []byte(secret), []byte("<secret>"))
 	}
 	return text
+}
+
+// inJSON is s as it stands between the quotes of a JSON string.
+func inJSON(s string, escapeHTML bool) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(escapeHTML)
+	if err := enc.Encode(s); err != nil {
+		return s
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(b.String(), `"`), "\"\n")
 }

@@ -19,34 +19,6 @@ import (
 	"prefetch_exporter/vendor_api/huaweicloud"
 )
 
-// countRows counts the elements of the list with a decoder of another kind than
-// the client's; it reports false where keys repeat or differ in their letters'
-// case, where which one counts is the decoder's choice.
-func countRows(body string) (int, bool) {
-	dec := json.NewDecoder(strings.NewReader(body))
-	rows, found := 0, 0
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return 0, false
-	}
-	for dec.More() {
-		key, err := dec.Token()
-		name, ok := key.(string)
-		if err != nil || !ok {
-			return 0, false
-		}
-		var value any
-		if dec.Decode(&value) != nil {
-			return 0, false
-		}
-		if strings.EqualFold(name, "preheating_results") {
-			list, _ := value.([]any)
-			rows = len(list)
-			found++
-		}
-	}
-	return rows, found == 1
-}
-
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	vod := func(code, msg string) string { return `{"error_code":"` + code + `","error_msg":"` + msg + `"}` }

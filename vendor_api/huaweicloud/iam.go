@@ -112,20 +112,14 @@ func (a *iam) Refused(req *http.Request) {
 
 func (a *iam) currentToken(ctx context.Context, now time.Time) (string, error) {
 	for {
-		a.mu.Lock()
-		if a.token != "" && now.Before(a.renewAt) {
-			defer a.mu.Unlock()
-			return a.token, nil
-		}
-		f := a.fetch
-		if f == nil {
-			f = &tokenFetch{done: make(chan struct{})}
-			a.fetch = f
-			a.mu.Unlock()
+		token, f, ours := a.lookUp(now)
+		switch {
+		case token != "":
+			return token, nil
+		case ours:
 			a.run(ctx, f, now)
 			return f.token, f.err
 		}
-		a.mu.Unlock()
 		select {
 		case <-f.done:
 			if !f.abandoned {
@@ -135,6 +129,21 @@ func (a *iam) currentToken(ctx context.Context, now time.Time) (string, error) {
 			return "", waitEnded(ctx)
 		}
 	}
+}
+
+// lookUp returns the token that is kept, else the fetch under way, else a new
+// one that is the caller's to run.
+func (a *iam) lookUp(now time.Time) (token string, f *tokenFetch, ours bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.token != "" && now.Before(a.renewAt) {
+		return a.token, nil, false
+	}
+	if a.fetch == nil {
+		a.fetch = &tokenFetch{done: make(chan struct{})}
+		return "", a.fetch, true
+	}
+	return "", a.fetch, false
 }
 
 // run does the fetch f and lets those who wait for it go on.
