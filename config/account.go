@@ -64,14 +64,14 @@ type owner struct {
 
 func readAccounts(v value, global Global) []Account {
 	if !v.given() {
-		v.fail("is required")
+		v.failf("is required")
 		return nil
 	}
 	reader := accountReader{global: global, names: map[string]value{}, owners: map[string]owner{}}
 	before := len(v.r.errs)
 	items := v.list()
 	if len(items) == 0 && len(v.r.errs) == before {
-		v.fail("must list at least one account")
+		v.failf("must list at least one account")
 	}
 	accounts := make([]Account, len(items))
 	for i, item := range items {
@@ -97,14 +97,14 @@ func (ar *accountReader) account(v value) Account {
 	limit := RateLimit{Calls: 50, Per: time.Minute}
 	switch {
 	case huawei.given() && cdn.given():
-		m.fail("has two providers; %s and %s need an account each", providerHuaweiCloudVOD, providerCDNetworks)
+		m.failf("has two providers; %s and %s need an account each", providerHuaweiCloudVOD, providerCDNetworks)
 	case huawei.given():
 		a.HuaweiCloudVOD = readHuaweiCloudVOD(huawei)
 	case cdn.given():
 		a.CDNetworks = readCDNetworks(cdn)
 		limit = RateLimit{Calls: 1, Per: 5 * time.Minute}
 	default:
-		m.fail("has no provider; give %s or %s", providerHuaweiCloudVOD, providerCDNetworks)
+		m.failf("has no provider; give %s or %s", providerHuaweiCloudVOD, providerCDNetworks)
 	}
 	a.RateLimit = readRateLimit(m.get("rate_limit"), limit)
 	a.Tasks = readTasks(m.get("tasks"), a.Name)
@@ -121,7 +121,7 @@ func (ar *accountReader) name(v value) string {
 	}
 	checkName(v, name)
 	if first, ok := ar.names[name]; ok {
-		v.fail("an account of this name exists already, in line %d", first.line)
+		v.failf("an account of this name exists already, in line %d", first.line)
 		return name
 	}
 	ar.names[name] = v
@@ -138,7 +138,7 @@ func (ar *accountReader) checkBudget(limit, account value, a *Account) {
 		return
 	}
 	if first.limit != a.RateLimit {
-		limit.fail("is %s, but the account shares its budget with the one in line %d (%s), whose limit is %s",
+		limit.failf("is %s, but the account shares its budget with the one in line %d (%s), whose limit is %s",
 			a.RateLimit, first.place.line, first.place.field, first.limit)
 	}
 }
@@ -169,12 +169,12 @@ func readWay(m mapping, ways ...way) string {
 	}
 	switch len(given) {
 	case 0:
-		m.fail("has no way to authenticate; give %s", strings.Join(all, ", or "))
+		m.failf("has no way to authenticate; give %s", strings.Join(all, ", or "))
 		return ""
 	case 1:
 		return given[0]
 	default:
-		m.fail("has more than one way to authenticate (%s); give only one", strings.Join(given, "; "))
+		m.failf("has more than one way to authenticate (%s); give only one", strings.Join(given, "; "))
 		return ""
 	}
 }

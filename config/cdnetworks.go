@@ -2,7 +2,6 @@ package config
 
 import (
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -87,7 +86,7 @@ func readCDNetworks(v value) *CDNetworks {
 	case wayAPIKey:
 		c.Username = checkedText(m.get("username"))
 		if strings.Contains(c.Username, ":") {
-			m.get("username").fail("must not contain a colon, which ends the user name in HTTP authentication")
+			m.get("username").failf("must not contain a colon, which ends the user name in HTTP authentication")
 		}
 		c.APIKey = m.secret("api_key")
 	case wayAccessKey:
@@ -108,7 +107,7 @@ func readOwner(m mapping) string {
 		return checkedText(username)
 	}
 	if m.has("access_key_file") {
-		username.fail("is required with access_key_file: it tells whose quota is spent")
+		username.failf("is required with access_key_file: it tells whose quota is spent")
 	}
 	return ""
 }
@@ -122,7 +121,7 @@ func readTimeZone(v value) *time.Location {
 	}
 	offset, ok := parseTimeZone(name)
 	if !ok {
-		v.fail("%s is not a fixed offset such as GMT+08:00; names of zones are refused because their offset changes over the year",
+		v.failf("%s is not a fixed offset such as GMT+08:00; names of zones are refused because their offset changes over the year",
 			shown(name))
 		return nil
 	}
@@ -134,9 +133,7 @@ func parseTimeZone(name string) (time.Duration, bool) {
 	if parts == nil {
 		return 0, false
 	}
-	hours, _ := strconv.Atoi(parts[2]) // two digits
-	minutes, _ := strconv.Atoi(parts[3])
-	offset := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
+	offset := time.Duration(atoi(parts[2]))*time.Hour + time.Duration(atoi(parts[3]))*time.Minute
 	if parts[1] == "-" {
 		offset = -offset
 	}

@@ -83,14 +83,14 @@ func Load(path string) (*Config, error) {
 	r := &reader{file: path}
 	absolute, err := filepath.Abs(path)
 	if err != nil {
-		r.fail(1, wholeDocument, "cannot be read: %w", err)
+		r.failf(1, wholeDocument, "cannot be read: %w", err)
 		return nil, r.errs
 	}
 	r.dir = filepath.Dir(absolute)
 	// Unlike a secret it is read only once, so it may be a pipe.
 	data, err := os.ReadFile(path)
 	if err != nil {
-		r.fail(1, wholeDocument, "cannot be read: %w", err)
+		r.failf(1, wholeDocument, "cannot be read: %w", err)
 		return nil, r.errs
 	}
 	root := r.document(data)
@@ -103,7 +103,7 @@ func Load(path string) (*Config, error) {
 		return nil, r.errs
 	}
 	if c.masked, err = c.marshalMasked(); err != nil {
-		r.fail(1, wholeDocument, "cannot be shown: %w", err)
+		r.failf(1, wholeDocument, "cannot be shown: %w", err)
 		return nil, r.errs
 	}
 	byLine(r.warnings)
@@ -163,7 +163,7 @@ func readGlobal(v value) Global {
 // warnIfStale warns of numbers that would be withdrawn before they are renewed.
 func warnIfStale(v value, pollInterval, maxStaleness time.Duration) {
 	if maxStaleness <= pollInterval {
-		v.warn("poll_interval %s is not shorter than max_staleness %s: a task's numbers are withdrawn before it is asked for again",
+		v.warnf("poll_interval %s is not shorter than max_staleness %s: a task's numbers are withdrawn before it is asked for again",
 			model.Duration(pollInterval), model.Duration(maxStaleness))
 	}
 }

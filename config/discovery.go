@@ -47,14 +47,14 @@ func readGlobs(v value) []string {
 			continue
 		}
 		if _, err := filepath.Match(glob, ""); err != nil {
-			item.fail("%s is not a file name or pattern", shown(glob))
+			item.failf("%s is not a file name or pattern", shown(glob))
 			continue
 		}
 		if !filepath.IsAbs(glob) {
 			glob = filepath.Join(escapeGlob(v.r.dir), glob)
 		}
 		if line, twice := first[glob]; twice {
-			item.fail("is listed already, in line %d", line)
+			item.failf("is listed already, in line %d", line)
 			continue
 		}
 		first[glob] = item.line
@@ -87,7 +87,7 @@ func readHTTPDiscoveries(v value) []HTTPDiscovery {
 			continue
 		}
 		if line, twice := first[h.Source()]; twice {
-			m.get("url").fail("differs from the URL in line %d only in what is not shown; each needs a name of its own", line)
+			m.get("url").failf("differs from the URL in line %d only in what is not shown; each needs a name of its own", line)
 			continue
 		}
 		first[h.Source()] = m.get("url").line
@@ -107,7 +107,7 @@ func readDiscoveryURL(v value, client *promconfig.HTTPClientConfig) string {
 	credentials := u.User != nil || client.BasicAuth != nil || client.Authorization != nil ||
 		client.OAuth2 != nil || client.HTTPHeaders != nil
 	if credentials && u.Scheme == schemeHTTP && !loopback(u.Hostname()) {
-		v.warn("credentials are sent unencrypted; use https://")
+		v.warnf("credentials are sent unencrypted; use https://")
 	}
 	return u.String()
 }

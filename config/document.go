@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"strconv"
 	"unicode"
 	"unicode/utf8"
 
@@ -14,10 +15,13 @@ import (
 // wholeDocument is the field of a problem that no key has.
 const wholeDocument = "document"
 
+// maxSearch bounds how many bytes are parsed to find the line of a problem.
+const maxSearch = 1 << 20
+
 const indirection = "YAML anchors and aliases are not supported; a text that begins with & or * needs quotes"
 
 var (
-	yamlPrefix    = regexp.MustCompile(`^yaml: (line \d+: )?`)
+	yamlProblem   = regexp.MustCompile(`^yaml: (?:line (\d+): )?((?s).*)$`)
 	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 )
 
@@ -28,14 +32,14 @@ var (
 // and because an unquoted password that begins with *, & or ! would become one.
 func (r *reader) document(data []byte) *yaml.Node {
 	if line, message := unreadable(data); message != "" {
-		r.fail(line, wholeDocument, "%s", message)
+		r.failf(line, wholeDocument, "%s", message)
 		return nil
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var first, second yaml.Node
 	switch err := decoder.Decode(&first); {
 	case errors.Is(err, io.EOF):
-		r.fail(1, wholeDocument, "is empty")
+		r.failf(1, wholeDocument, "is empty")
 		return nil
 	case err != nil:
 		r.failSyntax(data, err)
@@ -43,7 +47,7 @@ func (r *reader) document(data []byte) *yaml.Node {
 	}
 	switch err := decoder.Decode(&second); {
 	case err == nil:
-		r.fail(second.Line, wholeDocument, "a second YAML document begins here; there must be only one")
+		r.failf(second.Line, wholeDocument, "a second YAML document begins here; there must be only one")
 		return nil
 	case !errors.Is(err, io.EOF):
 		r.failSyntax(data, err)
@@ -51,7 +55,7 @@ func (r *reader) document(data []byte) *yaml.Node {
 	}
 	root := first.Content[0]
 	if isNull(root) {
-		r.fail(1, wholeDocument, "is empty")
+		r.failf(1, wholeDocument, "is empty")
 		return nil
 	}
 	before := len(r.errs)
@@ -83,33 +87,41 @@ func unreadable(data []byte) (line int, message string) {
 
 // failSyntax reports an error of the YAML parser.
 func (r *reader) failSyntax(data []byte, err error) {
-	message := yamlPrefix.ReplaceAllString(err.Error(), "")
+	line, message := 1, err.Error()
+	if parts := yamlProblem.FindStringSubmatch(message); parts != nil {
+		line, message = max(1, atoi(parts[1])), parts[2]
+	}
 	// An unquoted password that begins with * is taken for an alias, and the
 	// parser would show it.
 	if alias := unknownAnchor.FindStringSubmatch(message); alias != nil {
 		before, _, _ := bytes.Cut(data, []byte("*"+alias[1]))
-		r.fail(bytes.Count(before, []byte("\n"))+1, wholeDocument, "%s", indirection)
+		r.failf(bytes.Count(before, []byte("\n"))+1, wholeDocument, "%s", indirection)
 		return
 	}
-	r.fail(syntaxLine(data), wholeDocument, "%s", message)
+	r.failf(syntaxLine(data, line), wholeDocument, "%s", message)
 }
 
 // syntaxLine returns the line that makes data no YAML: the one after the
 // longest beginning that can be parsed. The line that the parser tells is often
-// that of the list or mapping around the problem.
-func syntaxLine(data []byte) int {
-	rest := &lineReader{lines: bytes.SplitAfter(data, []byte("\n"))}
-	lines := rest.lines
-	if parses(rest) {
-		return 1
+// that of the list or mapping around the problem, so it is only what is
+// returned if the search would take long.
+func syntaxLine(data []byte, told int) int {
+	in := &lineReader{rest: data}
+	if parses(in) {
+		return told
 	}
 	// The parser reads little ahead, so the search begins close to the place.
-	for n := len(lines) - len(rest.lines) - 1; n > 0; n-- {
-		if parses(bytes.NewReader(bytes.Join(lines[:n], nil))) {
-			return n + 1
+	end, effort := len(data)-len(in.rest), 0
+	for end > 0 {
+		end = bytes.LastIndexByte(data[:end-1], '\n') + 1
+		if effort += end; effort > maxSearch {
+			return told
+		}
+		if parses(bytes.NewReader(data[:end])) {
+			return bytes.Count(data[:end], []byte("\n")) + 1
 		}
 	}
-	return 1
+	return told
 }
 
 func parses(in io.Reader) bool {
@@ -122,31 +134,42 @@ func parses(in io.Reader) bool {
 	}
 }
 
-// lineReader returns one line from each Read, so that what is left tells how
-// far a parser came.
-type lineReader struct{ lines [][]byte }
+// lineReader returns at most one line from each Read, so that the rest tells
+// how far a parser came.
+type lineReader struct{ rest []byte }
 
 func (l *lineReader) Read(p []byte) (int, error) {
-	if len(l.lines) == 0 {
+	if len(l.rest) == 0 {
 		return 0, io.EOF
 	}
-	n := copy(p, l.lines[0])
-	if l.lines[0] = l.lines[0][n:]; len(l.lines[0]) == 0 {
-		l.lines = l.lines[1:]
+	line := l.rest
+	if end := bytes.IndexByte(line, '\n'); end >= 0 {
+		line = line[:end+1]
 	}
+	n := copy(p, line)
+	l.rest = l.rest[n:]
 	return n, nil
 }
 
 func (r *reader) refuseIndirection(node *yaml.Node) {
 	switch {
 	case node.Kind == yaml.AliasNode, node.Anchor != "":
-		r.fail(node.Line, wholeDocument, "%s", indirection)
+		r.failf(node.Line, wholeDocument, "%s", indirection)
 	case node.Style&yaml.TaggedStyle != 0:
-		r.fail(node.Line, wholeDocument, "YAML tags are not supported; a text that begins with ! needs quotes")
+		r.failf(node.Line, wholeDocument, "YAML tags are not supported; a text that begins with ! needs quotes")
 	}
 	for _, child := range node.Content {
 		r.refuseIndirection(child)
 	}
+}
+
+// atoi returns the number that s is, and 0 if s is none.
+func atoi(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 func isNull(node *yaml.Node) bool {

@@ -30,17 +30,17 @@ func readEndpoint(v value) string {
 	}
 	switch {
 	case u.User != nil:
-		v.fail("must not contain a user name or password")
+		v.failf("must not contain a user name or password")
 		return ""
 	case u.Path != "" && u.Path != "/":
-		v.fail("must not contain a path")
+		v.failf("must not contain a path")
 		return ""
 	case u.RawQuery != "" || u.ForceQuery:
-		v.fail("must not contain a query")
+		v.failf("must not contain a query")
 		return ""
 	}
 	if u.Scheme == schemeHTTP && !loopback(u.Hostname()) {
-		v.warn("credentials and answers are sent unencrypted; use https://")
+		v.warnf("credentials and answers are sent unencrypted; use https://")
 	}
 	return u.Scheme + "://" + normalHost(u)
 }
@@ -51,13 +51,13 @@ func parseAddress(v value, text string) *url.URL {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		v.fail("is not a URL")
+		v.failf("is not a URL")
 	case u.Scheme != schemeHTTPS && u.Scheme != schemeHTTP:
-		v.fail("must begin with https://")
+		v.failf("must begin with https://")
 	case !validHost(u):
-		v.fail("has no valid host and port")
+		v.failf("has no valid host and port")
 	case strings.Contains(text, "#"):
-		v.fail("must not contain a fragment")
+		v.failf("must not contain a fragment")
 	default:
 		return u
 	}

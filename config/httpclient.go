@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"maps"
 	"net/url"
 	"reflect"
 	"slices"
@@ -28,7 +29,7 @@ func readVendorHTTP(v value) promconfig.HTTPClientConfig {
 	c := readHTTP(v, vendorHTTPKeys())
 	c.FollowRedirects = false
 	if c.TLSConfig.InsecureSkipVerify {
-		v.warn("insecure_skip_verify: the vendor's certificate is not checked, so anybody on the way can read the credentials")
+		v.warnf("insecure_skip_verify: the vendor's certificate is not checked, so anybody on the way can read the credentials")
 	}
 	return c
 }
@@ -47,7 +48,7 @@ func readHTTP(v value, allowed []string) promconfig.HTTPClientConfig {
 	fields := yamlFields(reflect.TypeFor[promconfig.HTTPClientConfig]())
 	for _, key := range m.keys {
 		if !slices.Contains(allowed, key) {
-			m.get(key).fail("is not allowed for an account; only TLS and proxy keys are: %s", strings.Join(allowed, ", "))
+			m.get(key).failf("is not allowed for an account; only TLS and proxy keys are: %s", strings.Join(allowed, ", "))
 			continue
 		}
 		checkShape(m.get(key), key, fields[key])
@@ -71,17 +72,16 @@ func readHTTP(v value, allowed []string) promconfig.HTTPClientConfig {
 // quotes the value, so only that there was one is told; checkShape finds them
 // all before it comes to that.
 func (v value) failDecode(err error) {
-	var wrongType *yaml.TypeError
-	if errors.As(err, &wrongType) {
-		v.fail("has a value of the wrong type")
+	if _, wrong := errors.AsType[*yaml.TypeError](err); wrong {
+		v.failf("has a value of the wrong type")
 		return
 	}
-	v.fail("%w", err)
+	v.failf("%w", err)
 }
 
 func checkTLS(v value, c *promconfig.TLSConfig) {
 	if _, err := promconfig.NewTLSConfig(c); err != nil {
-		v.fail("%w", err)
+		v.failf("%w", err)
 	}
 }
 
@@ -92,7 +92,7 @@ func checkShape(v value, key string, t reflect.Type) {
 	case t.Kind() == reflect.Pointer:
 		checkShape(v, key, t.Elem())
 	case strings.HasSuffix(key, "_ref"):
-		v.fail("references to a secret manager are not supported; use the key that ends in _file")
+		v.failf("references to a secret manager are not supported; use the key that ends in _file")
 	case t == reflect.TypeFor[promconfig.TLSVersion]():
 		checkTLSVersion(v)
 	case t == reflect.TypeFor[promconfig.URL]():
@@ -142,16 +142,16 @@ func checkString(v value, key string) {
 	data, err := readFile(path)
 	switch {
 	case err != nil:
-		v.fail("%w", err)
+		v.failf("%w", err)
 	case len(data) == 0:
-		v.fail("%s: %w", path, errEmpty)
+		v.failf("%s: %w", path, errEmpty)
 	}
 }
 
 func checkTLSVersion(v value) {
 	text := v.text()
 	if _, ok := promconfig.TLSVersions[text]; !ok && text != "" {
-		v.fail("%s is not a TLS version; known are %s", shown(text), strings.Join(sortedKeys(promconfig.TLSVersions), ", "))
+		v.failf("%s is not a TLS version; known are %s", shown(text), strings.Join(sortedKeys(promconfig.TLSVersions), ", "))
 	}
 }
 
@@ -162,7 +162,7 @@ func checkProxyURL(v value) {
 	}
 	u, err := url.Parse(text)
 	if err != nil || !validHost(u) || !slices.Contains([]string{schemeHTTP, schemeHTTPS, "socks5", "socks5h"}, u.Scheme) {
-		v.fail("must be a URL such as http://proxy.example.com:3128; http, https, socks5 and socks5h are possible")
+		v.failf("must be a URL such as http://proxy.example.com:3128; http, https, socks5 and socks5h are possible")
 	}
 }
 
@@ -174,9 +174,7 @@ func yamlFields(t reflect.Type) map[string]reflect.Type {
 		switch {
 		case !field.IsExported():
 		case options == "inline":
-			for key, inner := range yamlFields(field.Type) {
-				fields[key] = inner
-			}
+			maps.Copy(fields, yamlFields(field.Type))
 		default:
 			fields[name] = field.Type
 		}
@@ -185,10 +183,5 @@ func yamlFields(t reflect.Type) map[string]reflect.Type {
 }
 
 func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
+	return slices.Sorted(maps.Keys(m))
 }

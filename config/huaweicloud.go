@@ -2,6 +2,7 @@ package config
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	promconfig "github.com/prometheus/common/config"
@@ -58,12 +59,10 @@ func huaweiRegions() []string {
 // huaweiEndpoint returns the endpoint of the VOD service in region, and false
 // if it is not known to have one.
 func huaweiEndpoint(region string) (string, bool) {
-	for _, known := range huaweiRegions() {
-		if region == known {
-			return "https://vod." + region + ".myhuaweicloud.com", true
-		}
+	if !slices.Contains(huaweiRegions(), region) {
+		return "", false
 	}
-	return "", false
+	return "https://vod." + region + ".myhuaweicloud.com", true
 }
 
 func (h *HuaweiCloudVOD) who() string {
@@ -108,7 +107,7 @@ func readRegion(v value) string {
 	region := v.text()
 	// A region becomes part of a host name.
 	if region != "" && !regionForm.MatchString(region) {
-		v.fail("%s is not a region such as ap-southeast-3", shown(region))
+		v.failf("%s is not a region such as ap-southeast-3", shown(region))
 		return ""
 	}
 	return region
@@ -119,12 +118,12 @@ func readHuaweiEndpoint(m mapping, region string) string {
 		return readEndpoint(m.get("endpoint"))
 	}
 	if !m.has("region") {
-		m.get("region").fail("is required, or endpoint")
+		m.get("region").failf("is required, or endpoint")
 		return ""
 	}
 	endpoint, known := huaweiEndpoint(region)
 	if !known && region != "" {
-		m.get("region").fail("no endpoint is known for %s; known are %s; for another region give endpoint",
+		m.get("region").failf("no endpoint is known for %s; known are %s; for another region give endpoint",
 			shown(region), strings.Join(huaweiRegions(), ", "))
 	}
 	return endpoint
@@ -134,7 +133,7 @@ func readProjectID(v value) string {
 	id := v.requiredText()
 	// The id becomes part of a path.
 	if id != "" && !projectIDForm.MatchString(id) {
-		v.fail("%s is not a project id such as 0123456789abcdef0123456789abcdef", shown(id))
+		v.failf("%s is not a project id such as 0123456789abcdef0123456789abcdef", shown(id))
 	}
 	return id
 }
@@ -155,7 +154,7 @@ func readIAM(v value, region string) *IAM {
 	case region != "":
 		iam.Endpoint = "https://iam." + region + ".myhuaweicloud.com"
 	default:
-		m.get("endpoint").fail("is required where no region is given")
+		m.get("endpoint").failf("is required where no region is given")
 	}
 	return iam
 }

@@ -164,6 +164,9 @@ func TestTasks(t *testing.T) {
 	if diff := cmp.Diff(want, c.Accounts[0].Tasks); diff != "" {
 		t.Errorf("tasks (-want +got):\n%s", diff)
 	}
+	if got := c.Accounts[0].Tasks[0].Deadline.Format(time.RFC3339); got != "2026-11-21T10:00:00Z" {
+		t.Errorf("deadline = %s, want it in UTC", got)
+	}
 }
 
 func TestIdentity(t *testing.T) {
@@ -334,4 +337,23 @@ func TestUnreadableBytes(t *testing.T) {
 func TestCarriageReturns(t *testing.T) {
 	t.Parallel()
 	load(t, strings.ReplaceAll(base, "\n", "\r\n"))
+}
+
+// TestSyntaxErrorInALargeFile bounds the search for the line: the bracket is
+// never closed, so no shorter beginning of the file can be parsed either.
+func TestSyntaxErrorInALargeFile(t *testing.T) {
+	t.Parallel()
+	path := write(t, "# a comment\naccounts: [\n"+strings.Repeat("  {name: a},\n", 10_000))
+	_, err := config.Load(path)
+	if err == nil || !strings.HasPrefix(err.Error(), path+":") {
+		t.Errorf("Load = %v", err)
+	}
+}
+
+func TestLongValuesAreCut(t *testing.T) {
+	t.Parallel()
+	_, err := config.Load(write(t, base+"    poll_interval: "+strings.Repeat("é", 500)+"\n"))
+	if err == nil || !strings.Contains(err.Error(), `"`+strings.Repeat("é", 20)+`"…`) || len(err.Error()) > 300 {
+		t.Errorf("Load = %v", err)
+	}
 }

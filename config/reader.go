@@ -29,7 +29,7 @@ type reader struct {
 	files    []string // absolute; every file but the configuration itself
 }
 
-func (r *reader) fail(line int, field, format string, args ...any) {
+func (r *reader) failf(line int, field, format string, args ...any) {
 	r.errs = append(r.errs, r.problem(line, field, format, args...))
 }
 
@@ -60,11 +60,11 @@ type value struct {
 
 func (v value) given() bool { return v.node != nil }
 
-func (v value) fail(format string, args ...any) {
-	v.r.fail(v.line, v.field, format, args...)
+func (v value) failf(format string, args ...any) {
+	v.r.failf(v.line, v.field, format, args...)
 }
 
-func (v value) warn(format string, args ...any) {
+func (v value) warnf(format string, args ...any) {
 	v.r.warnings = append(v.r.warnings, v.r.problem(v.line, v.field, format, args...))
 }
 
@@ -73,11 +73,11 @@ func (v value) warn(format string, args ...any) {
 func (v value) scalar() bool {
 	switch {
 	case v.node.Kind == yaml.MappingNode:
-		v.fail("must be a single value, is a mapping")
+		v.failf("must be a single value, is a mapping")
 	case v.node.Kind == yaml.SequenceNode:
-		v.fail("must be a single value, is a list")
+		v.failf("must be a single value, is a list")
 	case isNull(v.node):
-		v.fail("has no value")
+		v.failf("has no value")
 	default:
 		return true
 	}
@@ -91,7 +91,7 @@ func (v value) text() string {
 		return ""
 	}
 	if v.node.Value == "" {
-		v.fail("must not be empty")
+		v.failf("must not be empty")
 	}
 	return v.node.Value
 }
@@ -99,7 +99,7 @@ func (v value) text() string {
 // requiredText is text for a key that must be given.
 func (v value) requiredText() string {
 	if !v.given() {
-		v.fail("is required")
+		v.failf("is required")
 		return ""
 	}
 	return v.text()
@@ -111,7 +111,7 @@ func (v value) boolean(def bool) bool {
 	}
 	var b bool
 	if v.node.ShortTag() != "!!bool" || v.node.Decode(&b) != nil {
-		v.fail("must be true or false")
+		v.failf("must be true or false")
 		return def
 	}
 	return b
@@ -126,11 +126,11 @@ func (v value) integer(limits span[int]) int {
 	}
 	var n int
 	if v.node.ShortTag() != "!!int" || v.node.Decode(&n) != nil {
-		v.fail("must be a whole number, is %s", shown(v.node.Value))
+		v.failf("must be a whole number, is %s", shown(v.node.Value))
 		return limits.def
 	}
 	if n < limits.low || n > limits.high {
-		v.fail("must be between %d and %d, is %d", limits.low, limits.high, n)
+		v.failf("must be between %d and %d, is %d", limits.low, limits.high, n)
 		return limits.def
 	}
 	return n
@@ -142,12 +142,12 @@ func (v value) duration(limits span[time.Duration]) time.Duration {
 	}
 	parsed, err := model.ParseDuration(v.node.Value)
 	if err != nil {
-		v.fail("%s is not a duration such as 30s, 5m or 24h", shown(v.node.Value))
+		v.failf("%s is not a duration such as 30s, 5m or 24h", shown(v.node.Value))
 		return limits.def
 	}
 	d := time.Duration(parsed)
 	if d < limits.low || d > limits.high {
-		v.fail("must be between %s and %s, is %s", model.Duration(limits.low), model.Duration(limits.high), parsed)
+		v.failf("must be between %s and %s, is %s", model.Duration(limits.low), model.Duration(limits.high), parsed)
 		return limits.def
 	}
 	return d
@@ -159,7 +159,7 @@ func (v value) list() []value {
 		return nil
 	}
 	if v.node.Kind != yaml.SequenceNode {
-		v.fail("must be a list")
+		v.failf("must be a list")
 		return nil
 	}
 	items := make([]value, len(v.node.Content))
@@ -178,7 +178,7 @@ type mapping struct {
 }
 
 // mapping returns v as a mapping, empty if it is null or was not given. Keys
-// that are not among known are reported; if none is known, every key is. It
+// that are not among known are reported; without known, every key is accepted. It
 // returns false, after it reported why, if v is no mapping.
 func (v value) mapping(known ...string) (mapping, bool) {
 	m := mapping{value: v, entries: map[string]value{}}
@@ -186,31 +186,36 @@ func (v value) mapping(known ...string) (mapping, bool) {
 		return m, true
 	}
 	if v.node.Kind != yaml.MappingNode {
-		v.fail("must be a mapping of keys to values")
+		v.failf("must be a mapping of keys to values")
 		return m, false
 	}
 	for i := 0; i < len(v.node.Content); i += 2 {
-		m.add(v.node.Content[i], v.node.Content[i+1], known)
+		if entry, ok := m.read(v.node.Content[i], known); ok {
+			entry.node = v.node.Content[i+1]
+			key := v.node.Content[i].Value
+			m.entries[key] = entry
+			m.keys = append(m.keys, key)
+		}
 	}
 	return m, true
 }
 
-func (m *mapping) add(key, node *yaml.Node, known []string) {
-	entry := value{r: m.r, node: node, line: key.Line, field: join(m.field, shownKey(key.Value))}
+// read returns the place of key; false after it reported that m cannot have it.
+func (m mapping) read(key *yaml.Node, known []string) (value, bool) {
+	entry := value{r: m.r, line: key.Line, field: join(m.field, shownKey(key.Value))}
 	if key.Kind != yaml.ScalarNode {
-		m.r.fail(key.Line, m.field, "a key must be a single word")
-		return
+		m.r.failf(key.Line, m.field, "a key must be a single word")
+		return entry, false
 	}
 	if first, twice := m.entries[key.Value]; twice {
-		entry.fail("is given twice, first in line %d", first.line)
-		return
+		entry.failf("is given twice, first in line %d", first.line)
+		return entry, false
 	}
 	if len(known) > 0 && !slices.Contains(known, key.Value) {
-		entry.fail("unknown key; known here: %s", strings.Join(known, ", "))
-		return
+		entry.failf("unknown key; known here: %s", strings.Join(known, ", "))
+		return entry, false
 	}
-	m.entries[key.Value] = entry
-	m.keys = append(m.keys, key.Value)
+	return entry, true
 }
 
 // get returns the value of key, which may not have been given.
@@ -238,7 +243,7 @@ func (m mapping) secret(key string) *Secret {
 	var secret *Secret
 	switch {
 	case inline.given() && file.given():
-		file.fail("the secret is given twice, as %s in line %d too", key, inline.line)
+		file.failf("the secret is given twice, as %s in line %d too", key, inline.line)
 		return nil
 	case inline.given():
 		text := inline.text()
@@ -246,7 +251,7 @@ func (m mapping) secret(key string) *Secret {
 			return nil
 		}
 		if err := checkSecret(text); err != nil {
-			inline.fail("%w", err)
+			inline.failf("%w", err)
 			return nil
 		}
 		secret = inlineSecret(inline.field, text)
@@ -259,7 +264,7 @@ func (m mapping) secret(key string) *Secret {
 		m.r.files = append(m.r.files, path)
 		var err error
 		if secret, err = fileSecret(file.field, path); err != nil {
-			file.fail("%w", err)
+			file.failf("%w", err)
 			return nil
 		}
 	default:
@@ -272,7 +277,7 @@ func (m mapping) secret(key string) *Secret {
 // requiredSecret is secret where key or key_file must be given.
 func (m mapping) requiredSecret(key string) *Secret {
 	if !m.has(key, key+"_file") {
-		m.get(key).fail("is required, or %s_file", key)
+		m.get(key).failf("is required, or %s_file", key)
 		return nil
 	}
 	return m.secret(key)

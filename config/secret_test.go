@@ -97,6 +97,9 @@ func printed(t *testing.T, thing any) map[string]string {
 	slog.New(slog.NewTextHandler(&text, nil)).Info("x", "thing", thing)
 	slog.New(slog.NewJSONHandler(&lines, nil)).Info("x", "thing", thing)
 	ways["slog text"], ways["slog JSON"] = text.String(), lines.String()
+	if stringer, ok := thing.(fmt.Stringer); ok {
+		ways["String"] = stringer.String()
+	}
 	asJSON, err := json.Marshal(thing)
 	if err != nil {
 		t.Errorf("JSON of %T: %v", thing, err)

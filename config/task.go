@@ -37,7 +37,7 @@ func readTasks(v value, account string) []prefetch.Task {
 		tasks[i] = readTask(m, account)
 		id := tasks[i].ID
 		if first, twice := lines[id]; twice && id != "" {
-			m.get("id").fail("the account has a task of this id already, in line %d", first)
+			m.get("id").failf("the account has a task of this id already, in line %d", first)
 			continue
 		}
 		lines[id] = m.get("id").line
@@ -56,7 +56,7 @@ func readTask(m mapping, account string) prefetch.Task {
 		Source:   prefetch.SourceConfig,
 	}
 	if !t.Created.IsZero() && !t.Deadline.IsZero() && !t.Deadline.After(t.Created) {
-		m.get("deadline").fail("must be after created")
+		m.get("deadline").failf("must be after created")
 	}
 	return t
 }
@@ -78,12 +78,12 @@ func readTime(v value) time.Time {
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		v.fail("%s is not an RFC 3339 time with an offset, such as 2026-11-21T08:00:00Z or 2026-11-21T16:00:00+08:00", shown(text))
+		v.failf("%s is not an RFC 3339 time with an offset, such as 2026-11-21T08:00:00Z or 2026-11-21T16:00:00+08:00", shown(text))
 		return time.Time{}
 	}
 	t = t.UTC()
 	if t.Year() < minYear || t.Year() > maxYear {
-		v.fail("must be between the years %d and %d", minYear, maxYear)
+		v.failf("must be between the years %d and %d", minYear, maxYear)
 		return time.Time{}
 	}
 	return t
@@ -101,7 +101,7 @@ func readTaskURLs(v value) []string {
 		// recognised, so nothing but the beginning is judged here.
 		lower := strings.ToLower(text)
 		if !strings.HasPrefix(lower, "http://") && !strings.HasPrefix(lower, "https://") {
-			item.fail("must begin with http:// or https://")
+			item.failf("must begin with http:// or https://")
 		}
 		urls = append(urls, text)
 	}
@@ -129,13 +129,13 @@ func readLabels(v value) map[string]string {
 func checkLabelName(v value, name string) {
 	switch {
 	case !labelNameForm.MatchString(name):
-		v.fail("a label name must match [a-zA-Z_][a-zA-Z0-9_]*")
+		v.failf("a label name must match [a-zA-Z_][a-zA-Z0-9_]*")
 	case strings.HasPrefix(name, "__"):
-		v.fail("a label name must not begin with __")
+		v.failf("a label name must not begin with __")
 	case name == "provider" || name == "account" || name == "task" || name == "status":
-		v.fail("the label would hide the exporter's own label of this name")
+		v.failf("the label would hide the exporter's own label of this name")
 	case len(name) > maxName:
-		v.fail("a label name must not be longer than %d bytes", maxName)
+		v.failf("a label name must not be longer than %d bytes", maxName)
 	}
 }
 
@@ -143,9 +143,9 @@ func checkLabelName(v value, name string) {
 func checkName(v value, name string) {
 	switch {
 	case name == "." || name == "..":
-		v.fail("must not be . or .., which no address of the API can carry")
+		v.failf("must not be . or .., which no address of the API can carry")
 	case strings.TrimSpace(name) != name:
-		v.fail("must not begin or end with a blank")
+		v.failf("must not begin or end with a blank")
 	default:
 		checkPrintable(v, name, maxName)
 	}
@@ -163,8 +163,8 @@ func checkedText(v value) string {
 func checkPrintable(v value, text string, limit int) {
 	switch {
 	case len(text) > limit:
-		v.fail("must not be longer than %d bytes", limit)
+		v.failf("must not be longer than %d bytes", limit)
 	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
-		v.fail("must not contain control characters or bytes that are not UTF-8")
+		v.failf("must not contain control characters or bytes that are not UTF-8")
 	}
 }

@@ -1,0 +1,192 @@
+package config_test
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+	"pgregory.net/rapid"
+
+	"prefetch_exporter/config"
+)
+
+// TestMaskedIsTheWholeConfiguration puts the secrets back into what is shown
+// and loads that: whatever the configuration says must be there again.
+func TestMaskedIsTheWholeConfiguration(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "secret"), "fromfile")
+	path := filepath.Join(dir, "config.yml")
+	rapid.Check(t, func(rt *rapid.T) {
+		written, err := yaml.Marshal(anyConfig(rt))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		first := mustLoad(rt, path, written)
+		second := mustLoad(rt, path, bytes.ReplaceAll(first.Masked(), []byte("<secret>"), []byte("inline")))
+		if diff := cmp.Diff(string(first.Masked()), string(second.Masked())); diff != "" {
+			rt.Errorf("shown before and after (-before +after):\n%s", diff)
+		}
+		if diff := cmp.Diff(plain(first), plain(second)); diff != "" {
+			rt.Errorf("configuration before and after (-before +after):\n%s", diff)
+		}
+	})
+}
+
+func mustLoad(rt *rapid.T, path string, data []byte) *config.Config {
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		rt.Fatal(err)
+	}
+	c, err := config.Load(path)
+	if err != nil {
+		rt.Fatalf("%v\n%s", err, data)
+	}
+	return c
+}
+
+// plain is what of a configuration can be compared.
+func plain(c *config.Config) []any {
+	values := []any{c.Global, c.TaskDiscovery.Files}
+	for i := range c.Accounts {
+		a := &c.Accounts[i]
+		values = append(values, a.Name, a.Provider(), a.Identity(), a.RateLimit, a.PollInterval, a.Tasks)
+		if h := a.HuaweiCloudVOD; h != nil {
+			values = append(values, h.Region, h.Endpoint, h.ProjectID, h.AccessKey, h.SecretKey, h.SecurityToken, h.Token, h.IAM,
+				h.HTTPClientConfig.TLSConfig, h.HTTPClientConfig.ProxyURL.Redacted())
+		}
+		if n := a.CDNetworks; n != nil {
+			values = append(values, n.Endpoint, n.Username, n.APIKey, n.AccessKey, n.SecretKey, n.TimeZone.String(), n.PageSize,
+				n.LookBack, n.WatchWindow, n.HTTPClientConfig.TLSConfig)
+		}
+	}
+	for _, h := range c.TaskDiscovery.HTTP {
+		values = append(values, h.URL, h.RefreshInterval, h.HTTPClientConfig.FollowRedirects, h.HTTPClientConfig.BasicAuth)
+	}
+	return values
+}
+
+type object = map[string]any
+
+func anyConfig(rt *rapid.T) object {
+	return object{
+		"global": pick(rt, object{
+			"poll_interval": duration(rt, time.Second, 24*time.Hour),
+			"retention":     duration(rt, time.Second, 365*24*time.Hour),
+			"max_staleness": duration(rt, time.Second, 365*24*time.Hour),
+			"task_limit":    rapid.IntRange(1, 1_000_000).Draw(rt, "task limit"),
+		}),
+		"accounts": []any{anyHuawei(rt), anyCDNetworks(rt)},
+		"task_discovery": pick(rt, object{
+			"files": []string{"a/*.yml", "/b.json"},
+			"http": []any{merge(
+				object{"url": "https://example.com/tasks"},
+				pick(rt, object{
+					"refresh_interval": duration(rt, time.Second, time.Hour),
+					"http_client_config": pick(rt, object{
+						"follow_redirects": false,
+						"basic_auth":       object{"username": "u", "password": "inline"},
+					}),
+				}),
+			)},
+		}),
+	}
+}
+
+func anyHuawei(rt *rapid.T) object {
+	ways := []object{
+		merge(secret(rt, "access_key"), secret(rt, "secret_key"), pick(rt, secret(rt, "security_token"))),
+		secret(rt, "token"),
+		{"iam": merge(object{"domain": "d", "username": "u"}, secret(rt, "password"))},
+	}
+	return anyAccount(rt, "vod", "huaweicloud_vod", merge(
+		object{"region": "cn-north-4", "project_id": "p"},
+		pick(rt, object{"endpoint": "https://vod.example.com:8443"}),
+		pick(rt, object{"http_client_config": object{
+			"proxy_url": "http://proxy.example.com", "tls_config": object{"server_name": "a", "min_version": "TLS13"},
+		}}),
+		rapid.SampledFrom(ways).Draw(rt, "way"),
+	))
+}
+
+func anyCDNetworks(rt *rapid.T) object {
+	ways := []object{
+		secret(rt, "api_key"),
+		merge(secret(rt, "access_key"), secret(rt, "secret_key")),
+	}
+	return anyAccount(rt, "edge", "cdnetworks", merge(
+		object{"username": "ops"},
+		pick(rt, object{
+			"endpoint":     "http://[::1]:8080",
+			"time_zone":    rapid.SampledFrom([]string{"GMT-03:30", "GMT+00:00", "GMT+14:00"}).Draw(rt, "zone"),
+			"page_size":    rapid.IntRange(1, 10_000).Draw(rt, "page size"),
+			"lookback":     duration(rt, 10*time.Minute, 7*24*time.Hour),
+			"watch_window": true,
+		}),
+		rapid.SampledFrom(ways).Draw(rt, "way"),
+	))
+}
+
+func anyAccount(rt *rapid.T, name, provider string, settings object) object {
+	var tasks []any
+	ids := rapid.SliceOfNDistinct(rapid.StringMatching(`[!-~]([ -~]{0,10}[!-~])?`), 0, 3, strings.Clone).Draw(rt, "ids")
+	for _, id := range ids {
+		if id == "." || id == ".." {
+			continue
+		}
+		tasks = append(tasks, merge(object{"id": id}, pick(rt, object{
+			"created":  "2026-11-21T08:00:00.5+08:00",
+			"deadline": "2026-11-21T10:00:00Z",
+			"urls":     []string{"https://example.com/é?<secret=>"},
+			"labels":   object{"title": rapid.StringMatching(`[ -~]{0,20}`).Draw(rt, "title")},
+		})))
+	}
+	return merge(object{"name": name, provider: settings}, pick(rt, object{
+		"poll_interval": duration(rt, time.Second, 24*time.Hour),
+		"rate_limit": pick(rt, object{
+			"calls": rapid.IntRange(1, 10_000).Draw(rt, "calls"),
+			"per":   duration(rt, time.Second, 31*24*time.Hour),
+		}),
+		"tasks": tasks,
+	}))
+}
+
+// secret gives a secret in one of its two forms.
+func secret(rt *rapid.T, key string) object {
+	if rapid.Bool().Draw(rt, key+" in a file") {
+		return object{key + "_file": "secret"}
+	}
+	return object{key: "inline"}
+}
+
+// pick returns some of the keys.
+func pick(rt *rapid.T, all object) object {
+	some := object{}
+	for _, key := range sorted(all) {
+		if rapid.Bool().Draw(rt, key) {
+			some[key] = all[key]
+		}
+	}
+	return some
+}
+
+func sorted(all object) []string { return slices.Sorted(maps.Keys(all)) }
+
+func merge(objects ...object) object {
+	all := object{}
+	for _, one := range objects {
+		maps.Copy(all, one)
+	}
+	return all
+}
+
+func duration(rt *rapid.T, low, high time.Duration) string {
+	return fmt.Sprintf("%ds", rapid.Int64Range(int64(low/time.Second), int64(high/time.Second)).Draw(rt, "duration"))
+}
