@@ -112,7 +112,8 @@ func NewClient(opts ClientOptions) (*Client, error) {
 }
 
 // Do sends req once and reads the answer whole. The body is always drained (up
-// to the limit) and closed. req itself is not changed.
+// to the limit, and not after a change of protocol) and closed. req itself is
+// not changed.
 //
 // The error is an [*Error]: timeout if the call's limit or the context's
 // deadline passed, decode if the body is over the limit, unavailable for
@@ -211,8 +212,9 @@ func (c *Client) transportError(parent, callCtx context.Context, host string, er
 }
 
 // RetryAfter reads a Retry-After header, in seconds or as a date, of at most a
-// day; 0 if there is none that can be read. A date is read against the answer's own Date header
-// where there is one, so that a wrong clock here does not matter.
+// day; 0 if there is none that can be read. A date is read against the answer's
+// own Date header where there is one, so that a wrong clock here does not
+// matter.
 func (c *Client) RetryAfter(r *Response) time.Duration {
 	v := strings.TrimSpace(r.Header.Get("Retry-After"))
 	if v == "" {

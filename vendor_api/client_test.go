@@ -247,10 +247,10 @@ func TestBodyIsAlwaysClosed(t *testing.T) {
 			c := newClient(t, vendorapi.ClientOptions{MaxBody: 1000, RoundTripper: roundTrip(func(*http.Request) (*http.Response, error) {
 				return &http.Response{StatusCode: tt.status, Body: b}, nil
 			})})
-			_, err := c.Do(t.Context(), get(t, "https://vod.example/"))
+			r, err := c.Do(t.Context(), get(t, "https://vod.example/"))
 			if tt.want != "" {
-				if e := wantReason(t, err, tt.want); e.HTTPStatus != tt.status {
-					t.Errorf("got %+v", e)
+				if e := wantReason(t, err, tt.want); e.HTTPStatus != tt.status || r == nil || r.Status != tt.status || r.Body != nil {
+					t.Errorf("got %+v and %+v", e, r)
 				}
 			} else if err != nil {
 				t.Error(err)

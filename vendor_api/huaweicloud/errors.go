@@ -179,6 +179,16 @@ func newError(c *vendorapi.Client, resp *vendorapi.Response, w words) *vendorapi
 	}
 }
 
+// sendError is the error of a request without a usable answer, with what the
+// header of an unusable one tells; resp is nil if none came.
+func sendError(c *vendorapi.Client, resp *vendorapi.Response, err error) *vendorapi.Error {
+	e := *vendorapi.AsError(err)
+	if resp != nil {
+		e.RequestID, e.RetryAfter = requestID(resp), c.RetryAfter(resp)
+	}
+	return &e
+}
+
 // skewOf is the cause of an error if req was signed at a time that the vendor
 // does not accept; nil otherwise.
 func skewOf(req *http.Request, resp *vendorapi.Response) error {

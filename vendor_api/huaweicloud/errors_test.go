@@ -131,6 +131,11 @@ func TestTransportErrors(t *testing.T) {
 	if e := wantError(t, err); e.Reason != prefetch.ReasonUnavailable || e.Unsent {
 		t.Errorf("got %+v", e)
 	}
+	_, err = ask(t, respond(http.StatusFound, "", "Location", "https://login.example/", "X-Request-Id", "4c3", "Retry-After", "9"))
+	e := wantError(t, err)
+	if e.Reason != prefetch.ReasonUnavailable || e.RequestID != "4c3" || e.RetryAfter != 9*time.Second || !e.Date.Equal(now()) {
+		t.Errorf("got %+v", e)
+	}
 }
 
 // A clock that is off explains why signatures are refused, and only that.

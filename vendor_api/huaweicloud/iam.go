@@ -186,9 +186,9 @@ func (a *iam) request(ctx context.Context, now time.Time) (token string, life ti
 	}
 	resp, err := a.opts.Client.Do(ctx, req)
 	if err != nil {
-		e := *vendorapi.AsError(err)
+		e := sendError(a.opts.Client, resp, err)
 		e.Err = fmt.Errorf("no token from IAM: %w", e.Err)
-		return "", 0, accountError(&e)
+		return "", 0, accountError(e)
 	}
 	token = resp.Header.Get("X-Subject-Token")
 	if resp.Status >= http.StatusMultipleChoices || token == "" {

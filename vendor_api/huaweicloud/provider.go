@@ -115,7 +115,7 @@ func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answ
 	}
 	resp, err := p.opts.Client.Do(ctx, req)
 	if err != nil {
-		return vendorapi.Answer{}, err //nolint:wrapcheck // it is an *Error that names the host
+		return vendorapi.Answer{}, sendError(p.opts.Client, resp, err)
 	}
 	if resp.Status < http.StatusOK || resp.Status >= http.StatusMultipleChoices {
 		return vendorapi.Answer{}, p.refusal(req, resp)
