@@ -1,0 +1,380 @@
+package poller
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"prefetch_exporter/prefetch"
+	"prefetch_exporter/store"
+)
+
+const (
+	// slack is added to a limit's period, in percent, so that rounding at the
+	// vendor never makes a call one too many.
+	slack = 1
+	// recoveryStep is how much of the full rate comes back after each
+	// recoveryTime without throttling.
+	recoveryStep = 0.1
+	recoveryTime = 10 * time.Minute
+	// slowest bounds how far throttling can slow a budget down.
+	slowest = 1.0 / 16
+	// turnGrace is how long a slot stays reserved for an account whose turn
+	// it is, where several accounts share a budget.
+	turnGrace = 250 * time.Millisecond
+	// kept and keptFor bound what the ledger remembers beyond the current
+	// limits, so that a limit that is tightened finds the calls it counts.
+	kept    = 200
+	keptFor = 24 * time.Hour
+	// throttleKey is the ledger's key for the throttle; calls have numbers.
+	throttleKey = "throttle"
+)
+
+// call is one entry of the ledger. Ended is zero while the call is under way.
+type call struct {
+	Begun Stamp  `json:"begun"`
+	Ended *Stamp `json:"ended,omitempty"`
+
+	seq uint64
+}
+
+func (c *call) key() string { return fmt.Sprintf("%020d", c.seq) }
+
+// throttle is what the vendor asked for beyond the configured limit.
+type throttle struct {
+	// Factor was the part of the configured rate in force at At; it recovers
+	// from there.
+	Factor float64 `json:"factor"`
+	At     Stamp   `json:"at"`
+	// Hold is for how long, from HoldAt, no call may leave at all.
+	Hold   time.Duration `json:"hold,omitempty"`
+	HoldAt Stamp         `json:"hold_at"`
+}
+
+// factor is the part of the configured rate that is in force at now.
+func (t *throttle) factor(now Stamp) float64 {
+	if t.Factor == 0 {
+		return 1
+	}
+	steps := float64(t.At.elapsed(now) / recoveryTime)
+	return min(1, t.Factor+steps*recoveryStep)
+}
+
+func (t *throttle) holds(now Stamp) time.Duration {
+	return max(0, t.Hold-t.HoldAt.elapsed(now))
+}
+
+// budget is the quota of one identity at one vendor. A call takes one of the
+// limit's slots when it leaves, and the slot is free again one period after the
+// call ended: so no interval as long as the period sees one call too many at
+// the vendor either, whatever the latency was.
+type budget struct {
+	identity string
+	store    Store
+	clock    Clock
+
+	mu       sync.Mutex
+	members  map[string]*member
+	calls    []*call // by seq
+	seq      uint64
+	turn     uint64
+	throttle throttle
+	// refill, where set, is when a damaged ledger was lost: every limit counts
+	// as spent then.
+	refill *Stamp
+
+	nextAt atomic.Pointer[time.Time]
+}
+
+// member is one account that shares a budget.
+type member struct {
+	limit prefetch.Limit
+	// waiting: the account has a question and waits for the budget.
+	waiting bool
+	// turn orders the accounts by when they last called.
+	turn uint64
+	wake func()
+}
+
+// newBudget loads the ledger of identity.
+func newBudget(identity string, st Store, clock Clock) (*budget, error) {
+	b := &budget{identity: identity, store: st, clock: clock, members: map[string]*member{}}
+	now := clock()
+	if at, ok := st.Recovery(); ok {
+		b.refill = &Stamp{Wall: at}
+	}
+	err := st.ScanScope(store.Ledger, identity, func(key string, value []byte) error {
+		if key == throttleKey {
+			return json.Unmarshal(value, &b.throttle)
+		}
+		c := &call{}
+		if _, err := fmt.Sscanf(key, "%d", &c.seq); err != nil {
+			return fmt.Errorf("key %q: %w", key, err)
+		}
+		if err := json.Unmarshal(value, c); err != nil {
+			return fmt.Errorf("call %s: %w", key, err)
+		}
+		b.restore(c, now)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ledger of %s: %w", identity, err)
+	}
+	return b, nil
+}
+
+// restore adds a call of an earlier process. A call that was never closed ended
+// now at the latest; one from the future counts as now. Its end is dated on the
+// present boot's clock from here on.
+func (b *budget) restore(c *call, now Stamp) {
+	ended := now
+	if c.Ended != nil {
+		ended = now.before(c.Ended.elapsed(now))
+	}
+	c.Ended = &ended
+	b.calls = append(b.calls, c)
+	b.seq = max(b.seq, c.seq)
+}
+
+// join adds an account, or changes the limit of one that is there. The limit
+// holds for the calls already in the ledger. wake is called when a slot may
+// have become free earlier than take said.
+func (b *budget) join(account string, limit prefetch.Limit, wake func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m := b.members[account]
+	if m == nil {
+		m = &member{}
+		b.members[account] = m
+	}
+	m.limit, m.wake = limit, wake
+	defer func() { b.tell(b.clock()) }()
+	if b.refill == nil {
+		return
+	}
+	for len(b.calls) < limit.Calls {
+		b.seq++
+		b.restore(&call{Begun: *b.refill, Ended: b.refill, seq: b.seq}, b.clock())
+	}
+}
+
+// leave removes an account. Its calls stay: the vendor counts them still.
+func (b *budget) leave(account string) {
+	b.mu.Lock()
+	delete(b.members, account)
+	wake := b.others(account)
+	b.mu.Unlock()
+	wake()
+}
+
+// rest tells that the account has no question at present.
+func (b *budget) rest(account string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if m := b.members[account]; m != nil {
+		m.waiting = false
+	}
+}
+
+// take asks for a call to leave now. It returns the call, which is in the
+// ledger durably by then, or else how long to wait before asking again. An
+// error means that the ledger cannot be kept: then no call may leave.
+func (b *budget) take(account string) (*call, time.Duration, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m := b.members[account]
+	if m == nil {
+		return nil, 0, fmt.Errorf("account %q has no budget", account)
+	}
+	now := b.clock()
+	m.waiting = true
+	if wait := b.wait(account, now); wait > 0 {
+		return nil, wait, nil
+	}
+	c := &call{Begun: now, seq: b.seq + 1}
+	ops := append(b.prune(now), b.put(c))
+	if err := b.store.Write(ops...); err != nil {
+		return nil, 0, fmt.Errorf("ledger: %w", err)
+	}
+	b.seq++
+	b.calls = append(b.calls, c)
+	b.turn++
+	m.turn, m.waiting = b.turn, false
+	b.tell(now)
+	return c, 0, nil
+}
+
+// end closes a call: its slot is free again one period from now. If that cannot
+// be recorded, a restart counts the call as ended then, which is later: safe.
+func (b *budget) end(c *call) {
+	b.mu.Lock()
+	now := b.clock()
+	c.Ended = &now
+	b.tell(now)
+	op := b.put(c)
+	wake := b.others("")
+	b.mu.Unlock()
+	_ = b.store.Write(op)
+	wake()
+}
+
+// throttled slows the budget down after the vendor said that there were too
+// many calls, or said something that nobody understands.
+func (b *budget) throttled() {
+	b.change(func(now Stamp) {
+		b.throttle.Factor = max(slowest, b.throttle.factor(now)/2)
+		b.throttle.At = now
+	})
+}
+
+// hold forbids every call for d, as a vendor's Retry-After asks.
+func (b *budget) hold(d time.Duration) {
+	b.change(func(now Stamp) {
+		if d > b.throttle.holds(now) {
+			b.throttle.Hold, b.throttle.HoldAt = d, now
+		}
+	})
+}
+
+func (b *budget) change(f func(now Stamp)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.clock()
+	f(now)
+	b.tell(now)
+	value, err := json.Marshal(b.throttle)
+	if err != nil {
+		return
+	}
+	// A throttle that cannot be recorded is still kept while this runs.
+	_ = b.store.Write(store.Op{Table: store.Ledger, Scope: b.identity, Key: throttleKey, Value: value})
+}
+
+// next is when the budget allows the next call: zero if no call was ever made,
+// in the past if one is allowed now. While every slot is held by a call under
+// way it is the earliest time that is possible. It waits for no disk.
+func (b *budget) next() time.Time {
+	if at := b.nextAt.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
+}
+
+// tell publishes when the next call is allowed.
+func (b *budget) tell(now Stamp) {
+	hold := b.throttle.holds(now)
+	if len(b.calls) == 0 && hold == 0 {
+		return
+	}
+	free := -keptFor
+	for _, m := range b.members {
+		free = max(free, b.slot(m.limit, 0, now))
+	}
+	if hold > 0 {
+		free = max(free, hold)
+	}
+	at := now.Wall.Add(free)
+	b.nextAt.Store(&at)
+}
+
+// wait is how long the account must wait; 0 if a call may leave now. An account
+// steps back behind those that share its budget, wait too and called longer
+// ago: behind each for a moment only, lest one in trouble delay another.
+func (b *budget) wait(account string, now Stamp) time.Duration {
+	me := b.members[account]
+	ahead := 0
+	for name, m := range b.members {
+		if m != me && m.waiting && cmp.Or(cmp.Compare(m.turn, me.turn), cmp.Compare(name, account)) < 0 {
+			ahead++
+		}
+	}
+	wait := b.throttle.holds(now)
+	for _, m := range b.members {
+		own := b.slot(m.limit, 0, now) + time.Duration(ahead)*turnGrace
+		// Enough free slots for everybody ahead need no stepping back.
+		wait = max(wait, min(own, b.slot(m.limit, ahead, now)))
+	}
+	return wait
+}
+
+// slot is the time until the limit has one free slot beyond `reserved` others;
+// how long ago it had is negative.
+func (b *budget) slot(limit prefetch.Limit, reserved int, now Stamp) time.Duration {
+	period := b.period(limit, now)
+	left := make([]time.Duration, 0, len(b.calls))
+	for _, c := range b.calls {
+		if c.Ended == nil {
+			left = append(left, period)
+		} else {
+			left = append(left, period-c.Ended.elapsed(now))
+		}
+	}
+	need := len(left) + reserved + 1 - limit.Calls
+	if need <= 0 {
+		return -keptFor
+	}
+	if need > len(left) {
+		return period
+	}
+	slices.Sort(left)
+	return left[need-1]
+}
+
+// period is the limit's period with the slack, stretched by throttling.
+func (b *budget) period(limit prefetch.Limit, now Stamp) time.Duration {
+	full := limit.Per + limit.Per*slack/100
+	return time.Duration(float64(full) / b.throttle.factor(now))
+}
+
+// prune forgets the calls that no limit counts any more.
+func (b *budget) prune(now Stamp) []store.Op {
+	var ops []store.Op
+	spare := len(b.calls) - kept
+	b.calls = slices.DeleteFunc(b.calls, func(c *call) bool {
+		if c.Ended == nil {
+			return false
+		}
+		age := c.Ended.elapsed(now)
+		for _, m := range b.members {
+			if age < b.period(m.limit, now) {
+				return false
+			}
+		}
+		if age < keptFor && spare <= 0 {
+			return false
+		}
+		spare--
+		ops = append(ops, store.Op{Table: store.Ledger, Scope: b.identity, Key: c.key()})
+		return true
+	})
+	return ops
+}
+
+func (b *budget) put(c *call) store.Op {
+	value, err := json.Marshal(c)
+	if err != nil {
+		// A call is two stamps, which always marshal.
+		panic(err)
+	}
+	return store.Op{Table: store.Ledger, Scope: b.identity, Key: c.key(), Value: value}
+}
+
+// others returns a function that wakes every waiting account but one; it is to
+// be called without the lock.
+func (b *budget) others(account string) func() {
+	var wakes []func()
+	for name, m := range b.members {
+		if name != account && m.waiting && m.wake != nil {
+			wakes = append(wakes, m.wake)
+		}
+	}
+	return func() {
+		for _, wake := range wakes {
+			wake()
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package poller_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"prefetch_exporter/poller"
+	"prefetch_exporter/prefetch"
+	"prefetch_exporter/vendor_api/simulator"
+)
+
+// dayLatency is the most that a call takes: long enough that the time between
+// sending and arriving matters to a quota.
+const dayLatency = 10 * time.Second
+
+// TestDay polls a simulated day of tasks, some of which never finish, and asks
+// the vendor's side whether any interval saw one call too many.
+func TestDay(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 10, 100} {
+		t.Run(fmt.Sprintf("huaweicloud_vod/%d", n), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o := huaweiOptions()
+				o.Latency = simulator.Jitter(uint64(n), dayLatency)
+				vendor := simulator.NewHuaweicloud(o)
+				day(t, vendor, huawei(t, vendor), project, n, 10)
+			})
+		})
+		t.Run(fmt.Sprintf("cdnetworks/%d", n), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o := edgeOptions()
+				o.Latency = simulator.Jitter(uint64(n), dayLatency)
+				vendor := simulator.NewCDNetworks(o)
+				day(t, vendor, edge(t, vendor), user, n, 20)
+			})
+		})
+	}
+}
+
+// vendor is what both simulators offer.
+type vendor interface {
+	Submit(task simulator.Task)
+	Counts(id string) prefetch.Counts
+	Settled(id string) (time.Time, bool)
+	Stats() simulator.Stats
+}
+
+func day(t *testing.T, v vendor, a poller.Account, owner string, tasks, urls int) {
+	t.Helper()
+	began := time.Now()
+	listed := make([]prefetch.Task, tasks)
+	for i := range listed {
+		id := fmt.Sprintf("task-%03d", i)
+		// Created over the first half of the day; every tenth never finishes.
+		created := began.Add(time.Duration(i) * 12 * time.Hour / time.Duration(tasks))
+		p := plans(urls, 40*time.Minute)
+		if i%10 == 0 {
+			p[0].Stuck = true
+		}
+		v.Submit(simulator.Task{ID: id, Owner: owner, Created: created, URLs: p})
+		listed[i] = configured(a.Account, id)
+		listed[i].Created = created
+	}
+	r := start(t, newMemory(), []poller.Account{a})
+	for now := began; now.Before(began.Add(24 * time.Hour)); now = now.Add(10 * time.Minute) {
+		// A pipeline lists a task when it was submitted.
+		n := 0
+		for n < tasks && !listed[n].Created.After(now) {
+			n++
+		}
+		r.list(listed[:n]...)
+		time.Sleep(time.Until(now.Add(10 * time.Minute)))
+	}
+	r.stop()
+
+	stats := v.Stats()
+	allowed := int(24*time.Hour/a.Limit.Per)*a.Limit.Calls + a.Limit.Calls
+	t.Logf("%s, %d tasks: %d calls made, %d allowed, %d over the quota, at most %d at once",
+		a.Account.Provider, tasks, stats.Calls, allowed, stats.OverQuota, stats.MaxInFlight)
+	if stats.OverQuota != 0 || stats.Calls > allowed {
+		t.Errorf("%d calls of %d allowed, %d over the quota", stats.Calls, allowed, stats.OverQuota)
+	}
+	if want := a.Provider.Capabilities().MaxInFlight; stats.MaxInFlight > want {
+		t.Errorf("%d calls at once, want at most %d", stats.MaxInFlight, want)
+	}
+	if len(stats.Refused) != 0 {
+		t.Errorf("the vendor refused calls: %v", stats.Refused)
+	}
+	if got := r.recorder.answered; got != stats.Calls {
+		t.Errorf("%d calls recorded, the vendor saw %d", got, stats.Calls)
+	}
+	for i := range listed {
+		id := listed[i].ID
+		task := r.task(t, a.Account, id)
+		if task == nil {
+			t.Errorf("%s is not watched", id)
+			continue
+		}
+		if _, settled := v.Settled(id); settled != task.Settled() {
+			t.Errorf("%s: settled %v, at the vendor %v", id, task.Settled(), settled)
+		}
+		if want := v.Counts(id); task.Counts != want {
+			t.Errorf("%s: counts %v, the vendor has %v", id, task.Counts, want)
+		}
+	}
+}

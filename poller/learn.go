@@ -1,0 +1,115 @@
+package poller
+
+import (
+	"time"
+
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+const (
+	// defaultPage is the page size that vendors take when none is asked for.
+	defaultPage = 20
+	// shortLookBack is the look-back of the vendor's Chinese page and of its
+	// error text, where the English page says seven days.
+	shortLookBack = 72 * time.Hour
+	// leastLookBack is where a shrinking look-back stops.
+	leastLookBack = 24 * time.Hour
+	// offsetTolerance is how far a Date header may be off what is known of the
+	// vendor's clock: it has whole seconds, and the call takes time.
+	offsetTolerance = 3 * time.Second
+	// slowCall is how long a call may take for its Date to tell the offset.
+	slowCall = 10 * time.Second
+)
+
+// learnRefusal notices that the vendor refused a feature, and reports whether
+// there is another way to ask.
+func (a *account) learnRefusal(f vendorapi.Feature, q question) bool {
+	s := a.situation(a.now())
+	next := a.learned
+	switch f {
+	case vendorapi.FeatureTaskAlone:
+		if a.learned.NeedWindow || !s.caps.Windows {
+			return false
+		}
+		next.NeedWindow = true
+	case vendorapi.FeaturePageSize:
+		size := min(s.pageSize(), q.query.PageSize)
+		if size <= 1 {
+			return false
+		}
+		next.PageSize = size / 2
+		if size > defaultPage {
+			next.PageSize = max(next.PageSize, defaultPage)
+		}
+	case vendorapi.FeatureLookBack:
+		switch lookBack := s.lookBack(); {
+		case lookBack > shortLookBack:
+			next.LookBack = shortLookBack
+		case lookBack > leastLookBack:
+			next.LookBack = max(leastLookBack, lookBack-time.Hour)
+		default:
+			return false
+		}
+	case vendorapi.FeatureStatusFilter:
+		if a.learned.NoStatusFilter {
+			return false
+		}
+		next.NoStatusFilter = true
+	default:
+		return false
+	}
+	a.learned, a.unsaved = next, true
+	return true
+}
+
+// learnPageSize notices that the vendor gave fewer rows than were asked for
+// although there are more.
+func (a *account) learnPageSize(q vendorapi.Query, ans vendorapi.Answer) {
+	given := max(ans.PageSize, len(ans.URLs))
+	if q.Kind == vendorapi.QueryCount || given >= q.PageSize || given == 0 || ans.Count <= len(ans.URLs) || q.Page > 1 {
+		return
+	}
+	a.learned.PageSize, a.unsaved = given, true
+	a.log.Info("the vendor gives smaller pages than were asked for", "asked", q.PageSize, "given", given)
+}
+
+// learnOffset learns the vendor's clock from its Date header.
+func (a *account) learnOffset(date time.Time, m *moment) {
+	took := m.now.Sub(m.sent.Add(-a.learned.Offset))
+	if date.IsZero() || took > slowCall {
+		return
+	}
+	// The header was written at some time during the call.
+	offset := date.Sub(m.now.Add(-took / 2))
+	if diff := offset - a.learned.Offset; diff.Abs() <= offsetTolerance+took/2 {
+		return
+	}
+	a.learned.Offset, a.unsaved = offset.Round(time.Second), true
+	m.learned.Offset = a.learned.Offset
+	m.sent = m.now.Add(-took).Add(a.learned.Offset)
+	if offset.Abs() > edge {
+		a.warn(m.now, "clock", "the vendor's clock differs from ours; one of them is wrong",
+			"offset", a.learned.Offset)
+	}
+}
+
+// checkTimes warns where the vendor's times show that it ignored the time zone.
+func (a *account) checkTimes(t *task, m *moment) {
+	if t.VendorCreated.IsZero() {
+		return
+	}
+	if ahead := t.NewestRow.Sub(m.sent); ahead > edge {
+		a.warn(m.now, "future", "a row was created in the vendor's future: the time zone is probably ignored, check time_zone",
+			"task", t.id, "created", t.NewestRow, "ahead", ahead.Round(time.Second))
+	}
+	if t.Created.IsZero() {
+		return
+	}
+	const near = 5 * time.Minute
+	off := t.VendorCreated.Sub(t.Created)
+	hours := off.Round(time.Hour)
+	if hours != 0 && (off-hours).Abs() < near {
+		a.warn(m.now, "hours", "the vendor's time of creation is whole hours off the configured one: the time zone is probably ignored, check time_zone",
+			"task", t.id, "created", t.VendorCreated, "configured", t.Created, "off", hours)
+	}
+}

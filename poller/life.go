@@ -1,0 +1,243 @@
+package poller
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+const (
+	// lostAfter and lostMisses are how long and how often the vendor must not
+	// know a task before it counts as lost.
+	lostAfter  = 15 * time.Minute
+	lostMisses = 3
+	// longestBackoff bounds the gaps after failures.
+	longestBackoff = 15 * time.Minute
+	// mostRows bounds what is read of one task. Vendors take 20,000 URLs a day.
+	mostRows = 100_000
+)
+
+// moment is what the life of a task depends on besides the answer.
+type moment struct {
+	now time.Time
+	// sent is when the question left, in the vendor's time.
+	sent time.Time
+	situation
+	retention time.Duration
+	// jitter returns a number in [0, 1).
+	jitter func() float64
+}
+
+// backoff is the gap after the n-th failure in a row: base doubled n-1 times,
+// at most 15 minutes, less up to a quarter at random, but never below base.
+func (m *moment) backoff(base time.Duration, n int) time.Duration {
+	const most = 20 // doublings beyond any limit
+	d := min(base<<min(max(n-1, 0), most), longestBackoff)
+	if d <= 0 {
+		d = longestBackoff
+	}
+	return max(base, d-time.Duration(m.jitter()*float64(d)/4))
+}
+
+// page takes one page of an answer. It returns the whole answer once every page
+// was read, and a complaint if what was read so far had to be thrown away.
+func (t *task) page(q vendorapi.Query, ans vendorapi.Answer, m *moment) (urls []prefetch.URL, whole bool, complaint string) {
+	r := t.Reading
+	t.Reading = nil
+	if r == nil {
+		if len(ans.URLs) >= ans.Count {
+			return ans.URLs, true, ""
+		}
+		if ans.Count > mostRows {
+			return nil, false, fmt.Sprintf("the vendor counts %d rows, more than any task can have", ans.Count)
+		}
+		r = &reading{Count: ans.Count, Since: m.now}
+	}
+	if r.Count != ans.Count || len(ans.URLs) == 0 {
+		return nil, false, fmt.Sprintf("page %d has %d rows of %d, where page 1 counted %d; reading it anew",
+			q.Page, len(ans.URLs), ans.Count, r.Count)
+	}
+	q.PageSize = max(ans.PageSize, len(ans.URLs))
+	r.Query = q
+	r.Rows = append(slices.Clip(r.Rows), ans.URLs...)
+	if len(r.Rows) < r.Count {
+		t.Reading = r
+		t.RetryAt = time.Time{}
+		return nil, false, ""
+	}
+	return r.Rows, true, ""
+}
+
+// answered applies a whole answer that has rows.
+func (t *task) answered(urls []prefetch.URL, m *moment) {
+	t.Up, t.LastError, t.LastRefresh = true, nil, m.now
+	t.Failures, t.Misses, t.RetryAt = 0, 0, time.Time{}
+	t.FirstMiss, t.LostAt, t.Search = time.Time{}, time.Time{}, time.Time{}
+
+	var found []observation
+	t.Rows, found = t.Rows.replace(urls)
+	t.observations = append(t.observations, found...)
+
+	t.Counts = prefetch.CountURLs(urls)
+	// What was submitted and has no row yet waits.
+	t.Counts[prefetch.Waiting] += max(0, len(t.Expected)-len(urls))
+	t.Answered = true
+	t.summarize(urls)
+
+	t.Phase = prefetch.Active
+	if t.Counts.AllFinal() && t.provenWhole(m) {
+		t.settle(m)
+		return
+	}
+	t.SeenActive = true
+}
+
+// provenWhole reports whether the answer shows every row that there will be.
+// Where rows appear gradually, only an answer some time after the newest one
+// tells.
+func (t *task) provenWhole(m *moment) bool {
+	if !m.caps.RowTimes {
+		return true
+	}
+	newest := t.NewestRow
+	if newest.IsZero() {
+		newest = t.FirstSeen
+	}
+	return !m.sent.Before(newest.Add(proof))
+}
+
+func (t *task) settle(m *moment) {
+	t.Phase, t.SettledAt = prefetch.Settled, m.now
+	// A task that was settled when it was first asked for, and whose creation
+	// nobody told, took nobody knows how long.
+	known := !t.knownCreated().IsZero() || t.SeenActive
+	if took := t.finished().Sub(t.created()); known && took >= 0 && !t.Timed {
+		t.observations = append(t.observations, observation{took: took})
+	}
+	t.Timed = true
+	t.Rows = t.Rows.failed()
+}
+
+// summarize derives from the rows what is published of them.
+func (t *task) summarize(urls []prefetch.URL) {
+	var rates float64
+	rated, finished := 0, 0
+	t.VendorCreated, t.NewestRow, t.VendorFinished = time.Time{}, time.Time{}, time.Time{}
+	for i := range urls {
+		u := &urls[i]
+		if u.HasRate {
+			rates += u.Rate
+			rated++
+		}
+		if !u.Finished.IsZero() {
+			finished++
+			if u.Finished.After(t.VendorFinished) {
+				t.VendorFinished = u.Finished
+			}
+		}
+		if u.Created.IsZero() {
+			continue
+		}
+		if t.VendorCreated.IsZero() || u.Created.Before(t.VendorCreated) {
+			t.VendorCreated = u.Created
+		}
+		if u.Created.After(t.NewestRow) {
+			t.NewestRow = u.Created
+		}
+	}
+	if finished < len(urls) {
+		t.VendorFinished = time.Time{}
+	}
+	t.EdgeRatio, t.HasEdgeRatio = 0, rated > 0
+	if rated > 0 {
+		t.EdgeRatio = rates / float64(rated)
+	}
+}
+
+// empty applies an answer without rows to q: it settles nothing.
+func (t *task) empty(q vendorapi.Query, m *moment) {
+	t.Up, t.LastError, t.Failures = true, nil, 0
+	searching := !q.To.IsZero() && t.knownCreated().IsZero() && !t.Searched
+	if !searching {
+		t.missed(m)
+		return
+	}
+	if q.From.After(m.oldest()) {
+		// Windows overlap by the padding of both.
+		t.Search, t.RetryAt = q.From.Add(2*pad), m.now
+		return
+	}
+	t.Search, t.Searched = time.Time{}, true
+	t.lose(m)
+}
+
+// missed counts one more time that the vendor did not know the task.
+func (t *task) missed(m *moment) {
+	if t.Misses == 0 {
+		t.FirstMiss = m.now
+	}
+	t.Misses++
+	switch {
+	case t.Phase == prefetch.Lost:
+		t.RetryAt = m.now.Add(max(lostAfter, m.now.Sub(t.LostAt)))
+	case t.Misses >= lostMisses && m.now.Sub(t.FirstMiss) >= lostAfter:
+		t.lose(m)
+	default:
+		t.RetryAt = m.now.Add(m.backoff(m.pollInterval, t.Misses))
+	}
+}
+
+func (t *task) lose(m *moment) {
+	if t.Phase != prefetch.Lost {
+		t.Phase, t.LostAt = prefetch.Lost, m.now
+	}
+	t.RetryAt = m.now.Add(max(lostAfter, m.now.Sub(t.LostAt)))
+}
+
+// failed applies a failed call. The last good answer stays.
+func (t *task) failed(e *vendorapi.Error, m *moment) {
+	t.Up = false
+	t.LastError = &prefetch.Failure{Reason: e.Reason, Message: e.Error(), Time: m.now}
+	if !e.Reason.ConcernsTask() {
+		return
+	}
+	t.Reading = nil
+	t.Failures++
+	if e.Reason == prefetch.ReasonNotFound {
+		t.missed(m)
+		return
+	}
+	t.RetryAt = m.now.Add(m.backoff(m.pollInterval, t.Failures))
+}
+
+// expire ends the task's time: a settled task after the retention, a lost one
+// likewise. It reports whether anything changed, and when it may next.
+func (t *task) expire(now time.Time, retention time.Duration) (changed bool, next time.Time) {
+	if t.Gone {
+		return false, time.Time{}
+	}
+	var end time.Time
+	switch t.Phase {
+	case prefetch.Settled:
+		end = t.SettledAt.Add(retention)
+	case prefetch.Lost:
+		end = t.LostAt.Add(retention)
+	default:
+		return false, time.Time{}
+	}
+	if now.Before(end) {
+		return false, end
+	}
+	t.bury()
+	return true, time.Time{}
+}
+
+// bury leaves only a tombstone, so that a source which lists the task still
+// neither revives it nor has it asked again.
+func (t *task) bury() {
+	t.Gone = true
+	t.Rows, t.Reading, t.Expected, t.Labels = rows{}, nil, nil, nil
+}

@@ -1,0 +1,290 @@
+package poller
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+const (
+	// shutdownGrace is how long a call under way may go on after the loop was
+	// told to stop: its answer is paid for already.
+	shutdownGrace = 5 * time.Second
+	// ledgerRetry is how long a loop waits after the ledger could not be kept.
+	ledgerRetry = 15 * time.Second
+	// failureBase is the first gap of an account's backoff.
+	failureBase = 15 * time.Second
+	// idle is how long a loop sleeps when nothing is to be done.
+	idle = time.Duration(math.MaxInt64)
+)
+
+// run asks questions until ctx ends, and returns when no call is under way.
+func (a *account) run(ctx context.Context) {
+	var calls sync.WaitGroup
+	defer calls.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.wake:
+		case <-timer.C:
+		}
+		wait := time.Duration(0)
+		for wait == 0 && ctx.Err() == nil {
+			wait = a.step(ctx, &calls)
+		}
+		timer.Reset(wait)
+	}
+}
+
+// once asks everything that may be asked now, waiting for nothing but the
+// answers, and reports whether a call failed.
+func (a *account) once(ctx context.Context) (failed bool) {
+	for left := true; left && ctx.Err() == nil; {
+		var calls sync.WaitGroup
+		left = false
+		for ctx.Err() == nil && a.step(ctx, &calls) == 0 {
+			left = true
+		}
+		calls.Wait()
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.failures > 0
+}
+
+// step lets one call leave if there is a question and the budget allows it. It
+// returns 0 if a call left, else how long there is nothing to do.
+func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.now()
+	sleep := a.sweep(now)
+	if a.inFlight >= max(1, a.options.Provider.Capabilities().MaxInFlight) {
+		return idle // the end of a call wakes the loop
+	}
+	s := a.situation(now)
+	q, found, wake := s.plan()
+	if !found {
+		a.budget.rest(a.name.Name)
+		if !wake.IsZero() {
+			sleep = min(sleep, wake.Sub(now))
+		}
+		a.announce(question{}, wake)
+		return max(sleep, time.Millisecond)
+	}
+	if wait := a.health.RetryAt.Sub(now); wait > 0 {
+		a.budget.rest(a.name.Name)
+		a.announce(q, a.health.RetryAt)
+		return min(sleep, wait)
+	}
+	c, wait, err := a.budget.take(a.name.Name)
+	if err != nil {
+		a.warn(now, "ledger", "no call is made while the ledger cannot be kept", "err", err)
+		return min(sleep, ledgerRetry)
+	}
+	if wait > 0 {
+		a.announce(q, now.Add(wait))
+		return min(sleep, wait)
+	}
+	q.task.inFlight = true
+	q.task.LastAsked = now
+	a.inFlight++
+	a.announce(question{}, time.Time{})
+	a.record.Called(a.name, string(q.query.Kind))
+	provider, b := a.options.Provider, a.budget
+	calls.Add(1)
+	go func() {
+		defer calls.Done()
+		a.ask(ctx, provider, b, c, q)
+	}()
+	return 0
+}
+
+// announce publishes what comes next.
+func (a *account) announce(q question, at time.Time) {
+	a.next = nil
+	if q.task != nil {
+		a.next = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.task.id, Why: q.why, Time: at}
+	}
+	a.publish(nil)
+}
+
+// situation is what the planner decides from. It is called with the lock held.
+func (a *account) situation(now time.Time) *situation {
+	return &situation{
+		now: now, caps: a.options.Provider.Capabilities(), learned: a.learned,
+		pollInterval: a.options.PollInterval, tasks: a.tasks,
+	}
+}
+
+// sweep ends the time of tasks that are over, and returns how long until the
+// next one is. It is called with the lock held.
+func (a *account) sweep(now time.Time) time.Duration {
+	sleep := idle
+	over := false
+	s := a.situation(now)
+	for _, t := range a.tasks {
+		if !t.listed {
+			if left := a.options.Retention - now.Sub(t.Unlisted); left > 0 {
+				sleep = min(sleep, left)
+			} else {
+				a.forget(t)
+				over = true
+			}
+			continue
+		}
+		if (t.Phase == prefetch.Pending || t.Phase == prefetch.Active) && !s.reachable(t) {
+			t.lose(&moment{now: now, situation: *s})
+			a.touch(t)
+			over = true
+		}
+		changed, next := t.expire(now, a.options.Retention)
+		if changed {
+			a.touch(t)
+			over = true
+		}
+		if !next.IsZero() {
+			sleep = min(sleep, next.Sub(now))
+		}
+	}
+	if over {
+		a.reconcile(now)
+		a.save()
+	}
+	return sleep
+}
+
+// ask makes one call and applies what comes of it.
+func (a *account) ask(ctx context.Context, provider vendorapi.Provider, b *budget, c *call, q question) {
+	callCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(shutdownGrace, cancel)
+		context.AfterFunc(callCtx, func() { timer.Stop() })
+	})
+	defer stop()
+
+	sent := a.now()
+	ans, err := provider.Query(callCtx, q.query)
+	b.end(c)
+	ended := a.now()
+	a.record.Answered(a.name, ended.Sub(sent))
+
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.inFlight--
+	q.task.inFlight = false
+	defer a.signal()
+	if callCtx.Err() != nil {
+		return // the exporter stops; the call tells nothing of the vendor
+	}
+	m := a.moment(sent, ended)
+	a.last = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.task.id, Why: q.why, Time: sent}
+	if err != nil {
+		a.failed(q, vendorapi.AsError(err), b, m)
+	} else {
+		a.answered(q, ans, m)
+	}
+	if a.tasks[q.task.id] == q.task {
+		a.touch(q.task)
+	}
+	if a.dropped > 0 && q.task.Phase == prefetch.Settled {
+		a.reconcile(ended) // a settled task makes room
+	}
+	a.save()
+	a.publish(q.task)
+}
+
+// moment is the present for a task's life. It is called with the lock held.
+func (a *account) moment(sent, now time.Time) *moment {
+	return &moment{
+		now: now, sent: sent.Add(a.learned.Offset), situation: *a.situation(now),
+		retention: a.options.Retention, jitter: a.random,
+	}
+}
+
+// answered applies an answer to the account and to the task asked for.
+func (a *account) answered(q question, ans vendorapi.Answer, m *moment) {
+	a.setHealth(health{Up: true})
+	t := q.task
+	a.learnOffset(ans.Date, m)
+	a.learnPageSize(q.query, ans)
+	log := a.log.With("task", t.id, "request_id", ans.RequestID)
+	for _, word := range ans.UnknownWords {
+		a.warn(m.now, "status "+word, "the vendor used a status that it never documented; it counts as unknown",
+			"task", t.id, "status", word, "request_id", ans.RequestID)
+	}
+	for _, oddity := range ans.Oddities {
+		a.warn(m.now, "oddity "+oddity, "the vendor's answer is not as documented", "task", t.id, "oddity", oddity)
+	}
+	urls, whole, complaint := t.page(q.query, ans, m)
+	if complaint != "" {
+		a.warn(m.now, "reading "+t.id, "an answer in pages was thrown away", "task", t.id, "why", complaint)
+	}
+	switch before := t.Phase; {
+	case !whole:
+		t.Up, t.LastError = true, nil
+	case len(urls) == 0:
+		t.empty(q.query, m)
+		log.Debug("the vendor has no rows of the task", "phase", t.Phase)
+	default:
+		t.answered(urls, m)
+		a.checkTimes(t, m)
+		if t.Phase != before {
+			log.Info("task changed phase", "from", before, "to", t.Phase,
+				"urls", t.Counts.Total(), "succeeded", t.Counts[prefetch.Succeeded], "failed", t.Counts[prefetch.Failed])
+		}
+	}
+}
+
+// failed applies a failed call.
+func (a *account) failed(q question, e *vendorapi.Error, b *budget, m *moment) {
+	a.learnOffset(e.Date, m)
+	if e.Refused != "" && a.learnRefusal(e.Refused, q) {
+		a.log.Info("the vendor does not support what its pages document; asking otherwise from now on",
+			"feature", e.Refused, "message", e.Message, "request_id", e.RequestID)
+		a.setHealth(health{Up: true})
+		q.task.Up, q.task.LastError = true, nil
+		q.task.Reading, q.task.RetryAt = nil, m.now
+		return
+	}
+	a.failures++
+	a.record.Failed(a.name, e.Reason)
+	q.task.failed(e, m)
+	a.last.Error = q.task.LastError
+	if e.RetryAfter > 0 {
+		b.hold(e.RetryAfter)
+	}
+	if e.Reason == prefetch.ReasonThrottled || e.Reason == prefetch.ReasonUnavailable && e.HTTPStatus == 200 {
+		// Under HTTP 200 a text that no table knows may well mean "too often".
+		b.throttled()
+	}
+	h := health{Up: true, Failing: e.Reason}
+	if !e.Reason.ConcernsTask() {
+		h.Up, h.Failures = false, a.health.Failures+1
+		if h.Failures > 1 {
+			h.RetryAt = m.now.Add(m.backoff(failureBase, h.Failures-1))
+		}
+	}
+	a.setHealth(h)
+	key := "failure " + string(e.Reason)
+	if e.Reason.ConcernsTask() {
+		key += " " + q.task.id
+	}
+	a.warn(m.now, key,
+		"a vendor call failed; the last good answer stays", "task", q.task.id, "reason", e.Reason,
+		"err", e, "request_id", e.RequestID, "failures_in_a_row", h.Failures)
+}
+
+func (a *account) setHealth(h health) {
+	if h != a.health {
+		a.health, a.unsaved = h, true
+	}
+}

@@ -1,0 +1,92 @@
+package poller
+
+import (
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"prefetch_exporter/prefetch"
+	"prefetch_exporter/store"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+// Store keeps what must survive a restart.
+type Store interface {
+	// Write makes the changes durable before it returns, all or none.
+	Write(ops ...store.Op) error
+	// Scan calls f for every value of a table, ordered by scope and key. The
+	// value is valid only during the call.
+	Scan(t store.Table, f func(scope, key string, value []byte) error) error
+	// ScanScope is Scan for one scope.
+	ScanScope(t store.Table, scope string, f func(key string, value []byte) error) error
+	// State says whether the store was there before.
+	State() store.State
+	// Recovery is when a damaged store was lost and begun anew, if it was.
+	Recovery() (at time.Time, ok bool)
+}
+
+// Recorder accumulates what a snapshot cannot show: counters and durations.
+type Recorder interface {
+	// AddAccount is told before anything is recorded for the account.
+	AddAccount(a prefetch.Account)
+	// RemoveAccount is told when the account is not watched any more.
+	RemoveAccount(a prefetch.Account)
+	// Called is told when a call leaves, with the form of its question.
+	Called(a prefetch.Account, kind string)
+	// Answered is told when a call ended, whatever came of it.
+	Answered(a prefetch.Account, took time.Duration)
+	// Failed is told when a call failed.
+	Failed(a prefetch.Account, reason prefetch.Reason)
+	// URLWait and URLFetch are told how long a URL waited and how long its
+	// fetch took, each once per URL.
+	URLWait(a prefetch.Account, d time.Duration)
+	URLFetch(a prefetch.Account, d time.Duration)
+	// TaskDuration is told once per settled task.
+	TaskDuration(a prefetch.Account, d time.Duration)
+}
+
+// Account is one account to poll.
+type Account struct {
+	prefetch.Account
+	// Identity is whom the vendor counts. Accounts with the same identity
+	// share one budget.
+	Identity string
+	Provider vendorapi.Provider
+	// Limit is what the account may call. Where accounts that share an
+	// identity have different limits, every one of them is kept.
+	Limit prefetch.Limit
+	// PollInterval is the least time between two questions about a task.
+	PollInterval time.Duration
+	// Retention is how long a settled task stays after it was first seen
+	// settled, and a lost one after it was found lost.
+	Retention time.Duration
+	// MaxStaleness is how old an unsettled task's numbers may become before
+	// they are withdrawn.
+	MaxStaleness time.Duration
+	// TaskLimit is how many tasks are watched.
+	TaskLimit int
+}
+
+// Options are what a [Poller] needs. Store and Recorder are required.
+type Options struct {
+	Store    Store
+	Recorder Recorder
+	Logger   *slog.Logger
+	// Clock tells the time; nil means [SystemClock].
+	Clock Clock
+	// Random returns numbers in [0, 1) for jitter; nil means math/rand/v2.
+	Random func() float64
+}
+
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Clock == nil {
+		o.Clock = SystemClock()
+	}
+	if o.Random == nil {
+		o.Random = rand.Float64
+	}
+	return o
+}

@@ -1,0 +1,208 @@
+package poller
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+	"time"
+
+	"prefetch_exporter/prefetch"
+	"prefetch_exporter/store"
+)
+
+// Poller watches the tasks of all accounts. It is safe for concurrent use.
+type Poller struct {
+	options Options
+
+	// change serializes what changes the set of accounts, disk included.
+	change  sync.Mutex
+	budgets map[string]*budget
+
+	// mu guards the rest, and is never held for longer than a look: a scrape
+	// needs it.
+	mu       sync.RWMutex
+	accounts map[prefetch.Account]*running
+	ctx      context.Context //nolint:containedctx // the life of the loops that a reload may add; nil before Run
+	loops    sync.WaitGroup
+}
+
+// running is an account and the way to end its loop.
+type running struct {
+	*account
+	cancel context.CancelFunc
+}
+
+// New returns a poller without accounts. It warns where the store is new or was
+// damaged, since that decides what the budgets believe was spent.
+func New(o Options) *Poller {
+	o = o.withDefaults()
+	switch o.Store.State() {
+	case store.Fresh:
+		o.Logger.Warn("the store is new: calls that were made before are unknown, the whole quota counts as unspent")
+	case store.Recovered:
+		o.Logger.Warn("the store was damaged: calls that were made before are unknown, the whole quota counts as spent")
+	case store.Existing:
+	}
+	return &Poller{options: o, accounts: map[prefetch.Account]*running{}, budgets: map[string]*budget{}}
+}
+
+// Configure makes accounts the watched ones. An account that is there already
+// keeps its tasks, state, budget and loop; one that is not named any more is
+// gone from the next snapshot on, and what is known of its tasks stays in the
+// store. Nothing is changed if the error is not nil.
+func (p *Poller) Configure(accounts []Account) error {
+	p.change.Lock()
+	defer p.change.Unlock()
+	fresh, err := p.load(accounts)
+	if err != nil {
+		return err
+	}
+	next := make(map[prefetch.Account]*running, len(accounts))
+	for _, o := range accounts {
+		r := p.accounts[o.Account]
+		if r == nil {
+			r = &running{account: fresh[o.Account]}
+			p.options.Recorder.AddAccount(o.Account)
+		}
+		r.configure(o, p.budgets[o.Identity])
+		next[o.Account] = r
+	}
+	p.mu.Lock()
+	before := p.accounts
+	p.accounts = next
+	for _, r := range next {
+		p.start(r)
+	}
+	p.mu.Unlock()
+	for name, r := range before {
+		if next[name] == nil {
+			p.remove(name, r)
+		}
+	}
+	return nil
+}
+
+// load reads what the store has of the accounts and budgets that are new.
+func (p *Poller) load(accounts []Account) (map[prefetch.Account]*account, error) {
+	fresh := map[prefetch.Account]*account{}
+	budgets := map[string]*budget{}
+	for _, o := range accounts {
+		if p.budgets[o.Identity] == nil && budgets[o.Identity] == nil {
+			b, err := newBudget(o.Identity, p.options.Store, p.options.Clock)
+			if err != nil {
+				return nil, err
+			}
+			budgets[o.Identity] = b
+		}
+		if p.accounts[o.Account] != nil {
+			continue
+		}
+		a := p.newAccount(o.Account)
+		if err := a.load(); err != nil {
+			return nil, err
+		}
+		fresh[o.Account] = a
+	}
+	maps.Copy(p.budgets, budgets)
+	return fresh, nil
+}
+
+func (p *Poller) newAccount(name prefetch.Account) *account {
+	return &account{
+		name: name, store: p.options.Store, record: p.options.Recorder,
+		log:   p.options.Logger.With("provider", name.Provider, "account", name.Name),
+		clock: p.options.Clock, random: p.options.Random,
+		wake: make(chan struct{}, 1), tasks: map[string]*task{},
+		dirty: map[string]*task{}, told: map[string]time.Time{},
+	}
+}
+
+// start starts an account's loop once the poller runs. It is called with the
+// lock held.
+func (p *Poller) start(r *running) {
+	if p.ctx == nil || r.cancel != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(p.ctx)
+	r.cancel = cancel
+	p.loops.Go(func() { r.run(ctx) })
+}
+
+func (p *Poller) remove(name prefetch.Account, r *running) {
+	if r.cancel != nil {
+		r.cancel()
+	}
+	r.mu.Lock()
+	r.budget.leave(name.Name)
+	r.mu.Unlock()
+	p.options.Recorder.RemoveAccount(name)
+}
+
+// List makes listed, by account, the tasks that are listed now; their order does
+// not matter. A task that came from one of the pending sources before a restart
+// stays, listed or not: that source was not read yet, and may list it still.
+func (p *Poller) List(listed map[string][]prefetch.Task, pending ...string) {
+	p.change.Lock()
+	defer p.change.Unlock()
+	for name, r := range p.accounts {
+		r.list(listed[name.Name], pending)
+	}
+}
+
+// Run polls until ctx ends, and returns nil when no call is under way any more.
+func (p *Poller) Run(ctx context.Context) error {
+	p.mu.Lock()
+	if p.ctx != nil {
+		p.mu.Unlock()
+		return errors.New("the poller runs already")
+	}
+	p.ctx = ctx
+	for _, r := range p.accounts {
+		p.start(r)
+	}
+	p.mu.Unlock()
+	<-ctx.Done()
+	p.loops.Wait()
+	return nil
+}
+
+// Ready reports whether every account's state is restored and its loop runs.
+func (p *Poller) Ready() bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.ctx != nil
+}
+
+// Once makes every call that the budgets allow now and returns when all have
+// ended. It reports whether one of them failed.
+func (p *Poller) Once(ctx context.Context) (failed bool) {
+	p.change.Lock()
+	defer p.change.Unlock()
+	var (
+		wg sync.WaitGroup
+		mu sync.Mutex
+	)
+	for _, r := range p.accounts {
+		wg.Go(func() {
+			f := r.once(ctx)
+			mu.Lock()
+			failed = failed || f
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+	return failed
+}
+
+// Snapshot is what is known now. It waits for no call and no disk.
+func (p *Poller) Snapshot() prefetch.Snapshot {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	s := prefetch.Snapshot{Accounts: make([]prefetch.AccountState, 0, len(p.accounts))}
+	for _, r := range p.accounts {
+		s.Accounts = append(s.Accounts, r.snapshot())
+	}
+	sortAccounts(s.Accounts)
+	return s
+}

@@ -1,0 +1,92 @@
+package poller
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"prefetch_exporter/prefetch"
+)
+
+// published is what scrapes see of an account. Its task states are immutable;
+// the slice is copied by each snapshot.
+type published struct {
+	tasks   []*prefetch.TaskState // by id
+	phases  [prefetch.NumPhases]int
+	options Account
+	budget  *budget
+	health  health
+	dropped int
+	last    *prefetch.QueryState
+	next    *prefetch.QueryState
+}
+
+// publishAll publishes every watched task, after the set of them changed. It is
+// called with the lock held.
+func (a *account) publishAll() {
+	watched := make([]*task, 0, len(a.tasks))
+	for _, t := range a.tasks {
+		t.index = -1
+		if t.listed && !t.Gone {
+			watched = append(watched, t)
+		}
+	}
+	slices.SortFunc(watched, func(x, y *task) int { return strings.Compare(x.id, y.id) })
+	states := make([]*prefetch.TaskState, len(watched))
+	var phases [prefetch.NumPhases]int
+	for i, t := range watched {
+		t.index, t.phase = i, t.Phase
+		states[i] = t.state(a.name)
+		phases[t.Phase]++
+	}
+	a.pubMu.Lock()
+	defer a.pubMu.Unlock()
+	a.published.tasks, a.published.phases = states, phases
+	a.publishAccount()
+}
+
+// publish publishes what changed of one task, and the account's health. It is
+// called with the lock held; t may be nil.
+func (a *account) publish(t *task) {
+	var state *prefetch.TaskState
+	if t != nil && t.index >= 0 {
+		state = t.state(a.name)
+	}
+	a.pubMu.Lock()
+	defer a.pubMu.Unlock()
+	if state != nil {
+		a.published.tasks[t.index] = state
+		a.published.phases[t.phase]--
+		a.published.phases[t.Phase]++
+		t.phase = t.Phase
+	}
+	a.publishAccount()
+}
+
+// publishAccount is called with both locks held.
+func (a *account) publishAccount() {
+	p := &a.published
+	p.options, p.budget = a.options, a.budget
+	p.health, p.dropped, p.last, p.next = a.health, a.dropped, a.last, a.next
+}
+
+// snapshot is the account as it stands. It waits for no call and no disk.
+func (a *account) snapshot() prefetch.AccountState {
+	a.pubMu.Lock()
+	defer a.pubMu.Unlock()
+	p := &a.published
+	return prefetch.AccountState{
+		Account: a.name, Up: p.health.Up, Failing: p.health.Failing,
+		Limit: p.options.Limit, NextCall: p.budget.next(), MaxStaleness: p.options.MaxStaleness,
+		Phases: p.phases, Dropped: p.dropped,
+		LastQuery: p.last, NextQuery: p.next,
+		Tasks: slices.Clone(p.tasks),
+	}
+}
+
+func sortAccounts(states []prefetch.AccountState) {
+	slices.SortFunc(states, func(x, y prefetch.AccountState) int {
+		return cmp.Or(strings.Compare(x.Account.Provider, y.Account.Provider),
+			strings.Compare(x.Account.Name, y.Account.Name))
+	})
+}

@@ -1,0 +1,162 @@
+package poller
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+// task is what the poller knows of one task: the part that is kept, and what
+// only this process needs.
+type task struct {
+	record
+
+	id string
+	// listed: a source lists the task now. A task that is not listed is
+	// remembered for a while, in case its source lists it again.
+	listed bool
+	// inFlight: a call about the task is under way.
+	inFlight bool
+	// index is the task's place among the published ones; -1 if it is not.
+	index int
+	// phase is the phase it was published with.
+	phase prefetch.Phase
+	// observations are durations that wait until they are durably marked as
+	// observed.
+	observations []observation
+}
+
+// record is the part of a task that survives a restart. Times of the exporter
+// are wall time.
+type record struct {
+	Source   string            `json:"source,omitempty"`
+	Labels   map[string]string `json:"labels,omitempty"`
+	Expected []string          `json:"expected,omitempty"` // configured URLs
+	Created  time.Time         `json:"created,omitzero"`   // configured
+	Deadline time.Time         `json:"deadline,omitzero"`
+
+	FirstSeen time.Time      `json:"first_seen,omitzero"`
+	Unlisted  time.Time      `json:"unlisted,omitzero"` // since when no source lists it
+	Phase     prefetch.Phase `json:"phase"`
+	SettledAt time.Time      `json:"settled_at,omitzero"` // first seen settled
+	LostAt    time.Time      `json:"lost_at,omitzero"`
+	// Gone: the task's time is over; it stays as a tombstone while a source
+	// lists it.
+	Gone bool `json:"gone,omitempty"`
+
+	VendorCreated  time.Time `json:"vendor_created,omitzero"` // earliest row
+	NewestRow      time.Time `json:"newest_row,omitzero"`     // latest creation of a row
+	VendorFinished time.Time `json:"vendor_finished,omitzero"`
+
+	LastAsked   time.Time         `json:"last_asked,omitzero"`
+	LastRefresh time.Time         `json:"last_refresh,omitzero"`
+	Up          bool              `json:"up,omitempty"`
+	LastError   *prefetch.Failure `json:"last_error,omitempty"`
+
+	Answered     bool            `json:"answered,omitempty"`
+	Counts       prefetch.Counts `json:"counts"`
+	EdgeRatio    float64         `json:"edge_ratio,omitempty"`
+	HasEdgeRatio bool            `json:"has_edge_ratio,omitempty"`
+	Rows         rows            `json:"rows,omitzero"`
+
+	// Misses are empty answers and not_found in a row, since FirstMiss.
+	Misses    int       `json:"misses,omitempty"`
+	FirstMiss time.Time `json:"first_miss,omitzero"`
+	// Failures are task failures in a row. RetryAt is when the task may be
+	// asked again after a failure or a miss.
+	Failures int       `json:"failures,omitempty"`
+	RetryAt  time.Time `json:"retry_at,omitzero"`
+	// Search is the end of the window that is asked for next while the task is
+	// looked for day by day; zero before the search.
+	Search time.Time `json:"search,omitzero"`
+	// Searched: the whole look-back was searched once.
+	Searched bool `json:"searched,omitempty"`
+	// SeenActive: some answer showed the task unsettled.
+	SeenActive bool `json:"seen_active,omitempty"`
+	// Timed: the task's duration is observed, or never will be.
+	Timed   bool     `json:"timed,omitempty"`
+	Reading *reading `json:"reading,omitempty"`
+}
+
+// reading is an answer that is being read page by page. It is applied when it
+// is whole.
+type reading struct {
+	Query vendorapi.Query `json:"query"` // of the last page read
+	Count int             `json:"count"`
+	Rows  []prefetch.URL  `json:"rows"`
+	Since time.Time       `json:"since"`
+}
+
+func (t *task) encode() ([]byte, error) {
+	value, err := json.Marshal(&t.record)
+	if err != nil {
+		return nil, fmt.Errorf("task %q: %w", t.id, err)
+	}
+	return value, nil
+}
+
+func decodeTask(id string, value []byte) (*task, error) {
+	t := &task{id: id, index: -1}
+	if err := json.Unmarshal(value, &t.record); err != nil {
+		return nil, fmt.Errorf("task %q: %w", id, err)
+	}
+	t.phase = t.Phase
+	return t, nil
+}
+
+// describe takes over what a source says of the task, and reports whether
+// anything changed.
+func (t *task) describe(spec prefetch.Task) bool {
+	same := t.Unlisted.IsZero() && t.Source == spec.Source && t.Created.Equal(spec.Created) &&
+		t.Deadline.Equal(spec.Deadline) && slices.Equal(t.Expected, spec.URLs) && maps.Equal(t.Labels, spec.Labels)
+	t.listed, t.Unlisted = true, time.Time{}
+	t.Source, t.Created, t.Deadline = spec.Source, spec.Created, spec.Deadline
+	t.Expected, t.Labels = spec.URLs, spec.Labels
+	return !same
+}
+
+// created is the vendor's time, else the configured one, else when the task was
+// first seen.
+func (t *task) created() time.Time {
+	if c := t.knownCreated(); !c.IsZero() {
+		return c
+	}
+	return t.FirstSeen
+}
+
+// knownCreated is the vendor's time of creation, else the configured one, else
+// zero.
+func (t *task) knownCreated() time.Time {
+	if !t.VendorCreated.IsZero() {
+		return t.VendorCreated
+	}
+	return t.Created
+}
+
+// finished is when the last URL was final: the vendor's time where every row
+// has one, else when the task was first seen settled.
+func (t *task) finished() time.Time {
+	if t.Phase != prefetch.Settled {
+		return time.Time{}
+	}
+	if !t.VendorFinished.IsZero() {
+		return t.VendorFinished
+	}
+	return t.SettledAt
+}
+
+// state is the task as it is published.
+func (t *task) state(account prefetch.Account) *prefetch.TaskState {
+	return &prefetch.TaskState{
+		Account: account, ID: t.id, Source: t.Source, Labels: t.Labels, Phase: t.Phase,
+		FirstSeen: t.FirstSeen, Created: t.created(), Finished: t.finished(), Deadline: t.Deadline,
+		LastRefresh: t.LastRefresh, Up: t.Up, LastError: t.LastError,
+		Counts: t.Counts, Answered: t.Answered, EdgeRatio: t.EdgeRatio, HasEdgeRatio: t.HasEdgeRatio,
+		URLs: t.Rows.urls,
+	}
+}
