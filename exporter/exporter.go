@@ -1,0 +1,214 @@
+package exporter
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	toolkit "github.com/prometheus/exporter-toolkit/web"
+
+	"prefetch_exporter/collector"
+	"prefetch_exporter/config"
+	"prefetch_exporter/discovery"
+	"prefetch_exporter/poller"
+	"prefetch_exporter/store"
+	"prefetch_exporter/web"
+)
+
+const (
+	// drain is how long scrapes under way may go on after the exporter was
+	// told to stop.
+	drain = 10 * time.Second
+	// readHeaderTimeout bounds how long a client may take to send its request.
+	readHeaderTimeout = 10 * time.Second
+)
+
+// Options are what the command line decides.
+type Options struct {
+	ConfigFile  string
+	StoragePath string
+	// Web is exporter-toolkit's part: addresses, TLS, authentication.
+	Web           *toolkit.FlagConfig
+	TelemetryPath string
+	RoutePrefix   string
+	// Lifecycle allows reloading over HTTP, TaskAPI putting tasks.
+	Lifecycle, TaskAPI bool
+	// AutoReload reloads when a file of the configuration changed, Reloads
+	// whenever it gets a value; nil is allowed.
+	AutoReload bool
+	Reloads    <-chan os.Signal
+	// Profiles serves the runtime's profiles.
+	Profiles bool
+	Logger   *slog.Logger
+	// RoundTripper replaces the network towards the vendors, for tests.
+	RoundTripper http.RoundTripper
+}
+
+// Exporter is a whole exporter that was configured and has not begun.
+type Exporter struct {
+	options   Options
+	log       *slog.Logger
+	store     *store.DB
+	poller    *poller.Poller
+	discovery *discovery.Manager
+	registry  registry
+	listing   shared
+	recorder  *collector.Recorder
+	metrics   collector.HandlerOptions
+	providers *providers
+	config    atomic.Pointer[config.Config]
+	reloading sync.Mutex
+}
+
+// ErrCallFailed is returned by [Exporter.Once] if a vendor call failed.
+var ErrCallFailed = errors.New("a vendor call failed")
+
+// Check validates a configuration file. It returns its warnings, or an error
+// that tells everything that is wrong with it.
+func Check(path string) ([]config.Error, error) {
+	cfg, err := config.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := usable(cfg); err != nil {
+		return nil, err
+	}
+	return cfg.Warnings, nil
+}
+
+// usable reports what in a valid configuration cannot be used.
+func usable(cfg *config.Config) error {
+	for i := range cfg.Accounts {
+		if c := cfg.Accounts[i].CDNetworks; c != nil && c.WatchWindow {
+			return fmt.Errorf("account %q: watch_window is not available in this version", cfg.Accounts[i].Name)
+		}
+	}
+	u := update(cfg)
+	return discovery.Check(u.Files, u.HTTP)
+}
+
+// New loads the configuration, opens the store and restores what it has. The
+// exporter must be closed.
+func New(o Options) (*Exporter, error) {
+	cfg, err := config.Load(o.ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	e := &Exporter{
+		options: o, log: o.Logger, recorder: collector.NewRecorder(), providers: newProviders(o.RoundTripper),
+	}
+	e.store, err = store.Open(store.Options{Path: o.StoragePath, Logger: o.Logger, OnError: e.recorder.StoreError})
+	if err != nil {
+		return nil, err
+	}
+	e.poller = poller.New(poller.Options{Store: e.store, Recorder: e.recorder, Logger: o.Logger})
+	e.metrics = collector.HandlerOptions{
+		Collector: collector.New(collector.Options{Source: e.poller, Logger: o.Logger}),
+		Recorder:  e.recorder, Logger: o.Logger,
+	}
+	if err := e.start(cfg); err != nil {
+		return nil, errors.Join(err, e.store.Close())
+	}
+	return e, nil
+}
+
+// start brings the first configuration into force.
+func (e *Exporter) start(cfg *config.Config) error {
+	submitted, err := discovery.NewRegistry(e.store)
+	if err != nil {
+		return fmt.Errorf("tasks of the task API: %w", err)
+	}
+	e.listing.run = e.list
+	e.registry = registry{Registry: submitted, listed: &e.listing}
+	u := update(cfg)
+	e.discovery, err = discovery.New(discovery.Options{
+		Files: u.Files, HTTP: u.HTTP, Registry: submitted, UserAgent: UserAgent(),
+		Reporter: reporter{e.recorder}, Logger: e.log,
+	})
+	if err != nil {
+		return err
+	}
+	if err := e.apply(cfg); err != nil {
+		return err
+	}
+	e.recorder.ConfigReloaded(true, time.Now())
+	return nil
+}
+
+// Close closes the store. Nothing may run any more.
+func (e *Exporter) Close() error { return e.store.Close() }
+
+// Serve polls and serves until ctx ends, then lets scrapes under way finish.
+func (e *Exporter) Serve(ctx context.Context) error {
+	var reload func(context.Context) error
+	if e.options.Lifecycle {
+		reload = e.Reload
+	}
+	handler, err := web.New(web.Options{
+		Metrics: collector.Handler(e.metrics), TelemetryPath: e.options.TelemetryPath,
+		RoutePrefix: e.options.RoutePrefix, Ready: e.poller.Ready,
+		Config:   func() []byte { return e.config.Load().Masked() },
+		Reload:   reload,
+		Profiles: e.options.Profiles, Logger: e.log,
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: readHeaderTimeout,
+		ErrorLog: slog.NewLogLogger(e.log.Handler(), slog.LevelWarn)}
+
+	var background sync.WaitGroup
+	defer background.Wait()
+	background.Go(func() { e.reloadOnRequest(ctx) })
+	polling := make(chan error, 2)
+	go func() { polling <- e.poller.Run(ctx) }()
+	go func() { polling <- e.discover(ctx) }()
+	serving := make(chan error, 1)
+	go func() { serving <- toolkit.ListenAndServe(server, e.options.Web, e.log) }()
+
+	select {
+	case err = <-serving: // the address is taken, or the TLS files are wrong
+		cancel()
+		return errors.Join(fmt.Errorf("serve: %w", err), <-polling, <-polling)
+	case <-ctx.Done():
+	}
+	e.log.Info("stopping: scrapes and calls under way may finish")
+	drainCtx, stop := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer stop()
+	err = server.Shutdown(drainCtx)
+	if serveErr := <-serving; !errors.Is(serveErr, http.ErrServerClosed) {
+		err = errors.Join(err, serveErr)
+	}
+	return errors.Join(err, <-polling, <-polling)
+}
+
+// Once makes every vendor call that the budget allows now, and writes the
+// metrics to w. The error is [ErrCallFailed] if a call failed; the metrics are
+// written then too.
+func (e *Exporter) Once(ctx context.Context, w io.Writer) error {
+	if err := e.discoverOnce(ctx); err != nil {
+		return err
+	}
+	failed := e.poller.Once(ctx)
+	var text bytes.Buffer
+	if err := collector.WriteText(&text, e.metrics); err != nil {
+		return err
+	}
+	if _, err := w.Write(text.Bytes()); err != nil {
+		return fmt.Errorf("write metrics: %w", err)
+	}
+	if failed {
+		return ErrCallFailed
+	}
+	return nil
+}

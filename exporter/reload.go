@@ -1,0 +1,99 @@
+package exporter
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"time"
+
+	"prefetch_exporter/config"
+)
+
+// watchInterval is how often the configuration's files are looked at for
+// --config.enable-auto-reload.
+const watchInterval = 5 * time.Second
+
+// Reload loads the configuration file anew. It is applied whole, or the error
+// says what is wrong with it and the configuration in force stays.
+func (e *Exporter) Reload(context.Context) error {
+	e.reloading.Lock()
+	defer e.reloading.Unlock()
+	cfg, err := config.Load(e.options.ConfigFile)
+	if err == nil {
+		err = e.apply(cfg)
+	}
+	e.recorder.ConfigReloaded(err == nil, time.Now())
+	if err != nil {
+		e.log.Error("the configuration was not reloaded; the one in force stays", "file", e.options.ConfigFile, "err", err)
+		return err
+	}
+	e.log.Info("the configuration was reloaded", "file", e.options.ConfigFile)
+	return nil
+}
+
+// apply makes a configuration the one in force, whole or not at all.
+func (e *Exporter) apply(cfg *config.Config) error {
+	if err := usable(cfg); err != nil {
+		return err
+	}
+	accounts, keep, err := e.providers.accounts(cfg)
+	if err != nil {
+		return err
+	}
+	if err := e.poller.Configure(accounts); err != nil {
+		return err
+	}
+	keep()
+	if err := e.discovery.Reload(update(cfg)); err != nil {
+		return err // usable has excluded that
+	}
+	e.listing.do()
+	cfg.OnSecretError(func(err error) {
+		e.log.Error("a secret cannot be read; its last value stays in use", "err", err)
+	})
+	for _, w := range cfg.Warnings {
+		e.log.Warn("the configuration has a weakness", "place", fmt.Sprintf("%s:%d", w.File, w.Line),
+			"field", w.Field, "warning", w.Message)
+	}
+	e.config.Store(cfg)
+	return nil
+}
+
+// reloadOnRequest reloads for every signal, and when a file of the
+// configuration changed if that was asked for, until ctx ends.
+func (e *Exporter) reloadOnRequest(ctx context.Context) {
+	var look <-chan time.Time
+	var seen [sha256.Size]byte
+	if e.options.AutoReload {
+		ticker := time.NewTicker(watchInterval)
+		defer ticker.Stop()
+		look, seen = ticker.C, e.fingerprint()
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-e.options.Reloads:
+		case <-look:
+			// A file that was seen broken is not tried again until it changes.
+			now := e.fingerprint()
+			if now == seen {
+				continue
+			}
+			seen = now
+		}
+		_ = e.Reload(ctx) // logged and counted there
+	}
+}
+
+// fingerprint changes with the content of any file of the configuration.
+func (e *Exporter) fingerprint() [sha256.Size]byte {
+	h := sha256.New()
+	for _, name := range e.config.Load().Files() {
+		content, err := os.ReadFile(name)
+		_, _ = fmt.Fprintf(h, "%q %d %v\n", name, len(content), err)
+		_, _ = h.Write(content)
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
