@@ -1,7 +1,6 @@
 package collector_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -37,7 +36,7 @@ func BenchmarkScrape(b *testing.B) {
 		h := collector.Handler(handlerOptions(&source{snapshotOf(vodAccount(tasks...))}))
 		for _, format := range []struct{ name, accept string }{{"text", acceptText}, {"protobuf", acceptProtobuf}} {
 			b.Run(fmt.Sprintf("format=%s/tasks=%d", format.name, n), func(b *testing.B) {
-				req := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/metrics", http.NoBody)
+				req := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/metrics", http.NoBody)
 				req.Header.Set("Accept", format.accept)
 				b.ReportAllocs()
 				var length int

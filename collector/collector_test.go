@@ -245,7 +245,7 @@ func TestClockOfTheSystemByDefault(t *testing.T) {
 		task := launch()
 		task.Created = time.Now()
 		c := collector.New(collector.Options{Source: &source{snapshotOf(vodAccount(task))}})
-		time.Sleep(90 * time.Second)
+		<-time.After(90 * time.Second)
 		if age := gather(t, c).value(t, "prefetch_task_age_seconds"); age != 90 {
 			t.Errorf("age = %v, want 90", age)
 		}

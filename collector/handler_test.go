@@ -3,7 +3,6 @@ package collector_test
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -62,7 +61,7 @@ func TestHandlerNegotiatesTheFormat(t *testing.T) {
 func TestHandlerCompresses(t *testing.T) {
 	t.Parallel()
 	h := collector.Handler(handlerOptions(&source{snapshotOf(vodAccount(launch()))}))
-	req := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/metrics", http.NoBody)
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody)
 	req.Header.Set("Accept-Encoding", "gzip")
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, req)
@@ -144,7 +143,7 @@ func TestHandlerLimitsScrapes(t *testing.T) {
 	first := make(chan int)
 	go func() {
 		rec := httptest.NewRecorder()
-		h.ServeHTTP(rec, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/metrics", http.NoBody))
+		h.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
 		first <- rec.Code
 	}()
 	<-s.entered

@@ -1,7 +1,6 @@
 package collector_test
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"io"
@@ -166,7 +165,7 @@ func get(t testing.TB, h http.Handler, accept string) *http.Response {
 
 func getPath(t testing.TB, h http.Handler, path, accept string) *http.Response {
 	t.Helper()
-	req := httptest.NewRequestWithContext(context.Background(), http.MethodGet, path, http.NoBody)
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)
 	req.Header.Set("Accept", accept)
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, req)

@@ -16,9 +16,10 @@ import (
 // perAccount are the families of a recorder that have series of accounts, and
 // how many each account has.
 func perAccount() map[string]int {
+	kinds, reasons := vendorapi.QueryKinds(), prefetch.Reasons()
 	return map[string]int{
-		"prefetch_api_requests_total":           len(vendorapi.QueryKinds()),
-		"prefetch_api_request_failures_total":   len(prefetch.Reasons()),
+		"prefetch_api_requests_total":           len(kinds),
+		"prefetch_api_request_failures_total":   len(reasons),
 		"prefetch_api_request_duration_seconds": 1,
 		"prefetch_url_wait_seconds":             1,
 		"prefetch_url_fetch_seconds":            1,
