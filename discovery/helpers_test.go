@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -201,4 +202,11 @@ func list(names ...string) string {
 		panic(err)
 	}
 	return string(data)
+}
+
+// runPolls is run in a bubble of synctest, where it waits for the first answers.
+func runPolls(t *testing.T, m *discovery.Manager) {
+	t.Helper()
+	run(t, m)
+	synctest.Wait()
 }

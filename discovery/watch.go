@@ -26,7 +26,10 @@ const (
 // the system gives no watches, it is silent and the slow tick remains.
 type watcher struct {
 	logger *slog.Logger
-	system *fsnotify.Watcher // nil if the system has none to give
+	// system is nil before there is anything to watch, and where the system
+	// has no watches to give.
+	system *fsnotify.Watcher
+	failed bool // the log knows that there are none
 	// folders are those that are watched, as they were when the watch began.
 	folders map[string]os.FileInfo
 	// needed are the folders in which a change matters. They need not exist.
@@ -36,15 +39,24 @@ type watcher struct {
 }
 
 func newWatcher(logger *slog.Logger) *watcher {
+	return &watcher{logger: logger, folders: make(map[string]os.FileInfo), refused: make(map[string]bool)}
+}
+
+// start reports whether there are watches to be had.
+func (w *watcher) start() bool {
+	if w.system != nil {
+		return true
+	}
 	system, err := fsnotify.NewWatcher()
 	if err != nil {
-		logger.Warn("files cannot be watched; they are read on the slow tick only", "error", err)
-		system = nil
+		if !w.failed {
+			w.logger.Warn("files cannot be watched; they are read on the slow tick only", "error", err)
+		}
+		w.failed = true
+		return false
 	}
-	return &watcher{
-		logger: logger, system: system,
-		folders: make(map[string]os.FileInfo), refused: make(map[string]bool),
-	}
+	w.system = system
+	return true
 }
 
 func (w *watcher) close() {
@@ -59,7 +71,7 @@ func (w *watcher) close() {
 // follow sets the watches that the patterns need now. Files that are read after
 // it returned are read again when they change.
 func (w *watcher) follow(patterns []pattern) {
-	if w.system == nil {
+	if len(patterns) == 0 && w.system == nil || !w.start() {
 		return
 	}
 	// A folder may appear between the look and the watch on its parent.

@@ -1,0 +1,386 @@
+package discovery_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"prefetch_exporter/discovery"
+)
+
+// slow is a tick that never comes in a test: what is seen was seen by a watch.
+const slow = time.Hour
+
+// write replaces a file as careful programs do.
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	draft := path + ".draft"
+	if err := os.WriteFile(draft, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rename(t, draft, path)
+}
+
+func rename(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mkdir(t *testing.T, path string) {
+	t.Helper()
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func symlink(t *testing.T, target, path string) {
+	t.Helper()
+	if err := os.Symlink(target, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func deleteAll(t *testing.T, path string) {
+	t.Helper()
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// watched is a manager of files with the accounts a and b.
+type watched struct {
+	*discovery.Manager
+
+	reports *reports
+	logs    *logs
+}
+
+func watch(t *testing.T, interval time.Duration, patterns ...string) watched {
+	t.Helper()
+	w := watched{reports: newReports(), logs: new(logs)}
+	w.Manager = newManager(t, discovery.Options{
+		Files: patterns, Interval: interval, Reporter: w.reports, Logger: w.logs.logger(),
+	})
+	w.Set(nil, []string{"a", "b"})
+	return w
+}
+
+func TestFilesAreReadAtOnce(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	write(t, filepath.Join(folder, "1.yml"), "- {account: a, id: x}\n- {account: a, id: y, oops: 1}\n")
+	write(t, filepath.Join(folder, "2.txt"), list("a/x", "b/z"))
+	write(t, filepath.Join(folder, ".3.yml"), list("a/hidden"))
+	mkdir(t, filepath.Join(folder, "4.yml"))
+	// One file by two patterns, one pattern without any file, one without a folder.
+	w := watch(t, slow, filepath.Join(folder, "*.yml"), filepath.Join(folder, "[12].*"),
+		filepath.Join(folder, "*.json"), filepath.Join(folder, "later/*.yml"))
+
+	wantIDs(t, w.Manager, "a/x file", "b/z file")
+	if !w.Complete() || !w.Known("file") {
+		t.Error("files that were read are not known")
+	}
+	if h, _ := w.reports.source("files"); !h.up || h.success.IsZero() {
+		t.Errorf("files are reported as %+v", h)
+	}
+	if diff := cmp.Diff(map[string]int{"invalid": 1, "unknown_account": 0}, w.reports.rejections()); diff != "" {
+		t.Errorf("rejected (-want +got):\n%s", diff)
+	}
+	if w.logs.count(`unknown key`) != 1 || w.logs.count("1.yml:2") != 1 {
+		t.Errorf("the log is\n%s", w.logs)
+	}
+}
+
+func TestNoFilesNoReport(t *testing.T) {
+	t.Parallel()
+	w := watch(t, slow)
+	if names := w.reports.names(); len(names) > 0 {
+		t.Errorf("sources %v are reported though none is configured", names)
+	}
+}
+
+func TestFilesComeChangeAndGo(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	w := watch(t, slow, filepath.Join(folder, "*.yml"))
+	run(t, w.Manager)
+	one, two := filepath.Join(folder, "1.yml"), filepath.Join(folder, "2.yml")
+
+	write(t, one, list("a/1"))
+	awaitIDs(t, w.Manager, "a/1 file")
+	write(t, two, list("b/1", "a/1"))
+	awaitIDs(t, w.Manager, "a/1 file", "b/1 file")
+	// In place, as by a shell's redirection.
+	if err := os.WriteFile(one, []byte(list("a/2")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	awaitIDs(t, w.Manager, "a/1 file", "a/2 file", "b/1 file")
+	deleteAll(t, two)
+	awaitIDs(t, w.Manager, "a/2 file")
+	rename(t, one, one+".off")
+	awaitIDs(t, w.Manager)
+}
+
+func TestBrokenFileKeepsItsLastContent(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	path, other := filepath.Join(folder, "1.yml"), filepath.Join(folder, "2.yml")
+	write(t, path, "- {account: a, id: '1'}\n- oops\n")
+	write(t, other, list("b/1"))
+	w := watch(t, slow, filepath.Join(folder, "*.yml"))
+	run(t, w.Manager)
+	before, _ := w.reports.source("files")
+
+	write(t, path, "")
+	await(t, w.Manager, "files to be down", func() bool { return !w.reports.up("files") })
+	wantIDs(t, w.Manager, "a/1 file", "b/1 file")
+	if after, _ := w.reports.source("files"); after.success.Before(before.success) || !w.Known("file") {
+		t.Errorf("the last success went from %v to %v", before.success, after.success)
+	}
+	if got := w.reports.rejections()["invalid"]; got != 1 {
+		t.Errorf("%d are invalid, want that of the last good content", got)
+	}
+
+	// The rest goes on.
+	write(t, other, list("b/2"))
+	awaitIDs(t, w.Manager, "a/1 file", "b/2 file")
+	if w.reports.up("files") {
+		t.Error("files are up while one is broken")
+	}
+	write(t, path, "- oops\n- {account: a, id: '2'}\n")
+	awaitIDs(t, w.Manager, "a/2 file", "b/2 file")
+	if !w.reports.up("files") {
+		t.Error("files are down though none is broken")
+	}
+	for text, want := range map[string]int{"is empty; an empty list is written []": 1, "can be read again": 1, `found \"oops\"`: 1} {
+		if got := w.logs.count(text); got != want {
+			t.Errorf("%q is logged %d times, want %d:\n%s", text, got, want, w.logs)
+		}
+	}
+}
+
+func TestBrokenFromTheStart(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	for name, what := range map[string]string{
+		"broken.yml": "{", "list.yml": "[]",
+	} {
+		write(t, filepath.Join(folder, name), what)
+	}
+	w := watch(t, slow, filepath.Join(folder, "*.yml"))
+	h, _ := w.reports.source("files")
+	if h.up || !h.success.IsZero() || !w.Complete() || w.Known("file") {
+		t.Errorf("reported %+v, complete %v, known %v", h, w.Complete(), w.Known("file"))
+	}
+}
+
+func TestFilesThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	pipe, large := filepath.Join(folder, "pipe.yml"), filepath.Join(folder, "large.yml")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(large, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(large, 64<<20+1); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(folder, "file")
+	write(t, file, list("a/1"))
+	symlink(t, "nowhere", filepath.Join(folder, "dangling.yml"))
+	symlink(t, "loop.yml", filepath.Join(folder, "loop.yml"))
+	symlink(t, folder, filepath.Join(folder, "folder.yml"))
+	w := watch(t, slow, filepath.Join(folder, "*.yml"), file, folder, filepath.Join(file, "*.yml"))
+
+	wantIDs(t, w.Manager, "a/1 file")
+	if w.reports.up("files") {
+		t.Error("files are up")
+	}
+	for _, want := range []string{
+		"pipe.yml: is not a regular file",
+		"large.yml: is larger than the limit of 67108864 bytes",
+		"loop.yml: too many levels of symbolic links",
+		folder + ": is not a regular file",
+		"listing a folder: open " + file + ": not a directory",
+	} {
+		if w.logs.count(want) != 1 {
+			t.Errorf("%q is not logged once:\n%s", want, w.logs)
+		}
+	}
+	if got := w.logs.count("what was read before stays"); got != 5 {
+		t.Errorf("%d complaints:\n%s", got, w.logs)
+	}
+}
+
+// A folder that cannot be listed hides files; they did not vanish.
+func TestUnlistableFolderKeepsItsFiles(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join(t.TempDir(), "tasks")
+	mkdir(t, folder)
+	write(t, filepath.Join(folder, "1.yml"), list("a/1"))
+	w := watch(t, slow, filepath.Join(folder, "*.yml"))
+	reread := func() {
+		t.Helper()
+		update := discovery.Update{Accounts: []string{"a"}, Files: []string{filepath.Join(folder, "*.yml")}}
+		if err := w.Reload(update); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A file in the place of the folder: permissions do not stop root.
+	rename(t, folder, folder+".off")
+	write(t, folder, "[]")
+	reread()
+	wantIDs(t, w.Manager, "a/1 file")
+	if w.reports.up("files") {
+		t.Error("files are up though a folder could not be listed")
+	}
+	deleteAll(t, folder)
+	reread()
+	wantIDs(t, w.Manager)
+	if !w.reports.up("files") {
+		t.Error("files are down though the folder is simply gone")
+	}
+}
+
+func TestFolderThatComesLater(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	w := watch(t, slow, filepath.Join(root, "x/y/tasks/*.yml"))
+	run(t, w.Manager)
+	for _, id := range []string{"1", "2"} {
+		// Built aside and moved into place: the watch on root sees only the folder.
+		mkdir(t, filepath.Join(root, "draft/y/tasks"))
+		write(t, filepath.Join(root, "draft/y/tasks/1.yml"), list("a/"+id))
+		rename(t, filepath.Join(root, "draft"), filepath.Join(root, "x"))
+		awaitIDs(t, w.Manager, "a/"+id+" file")
+		write(t, filepath.Join(root, "x/y/tasks/2.yml"), list("b/"+id))
+		awaitIDs(t, w.Manager, "a/"+id+" file", "b/"+id+" file")
+		deleteAll(t, filepath.Join(root, "x"))
+		awaitIDs(t, w.Manager)
+	}
+}
+
+func TestFolderMadeStepByStep(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	w := watch(t, slow, filepath.Join(root, "x/y/tasks/*.yml"))
+	run(t, w.Manager)
+	mkdir(t, filepath.Join(root, "x/y/tasks"))
+	write(t, filepath.Join(root, "x/y/tasks/1.yml"), list("a/1"))
+	awaitIDs(t, w.Manager, "a/1 file")
+}
+
+func TestWildcardFolders(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	// A folder whose own name has wildcards is escaped by the configuration.
+	odd := filepath.Join(root, "[odd]*")
+	for _, team := range []string{"red", "blue", ".hidden"} {
+		mkdir(t, filepath.Join(odd, team))
+		write(t, filepath.Join(odd, team, "tasks.yml"), list("a/"+team))
+	}
+	write(t, filepath.Join(odd, "file"), "[]")
+	w := watch(t, slow, root+`/\[odd]\*/*/tasks.yml`)
+	wantIDs(t, w.Manager, "a/blue file", "a/red file")
+	run(t, w.Manager)
+	mkdir(t, filepath.Join(odd, "green"))
+	write(t, filepath.Join(odd, "green/tasks.yml"), list("a/green"))
+	awaitIDs(t, w.Manager, "a/blue file", "a/green file", "a/red file")
+	deleteAll(t, filepath.Join(odd, "red"))
+	awaitIDs(t, w.Manager, "a/blue file", "a/green file")
+}
+
+// Kubernetes' volumes hold links into a folder that is swapped as a whole.
+func TestConfigMapVolume(t *testing.T) {
+	t.Parallel()
+	volume := t.TempDir()
+	generation := func(name string, tasks ...string) {
+		mkdir(t, filepath.Join(volume, name))
+		write(t, filepath.Join(volume, name, "tasks.yml"), list(tasks...))
+		symlink(t, name, filepath.Join(volume, "..data_tmp"))
+		rename(t, filepath.Join(volume, "..data_tmp"), filepath.Join(volume, "..data"))
+	}
+	generation("..2026_1", "a/1")
+	symlink(t, "..data/tasks.yml", filepath.Join(volume, "tasks.yml"))
+	w := watch(t, slow, filepath.Join(volume, "*.yml"))
+	run(t, w.Manager)
+	awaitIDs(t, w.Manager, "a/1 file")
+	generation("..2026_2", "a/1", "a/2")
+	deleteAll(t, filepath.Join(volume, "..2026_1"))
+	awaitIDs(t, w.Manager, "a/1 file", "a/2 file")
+}
+
+// The tick finds what no watch can: here the target of a link elsewhere, and a
+// link to a folder that is set anew.
+func TestSlowTick(t *testing.T) {
+	t.Parallel()
+	root, elsewhere := t.TempDir(), t.TempDir()
+	target := filepath.Join(elsewhere, "tasks")
+	write(t, target, list("a/1"))
+	symlink(t, target, filepath.Join(root, "linked.yml"))
+	for _, release := range []string{"1", "2"} {
+		mkdir(t, filepath.Join(elsewhere, release))
+		write(t, filepath.Join(elsewhere, release, "b.yml"), list("b/"+release))
+	}
+	symlink(t, filepath.Join(elsewhere, "1"), filepath.Join(elsewhere, "current"))
+	w := watch(t, 20*time.Millisecond, filepath.Join(root, "*.yml"), filepath.Join(elsewhere, "current/*.yml"))
+	run(t, w.Manager)
+	awaitIDs(t, w.Manager, "a/1 file", "b/1 file")
+	write(t, target, list("a/2"))
+	awaitIDs(t, w.Manager, "a/2 file", "b/1 file")
+	symlink(t, filepath.Join(elsewhere, "2"), filepath.Join(elsewhere, "next"))
+	rename(t, filepath.Join(elsewhere, "next"), filepath.Join(elsewhere, "current"))
+	awaitIDs(t, w.Manager, "a/2 file", "b/2 file")
+}
+
+func TestManyProblemsAreLoggedBriefly(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "tasks.yml")
+	var text strings.Builder
+	for i := range 500 {
+		fmt.Fprintf(&text, "- {account: a, id: %d, oops: %d}\n", i, i)
+	}
+	write(t, path, text.String())
+	w := watch(t, slow, path)
+	run(t, w.Manager)
+	if got := w.logs.count("level=WARN"); got != 11 || w.logs.count("entries=490") != 1 {
+		t.Errorf("%d lines:\n%s", got, w.logs)
+	}
+	// An entry that only moved is known to the log already.
+	write(t, path, "- {account: a, id: new}\n"+text.String())
+	awaitIDs(t, w.Manager, "a/new file")
+	if got := w.logs.count("level=WARN"); got != 11 {
+		t.Errorf("%d lines:\n%s", got, w.logs)
+	}
+	if got := w.reports.rejections()["invalid"]; got != 500 {
+		t.Errorf("%d are invalid, want 500", got)
+	}
+}
+
+func TestBadPatterns(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"tasks/*.yml": `task discovery: file pattern 2: "tasks/*.yml" is not an absolute path`,
+		"/tasks/":     `task discovery: file pattern 2: "/tasks/" is a folder; name files, for example with *.yml`,
+		"/tasks/[a":   `task discovery: file pattern 2: "/tasks/[a": syntax error in pattern`,
+		`/tasks/a\`:   `task discovery: file pattern 2: "/tasks/a\\": syntax error in pattern`,
+	} {
+		files := []string{"/good/*.yml", text}
+		if err := discovery.Check(files, nil); err == nil || err.Error() != want {
+			t.Errorf("Check: error is %v, want %s", err, want)
+		}
+		if _, err := discovery.New(discovery.Options{Files: files}); err == nil || err.Error() != want {
+			t.Errorf("New: error is %v, want %s", err, want)
+		}
+	}
+}
