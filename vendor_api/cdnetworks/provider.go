@@ -190,7 +190,7 @@ func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answ
 		if resp != nil {
 			e.RequestID = requestID(resp)
 		}
-		return vendorapi.Answer{}, e //nolint:wrapcheck // Already the *Error that Query returns, classified once.
+		return vendorapi.Answer{}, e // already classified, which happens once
 	}
 	return p.read(q, resp)
 }
