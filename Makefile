@@ -17,6 +17,8 @@ GOLANGCI_LINT_VERSION := v2.15.0
 GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(shell go env GOVERSION)
 
 COVERAGE_FLOOR := 85
+# What only puts the parts together is tested from main, in-process.
+WIRING := .,./exporter,./demo,./web
 FUZZ_TIME ?= 10s
 BENCH ?= .
 BENCH_COUNT ?= 1
@@ -52,8 +54,9 @@ test: lint unit build e2e ## everything that must pass: linters, unit tests, cov
 .PHONY: unit
 unit: deps ## unit tests with the race detector; no package under the coverage floor
 	@mkdir -p $(BUILD)
-	go test -race -shuffle=on -coverprofile=$(BUILD)/coverage.out ./...
-	scripts/coverage $(BUILD)/coverage.out $(COVERAGE_FLOOR) prefetch_exporter
+	go test -race -shuffle=on -coverprofile=$(BUILD)/parts.out $$(go list ./... | grep -vx prefetch_exporter)
+	go test -race -shuffle=on -coverprofile=$(BUILD)/whole.out -coverpkg=$(WIRING) .
+	scripts/coverage $(COVERAGE_FLOOR) $(BUILD)/parts.out $(BUILD)/whole.out
 
 .PHONY: e2e
 e2e: deps ## the real program against a real Prometheus, promtool and a vendor's SDK
