@@ -3,10 +3,10 @@ package store
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Memory keeps what a [DB] keeps, without a disk: for tests, and where nothing
@@ -24,7 +24,10 @@ func NewMemory() *Memory {
 }
 
 // State returns [Fresh].
-func (m *Memory) State() State { return Fresh }
+func (*Memory) State() State { return Fresh }
+
+// Recovery returns false: nothing was ever lost. See [DB.Recovery].
+func (*Memory) Recovery() (at time.Time, ok bool) { return time.Time{}, false }
 
 // Write applies the changes, all or none. See [DB.Write].
 func (m *Memory) Write(ops ...Op) error {
@@ -105,7 +108,7 @@ func (m *Memory) copy(t Table, wanted func(scope string) bool) ([]Op, error) {
 		if !wanted(scope) {
 			continue
 		}
-		for key, value := range maps.All(values) {
+		for key, value := range values {
 			ops = append(ops, Op{Table: t, Scope: scope, Key: key, Value: bytes.Clone(value)})
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -28,6 +29,7 @@ func TestMain(m *testing.M) {
 // keeper is what the packages that use a store need of it.
 type keeper interface {
 	State() store.State
+	Recovery() (at time.Time, ok bool)
 	Write(ops ...store.Op) error
 	Scan(t store.Table, f func(scope, key string, value []byte) error) error
 	ScanScope(t store.Table, scope string, f func(key string, value []byte) error) error
@@ -109,6 +111,10 @@ func equal(t testing.TB, want, got any) {
 func TestScanIsOrderedByScopeThenKey(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s keeper) {
+		equal(t, store.Fresh, s.State())
+		if at, ok := s.Recovery(); ok {
+			t.Errorf("recovered at %v", at)
+		}
 		equal(t, []string(nil), content(t, s, store.Tasks))
 		write(t, s,
 			put(store.Tasks, "b", "2", "two"),
@@ -370,10 +376,10 @@ func TestStaysBounded(t *testing.T) {
 	t.Parallel()
 	const (
 		days, tasks = 365, 300
-		maxSize     = 16 << 20
+		maxSize     = 4 << 20
 	)
 	db := open(t, store.Options{Path: t.TempDir()})
-	value := strings.Repeat("x", 4096)
+	value := strings.Repeat("x", 1024)
 	for day := range days {
 		ops := make([]store.Op, 0, 2*tasks)
 		for i := range tasks {

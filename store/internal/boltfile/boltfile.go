@@ -99,11 +99,11 @@ type meta struct {
 
 // readMeta returns what the newer of the two meta pages says.
 func readMeta(r io.ReaderAt, size int64) (meta, error) {
-	first, err := readMetaPage(r, 0)
+	first, err := readMetaPage(r, 0, 0)
 	if err != nil {
 		return meta{}, err
 	}
-	second, err := readMetaPage(r, first.pageSize)
+	second, err := readMetaPage(r, 1, first.pageSize)
 	if err != nil {
 		return meta{}, err
 	}
@@ -120,7 +120,7 @@ func readMeta(r io.ReaderAt, size int64) (meta, error) {
 	return newer, nil
 }
 
-func readMetaPage(r io.ReaderAt, at uint64) (meta, error) {
+func readMetaPage(r io.ReaderAt, id, at uint64) (meta, error) {
 	const (
 		metaSize     = 64
 		checksumSize = 8
@@ -140,6 +140,8 @@ func readMetaPage(r io.ReaderAt, at uint64) (meta, error) {
 		return meta{}, damaged("meta page at byte %d: bbolt format %d", at, order.Uint32(body[4:]))
 	case order.Uint64(body[56:]) != sum.Sum64():
 		return meta{}, damaged("meta page at byte %d: checksum differs", at)
+	case order.Uint64(buf) != id:
+		return meta{}, damaged("page %d: says that it is page %d", id, order.Uint64(buf))
 	case order.Uint16(buf[8:]) != metaFlag:
 		return meta{}, damaged("meta page at byte %d: flags %#x", at, order.Uint16(buf[8:]))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"slices"
 )
 
 // walker goes through the pages of one file.
@@ -18,8 +19,9 @@ type walker struct {
 	buffers [maxDepth][]byte // by depth: a branch is read on after its children
 }
 
-// place is where a page stands in the tree: which keys it may hold, and how
-// deep it is. A nil bound is none.
+// place is where a page stands in the tree: which keys it holds, and how deep it
+// is. A nil bound is none. Its first key is exactly from: bbolt looks for a page
+// under that key when it removes it, and frees it twice if it does not find it.
 type place struct {
 	page     uint64
 	depth    int
@@ -85,47 +87,57 @@ func (w *walker) buffer(depth int, size uint64) []byte {
 	return w.buffers[depth][:size]
 }
 
-// elements is the element table of a branch or leaf page.
+// elements is the element table of a branch or leaf page. bbolt packs what the
+// elements refer to right behind the table, in their order and without a gap,
+// so that a count that is too small leaves one.
 type elements struct {
 	page  uint64
 	buf   []byte
 	count int
+	next  uint64 // where the next element's data begin
 }
 
-func newElements(buf []byte, page uint64) (elements, error) {
+func newElements(buf []byte, page uint64) (*elements, error) {
 	count := int(binary.NativeEndian.Uint16(buf[10:]))
-	if pageHeaderSize+count*elementSize > len(buf) {
-		return elements{}, damaged("page %d: %d elements in %d bytes", page, count, len(buf))
+	table := pageHeaderSize + count*elementSize
+	if table > len(buf) {
+		return nil, damaged("page %d: %d elements in %d bytes", page, count, len(buf))
 	}
-	return elements{page: page, buf: buf, count: count}, nil
+	if count == 0 && len(bytes.TrimLeft(buf[pageHeaderSize:], "\x00")) > 0 {
+		return nil, damaged("page %d: no elements, but data", page)
+	}
+	return &elements{page: page, buf: buf, count: count, next: uint64(table)}, nil
 }
 
-func (e elements) header(i int) []byte {
+func (e *elements) header(i int) []byte {
 	return e.buf[pageHeaderSize+i*elementSize:][:elementSize]
 }
 
 // data returns a key and a value of the given sizes, pos bytes after the
-// element that they belong to.
-func (e elements) data(i int, pos, keySize, valueSize uint32) (key, value []byte, err error) {
+// element that they belong to. It must be called once for each, in order.
+func (e *elements) data(i int, pos, keySize, valueSize uint32) (key, value []byte, err error) {
 	start := uint64(pageHeaderSize+i*elementSize) + uint64(pos)
 	middle := start + uint64(keySize)
 	end := middle + uint64(valueSize)
-	if end > uint64(len(e.buf)) {
+	switch {
+	case start != e.next:
+		return nil, nil, damaged("page %d, element %d: begins at byte %d instead of %d", e.page, i, start, e.next)
+	case end > uint64(len(e.buf)):
 		return nil, nil, damaged("page %d, element %d: ends at byte %d of %d", e.page, i, end, len(e.buf))
-	}
-	if keySize == 0 {
+	case keySize == 0:
 		return nil, nil, damaged("page %d, element %d: no key", e.page, i)
 	}
+	e.next = end
 	return e.buf[start:middle:middle], e.buf[middle:end:end], nil
 }
 
 // inOrder checks that a key is where a search would look for it.
-func (e elements) inOrder(i int, previous, key []byte, at place) error {
+func (e *elements) inOrder(i int, previous, key []byte, at place) error {
 	switch {
 	case i > 0 && bytes.Compare(previous, key) >= 0:
 		return damaged("page %d, element %d: not after the one before", e.page, i)
-	case at.from != nil && bytes.Compare(key, at.from) < 0:
-		return damaged("page %d, element %d: before the page's first key", e.page, i)
+	case i == 0 && at.from != nil && !bytes.Equal(key, at.from):
+		return damaged("page %d, element %d: not the key that led to it", e.page, i)
 	case at.to != nil && bytes.Compare(key, at.to) >= 0:
 		return damaged("page %d, element %d: belongs to a later page", e.page, i)
 	default:
@@ -134,7 +146,7 @@ func (e elements) inOrder(i int, previous, key []byte, at place) error {
 }
 
 // branchElement returns the first key of a child and the child's page.
-func (e elements) branchElement(i int) (key []byte, child uint64, err error) {
+func (e *elements) branchElement(i int) (key []byte, child uint64, err error) {
 	order := binary.NativeEndian
 	header := e.header(i)
 	key, _, err = e.data(i, order.Uint32(header), order.Uint32(header[4:]), 0)
@@ -177,6 +189,9 @@ func (w *walker) leaf(buf []byte, at place) error {
 	e, err := newElements(buf, at.page)
 	if err != nil {
 		return err
+	}
+	if e.count == 0 && at.from != nil {
+		return damaged("page %d: no elements below a branch", at.page)
 	}
 	order := binary.NativeEndian
 	var previous []byte
@@ -233,8 +248,9 @@ func (w *walker) bucket(name, value []byte, at place) error {
 	return w.leaf(inline, place{})
 }
 
-// freelist checks that no page is both free and in use: bbolt would overwrite
-// it. A page that is neither is lost space and harmless.
+// freelist checks that every page is either free or in use. One that is both
+// would be overwritten; one that is neither was lost from the tree, and what is
+// on it too.
 func (w *walker) freelist(id uint64) error {
 	if id == noFreelist {
 		return nil
@@ -265,6 +281,9 @@ func (w *walker) freelist(id uint64) error {
 			return damaged("free page %d: in use, or free twice", free)
 		}
 		w.taken[free] = true
+	}
+	if lost := slices.Index(w.taken, false); lost >= 0 {
+		return damaged("page %d: neither free nor in use", lost)
 	}
 	return nil
 }
