@@ -41,7 +41,8 @@ help: ## list the targets
 
 .PHONY: demo
 demo: ## simulated vendors and the real exporter against them, on this machine
-	go run -ldflags '$(LDFLAGS)' . --demo
+	@go build -ldflags '$(LDFLAGS)' -o $(BUILD)/demo .
+	@$(BUILD)/demo --demo
 
 .PHONY: build
 build: ## the program, ./prefetch_exporter, with its version in it
