@@ -1,16 +1,21 @@
 package poller
 
 import (
-	"encoding/json"
-	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"prefetch_exporter/prefetch"
-	"prefetch_exporter/store"
+)
+
+const (
+	// quiet is how long a warning is not repeated.
+	quiet = time.Hour
+	// mostTold bounds what is remembered of warnings: some quote the vendor.
+	mostTold = 1000
 )
 
 // account is one account's tasks and health. Its loop is in loop.go.
@@ -36,6 +41,8 @@ type account struct {
 	dropped  int
 	health   health
 	learned  learned
+	identity string // whom the vendor counted when that was learned
+	removed  bool   // the account is not configured any more
 	dirty    map[string]*task // changed and not in the store yet
 	unsaved  bool             // health or learned changed likewise
 	inFlight int
@@ -43,62 +50,18 @@ type account struct {
 	last     *prefetch.QueryState
 	next     *prefetch.QueryState
 	told     map[string]time.Time // warnings that were logged, and when
+	words    map[string]bool      // undocumented status words that were logged
 
 	// published is what scrapes see.
 	pubMu     sync.Mutex
 	published published
 }
 
-// health is what the last calls say of the account.
-type health struct {
-	Up      bool            `json:"up"`
-	Failing prefetch.Reason `json:"failing,omitempty"`
-	// Failures are account failures in a row, RetryAt the end of the backoff.
-	Failures int       `json:"failures,omitempty"`
-	RetryAt  time.Time `json:"retry_at,omitzero"`
-}
-
-// accountRecord is the part of an account that survives a restart.
-type accountRecord struct {
-	Health  health  `json:"health"`
-	Learned learned `json:"learned"`
-}
-
-// accountKey is the only key in an account's scope of [store.Accounts].
-const accountKey = "state"
-
-// scope is the account's scope in the store. An account that changes its
-// provider is another account.
-func scope(a prefetch.Account) string { return a.Provider + ":" + a.Name }
-
-// load restores what the store has of the account.
-func (a *account) load() error {
-	var rec accountRecord
-	err := a.store.ScanScope(store.Accounts, scope(a.name), func(_ string, value []byte) error {
-		return json.Unmarshal(value, &rec)
-	})
-	if err != nil {
-		return fmt.Errorf("account %q: stored state: %w", a.name.Name, err)
-	}
-	a.health, a.learned = rec.Health, rec.Learned
-	err = a.store.ScanScope(store.Tasks, scope(a.name), func(key string, value []byte) error {
-		t, err := decodeTask(key, value)
-		if err != nil {
-			return err
-		}
-		a.tasks[key] = t
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("account %q: stored tasks: %w", a.name.Name, err)
-	}
-	return nil
-}
-
 // now is the wall time.
 func (a *account) now() time.Time { return a.clock().Wall }
 
-// configure takes over new options. State, budget and loop stay.
+// configure takes over new options. State, budget and loop stay; but what was
+// learned of one vendor's host says nothing of another's.
 func (a *account) configure(o Account, b *budget) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -107,13 +70,30 @@ func (a *account) configure(o Account, b *budget) {
 	}
 	a.options, a.budget = o, b
 	b.join(a.name.Name, o.Limit, a.signal)
-	if a.known {
-		a.reconcile(a.now())
-		a.save()
-	} else {
-		a.publish(nil)
+	if a.identity != o.Identity {
+		a.identity, a.learned, a.unsaved = o.Identity, learned{}, true
 	}
+	a.refresh(a.now())
 	a.signal()
+}
+
+// remove ends the account: from here on nothing is stored of it.
+func (a *account) remove() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.save()
+	a.removed = true
+	a.budget.leave(a.name.Name)
+}
+
+// refresh brings the set of watched tasks up to date, makes that durable and
+// publishes it. It is called with the lock held.
+func (a *account) refresh(now time.Time) {
+	if a.known {
+		a.reconcile(now)
+	}
+	a.save()
+	a.publishAll()
 }
 
 // signal wakes the loop.
@@ -129,21 +109,51 @@ func (a *account) list(tasks []prefetch.Task, pending []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.listed, a.known, a.pending = tasks, true, pending
-	a.reconcile(a.now())
-	a.save()
+	a.refresh(a.now())
 	a.signal()
 }
 
 // reconcile makes the watched tasks those that are listed, as far as the task
-// limit lets it. It is called with the lock held.
+// limit lets it. A task that is watched already stays so while there is room,
+// however new it is: to swap tasks would lose what was asked. It is called with
+// the lock held.
 func (a *account) reconcile(now time.Time) {
-	listed := make(map[string]bool, len(a.listed))
-	var fresh []prefetch.Task
-	watched := 0
-	for _, spec := range a.listed {
-		listed[spec.ID] = true
+	fresh, watched := a.compare(now)
+	watched -= a.makeRoom(watched + len(fresh) - a.options.TaskLimit)
+	room := min(len(fresh), max(0, a.options.TaskLimit-watched))
+	a.sortFresh(fresh, now)
+	for _, spec := range fresh[:room] {
 		t := a.tasks[spec.ID]
 		if t == nil {
+			t = &task{id: spec.ID, index: -1, record: record{FirstSeen: now}}
+			a.tasks[spec.ID] = t
+		}
+		t.describe(spec)
+		a.touch(t)
+	}
+	a.dropped = len(fresh) - room
+	if over := watched - a.options.TaskLimit; over > 0 {
+		a.dropNewest(over, now)
+		a.dropped += over
+	}
+	if a.dropped > 0 {
+		a.warn(now, "task_limit", "tasks dropped: more are listed than task_limit allows",
+			"dropped", a.dropped, "task_limit", a.options.TaskLimit)
+	}
+}
+
+// compare takes over what the sources say of the tasks that are watched, and
+// stops watching those that no source lists. It returns the listed tasks that
+// are not watched, and how many are.
+func (a *account) compare(now time.Time) (fresh []prefetch.Task, watched int) {
+	listed := make(map[string]bool, len(a.listed))
+	for _, spec := range a.listed {
+		if listed[spec.ID] {
+			continue
+		}
+		listed[spec.ID] = true
+		t := a.tasks[spec.ID]
+		if t == nil || t.remembered() {
 			fresh = append(fresh, spec)
 			continue
 		}
@@ -155,45 +165,30 @@ func (a *account) reconcile(now time.Time) {
 		}
 	}
 	for id, t := range a.tasks {
-		if listed[id] {
-			continue
-		}
-		if t.Unlisted.IsZero() && slices.Contains(a.pending, t.Source) {
+		switch {
+		case listed[id]:
+		case t.Unlisted.IsZero() && slices.Contains(a.pending, t.Source):
 			t.listed = true
 			if !t.Gone {
 				watched++
 			}
-			continue
+		default:
+			a.unlist(t, now)
 		}
-		a.unlist(t, now)
 	}
-	watched -= a.makeRoom(watched + len(fresh) - a.options.TaskLimit)
-	room := max(0, a.options.TaskLimit-watched)
-	sortFresh(fresh, now)
-	a.dropped = max(0, len(fresh)-room)
-	for _, spec := range fresh[:len(fresh)-a.dropped] {
-		t := &task{id: spec.ID, index: -1, record: record{FirstSeen: now}}
-		t.describe(spec)
-		a.tasks[spec.ID] = t
-		a.touch(t)
-	}
-	if over := watched - a.options.TaskLimit; over > 0 {
-		a.dropNewest(over)
-		a.dropped += over
-	}
-	if a.dropped > 0 {
-		a.warn(now, "task_limit", "tasks dropped: more are listed than task_limit allows",
-			"dropped", a.dropped, "task_limit", a.options.TaskLimit)
-	}
-	a.publishAll()
+	return fresh, watched
 }
 
-// sortFresh orders new tasks so that the newest, which the limit drops, are
-// last. One whose creation nobody told is as new as now.
-func sortFresh(fresh []prefetch.Task, now time.Time) {
-	slices.SortStableFunc(fresh, func(x, y prefetch.Task) int {
-		return orNow(x.Created, now).Compare(orNow(y.Created, now))
-	})
+// sortFresh orders tasks that are to be watched so that the newest, which the
+// limit drops, are last. One whose creation nobody told is as new as now.
+func (a *account) sortFresh(fresh []prefetch.Task, now time.Time) {
+	created := func(spec *prefetch.Task) time.Time {
+		if t := a.tasks[spec.ID]; t != nil {
+			return t.created()
+		}
+		return orNow(spec.Created, now)
+	}
+	slices.SortStableFunc(fresh, func(x, y prefetch.Task) int { return created(&x).Compare(created(&y)) })
 }
 
 func orNow(t, now time.Time) time.Time {
@@ -250,7 +245,8 @@ func (a *account) makeRoom(n int) int {
 }
 
 // dropNewest stops watching the newest n tasks, after the limit was lowered.
-func (a *account) dropNewest(n int) {
+// They are remembered for a while, like tasks that are not listed any more.
+func (a *account) dropNewest(n int, now time.Time) {
 	var watched []*task
 	for _, t := range a.tasks {
 		if t.listed && !t.Gone {
@@ -264,73 +260,32 @@ func (a *account) dropNewest(n int) {
 		return strings.Compare(y.id, x.id)
 	})
 	for _, t := range watched[:min(n, len(watched))] {
-		a.forget(t)
+		t.listed, t.Unlisted = false, now
+		a.touch(t)
 	}
-}
-
-// touch marks a task as changed.
-func (a *account) touch(t *task) { a.dirty[t.id] = t }
-
-// save makes all changes durable, and only then records what was observed of
-// them. If the store fails, the changes stay marked for the next time, and what
-// was observed waits. It is called with the lock held.
-func (a *account) save() {
-	if len(a.dirty) == 0 && !a.unsaved {
-		return
-	}
-	ops := make([]store.Op, 0, len(a.dirty)+1)
-	for id, t := range a.dirty {
-		op := store.Op{Table: store.Tasks, Scope: scope(a.name), Key: id}
-		if t != nil {
-			value, err := t.encode()
-			if err != nil {
-				a.log.Error("a task cannot be stored", "task", id, "err", err)
-				continue
-			}
-			op.Value = value
-		}
-		ops = append(ops, op)
-	}
-	if a.unsaved {
-		value, err := json.Marshal(accountRecord{a.health, a.learned})
-		if err != nil {
-			a.log.Error("an account's state cannot be stored", "err", err)
-		} else {
-			ops = append(ops, store.Op{Table: store.Accounts, Scope: scope(a.name), Key: accountKey, Value: value})
-		}
-	}
-	if err := a.store.Write(ops...); err != nil {
-		return // the store has counted and logged it
-	}
-	for _, t := range a.dirty {
-		if t != nil {
-			a.observe(t)
-		}
-	}
-	clear(a.dirty)
-	a.unsaved = false
-}
-
-// observe records the durations of a task that are durably marked as observed.
-func (a *account) observe(t *task) {
-	for _, o := range t.observations {
-		switch o.what {
-		case observedWait:
-			a.record.URLWait(a.name, o.took)
-		case observedFetch:
-			a.record.URLFetch(a.name, o.took)
-		default:
-			a.record.TaskDuration(a.name, o.took)
-		}
-	}
-	t.observations = nil
 }
 
 // warn logs a warning, the same one at most once an hour.
 func (a *account) warn(now time.Time, key, msg string, args ...any) {
-	if last, ok := a.told[key]; ok && now.Sub(last) < time.Hour {
+	if last, ok := a.told[key]; ok && now.Sub(last) < quiet {
 		return
+	}
+	if len(a.told) >= mostTold {
+		maps.DeleteFunc(a.told, func(_ string, last time.Time) bool { return now.Sub(last) >= quiet })
+	}
+	if len(a.told) >= mostTold {
+		return // whatever is wrong was told a thousand times
 	}
 	a.told[key] = now
 	a.log.Warn(msg, args...)
+}
+
+// newWord reports whether a status word that no page documents was not met
+// before.
+func (a *account) newWord(word string) bool {
+	if a.words[word] || len(a.words) >= mostTold {
+		return false
+	}
+	a.words[word] = true
+	return true
 }

@@ -105,26 +105,47 @@ func newBudget(identity string, st Store, clock Clock) (*budget, error) {
 	b := &budget{identity: identity, store: st, clock: clock, members: map[string]*member{}}
 	now := clock()
 	if at, ok := st.Recovery(); ok {
-		b.refill = &Stamp{Wall: at}
+		lost := now.before(Stamp{Wall: at}.elapsed(now))
+		b.refill = &lost
 	}
+	var open []*call
 	err := st.ScanScope(store.Ledger, identity, func(key string, value []byte) error {
-		if key == throttleKey {
-			return json.Unmarshal(value, &b.throttle)
-		}
 		c := &call{}
-		if _, err := fmt.Sscanf(key, "%d", &c.seq); err != nil {
-			return fmt.Errorf("key %q: %w", key, err)
+		var into any = c
+		if key == throttleKey {
+			into = &b.throttle
+		} else if _, err := fmt.Sscanf(key, "%d", &c.seq); err != nil {
+			b.refill = &now
+			return nil
 		}
-		if err := json.Unmarshal(value, c); err != nil {
-			return fmt.Errorf("call %s: %w", key, err)
+		switch err := json.Unmarshal(value, into); {
+		case err != nil:
+			b.refill = &now // who knows what it was
+		case key != throttleKey:
+			if c.Ended == nil {
+				open = append(open, c)
+			}
+			b.restore(c, now)
 		}
-		b.restore(c, now)
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ledger of %s: %w", identity, err)
 	}
+	b.close(open)
 	return b, nil
+}
+
+// close records that the calls ended now, lest each restart counts them anew.
+// If it cannot be recorded, the next restart does just that: safe.
+func (b *budget) close(calls []*call) {
+	ops := make([]store.Op, len(calls))
+	for i, c := range calls {
+		ops[i] = b.put(c)
+	}
+	if len(ops) > 0 {
+		_ = b.store.Write(ops...)
+	}
 }
 
 // restore adds a call of an earlier process. A call that was never closed ended
@@ -152,13 +173,25 @@ func (b *budget) join(account string, limit prefetch.Limit, wake func()) {
 		b.members[account] = m
 	}
 	m.limit, m.wake = limit, wake
-	defer func() { b.tell(b.clock()) }()
-	if b.refill == nil {
-		return
+	now := b.clock()
+	if b.refill != nil {
+		b.spend(limit, now)
 	}
-	for len(b.calls) < limit.Calls {
+	b.tell(now)
+}
+
+// spend fills up the ledger, which was not whole at the time of the refill, so
+// that the limit counts as spent then.
+func (b *budget) spend(limit prefetch.Limit, now Stamp) {
+	missing := limit.Calls
+	for _, c := range b.calls {
+		if c.Ended == nil || c.Ended.elapsed(now) <= b.refill.elapsed(now) {
+			missing--
+		}
+	}
+	for range missing {
 		b.seq++
-		b.restore(&call{Begun: *b.refill, Ended: b.refill, seq: b.seq}, b.clock())
+		b.restore(&call{Begun: *b.refill, Ended: b.refill, seq: b.seq}, now)
 	}
 }
 

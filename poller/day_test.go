@@ -87,11 +87,14 @@ func day(t *testing.T, v vendor, a poller.Account, owner string, tasks, urls int
 	if want := a.Provider.Capabilities().MaxInFlight; stats.MaxInFlight > want {
 		t.Errorf("%d calls at once, want at most %d", stats.MaxInFlight, want)
 	}
-	if len(stats.Refused) != 0 {
-		t.Errorf("the vendor refused calls: %v", stats.Refused)
+	// Calls that were under way at the end of the day may not have arrived.
+	cut := stats.Refused[simulator.RefusedCancelled]
+	delete(stats.Refused, simulator.RefusedCancelled)
+	if len(stats.Refused) != 0 || cut > stats.MaxInFlight {
+		t.Errorf("the vendor refused calls: %v, and %d were cut", stats.Refused, cut)
 	}
-	if got := r.recorder.answered; got != stats.Calls {
-		t.Errorf("%d calls recorded, the vendor saw %d", got, stats.Calls)
+	if got := r.recorder.answered; got != stats.Calls+cut {
+		t.Errorf("%d calls recorded, the vendor saw %d and %d were cut", got, stats.Calls, cut)
 	}
 	for i := range listed {
 		id := listed[i].ID

@@ -33,6 +33,9 @@ func (a *account) learnRefusal(f vendorapi.Feature, q question) bool {
 		}
 		next.NeedWindow = true
 	case vendorapi.FeaturePageSize:
+		if q.query.PageSize > s.pageSize() {
+			return true // learned since this reading began
+		}
 		size := min(s.pageSize(), q.query.PageSize)
 		if size <= 1 {
 			return false
@@ -42,6 +45,9 @@ func (a *account) learnRefusal(f vendorapi.Feature, q question) bool {
 			next.PageSize = max(next.PageSize, defaultPage)
 		}
 	case vendorapi.FeatureLookBack:
+		if q.query.From.Before(s.oldest().Add(-edge)) {
+			return true // the window was reckoned with a wrong idea of the vendor's clock
+		}
 		switch lookBack := s.lookBack(); {
 		case lookBack > shortLookBack:
 			next.LookBack = shortLookBack
@@ -62,11 +68,15 @@ func (a *account) learnRefusal(f vendorapi.Feature, q question) bool {
 	return true
 }
 
-// learnPageSize notices that the vendor gave fewer rows than were asked for
-// although there are more.
+// learnPageSize notices that the vendor gave smaller pages than were asked for,
+// and said so. One that gave fewer rows and said nothing may do otherwise next
+// time.
 func (a *account) learnPageSize(q vendorapi.Query, ans vendorapi.Answer) {
-	given := max(ans.PageSize, len(ans.URLs))
-	if q.Kind == vendorapi.QueryCount || given >= q.PageSize || given == 0 || ans.Count <= len(ans.URLs) || q.Page > 1 {
+	given := ans.PageSize
+	if given == 0 {
+		given = len(ans.URLs)
+	}
+	if q.Page != 1 || given == 0 || given >= q.PageSize || ans.Count <= len(ans.URLs) {
 		return
 	}
 	a.learned.PageSize, a.unsaved = given, true

@@ -44,28 +44,31 @@ func (m *moment) backoff(base time.Duration, n int) time.Duration {
 
 // page takes one page of an answer. It returns the whole answer once every page
 // was read, and a complaint if what was read so far had to be thrown away.
-func (t *task) page(q vendorapi.Query, ans vendorapi.Answer, m *moment) (urls []prefetch.URL, whole bool, complaint string) {
+func (t *task) page(q vendorapi.Query, ans vendorapi.Answer) (urls []prefetch.URL, whole bool, complaint string) {
 	r := t.Reading
 	t.Reading = nil
-	if r == nil {
+	if r == nil || q.Page == 1 {
 		if len(ans.URLs) >= ans.Count {
 			return ans.URLs, true, ""
 		}
 		if ans.Count > mostRows {
 			return nil, false, fmt.Sprintf("the vendor counts %d rows, more than any task can have", ans.Count)
 		}
-		r = &reading{Count: ans.Count, Since: m.now}
+		r = &reading{Count: ans.Count}
 	}
 	if r.Count != ans.Count || len(ans.URLs) == 0 {
 		return nil, false, fmt.Sprintf("page %d has %d rows of %d, where page 1 counted %d; reading it anew",
 			q.Page, len(ans.URLs), ans.Count, r.Count)
 	}
-	q.PageSize = max(ans.PageSize, len(ans.URLs))
+	if q.Page == 1 {
+		// What page 1 really holds, whatever was asked for or said: the pages
+		// after it must begin where it ended.
+		q.PageSize = len(ans.URLs)
+	}
 	r.Query = q
 	r.Rows = append(slices.Clip(r.Rows), ans.URLs...)
 	if len(r.Rows) < r.Count {
 		t.Reading = r
-		t.RetryAt = time.Time{}
 		return nil, false, ""
 	}
 	return r.Rows, true, ""

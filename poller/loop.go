@@ -25,7 +25,7 @@ const (
 // run asks questions until ctx ends, and returns when no call is under way.
 func (a *account) run(ctx context.Context) {
 	var calls sync.WaitGroup
-	defer calls.Wait()
+	defer a.finish(&calls)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -43,20 +43,35 @@ func (a *account) run(ctx context.Context) {
 	}
 }
 
+// finish waits for the calls under way, and stores what could not be stored
+// before.
+func (a *account) finish(calls *sync.WaitGroup) {
+	calls.Wait()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.save()
+}
+
 // once asks everything that may be asked now, waiting for nothing but the
-// answers, and reports whether a call failed.
+// answers, and reports whether a call failed. The calls that are allowed now are
+// no more than the limit's, however many more become so while they take their
+// time.
 func (a *account) once(ctx context.Context) (failed bool) {
-	for left := true; left && ctx.Err() == nil; {
+	a.mu.Lock()
+	before, allowed := a.failures, a.options.Limit.Calls
+	a.mu.Unlock()
+	for left := true; left; {
 		var calls sync.WaitGroup
 		left = false
-		for ctx.Err() == nil && a.step(ctx, &calls) == 0 {
+		for allowed > 0 && ctx.Err() == nil && a.step(ctx, &calls) == 0 {
 			left = true
+			allowed--
 		}
-		calls.Wait()
+		a.finish(&calls)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.failures > 0
+	return a.failures > before
 }
 
 // step lets one call leave if there is a question and the budget allows it. It
@@ -64,10 +79,19 @@ func (a *account) once(ctx context.Context) (failed bool) {
 func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if !a.known || a.removed {
+		return idle // what is stored is not to be judged before it is listed
+	}
 	now := a.now()
 	sleep := a.sweep(now)
+	if !a.saved() {
+		a.save()
+	}
+	if !a.saved() {
+		sleep = min(sleep, saveRetry)
+	}
 	if a.inFlight >= max(1, a.options.Provider.Capabilities().MaxInFlight) {
-		return idle // the end of a call wakes the loop
+		return sleep // the end of a call wakes the loop
 	}
 	s := a.situation(now)
 	q, found, wake := s.plan()
@@ -79,7 +103,9 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration
 		a.announce(question{}, wake)
 		return max(sleep, time.Millisecond)
 	}
-	if wait := a.health.RetryAt.Sub(now); wait > 0 {
+	// A backoff that is longer than any was reckoned by a clock that was set
+	// back since.
+	if wait := a.health.RetryAt.Sub(now); wait > 0 && wait <= longestBackoff {
 		a.budget.rest(a.name.Name)
 		a.announce(q, a.health.RetryAt)
 		return min(sleep, wait)
@@ -94,7 +120,7 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration
 		return min(sleep, wait)
 	}
 	q.task.inFlight = true
-	q.task.LastAsked = now
+	q.task.LastAsked, q.task.RetryAt = now, time.Time{}
 	a.inFlight++
 	a.announce(question{}, time.Time{})
 	a.record.Called(a.name, string(q.query.Kind))
@@ -155,8 +181,7 @@ func (a *account) sweep(now time.Time) time.Duration {
 		}
 	}
 	if over {
-		a.reconcile(now)
-		a.save()
+		a.refresh(now)
 	}
 	return sleep
 }
@@ -175,15 +200,22 @@ func (a *account) ask(ctx context.Context, provider vendorapi.Provider, b *budge
 	ans, err := provider.Query(callCtx, q.query)
 	b.end(c)
 	ended := a.now()
-	a.record.Answered(a.name, ended.Sub(sent))
 
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.inFlight--
 	q.task.inFlight = false
 	defer a.signal()
-	if callCtx.Err() != nil {
+	if a.removed {
+		return
+	}
+	a.record.Answered(a.name, ended.Sub(sent))
+	if err != nil && callCtx.Err() != nil {
 		return // the exporter stops; the call tells nothing of the vendor
+	}
+	if a.tasks[q.task.id] != q.task || q.task.Gone {
+		// Its time ended while the call was under way: only the account learns.
+		q.task = &task{id: q.task.id, index: -1}
 	}
 	m := a.moment(sent, ended)
 	a.last = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.task.id, Why: q.why, Time: sent}
@@ -196,7 +228,8 @@ func (a *account) ask(ctx context.Context, provider vendorapi.Provider, b *budge
 		a.touch(q.task)
 	}
 	if a.dropped > 0 && q.task.Phase == prefetch.Settled {
-		a.reconcile(ended) // a settled task makes room
+		a.refresh(ended) // a settled task makes room
+		return
 	}
 	a.save()
 	a.publish(q.task)
@@ -218,13 +251,14 @@ func (a *account) answered(q question, ans vendorapi.Answer, m *moment) {
 	a.learnPageSize(q.query, ans)
 	log := a.log.With("task", t.id, "request_id", ans.RequestID)
 	for _, word := range ans.UnknownWords {
-		a.warn(m.now, "status "+word, "the vendor used a status that it never documented; it counts as unknown",
-			"task", t.id, "status", word, "request_id", ans.RequestID)
+		if a.newWord(word) {
+			log.Warn("the vendor used a status that it never documented; it counts as unknown", "status", word)
+		}
 	}
 	for _, oddity := range ans.Oddities {
 		a.warn(m.now, "oddity "+oddity, "the vendor's answer is not as documented", "task", t.id, "oddity", oddity)
 	}
-	urls, whole, complaint := t.page(q.query, ans, m)
+	urls, whole, complaint := t.page(q.query, ans)
 	if complaint != "" {
 		a.warn(m.now, "reading "+t.id, "an answer in pages was thrown away", "task", t.id, "why", complaint)
 	}

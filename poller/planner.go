@@ -21,6 +21,9 @@ const (
 	// proof is how long after the newest row was created an answer must be
 	// asked for to prove that no more rows will appear.
 	proof = time.Minute
+	// readingKept is how long a half-read answer may wait for its next page
+	// before its first ones are too old to be shown beside it.
+	readingKept = time.Hour
 )
 
 // learned is what calls have taught of a vendor where its pages leave it open.
@@ -141,25 +144,47 @@ func (s *situation) due(t *task) (at time.Time, class int, ok bool) {
 	if !t.listed || t.Gone || t.inFlight || t.Phase == prefetch.Settled || !s.reachable(t) {
 		return time.Time{}, 0, false
 	}
+	class = s.class(t)
 	switch {
-	case t.Reading != nil:
-		return t.RetryAt, continueReading, true
-	case !t.RetryAt.IsZero():
-		at = t.RetryAt
-	case !t.LastAsked.IsZero():
-		at = t.LastAsked.Add(s.pollInterval)
-		if s.caps.RowTimes && t.Counts.AllFinal() {
-			// Asked earlier, the answer could not prove that it is whole.
-			proven := t.NewestRow.Add(proof + pad - s.learned.Offset)
-			if proven.After(at) {
-				at = proven
-			}
+	case t.LastAsked.After(s.now):
+		return s.now, class, true // the clock was set back: what was reckoned by it is void
+	case class == continueReading || !t.RetryAt.IsZero():
+		return t.RetryAt, class, true
+	case t.LastAsked.IsZero():
+		return time.Time{}, class, true
+	}
+	at = t.LastAsked.Add(s.pollInterval)
+	if s.caps.RowTimes && t.Counts.AllFinal() {
+		// Asked earlier, the answer could not prove that it is whole. But a row
+		// from the vendor's future must not keep the task from being asked.
+		proven := t.NewestRow.Add(proof + pad - s.learned.Offset)
+		if latest := t.LastAsked.Add(max(s.pollInterval, longestBackoff)); proven.After(latest) {
+			proven = latest
+		}
+		if proven.After(at) {
+			at = proven
 		}
 	}
-	if t.Phase == prefetch.Lost || t.Answered && t.Counts.OnlyUnknownLeft() {
-		return at, hopeless, true
+	return at, class, true
+}
+
+// class is the priority of the task's next question. A reading whose last page
+// failed has none over other tasks: it would starve them if it fails for ever.
+func (s *situation) class(t *task) int {
+	switch {
+	case t.Up && s.continues(t):
+		return continueReading
+	case t.Phase == prefetch.Lost || t.Answered && t.Counts.OnlyUnknownLeft():
+		return hopeless
+	default:
+		return unsettled
 	}
-	return at, unsettled, true
+}
+
+// continues reports whether the next question is for the next page of what was
+// begun.
+func (s *situation) continues(t *task) bool {
+	return t.Reading != nil && s.now.Sub(t.LastAsked) < readingKept
 }
 
 // reachable reports whether the vendor can be asked for the task at all: where
@@ -180,34 +205,49 @@ func (s *situation) taskQuery(t *task) vendorapi.Query {
 	if !s.caps.Paged {
 		return q
 	}
-	if t.Reading != nil {
+	if s.continues(t) {
 		q = t.Reading.Query
 		q.Page++
-		return q
+		if oldest := s.oldest(); !q.From.IsZero() && q.From.Before(oldest) {
+			q.From = oldest
+		}
+		if q.From.Before(q.To) || q.To.IsZero() {
+			return q
+		}
+		// All of the window has left the look-back.
 	}
 	q.Page, q.PageSize = 1, s.pageSize()
-	if !s.learned.NeedWindow {
-		return q
-	}
-	end := s.vendorNow().Add(pad)
-	switch created := t.knownCreated(); {
-	case !created.IsZero():
-		q.From = created.Add(-lead)
-		q.To = q.From.Add(s.caps.MaxSpan)
-	case !t.Search.IsZero():
-		q.From, q.To = t.Search.Add(-s.caps.MaxSpan), t.Search
-	default:
-		q.From, q.To = end.Add(-s.caps.MaxSpan), end
-	}
-	if q.To.After(end) {
-		q.To = end
-	}
-	if oldest := s.oldest(); q.From.Before(oldest) {
-		q.From = oldest
-	}
-	if !q.From.Before(q.To) {
-		// Created in the future, as it seems: the newest day tells.
-		q.From, q.To = end.Add(-s.caps.MaxSpan), end
+	q.From, q.To = time.Time{}, time.Time{}
+	if s.learned.NeedWindow {
+		q.From, q.To = s.taskWindow(t)
 	}
 	return q
+}
+
+// taskWindow is the span of creation to ask for a task in. It lies within what
+// the vendor can be asked for.
+func (s *situation) taskWindow(t *task) (from, to time.Time) {
+	end, oldest := s.vendorNow().Add(pad), s.oldest()
+	switch created := t.knownCreated(); {
+	case !created.IsZero():
+		from = created.Add(-lead)
+		to = from.Add(s.caps.MaxSpan)
+	case !t.Search.IsZero():
+		from, to = t.Search.Add(-s.caps.MaxSpan), t.Search
+	}
+	if to.After(end) {
+		to = end
+	}
+	if from.Before(oldest) {
+		from = oldest
+	}
+	if from.Before(to) {
+		return from, to
+	}
+	// Nothing is known of the creation, or it lies in the future, as it seems:
+	// the newest day tells.
+	if from = end.Add(-s.caps.MaxSpan); from.Before(oldest) {
+		from = oldest
+	}
+	return from, end
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,8 +17,9 @@ type Poller struct {
 	options Options
 
 	// change serializes what changes the set of accounts, disk included.
-	change  sync.Mutex
-	budgets map[string]*budget
+	change     sync.Mutex
+	budgets    map[string]*budget
+	configured []Account
 
 	// mu guards the rest, and is never held for longer than a look: a scrape
 	// needs it.
@@ -80,6 +82,8 @@ func (p *Poller) Configure(accounts []Account) error {
 			p.remove(name, r)
 		}
 	}
+	p.configured = slices.Clone(accounts)
+	p.purge()
 	return nil
 }
 
@@ -92,6 +96,9 @@ func (p *Poller) load(accounts []Account) (map[prefetch.Account]*account, error)
 			b, err := newBudget(o.Identity, p.options.Store, p.options.Clock)
 			if err != nil {
 				return nil, err
+			}
+			if b.refill != nil && p.options.Store.State() != store.Recovered {
+				p.options.Logger.Warn("the ledger is not whole: the whole quota counts as spent", "account", o.Name)
 			}
 			budgets[o.Identity] = b
 		}
@@ -114,7 +121,7 @@ func (p *Poller) newAccount(name prefetch.Account) *account {
 		log:   p.options.Logger.With("provider", name.Provider, "account", name.Name),
 		clock: p.options.Clock, random: p.options.Random,
 		wake: make(chan struct{}, 1), tasks: map[string]*task{},
-		dirty: map[string]*task{}, told: map[string]time.Time{},
+		dirty: map[string]*task{}, told: map[string]time.Time{}, words: map[string]bool{},
 	}
 }
 
@@ -133,9 +140,7 @@ func (p *Poller) remove(name prefetch.Account, r *running) {
 	if r.cancel != nil {
 		r.cancel()
 	}
-	r.mu.Lock()
-	r.budget.leave(name.Name)
-	r.mu.Unlock()
+	r.remove()
 	p.options.Recorder.RemoveAccount(name)
 }
 
@@ -162,7 +167,7 @@ func (p *Poller) Run(ctx context.Context) error {
 		p.start(r)
 	}
 	p.mu.Unlock()
-	<-ctx.Done()
+	p.purgeDaily(ctx)
 	p.loops.Wait()
 	return nil
 }

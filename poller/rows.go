@@ -14,15 +14,25 @@ const (
 )
 
 // rows are the rows of a task, and for each what the histograms have counted of
-// it already. Both slices have the same length and are never changed in place:
-// the first is published.
+// it already. urls and observed have the same length and are never changed in
+// place: the first is published.
 type rows struct {
 	urls     []prefetch.URL
 	observed []uint8
+	// former are rows that earlier answers had and the last one had not, in case
+	// they come back: only what was observed of them is known still.
+	former []former
+}
+
+// former is what is left of a row that is gone.
+type former struct {
+	rowKey
+
+	observed uint8
 }
 
 // IsZero reports whether there are no rows, for encoding/json.
-func (r rows) IsZero() bool { return len(r.urls) == 0 }
+func (r rows) IsZero() bool { return len(r.urls) == 0 && len(r.former) == 0 }
 
 // rowKey identifies a row: CDNetworks gives rows no id, but one submission has
 // one creation time. The same URL may stand in a task twice.
@@ -31,7 +41,7 @@ type rowKey struct {
 	created int64
 }
 
-func keyOf(u *prefetch.URL) rowKey { return rowKey{u.URL, u.Created.Unix()} }
+func keyOf(u *prefetch.URL) rowKey { return rowKey{u.URL, toUnix(u.Created)} }
 
 // observation is one duration for the histograms.
 type observation struct {
@@ -42,19 +52,10 @@ type observation struct {
 // replace returns rows of urls that remember what was observed of the rows in
 // r, and what is to be observed now.
 func (r rows) replace(urls []prefetch.URL) (rows, []observation) {
-	before := make(map[rowKey][]uint8, len(r.urls))
-	for i := range r.urls {
-		k := keyOf(&r.urls[i])
-		before[k] = append(before[k], r.observed[i])
-	}
-	next := rows{urls: urls, observed: make([]uint8, len(urls))}
+	next := r.inherit(urls)
 	var found []observation
 	for i := range urls {
 		u := &urls[i]
-		if marks := before[keyOf(u)]; len(marks) > 0 {
-			next.observed[i] = marks[0]
-			before[keyOf(u)] = marks[1:]
-		}
 		if wait := u.Started.Sub(u.Created); next.observed[i]&observedWait == 0 &&
 			!u.Created.IsZero() && !u.Started.IsZero() && wait >= 0 {
 			next.observed[i] |= observedWait
@@ -67,6 +68,51 @@ func (r rows) replace(urls []prefetch.URL) (rows, []observation) {
 		}
 	}
 	return next, found
+}
+
+// inherit returns rows of urls with what was observed of the same rows in r. A
+// row whose time of creation is new but whose URL is not takes over from the row
+// that it stands for, as when the time zone was corrected.
+func (r rows) inherit(urls []prefetch.URL) rows {
+	before := make([]former, 0, len(r.urls)+len(r.former))
+	for i := range r.urls {
+		before = append(before, former{keyOf(&r.urls[i]), r.observed[i]})
+	}
+	before = append(before, r.former...)
+	exact := make(map[rowKey][]int, len(before))
+	for i, f := range before {
+		exact[f.rowKey] = append(exact[f.rowKey], i)
+	}
+	next := rows{urls: urls, observed: make([]uint8, len(urls))}
+	used := make([]bool, len(before))
+	var unmatched []int
+	for i := range urls {
+		k := keyOf(&urls[i])
+		if same := exact[k]; len(same) > 0 {
+			exact[k] = same[1:]
+			used[same[0]] = true
+			next.observed[i] = before[same[0]].observed
+		} else {
+			unmatched = append(unmatched, i)
+		}
+	}
+	byURL := map[string][]former{}
+	for i, f := range before {
+		if !used[i] && f.observed != 0 {
+			byURL[f.url] = append(byURL[f.url], f)
+		}
+	}
+	for _, i := range unmatched {
+		u := urls[i].URL
+		if left := byURL[u]; len(left) > 0 {
+			next.observed[i], byURL[u] = left[0].observed, left[1:]
+		}
+	}
+	for _, left := range byURL {
+		next.former = append(next.former, left...)
+	}
+	next.former = next.former[:min(len(next.former), mostRows)]
+	return next
 }
 
 // failed keeps only the rows that failed: what a settled task needs still.
@@ -91,11 +137,12 @@ type storedRow struct {
 	Finished int64           `json:"f,omitempty"`
 	Rate     *float64        `json:"r,omitempty"`
 	Observed uint8           `json:"o,omitempty"`
+	Former   bool            `json:"x,omitempty"`
 }
 
 // MarshalJSON writes the rows in their short form.
 func (r rows) MarshalJSON() ([]byte, error) {
-	stored := make([]storedRow, len(r.urls))
+	stored := make([]storedRow, len(r.urls), len(r.urls)+len(r.former))
 	for i := range r.urls {
 		u := &r.urls[i]
 		stored[i] = storedRow{
@@ -106,6 +153,9 @@ func (r rows) MarshalJSON() ([]byte, error) {
 			stored[i].Rate = &u.Rate
 		}
 	}
+	for _, f := range r.former {
+		stored = append(stored, storedRow{URL: f.url, Created: f.created, Observed: f.observed, Former: true})
+	}
 	return json.Marshal(stored)
 }
 
@@ -115,16 +165,21 @@ func (r *rows) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &stored); err != nil {
 		return err
 	}
-	*r = rows{urls: make([]prefetch.URL, len(stored)), observed: make([]uint8, len(stored))}
-	for i, s := range stored {
-		r.urls[i] = prefetch.URL{
+	*r = rows{urls: make([]prefetch.URL, 0, len(stored)), observed: make([]uint8, 0, len(stored))}
+	for _, s := range stored {
+		if s.Former {
+			r.former = append(r.former, former{rowKey{s.URL, s.Created}, s.Observed})
+			continue
+		}
+		u := prefetch.URL{
 			URL: s.URL, Status: s.Status,
 			Created: fromUnix(s.Created), Started: fromUnix(s.Started), Finished: fromUnix(s.Finished),
 		}
 		if s.Rate != nil {
-			r.urls[i].Rate, r.urls[i].HasRate = *s.Rate, true
+			u.Rate, u.HasRate = *s.Rate, true
 		}
-		r.observed[i] = s.Observed
+		r.urls = append(r.urls, u)
+		r.observed = append(r.observed, s.Observed)
 	}
 	return nil
 }

@@ -89,7 +89,6 @@ type reading struct {
 	Query vendorapi.Query `json:"query"` // of the last page read
 	Count int             `json:"count"`
 	Rows  []prefetch.URL  `json:"rows"`
-	Since time.Time       `json:"since"`
 }
 
 func (t *task) encode() ([]byte, error) {
@@ -119,6 +118,11 @@ func (t *task) describe(spec prefetch.Task) bool {
 	t.Expected, t.Labels = spec.URLs, spec.Labels
 	return !same
 }
+
+// remembered reports whether the task is not watched, and only kept in case it
+// will be again. A task that was restored and not listed yet is not remembered:
+// it was watched.
+func (t *task) remembered() bool { return !t.listed && !t.Unlisted.IsZero() }
 
 // created is the vendor's time, else the configured one, else when the task was
 // first seen.

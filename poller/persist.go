@@ -1,0 +1,136 @@
+package poller
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"prefetch_exporter/prefetch"
+	"prefetch_exporter/store"
+)
+
+const (
+	// accountKey is the only key in an account's scope of [store.Accounts].
+	accountKey = "state"
+	// saveRetry is how long a loop waits before it tries again to store what
+	// could not be stored.
+	saveRetry = 15 * time.Second
+)
+
+// health is what the last calls say of the account.
+type health struct {
+	Up      bool            `json:"up"`
+	Failing prefetch.Reason `json:"failing,omitempty"`
+	// Failures are account failures in a row, RetryAt the end of the backoff.
+	Failures int       `json:"failures,omitempty"`
+	RetryAt  time.Time `json:"retry_at,omitzero"`
+}
+
+// accountRecord is the part of an account that survives a restart.
+type accountRecord struct {
+	Health  health  `json:"health"`
+	Learned learned `json:"learned"`
+	// Identity is whom the vendor counted when that was learned.
+	Identity string `json:"identity,omitempty"`
+	// Removed is since when the account is not configured any more.
+	Removed time.Time `json:"removed,omitzero"`
+}
+
+// scope is the account's scope in the store. An account that changes its
+// provider is another account.
+func scope(a prefetch.Account) string { return a.Provider + ":" + a.Name }
+
+// load restores what the store has of the account. What cannot be understood is
+// left out: one broken record must not keep all others from being watched.
+func (a *account) load() error {
+	a.unsaved = true // unless there is a record that says the same
+	err := a.store.ScanScope(store.Accounts, scope(a.name), func(_ string, value []byte) error {
+		var rec accountRecord
+		if err := json.Unmarshal(value, &rec); err != nil {
+			a.log.Error("the account's stored state is unreadable; what was learned is lost", "err", err)
+			return nil
+		}
+		a.health, a.learned, a.identity = rec.Health, rec.Learned, rec.Identity
+		a.unsaved = !rec.Removed.IsZero()
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("account %q: stored state: %w", a.name.Name, err)
+	}
+	err = a.store.ScanScope(store.Tasks, scope(a.name), func(key string, value []byte) error {
+		t, err := decodeTask(key, value)
+		if err != nil {
+			a.log.Error("a stored task is unreadable; it begins anew", "task", key, "err", err)
+			return nil
+		}
+		a.tasks[key] = t
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("account %q: stored tasks: %w", a.name.Name, err)
+	}
+	return nil
+}
+
+// touch marks a task as changed.
+func (a *account) touch(t *task) { a.dirty[t.id] = t }
+
+// saved reports whether the store has everything.
+func (a *account) saved() bool { return len(a.dirty) == 0 && !a.unsaved }
+
+// save makes all changes durable, and only then records what was observed of
+// them. If the store fails, the changes stay marked for the next time, and what
+// was observed waits. An account that was removed saves nothing more: whoever
+// adds it again owns its records by then. It is called with the lock held.
+func (a *account) save() {
+	if a.removed || a.saved() {
+		return
+	}
+	ops := make([]store.Op, 0, len(a.dirty)+1)
+	for id, t := range a.dirty {
+		op := store.Op{Table: store.Tasks, Scope: scope(a.name), Key: id}
+		if t != nil {
+			value, err := t.encode()
+			if err != nil {
+				a.log.Error("a task cannot be stored", "task", id, "err", err)
+				delete(a.dirty, id)
+				continue
+			}
+			op.Value = value
+		}
+		ops = append(ops, op)
+	}
+	if a.unsaved {
+		value, err := json.Marshal(accountRecord{Health: a.health, Learned: a.learned, Identity: a.identity})
+		if err != nil {
+			a.log.Error("an account's state cannot be stored", "err", err)
+		} else {
+			ops = append(ops, store.Op{Table: store.Accounts, Scope: scope(a.name), Key: accountKey, Value: value})
+		}
+	}
+	if err := a.store.Write(ops...); err != nil {
+		return // the store has counted and logged it
+	}
+	for _, t := range a.dirty {
+		if t != nil {
+			a.observe(t)
+		}
+	}
+	clear(a.dirty)
+	a.unsaved = false
+}
+
+// observe records the durations of a task that are durably marked as observed.
+func (a *account) observe(t *task) {
+	for _, o := range t.observations {
+		switch o.what {
+		case observedWait:
+			a.record.URLWait(a.name, o.took)
+		case observedFetch:
+			a.record.URLFetch(a.name, o.took)
+		default:
+			a.record.TaskDuration(a.name, o.took)
+		}
+	}
+	t.observations = nil
+}

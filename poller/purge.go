@@ -1,0 +1,149 @@
+package poller
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"time"
+
+	"prefetch_exporter/store"
+)
+
+const (
+	// purgeAfter is how long the store keeps what belongs to an account or an
+	// identity that is not configured any more.
+	purgeAfter = 30 * 24 * time.Hour
+	// purgeEvery is how often that is looked for while the poller runs.
+	purgeEvery = 24 * time.Hour
+)
+
+// purgeDaily keeps the store from growing for ever while the poller runs.
+func (p *Poller) purgeDaily(ctx context.Context) {
+	ticker := time.NewTicker(purgeEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			p.change.Lock()
+			p.purge()
+			p.change.Unlock()
+		}
+	}
+}
+
+// purge deletes what belongs to accounts and identities that were not
+// configured for a while. What the store refuses is tried again the next day.
+// It is called with change held.
+func (p *Poller) purge() {
+	scopes, identities := map[string]bool{}, map[string]bool{}
+	for _, a := range p.configured {
+		scopes[scope(a.Account)], identities[a.Identity] = true, true
+	}
+	now := p.options.Clock()
+	marks, expired, err := p.unusedScopes(scopes, now.Wall)
+	if err == nil && len(marks) > 0 {
+		err = p.options.Store.Write(marks...)
+	}
+	for _, s := range expired {
+		if err == nil {
+			err = p.purgeScope(s)
+		}
+	}
+	if err == nil {
+		err = p.purgeLedgers(identities, now)
+	}
+	if err != nil {
+		p.options.Logger.Warn("records of what is not configured any more could not be deleted", "err", err)
+	}
+}
+
+// unusedScopes finds the records of accounts that are not configured: those to
+// be marked with the time, and the scopes of those that have been so for long.
+func (p *Poller) unusedScopes(used map[string]bool, now time.Time) (marks []store.Op, expired []string, err error) {
+	err = p.options.Store.Scan(store.Accounts, func(scope, key string, value []byte) error {
+		if used[scope] {
+			return nil
+		}
+		var rec accountRecord
+		if err := json.Unmarshal(value, &rec); err != nil {
+			rec = accountRecord{} // nobody can use it, but its tasks may be whole
+		}
+		switch {
+		case rec.Removed.IsZero() || rec.Removed.After(now):
+			rec.Removed = now
+			marked, err := json.Marshal(rec)
+			if err != nil {
+				return err
+			}
+			marks = append(marks, store.Op{Table: store.Accounts, Scope: scope, Key: key, Value: marked})
+		case now.Sub(rec.Removed) >= purgeAfter:
+			expired = append(expired, scope)
+		}
+		return nil
+	})
+	return marks, expired, err
+}
+
+// purgeScope deletes an account's record and all of its tasks.
+func (p *Poller) purgeScope(scope string) error {
+	ops := []store.Op{{Table: store.Accounts, Scope: scope, Key: accountKey}}
+	err := p.options.Store.ScanScope(store.Tasks, scope, func(key string, _ []byte) error {
+		ops = append(ops, store.Op{Table: store.Tasks, Scope: scope, Key: key})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return p.options.Store.Write(ops...)
+}
+
+// purgeLedgers deletes the ledgers of identities that are not configured, once
+// their last entry is so old that no limit counts it.
+func (p *Poller) purgeLedgers(used map[string]bool, now Stamp) error {
+	ops, youngest := map[string][]store.Op{}, map[string]time.Duration{}
+	err := p.options.Store.Scan(store.Ledger, func(identity, key string, value []byte) error {
+		if used[identity] {
+			return nil
+		}
+		if _, ok := youngest[identity]; !ok {
+			youngest[identity] = math.MaxInt64
+		}
+		youngest[identity] = min(youngest[identity], ledgerAge(key, value, now))
+		ops[identity] = append(ops[identity], store.Op{Table: store.Ledger, Scope: identity, Key: key})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for identity, age := range youngest {
+		if age < purgeAfter {
+			continue
+		}
+		if err := p.options.Store.Write(ops[identity]...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ledgerAge is the time since a ledger's entry said something; 0 if it cannot
+// be read.
+func ledgerAge(key string, value []byte, now Stamp) time.Duration {
+	if key == throttleKey {
+		var t throttle
+		if json.Unmarshal(value, &t) != nil {
+			return 0
+		}
+		return min(t.At.elapsed(now), t.HoldAt.elapsed(now))
+	}
+	var c call
+	if json.Unmarshal(value, &c) != nil {
+		return 0
+	}
+	if c.Ended != nil {
+		return c.Ended.elapsed(now)
+	}
+	return c.Begun.elapsed(now)
+}
