@@ -7,7 +7,7 @@ import (
 )
 
 // maxDocument bounds a file and the body of an HTTP source, in bytes.
-const maxDocument = 64 << 20
+const maxDocument = 32 << 20
 
 // content is what a file or an HTTP source said when it was last readable, and
 // whether it is now. It never changes: each reading makes a new one, and a

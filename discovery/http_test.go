@@ -215,7 +215,7 @@ func TestHTTPSourceFails(t *testing.T) {
 		"nothing to modify": {response(http.StatusNotModified, ""), "the server answered 304 Not Modified"},
 		"no content":        {response(http.StatusNoContent, ""), "is empty; an empty list is written []"},
 		"login page":        {response(http.StatusOK, "<html>"), `line 1: a list of tasks or target groups is expected, found \"<html>\"`},
-		"too large":         {tooLarge, "is larger than the limit of 67108864 bytes"},
+		"too large":         {tooLarge, "is larger than the limit of 33554432 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

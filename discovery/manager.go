@@ -65,9 +65,8 @@ type Manager struct {
 	random    func() float64
 
 	changes chan struct{} // Merged or Complete may have changed
-	work    chan struct{} // a change waits for its report
+	work    chan struct{} // a change waits for Run
 	reread  chan struct{} // the patterns changed
-	repoll  chan struct{} // the HTTP sources changed
 
 	// reading serialises readings of the files, so that none overtakes a later
 	// one. It is taken before mu.
@@ -103,7 +102,7 @@ func New(o Options) (*Manager, error) {
 		registry: o.Registry, reporter: o.Reporter, log: o.Logger,
 		interval: o.Interval, userAgent: o.UserAgent, random: o.Random,
 		changes: make(chan struct{}, 1), work: make(chan struct{}, 1),
-		reread: make(chan struct{}, 1), repoll: make(chan struct{}, 1),
+		reread: make(chan struct{}, 1),
 		files:  fileStatus{set: &fileSet{}},
 		merged: map[string][]prefetch.Task{},
 	}
@@ -207,7 +206,6 @@ func (m *Manager) Reload(u Update) error {
 	m.replaceHTTP(sources)
 	m.setConfigured(u.Configured, u.Accounts)
 	signal(m.reread)
-	signal(m.repoll)
 	return nil
 }
 
@@ -290,7 +288,6 @@ func (m *Manager) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-m.repoll:
 		case <-m.work:
 			m.mu.Lock()
 			m.refresh()

@@ -289,6 +289,27 @@ func TestLateAnswerOfARemovedSource(t *testing.T) {
 	})
 }
 
+// A source that is removed while it is asked.
+func TestAnswerToARemovedSource(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, reports := new(server), newReports()
+		m := newManager(t, discovery.Options{HTTP: []discovery.HTTPSource{s.source(tasksURL)}, Reporter: reports})
+		m.Set(nil, []string{"a"})
+		s.set(func(req *http.Request) (*http.Response, error) {
+			if err := m.Reload(discovery.Update{Accounts: []string{"a"}}); err != nil {
+				return nil, err
+			}
+			return response(http.StatusOK, list("a/1"))(req)
+		})
+		runPolls(t, m)
+		wantIDs(t, m)
+		if names := reports.names(); len(names) > 0 {
+			t.Errorf("sources %v are reported", names)
+		}
+	})
+}
+
 func TestReloadFilesWhileWatching(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -298,7 +319,9 @@ func TestReloadFilesWhileWatching(t *testing.T) {
 	write(t, filepath.Join(one, "1.yml"), list("a/1"))
 	w := watch(t, slow, filepath.Join(one, "*.yml"))
 	run(t, w.Manager)
-	awaitIDs(t, w.Manager, "a/1 file")
+	// Seen through a watch, so that there is one already.
+	write(t, filepath.Join(one, "2.yml"), list("a/2"))
+	awaitIDs(t, w.Manager, "a/1 file", "a/2 file")
 	if err := w.Reload(discovery.Update{Accounts: []string{"a"}, Files: []string{filepath.Join(two, "*.yml")}}); err != nil {
 		t.Fatal(err)
 	}

@@ -30,11 +30,11 @@ func newPattern(text string) (pattern, error) {
 	if strings.HasSuffix(text, separator) {
 		return nil, fmt.Errorf("%q is a folder; name files, for example with *.yml", text)
 	}
-	if _, err := filepath.Match(text, ""); err != nil {
-		return nil, fmt.Errorf("%q: %w", text, err)
-	}
 	var p pattern
 	for name := range strings.SplitSeq(strings.TrimPrefix(filepath.Clean(text), separator), separator) {
+		if _, err := filepath.Match(name, ""); err != nil {
+			return nil, fmt.Errorf("%q: %w", text, err)
+		}
 		p = append(p, newElement(name))
 	}
 	return p, nil
@@ -42,16 +42,17 @@ func newPattern(text string) (pattern, error) {
 
 func newElement(text string) element {
 	var name strings.Builder
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '*', '?', '[':
+	escaped := false
+	for _, c := range []byte(text) {
+		switch {
+		case escaped || !strings.ContainsRune(`*?[\`, rune(c)):
+			name.WriteByte(c)
+			escaped = false
+		case c == '\\':
+			escaped = true
+		default:
 			return element{text: text}
-		case '\\':
-			if i++; i == len(text) {
-				return element{text: text}
-			}
 		}
-		name.WriteByte(text[i])
 	}
 	return element{text: name.String(), literal: true}
 }

@@ -101,7 +101,8 @@ func (m *Manager) publishHTTP(s *httpSource, state httpState) bool {
 		m.log.Info("a task source can be read again", "source", s.name)
 	}
 	m.logProblems(state.content, before.content)
-	if state.content != before.content || !before.asked {
+	// The first answer changes the content, too, and so tells of Complete.
+	if state.content != before.content {
 		m.markDirty()
 	}
 	return true
