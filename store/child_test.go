@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package store_test
 
@@ -7,7 +7,20 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"testing"
+
+	"go.uber.org/goleak"
 )
+
+// The tests that kill a process, limit it or fill its disk run on Linux only;
+// all others run everywhere.
+
+func TestMain(m *testing.M) {
+	if child := os.Getenv(childVariable); child != "" {
+		os.Exit(runChild(child))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // childVariable makes the test binary run as one of the children below instead
 // of running tests.

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package store_test
 
@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,7 +35,7 @@ func writeForEver(folder string) error {
 			put(store.Tasks, "account", strconv.Itoa(i), strings.Repeat("x", i*37%9000)),
 			remove(store.Tasks, "account", strconv.Itoa(i-20)))
 		if err == nil {
-			fmt.Println(i)
+			fmt.Fprintln(os.Stdout, i)
 		}
 	}
 	return fmt.Errorf("child: %w", err)

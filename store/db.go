@@ -226,7 +226,7 @@ func (e *panicError) Unwrap() error { return ErrBroken }
 // It must not run code of a caller, whose panics are no business of the store.
 func (db *DB) guard(f func() error) (err error) {
 	if broken := db.broken.Load(); broken != nil {
-		return broken
+		return broken //nolint:wrapcheck // it is our own
 	}
 	// Without this a fault would end the process and could not be recovered.
 	before := debug.SetPanicOnFault(true)

@@ -106,7 +106,7 @@ func writeUntilItFails(folder string, want error, fill, free func() error) error
 	}
 	written, err := writeMany(db, 0)
 	if !isOrSays(err, want) {
-		return fmt.Errorf("after %d writes: got error %v, want %w", written, err, want)
+		return fmt.Errorf("after %d writes: got error %w, want %w", written, err, want)
 	}
 	for range 3 {
 		// Nothing is broken: reading works, and so do changes that fit.
@@ -114,7 +114,7 @@ func writeUntilItFails(folder string, want error, fill, free func() error) error
 			return fmt.Errorf("on a full disk: %w", err)
 		}
 		if err := db.Write(bigValue(written)); !isOrSays(err, want) {
-			return fmt.Errorf("got error %v, want %w", err, want)
+			return fmt.Errorf("got error %w, want %w", err, want)
 		}
 	}
 	if log := o.log.String(); strings.Count(log, "level=ERROR") != 1 {
@@ -201,10 +201,10 @@ func writeTruncated(folder string) error {
 	}
 	for range 3 {
 		if err := expect(db, 100); !errors.Is(err, store.ErrBroken) {
-			return fmt.Errorf("scan: got error %v", err)
+			return fmt.Errorf("scan: got error %w", err)
 		}
 		if err := db.Write(bigValue(100)); !errors.Is(err, store.ErrBroken) {
-			return fmt.Errorf("write: got error %v", err)
+			return fmt.Errorf("write: got error %w", err)
 		}
 	}
 	if !slices.Equal(o.errors, []string{"read", "write", "read", "write", "read", "write"}) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -104,7 +105,7 @@ func readMetadata(tx *bolt.Tx) (metadata, error) {
 	if bucket == nil {
 		return metadata{}, fmt.Errorf("%w: no metadata", ErrDamaged)
 	}
-	err := bucket.ForEach(func(key, record []byte) error { return meta.set(key, record) })
+	err := bucket.ForEach(meta.set)
 	return meta, err //nolint:wrapcheck // it is set's
 }
 
@@ -168,14 +169,12 @@ func (c *contents) visit(e boltfile.Entry) error {
 	case depth == 0 && e.Bucket:
 		c.top[string(e.Key)] = true
 	case depth == 1 && !e.Bucket && string(e.Path[0]) == metaBucket:
-		if err := c.meta.set(e.Key, e.Value); err != nil && c.metaErr == nil {
-			c.metaErr = err
-		}
-	case c.recordErr != nil:
+		c.metaErr = cmp.Or(c.metaErr, c.meta.set(e.Key, e.Value))
 	case depth == 2 && !e.Bucket:
-		_, c.recordErr = unseal(e.Path[0], e.Path[1], e.Key, e.Value)
+		_, err := unseal(e.Path[0], e.Path[1], e.Key, e.Value)
+		c.recordErr = cmp.Or(c.recordErr, err)
 	case depth != 1 || !e.Bucket:
-		c.recordErr = fmt.Errorf("%w: %.64q at level %d", ErrDamaged, e.Key, depth)
+		c.recordErr = cmp.Or(c.recordErr, fmt.Errorf("%w: %.64q at level %d", ErrDamaged, e.Key, depth))
 	}
 	return nil
 }

@@ -13,6 +13,25 @@ import (
 	"prefetch_exporter/store"
 )
 
+// TestEmptyScopesGo looks into the file, for no scan can see an empty scope.
+func TestEmptyScopesGo(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	db := open(t, store.Options{Path: folder})
+	write(t, db, put(store.Tasks, "kept", "k", ""), put(store.Tasks, "kept", "l", ""), put(store.Tasks, "gone", "k", ""))
+	write(t, db, remove(store.Tasks, "kept", "k"), remove(store.Tasks, "gone", "k"))
+	closeNow(t, db)
+
+	var scopes []string
+	tamper(t, folder, func(tx *bolt.Tx) error {
+		return tx.Bucket([]byte("tasks")).ForEachBucket(func(name []byte) error {
+			scopes = append(scopes, string(name))
+			return nil
+		})
+	})
+	equal(t, []string{"kept"}, scopes)
+}
+
 func TestMigration(t *testing.T) {
 	t.Parallel()
 	folder := filled(t)

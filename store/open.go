@@ -92,7 +92,7 @@ func lockFolder(folder string) (*os.File, error) {
 			_ = f.Close()
 			return nil, fmt.Errorf("opening store %s: %w", folder, err)
 		}
-		time.Sleep(lockRetry)
+		<-time.After(lockRetry)
 	}
 }
 
@@ -266,10 +266,10 @@ func (db *DB) openBolt() error {
 			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 				var err error
 				db.file, err = os.OpenFile(name, flag, mode)
-				return db.file, err //nolint:wrapcheck // bbolt hands it on, and it is wrapped there
+				return db.file, err //nolint:wrapcheck // bbolt hands it on to us
 			},
 		})
-		return err
+		return err //nolint:wrapcheck // it is wrapped where its kind is known
 	})
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):

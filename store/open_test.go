@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,13 +105,33 @@ func TestSecondOpenIsRefused(t *testing.T) {
 	folder := t.TempDir()
 	db := open(t, store.Options{Path: folder})
 	_, err := store.Open(store.Options{Path: folder})
-	if !errors.Is(err, store.ErrInUse) || !strings.Contains(err.Error(), folder) {
+	if lock := filepath.Join(folder, "prefetch_exporter.lock"); !errors.Is(err, store.ErrInUse) || !strings.Contains(err.Error(), lock) {
 		t.Errorf("second open: %v", err)
 	}
 	// The first is none the worse for it.
 	write(t, db, put(store.Tasks, "a", "b", "c"))
 	closeNow(t, db)
 	equal(t, []string{"a/b=c"}, content(t, open(t, store.Options{Path: folder}), store.Tasks))
+}
+
+func TestOneOfManyStartsWins(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	var group sync.WaitGroup
+	var opened atomic.Int64
+	for range 5 {
+		group.Go(func() {
+			db, err := store.Open(store.Options{Path: folder})
+			if err == nil {
+				opened.Add(1)
+				t.Cleanup(func() { closeNow(t, db) })
+			} else if !errors.Is(err, store.ErrInUse) {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	equal(t, int64(1), opened.Load())
 }
 
 // TestHeldByAnotherProgram is a store that a program has open which knows only

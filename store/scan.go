@@ -49,7 +49,7 @@ func (db *DB) scan(t Table, read func(*reader) error) (err error) {
 	var tx *bolt.Tx
 	err = db.guard(func() (err error) {
 		if tx, err = db.bolt.Begin(false); err != nil {
-			return err
+			return fmt.Errorf("beginning: %w", err)
 		}
 		r.table = tx.Bucket(r.name)
 		r.scopes = &cursor{db: db, bolt: r.table.Cursor()}

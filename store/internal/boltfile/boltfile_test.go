@@ -174,7 +174,7 @@ func TestWalkFindsWhatBoltFinds(t *testing.T) {
 // every transaction: a sound file must never be taken for a damaged one.
 func TestWalkAcceptsWhatBoltWrites(t *testing.T) {
 	t.Parallel()
-	const commits = 300
+	const commits = 150
 	path := filepath.Join(t.TempDir(), "random.db")
 	db, err := bolt.Open(path, 0o600, &bolt.Options{
 		PageSize: 1024, NoSync: true, NoGrowSync: true, FreelistType: bolt.FreelistMapType,

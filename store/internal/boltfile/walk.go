@@ -93,30 +93,30 @@ func (w *walker) buffer(depth int, size uint64) []byte {
 type elements struct {
 	page  uint64
 	buf   []byte
-	count int
+	count uint64
 	next  uint64 // where the next element's data begin
 }
 
 func newElements(buf []byte, page uint64) (*elements, error) {
-	count := int(binary.NativeEndian.Uint16(buf[10:]))
+	count := uint64(binary.NativeEndian.Uint16(buf[10:]))
 	table := pageHeaderSize + count*elementSize
-	if table > len(buf) {
+	if table > uint64(len(buf)) {
 		return nil, damaged("page %d: %d elements in %d bytes", page, count, len(buf))
 	}
 	if count == 0 && len(bytes.TrimLeft(buf[pageHeaderSize:], "\x00")) > 0 {
 		return nil, damaged("page %d: no elements, but data", page)
 	}
-	return &elements{page: page, buf: buf, count: count, next: uint64(table)}, nil
+	return &elements{page: page, buf: buf, count: count, next: table}, nil
 }
 
-func (e *elements) header(i int) []byte {
+func (e *elements) header(i uint64) []byte {
 	return e.buf[pageHeaderSize+i*elementSize:][:elementSize]
 }
 
 // data returns a key and a value of the given sizes, pos bytes after the
 // element that they belong to. It must be called once for each, in order.
-func (e *elements) data(i int, pos, keySize, valueSize uint32) (key, value []byte, err error) {
-	start := uint64(pageHeaderSize+i*elementSize) + uint64(pos)
+func (e *elements) data(i uint64, pos, keySize, valueSize uint32) (key, value []byte, err error) {
+	start := pageHeaderSize + i*elementSize + uint64(pos)
 	middle := start + uint64(keySize)
 	end := middle + uint64(valueSize)
 	switch {
@@ -132,7 +132,7 @@ func (e *elements) data(i int, pos, keySize, valueSize uint32) (key, value []byt
 }
 
 // inOrder checks that a key is where a search would look for it.
-func (e *elements) inOrder(i int, previous, key []byte, at place) error {
+func (e *elements) inOrder(i uint64, previous, key []byte, at place) error {
 	switch {
 	case i > 0 && bytes.Compare(previous, key) >= 0:
 		return damaged("page %d, element %d: not after the one before", e.page, i)
@@ -146,7 +146,7 @@ func (e *elements) inOrder(i int, previous, key []byte, at place) error {
 }
 
 // branchElement returns the first key of a child and the child's page.
-func (e *elements) branchElement(i int) (key []byte, child uint64, err error) {
+func (e *elements) branchElement(i uint64) (key []byte, child uint64, err error) {
 	order := binary.NativeEndian
 	header := e.header(i)
 	key, _, err = e.data(i, order.Uint32(header), order.Uint32(header[4:]), 0)
