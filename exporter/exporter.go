@@ -152,11 +152,17 @@ func (e *Exporter) Serve(ctx context.Context) error {
 	if e.options.Lifecycle {
 		reload = e.Reload
 	}
+	var tasks web.Registry
+	if e.options.TaskAPI {
+		tasks = e.registry
+	}
 	handler, err := web.New(web.Options{
 		Metrics: collector.Handler(e.metrics), TelemetryPath: e.options.TelemetryPath,
 		RoutePrefix: e.options.RoutePrefix, Ready: e.poller.Ready,
 		Config:   func() []byte { return e.config.Load().Masked() },
+		Snapshot: e.poller.Snapshot,
 		Reload:   reload,
+		Registry: tasks, Sources: e.discovery.Sources,
 		Profiles: e.options.Profiles, Logger: e.log,
 	})
 	if err != nil {

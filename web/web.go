@@ -6,17 +6,18 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/pprof"
 	"net/url"
+	"path"
 	"strings"
 
-	"github.com/prometheus/common/version"
-	toolkit "github.com/prometheus/exporter-toolkit/web"
+	"prefetch_exporter/prefetch"
 )
 
-// Options are what the pages need.
+// Options are what the pages need. Metrics, TelemetryPath, Ready, Config and
+// Snapshot must be set.
 type Options struct {
-	// Metrics serves TelemetryPath, which begins with a slash.
+	// Metrics serves TelemetryPath, which begins with a slash. At "/" it takes
+	// the place of the landing page.
 	Metrics       http.Handler
 	TelemetryPath string
 	// RoutePrefix is put before every route; "/" or empty for none.
@@ -25,103 +26,154 @@ type Options struct {
 	Ready func() bool
 	// Config returns the configuration in force, its secrets masked.
 	Config func() []byte
+	// Snapshot returns what is known now; every configured account is in it.
+	Snapshot func() prefetch.Snapshot
 	// Reload loads the configuration anew; nil where that is not allowed.
 	Reload func(ctx context.Context) error
+	// Registry keeps the tasks that are put; nil where that is not allowed.
+	Registry Registry
+	// Sources returns the sources that list a task, one of the Source constants
+	// of [prefetch] for each. It must be set where Registry is.
+	Sources func(account, id string) []string
 	// Profiles serves the runtime's profiles under /debug/pprof/.
 	Profiles bool
-	Logger   *slog.Logger
+	// Logger is told of tasks that were put and deleted; nil logs nothing.
+	Logger *slog.Logger
 }
 
-// New returns the handler of all routes.
+// Registry keeps tasks that are put through the API.
+type Registry interface {
+	// Put adds or replaces a task and reports whether it is new. It is durable,
+	// and in the next snapshot, when Put returned without an error.
+	Put(task prefetch.Task) (created bool, err error)
+	// Delete forgets a task durably and reports whether it was there.
+	Delete(account, id string) (existed bool, err error)
+	// Get returns a task, and whether it is there.
+	Get(account, id string) (prefetch.Task, bool)
+}
+
+// New returns the handler of all routes. An error says what of the paths cannot
+// be used.
 func New(o Options) (http.Handler, error) {
+	prefix := cleanPrefix(o.RoutePrefix)
+	if err := checkPath(prefix); err != nil {
+		return nil, fmt.Errorf("route prefix %q: %w", o.RoutePrefix, err)
+	}
+	if err := checkTelemetryPath(o.TelemetryPath); err != nil {
+		return nil, fmt.Errorf("telemetry path %q: %w", o.TelemetryPath, err)
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	landing, err := landingPage(o)
-	if err != nil {
-		return nil, fmt.Errorf("landing page: %w", err)
+	r := routes{mux: http.NewServeMux(), prefix: prefix}
+	if prefix != "" {
+		// Whoever forgets the prefix is led to the landing page.
+		r.mux.Handle("GET /{$}", http.RedirectHandler(prefix+"/", http.StatusFound))
 	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", landing)
-	mux.Handle(o.TelemetryPath, o.Metrics)
-	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
-		plain(w, http.StatusOK, "Healthy")
-	})
-	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {
-		if !o.Ready() {
-			plain(w, http.StatusServiceUnavailable, "Not ready: state is being restored")
-			return
-		}
-		plain(w, http.StatusOK, "Ready")
-	})
-	mux.HandleFunc("GET /config", func(w http.ResponseWriter, _ *http.Request) {
-		plain(w, http.StatusOK, string(o.Config()))
-	})
-	mux.HandleFunc("POST /-/reload", o.reload)
-	mux.HandleFunc("PUT /-/reload", o.reload)
-	if o.Profiles {
-		addProfiles(mux)
-	}
-	// A page of another site must not make a browser reload, or worse.
-	return secure(prefixed(o.RoutePrefix, http.NewCrossOriginProtection().Handler(mux))), nil
-}
-
-func (o Options) reload(w http.ResponseWriter, r *http.Request) {
-	if o.Reload == nil {
-		plain(w, http.StatusForbidden, "Lifecycle API is not enabled; see --web.enable-lifecycle")
-		return
-	}
-	if err := o.Reload(r.Context()); err != nil {
-		plain(w, http.StatusInternalServerError, "failed to reload config: "+err.Error())
-		return
-	}
-	plain(w, http.StatusOK, "Reloaded")
-}
-
-func landingPage(o Options) (http.Handler, error) {
-	links := []toolkit.LandingLinks{
-		{Address: o.TelemetryPath, Text: "Metrics", Description: "what Prometheus scrapes"},
-		{Address: "/config", Text: "Configuration", Description: "in force now, secrets masked"},
-		{Address: "/-/healthy", Text: "Health"},
-		{Address: "/-/ready", Text: "Readiness"},
-	}
-	page, err := toolkit.NewLandingPage(toolkit.LandingConfig{
-		Name:        "prefetch_exporter",
-		Description: "Prometheus exporter for the health of CDN prefetch tasks",
-		Version:     version.Info(),
-		RoutePrefix: o.RoutePrefix,
-		Links:       links,
-		Profiling:   fmt.Sprint(o.Profiles),
-	})
-	if err != nil {
+	if err := o.addPages(r); err != nil {
 		return nil, err
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The page compares the path with its prefix, which is cut off here.
-		r2 := r.Clone(r.Context())
-		r2.URL.Path = cleanPrefix(o.RoutePrefix) + "/"
-		page.ServeHTTP(w, r2)
-	}), nil
-}
-
-func addProfiles(mux *http.ServeMux) {
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-}
-
-// prefixed serves h under the prefix and leads the root there.
-func prefixed(prefix string, h http.Handler) http.Handler {
-	prefix = cleanPrefix(prefix)
-	if prefix == "" {
-		return h
+	if o.Profiles {
+		addProfiles(r)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", http.RedirectHandler(prefix+"/", http.StatusFound))
-	mux.Handle(prefix+"/", http.StripPrefix(prefix, h))
-	return mux
+	newAPI(o).addTo(r)
+	return secure(r.sameSite(r.clean(r.mux))), nil
+}
+
+// routes are those of one mux, all below a prefix that needs no escaping.
+type routes struct {
+	mux    *http.ServeMux
+	prefix string
+}
+
+// handle serves a path with one method; an empty one stands for all.
+func (r routes) handle(method, route string, h http.Handler) {
+	pattern := r.prefix + route
+	if method != "" {
+		pattern = method + " " + pattern
+	}
+	r.mux.Handle(pattern, h)
+}
+
+// isAPI reports whether who asks for the path expects JSON.
+func (r routes) isAPI(escapedPath string) bool {
+	return strings.HasPrefix(escapedPath, r.prefix+apiRoot)
+}
+
+// refuse tells why a request goes no further, in the words of its path.
+func (r routes) refuse(w http.ResponseWriter, escapedPath string, problem apiError) {
+	if r.isAPI(escapedPath) {
+		fail(w, problem)
+		return
+	}
+	plain(w, problem.status, problem.message)
+}
+
+// sameSite refuses what a page of another site makes a browser do.
+func (r routes) sameSite(h http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.refuse(w, req.URL.EscapedPath(), apiError{
+			http.StatusForbidden, errorForbidden, "a page of another site made the browser send this request; it is refused",
+		})
+	}))
+	return protection.Handler(h)
+}
+
+// clean refuses addresses that a ServeMux would answer with a redirect to a
+// tidier one: a script takes that for success, though nothing was done, and an
+// id with an unescaped slash must not become another id.
+func (r routes) clean(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		escaped := req.URL.EscapedPath()
+		tidy := path.Clean("/" + escaped)
+		isTidy := escaped == tidy || tidy != "/" && escaped == tidy+"/"
+		reading := req.Method == http.MethodGet || req.Method == http.MethodHead
+		if isTidy || reading && !r.isAPI(tidy) {
+			h.ServeHTTP(w, req)
+			return
+		}
+		r.refuse(w, tidy, apiError{
+			http.StatusBadRequest, errorBadData,
+			`the address has an empty, "." or ".." part; account and id must be percent-encoded, a slash as %2F`,
+		})
+	})
+}
+
+// ownPaths are the exporter's own, those of its later pages included.
+var ownPaths = []string{"/-", "/api", "/config", "/debug", "/runbooks", "/tasks"}
+
+func checkTelemetryPath(p string) error {
+	if !strings.HasPrefix(p, "/") {
+		return errors.New("must begin with a slash")
+	}
+	if p == "/" {
+		return nil
+	}
+	if err := checkPath(p); err != nil {
+		return err
+	}
+	for _, own := range ownPaths {
+		if p == own || strings.HasPrefix(p, own+"/") {
+			return fmt.Errorf("%s is the exporter's own", own)
+		}
+	}
+	return nil
+}
+
+// checkPath accepts what stands in a pattern of a ServeMux, in a link and in a
+// request as it is.
+func checkPath(p string) error {
+	if p == "" {
+		return nil
+	}
+	if path.Clean(p) != p {
+		return errors.New(`must have no empty, "." or ".." part and must not end with a slash`)
+	}
+	if (&url.URL{Path: p}).EscapedPath() != p {
+		return errors.New("must consist of characters that need no escaping in a URL")
+	}
+	return nil
 }
 
 // cleanPrefix is "" or begins with a slash and ends without one.
@@ -133,15 +185,24 @@ func cleanPrefix(prefix string) string {
 	return "/" + prefix
 }
 
-// secure sets the headers that every answer should have.
+// The policies of a page's content: nothing may be loaded, sent or framed.
+// Inline styles are allowed to the Go runtime's own pages alone.
+const (
+	strictPolicy   = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	profilesPolicy = strictPolicy + "; style-src 'unsafe-inline'"
+)
+
+// secure sets the headers that every answer has. A page that needs more sets
+// its own policy.
 func secure(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
+		header.Set("Content-Security-Policy", strictPolicy)
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("X-Frame-Options", "DENY")
 		header.Set("Referrer-Policy", "no-referrer")
-		header.Set("Content-Security-Policy",
-			"default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+		// Everything here is true at this moment only.
+		header.Set("Cache-Control", "no-store")
 		h.ServeHTTP(w, r)
 	})
 }
@@ -150,26 +211,4 @@ func plain(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = fmt.Fprintln(w, strings.TrimRight(text, "\n"))
-}
-
-// ExternalURL is the address under which people reach the exporter, with a
-// trailing slash in no case. Without a setting it is made of the host's name
-// and the port of the listen address.
-func ExternalURL(setting, hostname, listenAddress string) (*url.URL, error) {
-	if setting == "" {
-		port := listenAddress[strings.LastIndex(listenAddress, ":")+1:]
-		setting = "http://" + hostname + ":" + port + "/"
-	}
-	if strings.ContainsAny(setting, "\"'") {
-		return nil, errors.New("URL must not begin or end with quotes")
-	}
-	u, err := url.Parse(setting)
-	if err != nil {
-		return nil, fmt.Errorf("%q: %w", setting, err)
-	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("%q: want http:// or https:// and a host", setting)
-	}
-	u.Path = cleanPrefix(u.Path)
-	return u, nil
 }

@@ -1,0 +1,208 @@
+package web
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"prefetch_exporter/prefetch"
+)
+
+// apiRoot is where all of the JSON API is.
+const apiRoot = "/api/"
+
+// maxMessage bounds an error's text in bytes: a body can be wrong in a hundred
+// thousand places.
+const maxMessage = 4096
+
+// errorType is what a program can tell failures by. The words are those of
+// Prometheus' own API where it has one.
+type errorType string
+
+const (
+	errorBadData     errorType = "bad_data"
+	errorForbidden   errorType = "forbidden"
+	errorNotFound    errorType = "not_found"
+	errorConflict    errorType = "conflict"
+	errorUnavailable errorType = "unavailable"
+)
+
+// apiError is an answer that is no success.
+type apiError struct {
+	status  int
+	kind    errorType
+	message string
+}
+
+// success and failure are the two envelopes of Prometheus' API.
+type success struct {
+	Status   string   `json:"status"`
+	Data     any      `json:"data"`
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+type failure struct {
+	Status    string    `json:"status"`
+	ErrorType errorType `json:"errorType"`
+	Error     string    `json:"error"`
+}
+
+// api serves what is below [apiRoot].
+type api struct {
+	snapshot func() prefetch.Snapshot
+	registry Registry
+	sources  func(account, id string) []string
+	log      *slog.Logger
+}
+
+func newAPI(o Options) *api {
+	return &api{snapshot: o.Snapshot, registry: o.Registry, sources: o.Sources, log: o.Logger}
+}
+
+func (a *api) addTo(r routes) {
+	r.handle("", apiRoot, http.HandlerFunc(noEndpoint))
+	r.handle("", "/api/v1/accounts", byMethod(map[string]http.HandlerFunc{http.MethodGet: a.listAccounts}))
+	r.handle("", "/api/v1/tasks", byMethod(map[string]http.HandlerFunc{http.MethodGet: a.listTasks}))
+	r.handle("", "/api/v1/tasks/{account}/{id}", byMethod(map[string]http.HandlerFunc{
+		http.MethodGet: a.getTask, http.MethodPut: a.putTask, http.MethodDelete: a.deleteTask,
+	}))
+}
+
+// byMethod answers other methods in the envelope, which a ServeMux would not.
+// HEAD is answered where GET is.
+func byMethod(handlers map[string]http.HandlerFunc) http.Handler {
+	if get, ok := handlers[http.MethodGet]; ok {
+		handlers[http.MethodHead] = get
+	}
+	allow := strings.Join(slices.Sorted(maps.Keys(handlers)), ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h, ok := handlers[r.Method]; ok {
+			h(w, r)
+			return
+		}
+		w.Header().Set("Allow", allow)
+		fail(w, apiError{http.StatusMethodNotAllowed, errorBadData, "the method is not allowed here; these are: " + allow})
+	})
+}
+
+func noEndpoint(w http.ResponseWriter, _ *http.Request) {
+	fail(w, apiError{
+		http.StatusNotFound, errorNotFound,
+		"there is no such endpoint; account and id must be percent-encoded, a slash as %2F",
+	})
+}
+
+func (a *api) listAccounts(w http.ResponseWriter, _ *http.Request) {
+	accounts := a.snapshot().Accounts
+	views := make([]accountView, 0, len(accounts))
+	for i := range accounts {
+		views = append(views, viewAccount(&accounts[i]))
+	}
+	succeed(w, http.StatusOK, success{Data: views})
+}
+
+// listTasks writes one task after the other: there can be many, and nothing
+// grows with them here.
+func (a *api) listTasks(w http.ResponseWriter, _ *http.Request) {
+	accounts := a.snapshot().Accounts
+	jsonHeader(w, http.StatusOK)
+	out := bufio.NewWriter(w)
+	encoder := newEncoder(out)
+	// What cannot be written any more has no reader; the writer remembers it.
+	_, _ = out.WriteString(`{"status":"success","data":[`)
+	separator := "\n"
+	for i := range accounts {
+		for _, t := range accounts[i].Tasks {
+			_, _ = out.WriteString(separator)
+			separator = ","
+			if encoder.Encode(viewTask(t)) != nil {
+				return
+			}
+		}
+	}
+	_, _ = out.WriteString("]}\n")
+	_ = out.Flush()
+}
+
+func (a *api) getTask(w http.ResponseWriter, r *http.Request) {
+	account, id := r.PathValue("account"), r.PathValue("id")
+	view, warnings, found := a.find(account, id)
+	if !found {
+		fail(w, noTask(account, id))
+		return
+	}
+	succeed(w, http.StatusOK, success{Data: view, Warnings: warnings})
+}
+
+// find returns a task as it is watched, or as it was put if it is not. A task of
+// an account that does not exist is not found.
+func (a *api) find(account, id string) (view taskDetail, warnings []string, found bool) {
+	state := a.account(account)
+	if state == nil {
+		return taskDetail{}, nil, false
+	}
+	i, watched := slices.BinarySearchFunc(state.Tasks, id, func(t *prefetch.TaskState, id string) int {
+		return strings.Compare(t.ID, id)
+	})
+	if watched {
+		return viewDetail(state.Tasks[i]), nil, true
+	}
+	if a.registry == nil {
+		return taskDetail{}, nil, false
+	}
+	task, kept := a.registry.Get(account, id)
+	if !kept {
+		return taskDetail{}, nil, false
+	}
+	return viewDetail(&prefetch.TaskState{
+		Account: state.Account, ID: id, Source: prefetch.SourceAPI,
+		Labels: task.Labels, Created: task.Created, Deadline: task.Deadline,
+	}), []string{"the task is kept but not watched now: it is over global.task_limit, or it ended longer than global.retention ago"}, true
+}
+
+// account returns the configured account of the name, nil if there is none.
+func (a *api) account(name string) *prefetch.AccountState {
+	accounts := a.snapshot().Accounts
+	for i := range accounts {
+		if accounts[i].Account.Name == name {
+			return &accounts[i]
+		}
+	}
+	return nil
+}
+
+func succeed(w http.ResponseWriter, status int, answer success) {
+	answer.Status = "success"
+	jsonHeader(w, status)
+	_ = newEncoder(w).Encode(answer) // fails only if the client is gone
+}
+
+func fail(w http.ResponseWriter, e apiError) {
+	if len(e.message) > maxMessage {
+		end := maxMessage
+		for !utf8.RuneStart(e.message[end]) {
+			end--
+		}
+		e.message = e.message[:end] + "…"
+	}
+	jsonHeader(w, e.status)
+	_ = newEncoder(w).Encode(failure{Status: "error", ErrorType: e.kind, Error: e.message})
+}
+
+func jsonHeader(w http.ResponseWriter, status int) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+}
+
+// newEncoder leaves the & of URLs as they are: no answer is sniffed for HTML.
+func newEncoder(w io.Writer) *json.Encoder {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder
+}

@@ -1,0 +1,118 @@
+package web
+
+import (
+	"crypto/sha256"
+	_ "embed" // for landing.css
+	"encoding/base64"
+	"fmt"
+	"html"
+	"net/http"
+	"net/http/pprof"
+	"strconv"
+
+	"github.com/prometheus/common/version"
+	toolkit "github.com/prometheus/exporter-toolkit/web"
+)
+
+//go:embed landing.css
+var landingCSS string
+
+func (o Options) addPages(r routes) error {
+	if o.TelemetryPath == "/" {
+		r.handle(http.MethodGet, "/{$}", o.Metrics)
+	} else {
+		landing, err := o.landingPage()
+		if err != nil {
+			return fmt.Errorf("landing page: %w", err)
+		}
+		r.handle(http.MethodGet, "/{$}", landing)
+		r.handle(http.MethodGet, o.TelemetryPath, o.Metrics)
+	}
+	r.handle(http.MethodGet, "/-/healthy", http.HandlerFunc(healthy))
+	r.handle(http.MethodGet, "/-/ready", http.HandlerFunc(o.ready))
+	r.handle(http.MethodGet, "/config", http.HandlerFunc(o.config))
+	r.handle(http.MethodPost, "/-/reload", http.HandlerFunc(o.reload))
+	r.handle(http.MethodPut, "/-/reload", http.HandlerFunc(o.reload))
+	return nil
+}
+
+func healthy(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "Healthy") }
+
+func (o Options) ready(w http.ResponseWriter, _ *http.Request) {
+	if !o.Ready() {
+		plain(w, http.StatusServiceUnavailable, "Not ready: state is being restored")
+		return
+	}
+	plain(w, http.StatusOK, "Ready")
+}
+
+func (o Options) config(w http.ResponseWriter, _ *http.Request) {
+	plain(w, http.StatusOK, string(o.Config()))
+}
+
+func (o Options) reload(w http.ResponseWriter, r *http.Request) {
+	if o.Reload == nil {
+		plain(w, http.StatusForbidden, "Lifecycle API is not enabled; see --web.enable-lifecycle")
+		return
+	}
+	if err := o.Reload(r.Context()); err != nil {
+		plain(w, http.StatusInternalServerError, "failed to reload config: "+err.Error())
+		return
+	}
+	plain(w, http.StatusOK, "Reloaded")
+}
+
+// landingPage is exporter-toolkit's. Its links are relative, so that they hold
+// behind a proxy that cuts a prefix off as well.
+func (o Options) landingPage() (http.Handler, error) {
+	const here = "./"
+	page, err := toolkit.NewLandingPage(toolkit.LandingConfig{
+		Name:        "prefetch_exporter",
+		Description: "Prometheus exporter for the health of CDN prefetch tasks",
+		Version:     version.Info(),
+		RoutePrefix: here,
+		CSS:         landingCSS,
+		Links: []toolkit.LandingLinks{
+			// The page is a text template, which escapes nothing.
+			{Address: html.EscapeString(o.TelemetryPath), Text: "Metrics", Description: "what Prometheus scrapes"},
+			{Address: "/api/v1/tasks", Text: "Tasks", Description: "every task that is watched, as JSON"},
+			{Address: "/api/v1/accounts", Text: "Accounts", Description: "what was asked last, and what comes next, as JSON"},
+			{Address: "/config", Text: "Configuration", Description: "in force now, secrets masked"},
+			{Address: "/-/healthy", Text: "Health"},
+			{Address: "/-/ready", Text: "Readiness"},
+		},
+		Profiling: strconv.FormatBool(o.Profiles),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("render: %w", err)
+	}
+	sum := sha256.Sum256([]byte(landingCSS))
+	policy := strictPolicy + "; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", policy)
+		// The toolkit serves the path that its prefix is.
+		asked := r.Clone(r.Context())
+		asked.URL.Path = here
+		page.ServeHTTP(w, asked)
+	}), nil
+}
+
+func addProfiles(r routes) {
+	for _, p := range []struct {
+		method, path string
+		serve        http.HandlerFunc
+	}{
+		{http.MethodGet, "/debug/pprof/", pprof.Index},
+		{http.MethodGet, "/debug/pprof/cmdline", pprof.Cmdline},
+		{http.MethodGet, "/debug/pprof/profile", pprof.Profile},
+		{http.MethodGet, "/debug/pprof/symbol", pprof.Symbol},
+		{http.MethodPost, "/debug/pprof/symbol", pprof.Symbol},
+		{http.MethodGet, "/debug/pprof/trace", pprof.Trace},
+	} {
+		// The index reads a profile's name off a path without prefix.
+		r.handle(p.method, p.path, http.StripPrefix(r.prefix, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			w.Header().Set("Content-Security-Policy", profilesPolicy)
+			p.serve(w, req)
+		})))
+	}
+}

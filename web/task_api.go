@@ -1,0 +1,132 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"prefetch_exporter/discovery"
+	"prefetch_exporter/prefetch"
+)
+
+const (
+	// maxBody bounds what a task may say, in bytes.
+	maxBody = 1 << 20
+	// bodyTimeout bounds how long a client may take to say it.
+	bodyTimeout = 30 * time.Second
+)
+
+// putTask adds or replaces a task. It answers with the task as it is watched
+// now, so that who put it sees what became of it.
+func (a *api) putTask(w http.ResponseWriter, r *http.Request) {
+	if !a.allowed(w) {
+		return
+	}
+	account, id := r.PathValue("account"), r.PathValue("id")
+	if a.account(account) == nil {
+		fail(w, apiError{http.StatusNotFound, errorNotFound, fmt.Sprintf("there is no account %q", account)})
+		return
+	}
+	body, refused := readBody(w, r)
+	if refused != nil {
+		fail(w, *refused)
+		return
+	}
+	task, err := decodeTask(body)
+	task.Account, task.ID, task.Source = account, id, prefetch.SourceAPI
+	if err == nil {
+		err = discovery.Validate(task)
+	}
+	if err != nil {
+		fail(w, apiError{http.StatusBadRequest, errorBadData, err.Error()})
+		return
+	}
+	created, err := a.registry.Put(task)
+	if err != nil {
+		a.notKept(w, "put", task, err)
+		return
+	}
+	a.log.Info("a task was put through the API", "account", account, "task", id, "new", created)
+
+	status := http.StatusOK
+	if created {
+		status = http.StatusCreated
+	}
+	view, warnings, found := a.find(account, id)
+	if !found { // it was deleted, or its account removed, in this very moment
+		view = viewDetail(&prefetch.TaskState{
+			Account: prefetch.Account{Name: account}, ID: id, Source: prefetch.SourceAPI,
+			Labels: task.Labels, Created: task.Created, Deadline: task.Deadline,
+		})
+	}
+	if view.Source != prefetch.SourceAPI {
+		warnings = append(warnings, fmt.Sprintf(
+			"the task is also listed in source %q, whose entry is shown and counts; this one is kept and counts when that one is gone", view.Source))
+	}
+	succeed(w, status, success{Data: view, Warnings: warnings})
+}
+
+// deleteTask forgets a task that was put. One that another source lists too
+// would be watched still, so nothing is done then.
+func (a *api) deleteTask(w http.ResponseWriter, r *http.Request) {
+	if !a.allowed(w) {
+		return
+	}
+	account, id := r.PathValue("account"), r.PathValue("id")
+	for _, source := range a.sources(account, id) {
+		if source != prefetch.SourceAPI {
+			fail(w, apiError{http.StatusConflict, errorConflict, fmt.Sprintf(
+				"task %q of account %q is also listed in source %q and would be watched still; nothing was done, remove it there first",
+				id, account, source)})
+			return
+		}
+	}
+	existed, err := a.registry.Delete(account, id)
+	switch {
+	case err != nil:
+		a.notKept(w, "deleted", prefetch.Task{Account: account, ID: id}, err)
+	case !existed:
+		fail(w, noTask(account, id))
+	default:
+		a.log.Info("a task was deleted through the API", "account", account, "task", id)
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+// allowed answers by itself if tasks must not be changed over HTTP.
+func (a *api) allowed(w http.ResponseWriter) bool {
+	if a.registry != nil {
+		return true
+	}
+	fail(w, apiError{http.StatusForbidden, errorForbidden, "the task API is not enabled; see --web.enable-task-api"})
+	return false
+}
+
+// notKept tells that the store failed, to who asked and to the log.
+func (a *api) notKept(w http.ResponseWriter, what string, task prefetch.Task, err error) {
+	a.log.Error("a task could not be "+what+" through the API", "account", task.Account, "task", task.ID, "err", err)
+	fail(w, apiError{http.StatusServiceUnavailable, errorUnavailable, "the change is not durable; try again: " + err.Error()})
+}
+
+func noTask(account, id string) apiError {
+	return apiError{http.StatusNotFound, errorNotFound, fmt.Sprintf("there is no task %q of account %q", id, account)}
+}
+
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *apiError) {
+	// Where there is no connection to set a deadline for, none is needed.
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	_ = control.SetReadDeadline(time.Time{})
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, &apiError{http.StatusRequestEntityTooLarge, errorBadData, fmt.Sprintf("the body is larger than %d bytes", maxBody)}
+	case err != nil:
+		return nil, &apiError{http.StatusBadRequest, errorBadData, "the body could not be read: " + err.Error()}
+	default:
+		return body, nil
+	}
+}

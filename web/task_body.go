@@ -1,0 +1,188 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"prefetch_exporter/prefetch"
+)
+
+// decodeTask reads the body of a PUT,
+//
+//	{"created": …, "deadline": …, "urls": […], "labels": {…}}
+//
+// in which everything may be left out or null; an empty body says nothing. Keys
+// that are unknown, written in another case or given twice are errors: a
+// deadline that is silently not there is found out when it was missed. The error
+// names every field of a wrong form; what the fields say is not judged here.
+func decodeTask(body []byte) (prefetch.Task, error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return prefetch.Task{}, nil
+	}
+	if !utf8.Valid(body) {
+		return prefetch.Task{}, errors.New("the body is not valid UTF-8")
+	}
+	// From here on only the types can be wrong.
+	var document json.RawMessage
+	if err := json.Unmarshal(body, &document); err != nil {
+		return prefetch.Task{}, fmt.Errorf("the body is not JSON: %w", err)
+	}
+	var r bodyReader
+	task := r.task(document)
+	if len(r.problems) > 0 {
+		return prefetch.Task{}, errors.New(strings.Join(r.problems, "; "))
+	}
+	return task, nil
+}
+
+// bodyReader collects what is wrong with a body, each as "field: what is wrong".
+type bodyReader struct{ problems []string }
+
+func (r *bodyReader) add(field, format string, args ...any) {
+	r.problems = append(r.problems, field+": "+fmt.Sprintf(format, args...))
+}
+
+func (r *bodyReader) task(document json.RawMessage) prefetch.Task {
+	var task prefetch.Task
+	for _, m := range r.members("body", "", document) {
+		if kindOf(m.value) == "null" {
+			continue
+		}
+		switch m.name {
+		case "created":
+			task.Created = r.time(m.name, m.value)
+		case "deadline":
+			task.Deadline = r.time(m.name, m.value)
+		case "urls":
+			task.URLs = r.urls(m.name, m.value)
+		case "labels":
+			task.Labels = r.labels(m.name, m.value)
+		default:
+			r.problems = append(r.problems, fmt.Sprintf("unknown key %s", quote(m.name)))
+		}
+	}
+	return task
+}
+
+// member is one key of a JSON object and its value.
+type member struct {
+	name  string
+	value json.RawMessage
+}
+
+// members returns those of an object in their order, each key once. before is
+// put before the names of keys in errors.
+func (r *bodyReader) members(field, before string, object json.RawMessage) []member {
+	if kind := kindOf(object); kind != "an object" {
+		r.add(field, "must be an object, found %s", kind)
+		return nil
+	}
+	var found []member
+	seen := map[string]bool{}
+	decoder := json.NewDecoder(bytes.NewReader(object))
+	_, err := decoder.Token() // the brace
+	for err == nil && decoder.More() {
+		var key json.Token
+		var value json.RawMessage
+		key, err = decoder.Token()
+		if err == nil {
+			err = decoder.Decode(&value)
+		}
+		name := fmt.Sprint(key)
+		switch {
+		case err != nil:
+			r.add(field, "cannot be read: %v", err)
+		case seen[name]:
+			r.add(before+shorten(name), "is given twice")
+		default:
+			seen[name] = true
+			found = append(found, member{name, value})
+		}
+	}
+	return found
+}
+
+func (r *bodyReader) time(field string, value json.RawMessage) time.Time {
+	text, ok := r.text(field, value)
+	if !ok {
+		return time.Time{}
+	}
+	var t time.Time
+	// Unlike time.Parse, UnmarshalText keeps to the letter of RFC 3339. What Go
+	// takes for "no time" would pass as not given.
+	if err := t.UnmarshalText([]byte(text)); err != nil || t.IsZero() {
+		r.add(field, "%s is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z", quote(text))
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+func (r *bodyReader) urls(field string, value json.RawMessage) []string {
+	var elements []json.RawMessage
+	if kind := kindOf(value); kind != "a list" || json.Unmarshal(value, &elements) != nil {
+		r.add(field, "must be a list, found %s", kind)
+		return nil
+	}
+	var urls []string // nil for an empty list, which says nothing
+	for i, element := range elements {
+		if text, ok := r.text(fmt.Sprintf("%s[%d]", field, i), element); ok {
+			urls = append(urls, text)
+		}
+	}
+	return urls
+}
+
+func (r *bodyReader) labels(field string, value json.RawMessage) map[string]string {
+	before := field + "."
+	labels := map[string]string{}
+	for _, m := range r.members(field, before, value) {
+		if text, ok := r.text(before+shorten(m.name), m.value); ok {
+			labels[m.name] = text
+		}
+	}
+	return labels
+}
+
+func (r *bodyReader) text(field string, value json.RawMessage) (string, bool) {
+	var text string
+	if kind := kindOf(value); kind != "a text" || json.Unmarshal(value, &text) != nil {
+		r.add(field, "must be a text, found %s", kind)
+		return "", false
+	}
+	return text, true
+}
+
+// kindOf tells what a valid JSON value is by its first character.
+func kindOf(value json.RawMessage) string {
+	switch value[0] {
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	case '"':
+		return "a text"
+	case 'n':
+		return "null"
+	case 't', 'f':
+		return "a boolean"
+	default:
+		return "a number"
+	}
+}
+
+// maxQuoted bounds what an error repeats of somebody's words, in runes.
+const maxQuoted = 64
+
+func quote(text string) string { return fmt.Sprintf("%q", shorten(text)) }
+
+func shorten(text string) string {
+	if utf8.RuneCountInString(text) <= maxQuoted {
+		return text
+	}
+	return string([]rune(text)[:maxQuoted]) + "…"
+}

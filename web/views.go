@@ -1,0 +1,140 @@
+package web
+
+import (
+	"time"
+
+	"prefetch_exporter/prefetch"
+)
+
+// The forms of the API. A pointer is null where there is nothing to tell; a time
+// is RFC 3339 in UTC.
+
+type accountView struct {
+	Provider  string     `json:"provider"`
+	Account   string     `json:"account"`
+	Up        bool       `json:"up"`
+	LastQuery *askedView `json:"last_query"`
+	NextQuery *queryView `json:"next_query"`
+}
+
+type queryView struct {
+	Kind   string  `json:"kind"`
+	Task   *string `json:"task"` // null for a window
+	Reason *string `json:"reason"`
+	Time   *string `json:"time"`
+}
+
+type askedView struct {
+	queryView
+	Error *string `json:"error"`
+}
+
+type taskView struct {
+	Account     string            `json:"account"`
+	Provider    string            `json:"provider"`
+	ID          string            `json:"id"`
+	Source      string            `json:"source"`
+	Phase       prefetch.Phase    `json:"phase"`
+	Settled     bool              `json:"settled"`
+	Created     *string           `json:"created"`
+	Finished    *string           `json:"finished"`
+	Deadline    *string           `json:"deadline"`
+	Labels      map[string]string `json:"labels"`
+	LastRefresh *string           `json:"last_refresh"`
+	LastError   *string           `json:"last_error"`
+	URLs        map[string]int    `json:"urls"` // by status; null before the first answer
+}
+
+type taskDetail struct {
+	taskView
+	// URLList are the rows that are kept; null before the first answer.
+	URLList []urlView `json:"url_list"`
+}
+
+type urlView struct {
+	URL      string          `json:"url"`
+	Status   prefetch.Status `json:"status"`
+	Created  *string         `json:"created"`
+	Started  *string         `json:"started"`
+	Finished *string         `json:"finished"`
+	Rate     *float64        `json:"rate"`
+}
+
+func viewAccount(a *prefetch.AccountState) accountView {
+	view := accountView{Provider: a.Account.Provider, Account: a.Account.Name, Up: a.Up}
+	if q := a.LastQuery; q != nil {
+		view.LastQuery = &askedView{queryView: viewQuery(q), Error: viewFailure(q.Error)}
+	}
+	if q := a.NextQuery; q != nil {
+		next := viewQuery(q)
+		view.NextQuery = &next
+	}
+	return view
+}
+
+func viewQuery(q *prefetch.QueryState) queryView {
+	return queryView{Kind: q.Kind, Task: orNull(q.Task), Reason: orNull(q.Why), Time: viewTime(q.Time)}
+}
+
+func viewTask(t *prefetch.TaskState) taskView {
+	view := taskView{
+		Account: t.Account.Name, Provider: t.Account.Provider, ID: t.ID, Source: t.Source,
+		Phase: t.Phase, Settled: t.Settled(),
+		Created: viewTime(t.Created), Finished: viewTime(t.Finished), Deadline: viewTime(t.Deadline),
+		Labels: t.Labels, LastRefresh: viewTime(t.LastRefresh), LastError: viewFailure(t.LastError),
+	}
+	if view.Labels == nil {
+		view.Labels = map[string]string{} // none is a fact, and not absent
+	}
+	if t.Answered {
+		view.URLs = make(map[string]int, prefetch.NumStatuses)
+		for _, s := range prefetch.Statuses() {
+			view.URLs[s.String()] = t.Counts[s]
+		}
+	}
+	return view
+}
+
+func viewDetail(t *prefetch.TaskState) taskDetail {
+	detail := taskDetail{taskView: viewTask(t)}
+	if !t.Answered {
+		return detail
+	}
+	detail.URLList = make([]urlView, 0, len(t.URLs))
+	for i := range t.URLs {
+		u := &t.URLs[i]
+		view := urlView{
+			URL: u.URL, Status: u.Status,
+			Created: viewTime(u.Created), Started: viewTime(u.Started), Finished: viewTime(u.Finished),
+		}
+		// JSON has no word for what is not a number.
+		if u.HasRate && u.Rate >= 0 && u.Rate <= 1 {
+			view.Rate = &u.Rate
+		}
+		detail.URLList = append(detail.URLList, view)
+	}
+	return detail
+}
+
+func viewFailure(f *prefetch.Failure) *string {
+	if f == nil {
+		return nil
+	}
+	return &f.Message
+}
+
+// viewTime is a text and not a [time.Time], whose JSON fails for years that a
+// vendor may well send.
+func viewTime(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	return orNull(t.UTC().Format(time.RFC3339Nano))
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
