@@ -41,8 +41,8 @@ type account struct {
 	dropped  int
 	health   health
 	learned  learned
-	identity string // whom the vendor counted when that was learned
-	removed  bool   // the account is not configured any more
+	identity string           // whom the vendor counted when that was learned
+	removed  bool             // the account is not configured any more
 	dirty    map[string]*task // changed and not in the store yet
 	unsaved  bool             // health or learned changed likewise
 	inFlight int
@@ -277,7 +277,7 @@ func (a *account) warn(now time.Time, key, msg string, args ...any) {
 		return // whatever is wrong was told a thousand times
 	}
 	a.told[key] = now
-	a.log.Warn(msg, args...)
+	a.log.Warn(msg, args...) //nolint:sloglint // each caller's is a constant
 }
 
 // newWord reports whether a status word that no page documents was not met

@@ -110,23 +110,21 @@ func newBudget(identity string, st Store, clock Clock) (*budget, error) {
 	}
 	var open []*call
 	err := st.ScanScope(store.Ledger, identity, func(key string, value []byte) error {
-		c := &call{}
-		var into any = c
 		if key == throttleKey {
-			into = &b.throttle
-		} else if _, err := fmt.Sscanf(key, "%d", &c.seq); err != nil {
-			b.refill = &now
+			if json.Unmarshal(value, &b.throttle) != nil {
+				b.refill = &now
+			}
 			return nil
 		}
-		switch err := json.Unmarshal(value, into); {
-		case err != nil:
+		c := &call{}
+		if _, err := fmt.Sscanf(key, "%d", &c.seq); err != nil || json.Unmarshal(value, c) != nil {
 			b.refill = &now // who knows what it was
-		case key != throttleKey:
-			if c.Ended == nil {
-				open = append(open, c)
-			}
-			b.restore(c, now)
+			return nil      //nolint:nilerr // the quota counts as spent instead
 		}
+		if c.Ended == nil {
+			open = append(open, c)
+		}
+		b.restore(c, now)
 		return nil
 	})
 	if err != nil {

@@ -145,16 +145,16 @@ func abuse(t *testing.T, random *rand.Rand) {
 	st := newMemory()
 	var p *rigged
 	for range 30 {
-		switch {
+		switch n := intn(16); {
 		case p == nil:
 			p = rigUp(t, st, clock, []poller.Account{first, second}, tasks)
-		case intn(4) == 0:
+		case n < 4:
 			p.end()
 			p = nil
-		case intn(4) == 0:
+		case n < 7:
 			st = p.kill(st)
 			p = nil
-		case intn(3) == 0:
+		case n < 10:
 			if err := p.Configure([]poller.Account{second, first}); err != nil {
 				t.Fatal(err)
 			}

@@ -128,10 +128,17 @@ func huawei(t *testing.T, h http.Handler) poller.Account {
 
 func edge(t *testing.T, h http.Handler) poller.Account {
 	t.Helper()
+	return edgeWith(t, h, nil, nil)
+}
+
+// edgeWith is edge in a time zone, and with requests that are dated by a clock of
+// their own.
+func edgeWith(t *testing.T, h http.Handler, zone *time.Location, now func() time.Time) poller.Account {
+	t.Helper()
 	p, err := cdnetworks.New(cdnetworks.Options{
 		Endpoint: "http://edge.test", Client: client(t, h),
 		Auth:     cdnetworks.APIKey(user, func() string { return "key" }),
-		PageSize: 100, LookBack: 72 * time.Hour,
+		PageSize: 100, LookBack: 72 * time.Hour, Location: zone, Now: now,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -45,17 +45,17 @@ func (a *account) learnRefusal(f vendorapi.Feature, q question) bool {
 			next.PageSize = max(next.PageSize, defaultPage)
 		}
 	case vendorapi.FeatureLookBack:
+		if q.query.From.IsZero() {
+			return false // it was not asked for
+		}
 		if q.query.From.Before(s.oldest().Add(-edge)) {
 			return true // the window was reckoned with a wrong idea of the vendor's clock
 		}
-		switch lookBack := s.lookBack(); {
-		case lookBack > shortLookBack:
-			next.LookBack = shortLookBack
-		case lookBack > leastLookBack:
-			next.LookBack = max(leastLookBack, lookBack-time.Hour)
-		default:
+		lookBack, ok := shorter(s.lookBack())
+		if !ok {
 			return false
 		}
+		next.LookBack = lookBack
 	case vendorapi.FeatureStatusFilter:
 		if a.learned.NoStatusFilter {
 			return false
@@ -66,6 +66,18 @@ func (a *account) learnRefusal(f vendorapi.Feature, q question) bool {
 	}
 	a.learned, a.unsaved = next, true
 	return true
+}
+
+// shorter is the look-back to try after one was refused; false if there is none.
+func shorter(lookBack time.Duration) (time.Duration, bool) {
+	switch {
+	case lookBack > shortLookBack:
+		return shortLookBack, true
+	case lookBack > leastLookBack:
+		return max(leastLookBack, lookBack-time.Hour), true
+	default:
+		return 0, false
+	}
 }
 
 // learnPageSize notices that the vendor gave smaller pages than were asked for,
@@ -119,7 +131,7 @@ func (a *account) checkTimes(t *task, m *moment) {
 	off := t.VendorCreated.Sub(t.Created)
 	hours := off.Round(time.Hour)
 	if hours != 0 && (off-hours).Abs() < near {
-		a.warn(m.now, "hours", "the vendor's time of creation is whole hours off the configured one: the time zone is probably ignored, check time_zone",
-			"task", t.id, "created", t.VendorCreated, "configured", t.Created, "off", hours)
+		a.warn(m.now, "hours", "the vendor's time of creation is whole hours off the configured one: "+
+			"the time zone is probably ignored, check time_zone", "task", t.id, "created", t.VendorCreated, "configured", t.Created, "off", hours)
 	}
 }

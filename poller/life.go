@@ -2,7 +2,6 @@ package poller
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"prefetch_exporter/prefetch"
@@ -63,15 +62,15 @@ func (t *task) page(q vendorapi.Query, ans vendorapi.Answer) (urls []prefetch.UR
 	if q.Page == 1 {
 		// What page 1 really holds, whatever was asked for or said: the pages
 		// after it must begin where it ended.
-		q.PageSize = len(ans.URLs)
+		r.PageSize = len(ans.URLs)
 	}
-	r.Query = q
-	r.Rows = append(slices.Clip(r.Rows), ans.URLs...)
-	if len(r.Rows) < r.Count {
+	r.From, r.To, r.Page = q.From, q.To, q.Page
+	r.Rows = r.Rows.with(ans.URLs)
+	if len(r.Rows.urls) < r.Count {
 		t.Reading = r
 		return nil, false, ""
 	}
-	return r.Rows, true, ""
+	return r.Rows.urls, true, ""
 }
 
 // answered applies a whole answer that has rows.
@@ -190,6 +189,13 @@ func (t *task) missed(m *moment) {
 		t.lose(m)
 	default:
 		t.RetryAt = m.now.Add(m.backoff(m.pollInterval, t.Misses))
+		// The miss that decides should not wait for the longest gap.
+		if decided := t.FirstMiss.Add(lostAfter); t.RetryAt.After(decided) {
+			t.RetryAt = decided
+			if soonest := m.now.Add(m.pollInterval); soonest.After(decided) {
+				t.RetryAt = soonest
+			}
+		}
 	}
 }
 
@@ -203,7 +209,7 @@ func (t *task) lose(m *moment) {
 // failed applies a failed call. The last good answer stays.
 func (t *task) failed(e *vendorapi.Error, m *moment) {
 	t.Up = false
-	t.LastError = &prefetch.Failure{Reason: e.Reason, Message: e.Error(), Time: m.now}
+	t.LastError = &failure{Reason: e.Reason, Message: e.Error(), Time: m.now}
 	if !e.Reason.ConcernsTask() {
 		return
 	}

@@ -124,13 +124,19 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration
 	a.inFlight++
 	a.announce(question{}, time.Time{})
 	a.record.Called(a.name, string(q.query.Kind))
-	provider, b := a.options.Provider, a.budget
-	calls.Add(1)
-	go func() {
-		defer calls.Done()
-		a.ask(ctx, provider, b, c, q)
-	}()
+	e := errand{question: q, provider: a.options.Provider, budget: a.budget, call: c}
+	calls.Go(func() { a.ask(ctx, e) })
 	return 0
+}
+
+// errand is a question on its way, with what was in force when it left: a
+// reload may have changed both since.
+type errand struct {
+	question
+
+	provider vendorapi.Provider
+	budget   *budget
+	call     *call
 }
 
 // announce publishes what comes next.
@@ -187,7 +193,7 @@ func (a *account) sweep(now time.Time) time.Duration {
 }
 
 // ask makes one call and applies what comes of it.
-func (a *account) ask(ctx context.Context, provider vendorapi.Provider, b *budget, c *call, q question) {
+func (a *account) ask(ctx context.Context, e errand) {
 	callCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() {
@@ -197,9 +203,10 @@ func (a *account) ask(ctx context.Context, provider vendorapi.Provider, b *budge
 	defer stop()
 
 	sent := a.now()
-	ans, err := provider.Query(callCtx, q.query)
-	b.end(c)
+	ans, err := e.provider.Query(callCtx, e.query)
+	e.budget.end(e.call)
 	ended := a.now()
+	q := e.question
 
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -220,7 +227,7 @@ func (a *account) ask(ctx context.Context, provider vendorapi.Provider, b *budge
 	m := a.moment(sent, ended)
 	a.last = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.task.id, Why: q.why, Time: sent}
 	if err != nil {
-		a.failed(q, vendorapi.AsError(err), b, m)
+		a.failed(q, vendorapi.AsError(err), e.budget, m)
 	} else {
 		a.answered(q, ans, m)
 	}
@@ -292,7 +299,7 @@ func (a *account) failed(q question, e *vendorapi.Error, b *budget, m *moment) {
 	a.failures++
 	a.record.Failed(a.name, e.Reason)
 	q.task.failed(e, m)
-	a.last.Error = q.task.LastError
+	a.last.Error = q.task.LastError.published()
 	if e.RetryAfter > 0 {
 		b.hold(e.RetryAfter)
 	}

@@ -206,8 +206,8 @@ func (s *situation) taskQuery(t *task) vendorapi.Query {
 		return q
 	}
 	if s.continues(t) {
-		q = t.Reading.Query
-		q.Page++
+		r := t.Reading
+		q.From, q.To, q.Page, q.PageSize = r.From, r.To, r.Page+1, r.PageSize
 		if oldest := s.oldest(); !q.From.IsZero() && q.From.Before(oldest) {
 			q.From = oldest
 		}
@@ -215,9 +215,9 @@ func (s *situation) taskQuery(t *task) vendorapi.Query {
 			return q
 		}
 		// All of the window has left the look-back.
+		q.From, q.To = time.Time{}, time.Time{}
 	}
 	q.Page, q.PageSize = 1, s.pageSize()
-	q.From, q.To = time.Time{}, time.Time{}
 	if s.learned.NeedWindow {
 		q.From, q.To = s.taskWindow(t)
 	}

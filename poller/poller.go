@@ -164,7 +164,7 @@ func (p *Poller) Run(ctx context.Context) error {
 	}
 	p.ctx = ctx
 	for _, r := range p.accounts {
-		p.start(r)
+		p.start(r) //nolint:contextcheck // it takes the one that was just set
 	}
 	p.mu.Unlock()
 	p.purgeDaily(ctx)

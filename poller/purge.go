@@ -3,6 +3,7 @@ package poller
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"time"
 
@@ -75,7 +76,7 @@ func (p *Poller) unusedScopes(used map[string]bool, now time.Time) (marks []stor
 			rec.Removed = now
 			marked, err := json.Marshal(rec)
 			if err != nil {
-				return err
+				return fmt.Errorf("account record %q: %w", scope, err)
 			}
 			marks = append(marks, store.Op{Table: store.Accounts, Scope: scope, Key: key, Value: marked})
 		case now.Sub(rec.Removed) >= purgeAfter:

@@ -2,6 +2,8 @@ package poller
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"time"
 
 	"prefetch_exporter/prefetch"
@@ -115,6 +117,14 @@ func (r rows) inherit(urls []prefetch.URL) rows {
 	return next
 }
 
+// with returns rows with urls after them, of which nothing was observed.
+func (r rows) with(urls []prefetch.URL) rows {
+	return rows{
+		urls:     slices.Concat(r.urls, urls),
+		observed: make([]uint8, len(r.urls)+len(urls)),
+	}
+}
+
 // failed keeps only the rows that failed: what a settled task needs still.
 func (r rows) failed() rows {
 	var kept rows
@@ -156,14 +166,18 @@ func (r rows) MarshalJSON() ([]byte, error) {
 	for _, f := range r.former {
 		stored = append(stored, storedRow{URL: f.url, Created: f.created, Observed: f.observed, Former: true})
 	}
-	return json.Marshal(stored)
+	data, err := json.Marshal(stored)
+	if err != nil {
+		return nil, fmt.Errorf("rows: %w", err)
+	}
+	return data, nil
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (r *rows) UnmarshalJSON(data []byte) error {
 	var stored []storedRow
 	if err := json.Unmarshal(data, &stored); err != nil {
-		return err
+		return fmt.Errorf("rows: %w", err)
 	}
 	*r = rows{urls: make([]prefetch.URL, 0, len(stored)), observed: make([]uint8, 0, len(stored))}
 	for _, s := range stored {

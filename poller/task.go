@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"prefetch_exporter/prefetch"
-	vendorapi "prefetch_exporter/vendor_api"
 )
 
 // task is what the poller knows of one task: the part that is kept, and what
@@ -53,10 +52,10 @@ type record struct {
 	NewestRow      time.Time `json:"newest_row,omitzero"`     // latest creation of a row
 	VendorFinished time.Time `json:"vendor_finished,omitzero"`
 
-	LastAsked   time.Time         `json:"last_asked,omitzero"`
-	LastRefresh time.Time         `json:"last_refresh,omitzero"`
-	Up          bool              `json:"up,omitempty"`
-	LastError   *prefetch.Failure `json:"last_error,omitempty"`
+	LastAsked   time.Time `json:"last_asked,omitzero"`
+	LastRefresh time.Time `json:"last_refresh,omitzero"`
+	Up          bool      `json:"up,omitempty"`
+	LastError   *failure  `json:"last_error,omitempty"`
 
 	Answered     bool            `json:"answered,omitempty"`
 	Counts       prefetch.Counts `json:"counts"`
@@ -83,12 +82,32 @@ type record struct {
 	Reading *reading `json:"reading,omitempty"`
 }
 
+// failure is [prefetch.Failure] in the store.
+type failure struct {
+	Reason  prefetch.Reason `json:"reason"`
+	Message string          `json:"message"`
+	Time    time.Time       `json:"time"`
+}
+
+func (f *failure) published() *prefetch.Failure {
+	if f == nil {
+		return nil
+	}
+	p := prefetch.Failure(*f)
+	return &p
+}
+
 // reading is an answer that is being read page by page. It is applied when it
 // is whole.
 type reading struct {
-	Query vendorapi.Query `json:"query"` // of the last page read
-	Count int             `json:"count"`
-	Rows  []prefetch.URL  `json:"rows"`
+	// From, To, Page and PageSize are those of the last page read.
+	From     time.Time `json:"from,omitzero"`
+	To       time.Time `json:"to,omitzero"`
+	Page     int       `json:"page"`
+	PageSize int       `json:"page_size"`
+	// Count is what every page must say that there is.
+	Count int  `json:"count"`
+	Rows  rows `json:"rows"`
 }
 
 func (t *task) encode() ([]byte, error) {
@@ -159,7 +178,7 @@ func (t *task) state(account prefetch.Account) *prefetch.TaskState {
 	return &prefetch.TaskState{
 		Account: account, ID: t.id, Source: t.Source, Labels: t.Labels, Phase: t.Phase,
 		FirstSeen: t.FirstSeen, Created: t.created(), Finished: t.finished(), Deadline: t.Deadline,
-		LastRefresh: t.LastRefresh, Up: t.Up, LastError: t.LastError,
+		LastRefresh: t.LastRefresh, Up: t.Up, LastError: t.LastError.published(),
 		Counts: t.Counts, Answered: t.Answered, EdgeRatio: t.EdgeRatio, HasEdgeRatio: t.HasEdgeRatio,
 		URLs: t.Rows.urls,
 	}
