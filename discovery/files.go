@@ -66,6 +66,9 @@ func readDocumentFile(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: is not a regular file", path)
 	}
+	if info.Size() > maxDocument {
+		return nil, fmt.Errorf("%s: %w", path, errTooLarge)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading a file: %w", err)
@@ -85,7 +88,7 @@ func readDocumentFrom(r io.Reader) ([]byte, error) {
 		return nil, fmt.Errorf("reading: %w", err)
 	}
 	if len(data) > maxDocument {
-		return nil, fmt.Errorf("is larger than the limit of %d bytes", maxDocument)
+		return nil, errTooLarge
 	}
 	return data, nil
 }

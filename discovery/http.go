@@ -105,17 +105,15 @@ func newHTTPSources(sources []HTTPSource) ([]*httpSource, error) {
 	return made, nil
 }
 
+// sourceName's errors do not say what they found: a password with a character
+// that needs an escape is taken for a port or a scheme.
 func sourceName(text string) (string, error) {
 	u, err := url.Parse(text)
-	var urlErr *url.Error
-	if errors.As(err, &urlErr) {
-		err = urlErr.Err
-	}
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("url: %w", err)
+		return "", errors.New("url: is not a URL; it is not shown, since it can hold credentials")
 	case u.Scheme != "http" && u.Scheme != "https":
-		return "", fmt.Errorf("url: the scheme must be http or https, found %q", u.Scheme)
+		return "", errors.New("url: must begin with https:// or http://")
 	case u.Hostname() == "":
 		return "", errors.New("url: there is no host")
 	}

@@ -423,10 +423,12 @@ func TestBadHTTPSources(t *testing.T) {
 		want   string
 	}{
 		"twice":   {good, "the same URL is listed before"},
-		"scheme":  {discovery.HTTPSource{URL: "file:///etc/passwd"}, `url: the scheme must be http or https, found "file"`},
+		"scheme":  {discovery.HTTPSource{URL: "file:///etc/passwd"}, "url: must begin with https:// or http://"},
 		"no host": {discovery.HTTPSource{URL: "https:///tasks"}, "url: there is no host"},
-		"no url":  {discovery.HTTPSource{}, `url: the scheme must be http or https, found ""`},
-		"unclear": {discovery.HTTPSource{URL: "https://user:secret@h/%zz"}, `url: invalid URL escape "%zz"`},
+		"no url":  {discovery.HTTPSource{}, "url: must begin with https:// or http://"},
+		"escape":  {discovery.HTTPSource{URL: "https://user:secret@h/%zz"}, "url: is not a URL; it is not shown, since it can hold credentials"},
+		// Taken for the port of a host named user.
+		"password": {discovery.HTTPSource{URL: "https://user:secret/x@h/"}, "url: is not a URL; it is not shown, since it can hold credentials"},
 		"client": {discovery.HTTPSource{URL: "https://h/", ClientConfig: promconfig.HTTPClientConfig{
 			TLSConfig: promconfig.TLSConfig{CAFile: "/does/not/exist"},
 		}}, "unable to read CA cert: unable to read file /does/not/exist: open /does/not/exist: no such file or directory"},
@@ -463,4 +465,38 @@ func TestHTTPClientConfig(t *testing.T) {
 	if authorization != "Bearer token" || !strings.HasPrefix(agent, "prefetch_exporter") {
 		t.Errorf("asked by %q with %q", agent, authorization)
 	}
+}
+
+// FuzzSourceName asserts that a name never shows more than where a source is.
+func FuzzSourceName(f *testing.F) {
+	for _, seed := range []string{
+		tasksURL, "http://h", "https://u:p@[::1]:8080/a%2Fb/c?d#e", "https://h/a?b=c@d", "https://@h/", "https://h/%3Fq%23f", "//h", "https://h?x", "https://h:/",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		reports := newReports()
+		source := discovery.HTTPSource{URL: text, Client: &http.Client{}}
+		if _, err := discovery.New(discovery.Options{HTTP: []discovery.HTTPSource{source}, Reporter: reports}); err != nil {
+			return
+		}
+		names := reports.names()
+		if len(names) != 1 {
+			t.Fatalf("%q has the names %q", text, names)
+		}
+		whole, err := url.Parse(text)
+		if err != nil {
+			t.Fatalf("%q was taken: %v", text, err)
+		}
+		name, err := url.Parse(names[0])
+		if err != nil {
+			t.Fatalf("the name of %q, %q: %v", text, names[0], err)
+		}
+		if name.User != nil || name.RawQuery != "" || name.Fragment != "" || strings.ContainsAny(names[0], "?#") {
+			t.Fatalf("%q is shown as %q", text, names[0])
+		}
+		if name.Scheme != whole.Scheme || name.Host != whole.Host || name.Path != whole.Path {
+			t.Fatalf("%q is shown as %q, which is elsewhere", text, names[0])
+		}
+	})
 }

@@ -17,7 +17,7 @@ const maxQuoted = 64
 // issues are what is wrong with one entry, each as "field: what is wrong".
 type issues []string
 
-func (found *issues) add(field, format string, args ...any) {
+func (found *issues) addf(field, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if field != "" {
 		text = field + ": " + text
@@ -25,14 +25,14 @@ func (found *issues) add(field, format string, args ...any) {
 	*found = append(*found, text)
 }
 
-func (found issues) err() error {
-	if len(found) == 0 {
+func (found *issues) err() error {
+	if len(*found) == 0 {
 		return nil
 	}
 	return errors.New(found.String())
 }
 
-func (found issues) String() string { return strings.Join(found, "; ") }
+func (found *issues) String() string { return strings.Join(*found, "; ") }
 
 // abbreviate bounds what a message repeats of somebody's words.
 func abbreviate(text string) string {
@@ -50,21 +50,21 @@ func abbreviate(text string) string {
 // Where names are given, other keys are an issue.
 func (found *issues) mapping(field string, node *yaml.Node, names ...string) map[string]*yaml.Node {
 	if node.Kind != yaml.MappingNode {
-		found.add(field, "must be a mapping, found %s", kindOf(node))
+		found.addf(field, "must be a mapping, found %s", kindOf(node))
 		return nil
 	}
 	values := make(map[string]*yaml.Node)
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		name, value := node.Content[i], node.Content[i+1]
 		if name.Kind != yaml.ScalarNode {
-			found.add(field, "a key must be a word, found %s", kindOf(name))
+			found.addf(field, "a key must be a word, found %s", kindOf(name))
 			continue
 		}
 		if _, twice := values[name.Value]; twice {
-			found.add(field, "the key %q is there twice", abbreviate(name.Value))
+			found.addf(field, "the key %q is there twice", abbreviate(name.Value))
 		}
 		if len(names) > 0 && !slices.Contains(names, name.Value) {
-			found.add(field, "unknown key %q", abbreviate(name.Value))
+			found.addf(field, "unknown key %q", abbreviate(name.Value))
 		}
 		values[name.Value] = value
 	}
@@ -87,7 +87,7 @@ func (found *issues) text(field string, node *yaml.Node) string {
 			return node.Value
 		}
 	}
-	found.add(field, "must be a text, found %s", kindOf(node))
+	found.addf(field, "must be a text, found %s", kindOf(node))
 	return ""
 }
 
@@ -96,7 +96,7 @@ func (found *issues) texts(field string, node *yaml.Node) []string {
 		return nil
 	}
 	if node.Kind != yaml.SequenceNode {
-		found.add(field, "must be a list, found %s", kindOf(node))
+		found.addf(field, "must be a list, found %s", kindOf(node))
 		return nil
 	}
 	var texts []string
@@ -126,7 +126,7 @@ func (found *issues) time(field string, node *yaml.Node) time.Time {
 		return time.Time{}
 	}
 	if node.Kind != yaml.ScalarNode || node.Value == "" {
-		found.add(field, "must be a time, found %s", kindOf(node))
+		found.addf(field, "must be a time, found %s", kindOf(node))
 		return time.Time{}
 	}
 	return found.parseTime(field, node.Value)
@@ -141,12 +141,12 @@ func (found *issues) parseTime(field, text string) time.Time {
 	var t time.Time
 	// Unlike time.Parse, UnmarshalText keeps to the letter of RFC 3339.
 	if err := t.UnmarshalText([]byte(text)); err != nil {
-		found.add(field, "%q is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z", abbreviate(text))
+		found.addf(field, "%q is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z", abbreviate(text))
 		return time.Time{}
 	}
 	if t.IsZero() {
 		// Go takes this moment for "no time", so Validate would let it pass.
-		found.add(field, "is not between the years %d and %d", minYear, maxYear)
+		found.addf(field, "is not between the years %d and %d", minYear, maxYear)
 	}
 	return t.UTC()
 }

@@ -111,7 +111,7 @@ func (l *listReader) readGroup() {
 	value := found.mapping("", l.node, "targets", "labels")
 	targets := value["targets"]
 	if targets != nil && targets.Kind != yaml.SequenceNode {
-		found.add("targets", "must be a list, found %s", kindOf(targets))
+		found.addf("targets", "must be a list, found %s", kindOf(targets))
 		targets = nil
 	}
 	var ids []*yaml.Node
@@ -156,7 +156,7 @@ func (l *listReader) add(task prefetch.Task, found issues) {
 		found = check(task)
 	}
 	if first, listed := l.lines[keyOf(task)]; listed && len(found) == 0 {
-		found.add("", "is listed a second time; the entry at line %d stands", first)
+		found.addf("", "is listed a second time; the entry at line %d stands", first)
 	}
 	if len(found) > 0 {
 		if task.ID != "" {

@@ -66,18 +66,23 @@ func NewRegistry(keeper Keeper) (*Registry, error) {
 		tasks: make(map[key]prefetch.Task), unreadable: make(map[key]error),
 	}
 	err := keeper.Scan(store.Submitted, func(account, id string, value []byte) error {
-		task, err := decodeTask(account, id, value)
-		if err != nil {
-			r.unreadable[key{account: account, id: id}] = err
-			return nil
-		}
-		r.tasks[keyOf(task)] = task
+		r.load(account, id, value)
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("loading the tasks put through the API: %w", err)
 	}
 	return r, nil
+}
+
+func (r *Registry) load(account, id string, value []byte) {
+	k := key{account: account, id: id}
+	task, err := decodeTask(account, id, value)
+	if err != nil {
+		r.unreadable[k] = err
+		return
+	}
+	r.tasks[k] = task
 }
 
 func decodeTask(account, id string, value []byte) (prefetch.Task, error) {

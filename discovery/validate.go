@@ -43,7 +43,8 @@ const (
 // are at most 2048 bytes long. All texts are valid UTF-8 without control
 // characters. Whether the account exists is not its question.
 func Validate(task prefetch.Task) error {
-	return check(task).err()
+	found := check(task)
+	return found.err()
 }
 
 func check(task prefetch.Task) issues {
@@ -53,7 +54,7 @@ func check(task prefetch.Task) issues {
 	found.checkTime("created", task.Created)
 	found.checkTime("deadline", task.Deadline)
 	if !task.Created.IsZero() && !task.Deadline.IsZero() && task.Deadline.Before(task.Created) {
-		found.add("deadline", "is before created")
+		found.addf("deadline", "is before created")
 	}
 	for i, u := range task.URLs {
 		found.checkURL(fmt.Sprintf("urls[%d]", i), u)
@@ -61,7 +62,7 @@ func check(task prefetch.Task) issues {
 	for _, name := range sortedKeys(task.Labels) {
 		field := "labels." + abbreviate(name)
 		if problem := labelNameProblem(name); problem != "" {
-			found.add(field, "%s", problem)
+			found.addf(field, "%s", problem)
 		}
 		found.checkText(field, task.Labels[name], maxLabelValue)
 	}
@@ -72,11 +73,11 @@ func check(task prefetch.Task) issues {
 func (found *issues) checkName(field, name string) {
 	switch {
 	case name == "":
-		found.add(field, "is missing or empty")
+		found.addf(field, "is missing or empty")
 	case name == "." || name == "..":
-		found.add(field, "must not be . or .., which no address of the API can carry")
+		found.addf(field, "must not be . or .., which no address of the API can carry")
 	case strings.TrimSpace(name) != name:
-		found.add(field, "begins or ends with a blank")
+		found.addf(field, "begins or ends with a blank")
 	default:
 		found.checkText(field, name, maxName)
 	}
@@ -87,7 +88,7 @@ func (found *issues) checkName(field, name string) {
 func (found *issues) checkURL(field, u string) {
 	lower := strings.ToLower(u)
 	if !strings.HasPrefix(lower, "http://") && !strings.HasPrefix(lower, "https://") {
-		found.add(field, "must begin with http:// or https://")
+		found.addf(field, "must begin with http:// or https://")
 		return
 	}
 	found.checkText(field, u, maxURL)
@@ -96,17 +97,17 @@ func (found *issues) checkURL(field, u string) {
 func (found *issues) checkText(field, text string, limit int) {
 	switch {
 	case len(text) > limit:
-		found.add(field, "is %d bytes long, more than %d", len(text), limit)
+		found.addf(field, "is %d bytes long, more than %d", len(text), limit)
 	case !utf8.ValidString(text):
-		found.add(field, "is not valid UTF-8")
+		found.addf(field, "is not valid UTF-8")
 	case strings.ContainsFunc(text, unicode.IsControl):
-		found.add(field, "contains a control character")
+		found.addf(field, "contains a control character")
 	}
 }
 
 func (found *issues) checkTime(field string, t time.Time) {
 	if year := t.UTC().Year(); !t.IsZero() && (year < minYear || year > maxYear) {
-		found.add(field, "is not between the years %d and %d", minYear, maxYear)
+		found.addf(field, "is not between the years %d and %d", minYear, maxYear)
 	}
 }
 
