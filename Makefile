@@ -22,6 +22,7 @@ WIRING := .,./exporter,./demo,./web
 FUZZ_TIME ?= 10s
 BENCH ?= .
 BENCH_COUNT ?= 1
+FRESHNESS_SEEDS ?= 3
 OUTPUT ?= prefetch_exporter
 
 # The linker flags of .promu.yml, with its template functions filled in.
@@ -36,7 +37,7 @@ LDFLAGS = $(shell sed -n 's/^ *\(-X .*\)/\1/p' .promu.yml | sed \
 .PHONY: help
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
-		printf '  make %-8s %s\n' "$$name" "$$text"; \
+		printf '  make %-9s %s\n' "$$name" "$$text"; \
 	done
 
 .PHONY: demo
@@ -83,6 +84,13 @@ fuzz: ## every fuzzer for FUZZ_TIME (10s)
 .PHONY: bench
 bench: ## benchmarks; BENCH=Scrape selects, BENCH_COUNT=10 repeats for benchstat
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCH_COUNT) ./...
+
+.PHONY: freshness
+freshness: ## how soon the metrics tell the truth: every scenario in virtual time, minutes of work
+	@mkdir -p $(BUILD)/freshness
+	go test ./freshness -run '^TestFreshness$$' -count=1 -timeout 60m \
+		-freshness.full -freshness.seeds=$(FRESHNESS_SEEDS) -freshness.out=$(BUILD)/freshness
+	@cat $(BUILD)/freshness/freshness.md
 
 .PHONY: deps
 deps: ## what the tests need and Go cannot install: Prometheus, curl, openssl, a C compiler

@@ -1,0 +1,105 @@
+package freshness_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"prefetch_exporter/freshness"
+)
+
+var (
+	full = flag.Bool("freshness.full", false, "run every scenario for its whole length, with several seeds")
+	out  = flag.String("freshness.out", "", "folder for freshness.md and freshness.json")
+	only = flag.String("freshness.scenario", "", "run this scenario only")
+	most = flag.Uint64("freshness.seeds", 3, "number of seeds of a full run")
+)
+
+func urlOf(item *freshness.Item, i int) string {
+	return fmt.Sprintf("https://cdn.example.com/%s/%03d.ts", item.ID, i)
+}
+
+// shortened is a scenario as every test run can afford it.
+func shortened(s freshness.Scenario) freshness.Scenario {
+	if s.Unsettled > 0 {
+		s.Within = 20 * time.Minute
+	}
+	return s
+}
+
+// TestFreshness measures every strategy in every scenario, and checks what must
+// hold at any speed.
+func TestFreshness(t *testing.T) {
+	t.Parallel()
+	var (
+		mu      sync.Mutex
+		results []freshness.Result
+	)
+	measure := func(w *freshness.Workload, s freshness.Strategy, o freshness.Outcome) {
+		result := freshness.Evaluate(w, s, o)
+		mu.Lock()
+		defer mu.Unlock()
+		results = append(results, result)
+	}
+	seeds := uint64(1)
+	if *full {
+		seeds = *most
+	}
+	t.Run("run", func(t *testing.T) {
+		for _, s := range freshness.Scenarios() {
+			if *only != "" && *only != s.Name {
+				continue
+			}
+			if !*full {
+				s = shortened(s)
+			}
+			for seed := range seeds {
+				for _, urls := range []bool{false, true} {
+					t.Run(fmt.Sprintf("%s/%d/urls=%t", s.Name, seed, urls), func(t *testing.T) {
+						t.Parallel()
+						w := s.Workload(seed)
+						if urls {
+							measure(w, freshness.OursWithURLs, ours(t, w, true))
+							return
+						}
+						measure(w, freshness.Ours, ours(t, w, false))
+						measure(w, freshness.ByRoundRobin, freshness.RoundRobin(w))
+						measure(w, freshness.ByRoundRobinNewLast, freshness.RoundRobinNewLast(w))
+						measure(w, freshness.ByPageOracle, freshness.PageOracle(w))
+						measure(w, freshness.ByNextSlot, freshness.NextSlot(w))
+					})
+				}
+			}
+		}
+	})
+	if t.Failed() {
+		return
+	}
+	if *out != "" {
+		write(t, results)
+	}
+}
+
+// write writes the tables and the figures they are made of.
+func write(t *testing.T, results []freshness.Result) {
+	t.Helper()
+	for name, f := range map[string]func(*os.File) error{
+		"freshness.md":   func(f *os.File) error { return freshness.WriteMarkdown(f, results) },
+		"freshness.json": func(f *os.File) error { return freshness.WriteJSON(f, results) },
+	} {
+		file, err := os.Create(filepath.Join(*out, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f(file); err != nil {
+			t.Error(err)
+		}
+		if err := file.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

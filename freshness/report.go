@@ -1,0 +1,211 @@
+package freshness
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// WriteJSON writes the results for a later comparison, in a fixed order.
+func WriteJSON(w io.Writer, results []Result) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", " ")
+	if err := e.Encode(sorted(results)); err != nil {
+		return fmt.Errorf("write results: %w", err)
+	}
+	return nil
+}
+
+// WriteMarkdown writes one table for each scenario, and one of the targets.
+func WriteMarkdown(w io.Writer, results []Result) error {
+	var b strings.Builder
+	for _, s := range Scenarios() {
+		of := slices.DeleteFunc(sorted(results), func(r Result) bool { return r.Scenario != s.Name })
+		if len(of) > 0 {
+			writeScenario(&b, &s, of)
+		}
+	}
+	writeTargets(&b, results)
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("write tables: %w", err)
+	}
+	return nil
+}
+
+// sorted returns the results by scenario, strategy and seed.
+func sorted(results []Result) []Result {
+	scenarios := Scenarios()
+	strategies := Strategies()
+	place := func(r Result) int {
+		const most = 1000 // strategies
+		return most*slices.IndexFunc(scenarios, func(s Scenario) bool { return s.Name == r.Scenario }) +
+			slices.Index(strategies[:], r.Strategy)
+	}
+	results = slices.Clone(results)
+	slices.SortStableFunc(results, func(a, b Result) int {
+		if d := place(a) - place(b); d != 0 {
+			return d
+		}
+		return int(a.Seed) - int(b.Seed)
+	})
+	return results
+}
+
+func writeScenario(b *strings.Builder, s *Scenario, of []Result) {
+	fmt.Fprintf(b, "### %s\n\n", strings.ToUpper(s.Name[:1])+s.Name[1:])
+	fmt.Fprintf(b, "%s, %d calls per %s; %s items, %s. Lag in %s.\n\n",
+		s.Vendor.Name, s.Vendor.Limit.Calls, short(s.Vendor.Limit.Per), between(of, func(r Result) float64 { return float64(r.Items) }),
+		seeds(of), unitOf(s).name)
+	b.WriteString("| | mean (over seeds) | p50 | p95 | max | × page oracle | × round-robin | calls | count error | unreported |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|---|\n")
+	for _, strategy := range Strategies() {
+		rows := only(of, strategy)
+		if len(rows) > 0 {
+			writeRow(b, s, strategy, rows, of)
+		}
+	}
+	b.WriteByte('\n')
+	writeDeadlines(b, s, of)
+}
+
+func writeRow(b *strings.Builder, s *Scenario, strategy Strategy, rows, of []Result) {
+	u := unitOf(s)
+	lag := func(f func(Spread) float64) string {
+		return u.text(mean(rows, func(r Result) float64 { return f(r.Lag) }))
+	}
+	average := func(r Result) float64 { return r.Lag.Mean }
+	low, high := ends(rows, average)
+	calls, countError := "–", "–"
+	if strategy != ByNextSlot {
+		calls = fmt.Sprintf("%.0f", mean(rows, func(r Result) float64 { return float64(r.Calls) }))
+	}
+	if rows[0].CountError != nil {
+		countError = fmt.Sprintf("%.2f", mean(rows, func(r Result) float64 { return *r.CountError }))
+	}
+	fmt.Fprintf(b, "| %s | %s (%s–%s) | %s | %s | %s | %s | %s | %s | %s | %s |\n", strategy,
+		u.text(mean(rows, average)), u.text(low), u.text(high),
+		lag(func(l Spread) float64 { return l.P50 }), lag(func(l Spread) float64 { return l.P95 }),
+		lag(func(l Spread) float64 { return l.Max }),
+		ratio(rows, only(of, ByPageOracle)), ratio(rows, only(of, ByRoundRobin)), calls, countError,
+		between(rows, func(r Result) float64 { return float64(len(r.Unreported)) }))
+}
+
+func writeDeadlines(b *strings.Builder, s *Scenario, of []Result) {
+	of = slices.DeleteFunc(slices.Clone(of), func(r Result) bool { return r.Deadlines == nil })
+	if len(of) == 0 {
+		return
+	}
+	most, all := s.Vendor.DeadlineLimits()
+	fmt.Fprintf(b, "Lag at the deadline, in seconds (a slot is %s s):\n\n", number(s.Vendor.SlotLength().Seconds()))
+	fmt.Fprintf(b, "| | items | mean | p50 | p95 | max | within %s s | within %s s |\n|---|---|---|---|---|---|---|---|\n",
+		number(most.Seconds()), number(all.Seconds()))
+	for _, strategy := range Strategies() {
+		rows := only(of, strategy)
+		if len(rows) == 0 {
+			continue
+		}
+		at := func(f func(*Deadlines) float64) float64 {
+			return mean(rows, func(r Result) float64 { return f(r.Deadlines) })
+		}
+		_, worst := ends(rows, func(r Result) float64 { return r.Deadlines.Lag.Max })
+		fmt.Fprintf(b, "| %s | %s | %.1f | %.1f | %.1f | %.1f | %.1f %% | %.1f %% |\n", strategy,
+			between(rows, func(r Result) float64 { return float64(r.Deadlines.Items) }),
+			at(func(d *Deadlines) float64 { return d.Lag.Mean }), at(func(d *Deadlines) float64 { return d.Lag.P50 }),
+			at(func(d *Deadlines) float64 { return d.Lag.P95 }), worst,
+			100*at(func(d *Deadlines) float64 { return d.WithinFirst }),
+			100*at(func(d *Deadlines) float64 { return d.WithinSecond }))
+	}
+	b.WriteByte('\n')
+}
+
+func writeTargets(b *strings.Builder, results []Result) {
+	b.WriteString("### Targets\n\n| target | is | |\n|---|---|---|\n")
+	for _, t := range Targets() {
+		is, ok := t.Ratio(results)
+		if !ok {
+			continue
+		}
+		verdict := "reached"
+		if is > t.Most {
+			verdict = "**missed**"
+		}
+		fmt.Fprintf(b, "| %s | %.2f × | %s |\n", t.String(), is, verdict)
+	}
+}
+
+// unit is how the times of a scenario are shown.
+type unit struct {
+	name    string
+	seconds float64
+}
+
+// unitOf is minutes where a slot is minutes long, else seconds.
+func unitOf(s *Scenario) unit {
+	if s.Vendor.SlotLength() >= time.Minute {
+		return unit{"minutes", time.Minute.Seconds()}
+	}
+	return unit{"seconds", 1}
+}
+
+func (u unit) text(seconds float64) string { return fmt.Sprintf("%.1f", seconds/u.seconds) }
+
+func only(results []Result, s Strategy) []Result {
+	return slices.DeleteFunc(slices.Clone(results), func(r Result) bool { return r.Strategy != s })
+}
+
+func mean(results []Result, f func(Result) float64) float64 {
+	sum := 0.0
+	for i := range results {
+		sum += f(results[i])
+	}
+	return sum / float64(len(results))
+}
+
+func ends(results []Result, f func(Result) float64) (low, high float64) {
+	low, high = f(results[0]), f(results[0])
+	for i := range results {
+		low, high = min(low, f(results[i])), max(high, f(results[i]))
+	}
+	return low, high
+}
+
+// between is a number, or the least and the greatest where seeds differ.
+func between(results []Result, f func(Result) float64) string {
+	low, high := ends(results, f)
+	if low == high {
+		return number(low)
+	}
+	return number(low) + "–" + number(high)
+}
+
+func ratio(rows, against []Result) string {
+	average := func(r Result) float64 { return r.Lag.Mean }
+	if len(against) == 0 || mean(against, average) == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f", mean(rows, average)/mean(against, average))
+}
+
+func seeds(of []Result) string {
+	seen := map[uint64]bool{}
+	for i := range of {
+		seen[of[i].Seed] = true
+	}
+	if len(seen) == 1 {
+		return "1 seed"
+	}
+	return fmt.Sprintf("%d seeds", len(seen))
+}
+
+func number(x float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", x), ".0") }
+
+// short is a duration of whole minutes or seconds without its zeros.
+func short(d time.Duration) string {
+	if d%time.Minute == 0 {
+		return fmt.Sprintf("%d min", d/time.Minute)
+	}
+	return d.String()
+}

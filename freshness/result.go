@@ -1,0 +1,180 @@
+package freshness
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// Strategy is who decided what to ask.
+type Strategy string
+
+// The strategies, in the order in which they are shown.
+const (
+	// Ours is the planner, told ids and times of creation.
+	Ours Strategy = "ours"
+	// OursWithURLs is the planner, told what was submitted as well.
+	OursWithURLs Strategy = "ours, with urls"
+	// ByRoundRobin is [RoundRobin].
+	ByRoundRobin Strategy = "round-robin"
+	// ByRoundRobinNewLast is [RoundRobinNewLast].
+	ByRoundRobinNewLast Strategy = "round-robin, new ones last"
+	// ByPageOracle is [PageOracle].
+	ByPageOracle Strategy = "page oracle"
+	// ByNextSlot is [NextSlot].
+	ByNextSlot Strategy = "next-slot bound"
+)
+
+// Strategies returns every strategy, in the order in which they are shown.
+func Strategies() [6]Strategy {
+	return [6]Strategy{Ours, OursWithURLs, ByRoundRobin, ByRoundRobinNewLast, ByPageOracle, ByNextSlot}
+}
+
+// Result is how one strategy did with one seed of one scenario. Times are in
+// seconds.
+type Result struct {
+	Scenario string   `json:"scenario"`
+	Strategy Strategy `json:"strategy"`
+	Seed     uint64   `json:"seed"`
+	// Items is how many there were, Calls how many calls were spent.
+	Items int `json:"items"`
+	Calls int `json:"calls"`
+	// Lag is the time from the moment an item truly settled until it is known
+	// to be. What is never known counts as the whole [Horizon].
+	Lag Spread `json:"lag_seconds"`
+	// Unreported are the ids of the items that were not known to be settled by
+	// the horizon.
+	Unreported []string `json:"unreported"`
+	// CountError is [Outcome].CountError; nil where no counts are shown.
+	CountError *float64 `json:"count_error"`
+	// Deadlines is nil where no item has one, and where nothing is shown.
+	Deadlines *Deadlines `json:"deadlines,omitempty"`
+}
+
+// Spread describes a distribution of durations, in seconds.
+type Spread struct {
+	Mean float64 `json:"mean"`
+	P50  float64 `json:"p50"`
+	P95  float64 `json:"p95"`
+	Max  float64 `json:"max"`
+}
+
+// Deadlines is how soon after a deadline it was known whether it was met: the
+// time from the deadline to the first answer that was asked for at or after it
+// and covers the item; 0 if the item was known to be settled by then.
+type Deadlines struct {
+	Items int `json:"items"`
+	// Lag is that time until the answer is there, in seconds. An item that no
+	// answer covers counts as the whole [Horizon].
+	Lag Spread `json:"lag_seconds"`
+	// SlotSeconds is the length of a slot.
+	SlotSeconds float64 `json:"slot_seconds"`
+	// WithinFirst and WithinSecond are the parts of the items, 0–1, that were
+	// covered within the vendor's two limits.
+	WithinFirst  float64 `json:"within_first"`
+	WithinSecond float64 `json:"within_second"`
+}
+
+// DeadlineLimits are how soon after a deadline the truth is wanted for most
+// items and for all of them: one slot and two, or where slots are shorter, 5 s
+// and 10 s. The time counts until the question leaves where slots decide, and
+// until the answer is there otherwise.
+func (v *Vendor) DeadlineLimits() (most, all time.Duration) {
+	const soon = 5 * time.Second
+	most = soon
+	if slot := v.SlotLength(); slot > soon {
+		most = slot + Latency
+	}
+	if all = 2 * soon; most > soon {
+		all = 2*(most-Latency) + Latency
+	}
+	return most, all
+}
+
+// Evaluate says how well a strategy did.
+func Evaluate(w *Workload, s Strategy, o Outcome) Result {
+	r := Result{
+		Scenario: w.Scenario.Name, Strategy: s, Seed: w.Seed, Items: len(w.Items), Calls: o.Calls,
+		Unreported: []string{},
+	}
+	lags := make([]time.Duration, len(w.Items))
+	for i := range w.Items {
+		if o.Reported[i] == Never {
+			lags[i] = Horizon
+			r.Unreported = append(r.Unreported, w.Items[i].ID)
+			continue
+		}
+		lags[i] = o.Reported[i] - w.Items[i].Settled()
+	}
+	r.Lag = spread(lags)
+	if o.Samples > 0 {
+		r.CountError = &o.CountError
+		r.Deadlines = deadlines(w, o)
+	}
+	return r
+}
+
+func deadlines(w *Workload, o Outcome) *Deadlines {
+	var lags []time.Duration
+	first, second := 0, 0
+	most, all := w.Scenario.Vendor.DeadlineLimits()
+	for i := range w.Items {
+		if w.Items[i].Deadline == 0 {
+			continue
+		}
+		lag := deadlineLag(w.Items[i].Deadline, o.Reported[i], o.Covered[i])
+		lags = append(lags, lag)
+		if lag <= most {
+			first++
+		}
+		if lag <= all {
+			second++
+		}
+	}
+	if len(lags) == 0 {
+		return nil
+	}
+	n := float64(len(lags))
+	return &Deadlines{
+		Items: len(lags), Lag: spread(lags), SlotSeconds: w.Scenario.Vendor.SlotLength().Seconds(),
+		WithinFirst: float64(first) / n, WithinSecond: float64(second) / n,
+	}
+}
+
+// deadlineLag is how long after a deadline it was known whether it was met. An
+// item that was asked for before the deadline and known to be settled after is
+// known from then on.
+func deadlineLag(deadline, reported, covered time.Duration) time.Duration {
+	if covered == 0 {
+		covered = Never
+	}
+	known := min(reported, covered)
+	if known == Never {
+		return Horizon
+	}
+	return max(0, known-deadline)
+}
+
+// spread describes durations; it sorts them.
+func spread(d []time.Duration) Spread {
+	if len(d) == 0 {
+		return Spread{}
+	}
+	slices.Sort(d)
+	sum := 0.0
+	for _, x := range d {
+		sum += x.Seconds()
+	}
+	return Spread{
+		Mean: sum / float64(len(d)),
+		P50:  percentile(d, 0.5), P95: percentile(d, 0.95),
+		Max: d[len(d)-1].Seconds(),
+	}
+}
+
+// percentile is the least of the sorted durations that at least this part of
+// them does not exceed, in seconds.
+func percentile(sorted []time.Duration, part float64) float64 {
+	rank := int(math.Ceil(part * float64(len(sorted))))
+	return sorted[max(rank, 1)-1].Seconds()
+}

@@ -1,0 +1,152 @@
+package freshness
+
+import (
+	"time"
+
+	"prefetch_exporter/prefetch"
+)
+
+// RoundRobin asks whichever item was asked longest ago, a new one first of all,
+// and drops those that are settled: what others do. An item costs one call, or
+// one for each page.
+func RoundRobin(w *Workload) Outcome { return newRoundRobin(w, false).run() }
+
+// RoundRobinNewLast is [RoundRobin], but a new item waits until every other one
+// was asked. That delays the first numbers of an item; but when its turn comes
+// it is more likely to have settled, and where calls are short that is a call
+// saved.
+func RoundRobinNewLast(w *Workload) Outcome { return newRoundRobin(w, true).run() }
+
+func newRoundRobin(w *Workload, newLast bool) *roundRobin {
+	return &roundRobin{
+		w: w, vendor: &w.Scenario.Vendor, newLast: newLast, outcome: newOutcome(w),
+		shown: make([]prefetch.Counts, len(w.Items)), sample: SampleEvery,
+	}
+}
+
+func (r *roundRobin) run() Outcome {
+	w := r.w
+	slots := r.vendor.slots()
+	for sent := time.Duration(0); answered(sent) <= Horizon; sent += slots.every {
+		for r.created < len(w.Items) && w.Items[r.created].Created <= sent {
+			r.add(r.created)
+			r.created++
+		}
+		r.drop(sent)
+		r.sampleUntil(answered(sent))
+		switch {
+		case r.reading != nil:
+			r.ask(r.reading, sent)
+		case len(r.fresh) > 0:
+			r.ask(&r.fresh, sent)
+		case len(r.queue) > 0:
+			r.ask(&r.queue, sent)
+		case r.created == len(w.Items):
+			return r.done()
+		}
+	}
+	return r.done()
+}
+
+func (r *roundRobin) done() Outcome {
+	if r.outcome.Samples > 0 {
+		r.outcome.CountError /= float64(r.outcome.Samples)
+	}
+	return r.outcome
+}
+
+type roundRobin struct {
+	w       *Workload
+	vendor  *Vendor
+	outcome Outcome
+	newLast bool
+	created int   // how many items there are by now
+	fresh   []int // items to be asked for the first time, the next one first
+	queue   []int // the others likewise
+
+	reading *[]int          // the queue whose first item is being read, if one is
+	page    int             // pages read of it
+	final   bool            // whether all rows on them were final
+	counts  prefetch.Counts // of the rows on them
+
+	shown  []prefetch.Counts
+	sample time.Duration // the next
+}
+
+func (r *roundRobin) add(i int) {
+	if r.newLast {
+		r.queue = append(r.queue, i)
+	} else {
+		r.fresh = append(r.fresh, i)
+	}
+}
+
+// drop forgets items that the vendor does not show any more: asking them would
+// only cost.
+func (r *roundRobin) drop(sent time.Duration) {
+	for _, queue := range []*[]int{&r.fresh, &r.queue} {
+		for len(*queue) > 0 && r.vendor.gone(&r.w.Items[(*queue)[0]], sent) {
+			*queue = (*queue)[1:]
+			if r.reading == queue {
+				r.reading, r.page = nil, 0
+			}
+		}
+	}
+}
+
+// ask spends one call on the first of a queue.
+func (r *roundRobin) ask(queue *[]int, sent time.Duration) {
+	r.outcome.Calls++
+	i := (*queue)[0]
+	item := &r.w.Items[i]
+	if r.page == 0 {
+		r.final, r.counts = true, prefetch.Counts{}
+	}
+	from, to := 0, len(item.URLs)
+	if size := r.vendor.PageSize; size > 0 {
+		from, to = r.page*size, min(to, (r.page+1)*size)
+	}
+	rows := Item{Created: item.Created, URLs: item.URLs[from:to]}
+	r.final = r.final && rows.Settled() <= seen(sent)
+	for status, n := range r.w.counts(&rows, seen(sent)) {
+		r.counts[status] += n
+	}
+	r.page++
+	if to < len(item.URLs) {
+		r.reading = queue
+		return
+	}
+	r.reading, r.page = nil, 0
+	*queue = (*queue)[1:]
+	r.shown[i] = r.counts
+	if item.Deadline > 0 && sent >= item.Deadline && r.outcome.Covered[i] == 0 {
+		r.outcome.Covered[i] = answered(sent)
+	}
+	if r.final && r.vendor.provable(item, sent) {
+		r.outcome.Reported[i] = answered(sent)
+		return
+	}
+	r.queue = append(r.queue, i)
+}
+
+// sampleUntil compares what is shown with the truth, each minute before the
+// next change of what is shown.
+func (r *roundRobin) sampleUntil(change time.Duration) {
+	for ; r.sample < change; r.sample += SampleEvery {
+		for _, i := range r.fresh {
+			r.sampleItem(i)
+		}
+		for _, i := range r.queue {
+			r.sampleItem(i)
+		}
+		for i := r.created; i < len(r.w.Items) && r.w.Items[i].Created <= r.sample; i++ {
+			r.sampleItem(i) // waits for the next slot to be queued
+		}
+	}
+}
+
+func (r *roundRobin) sampleItem(i int) {
+	truth := r.w.counts(&r.w.Items[i], r.sample)
+	r.outcome.CountError += CountError(r.shown[i], truth)
+	r.outcome.Samples++
+}

@@ -1,0 +1,237 @@
+package freshness
+
+import (
+	"container/heap"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"prefetch_exporter/prefetch"
+)
+
+const (
+	// Horizon is when the clock stops, and the lag of what is not reported by
+	// then.
+	Horizon = 96 * time.Hour
+	// Latency is what a call takes. The vendor sees it halfway.
+	Latency = time.Second
+	// SampleEvery is how often the shown counts are compared with the truth.
+	SampleEvery = time.Minute
+)
+
+// Vendor is what a strategy must know of a vendor.
+type Vendor struct {
+	// Name is the value of the `provider` label.
+	Name  string
+	Limit prefetch.Limit
+	// PollInterval is the least time between two questions about a task, and
+	// Retention how long a settled one stays: settings of the poller only.
+	PollInterval, Retention time.Duration
+
+	// Windows: everything created in a span of at most MaxSpan can be asked for
+	// in one call that answers at most PageSize rows, as long as it is younger
+	// than LookBack.
+	Windows  bool
+	PageSize int // 0: answers are whole
+	MaxSpan  time.Duration
+	LookBack time.Duration
+	// Proof is how long after an item's creation a question must be sent for
+	// its answer to prove that no more rows will appear.
+	Proof time.Duration
+	// OneWord: the vendor has one word for what waits and what runs.
+	OneWord bool
+}
+
+// The vendors as the scenarios meet them.
+func cdnetworks() Vendor {
+	return Vendor{
+		Name: "cdnetworks", Limit: prefetch.Limit{Calls: 1, Per: 5 * time.Minute},
+		PollInterval: time.Minute, Retention: 24 * time.Hour,
+		Windows: true, PageSize: 100, MaxSpan: 24*time.Hour - time.Second,
+		// The poller keeps as far inside the vendor's look-back.
+		LookBack: 72*time.Hour - 2*time.Minute,
+		Proof:    time.Minute,
+	}
+}
+
+func huaweicloud() Vendor {
+	return Vendor{
+		Name: "huaweicloud_vod", Limit: prefetch.Limit{Calls: 90, Per: time.Minute},
+		// As the example in the design asks. What is settled is taken from the
+		// list at once and forgotten soon: 36,000 tasks a day would only slow
+		// the simulation down.
+		PollInterval: 30 * time.Second, Retention: 10 * time.Minute,
+		OneWord: true,
+	}
+}
+
+// Scenario is a kind of work. What it leaves open a seed decides.
+type Scenario struct {
+	Name   string
+	Vendor Vendor
+	// Within is how long items are created.
+	Within time.Duration
+	// Items are created at random times, each as likely as the other; or else,
+	// where Unsettled is set, that many are there from the beginning and
+	// another is created whenever one truly settles.
+	Items, Unsettled int
+	// LeastURLs and MostURLs bound the URLs of an item, all numbers between
+	// equally likely.
+	LeastURLs, MostURLs int
+	// Fetch is how long the vendor takes for most URLs, after a wait of up to
+	// MostWait.
+	Fetch    Lognormal
+	MostWait time.Duration
+	// Stragglers is the part of the URLs that take Straggle instead.
+	Stragglers float64
+	Straggle   Lognormal
+	// Failing is the part of the URLs that fail.
+	Failing float64
+	// Deadlines is the part of the items that have a deadline, DeadlineAfter
+	// their creation.
+	Deadlines     float64
+	DeadlineAfter time.Duration
+}
+
+// Lognormal is a distribution of durations whose logarithm is normal.
+type Lognormal struct {
+	Median time.Duration
+	Sigma  float64
+}
+
+// p95 is the 95th percentile of the standard normal distribution.
+const p95 = 1.6448536269514722
+
+// fromPercentile is the distribution with this median and 95th percentile.
+func fromPercentile(median, percentile time.Duration) Lognormal {
+	return Lognormal{Median: median, Sigma: math.Log(percentile.Seconds()/median.Seconds()) / p95}
+}
+
+func (l Lognormal) draw(r *rand.Rand) time.Duration {
+	return time.Duration(float64(l.Median) * math.Exp(l.Sigma*r.NormFloat64()))
+}
+
+// Names of the scenarios.
+const (
+	Trickle          = "trickle"
+	Stragglers       = "stragglers"
+	LaunchNight      = "launch night"
+	Busy             = "busy"
+	Overload         = "overload"
+	VODFlood         = "VOD flood"
+	TrickleDeadlines = "deadlines, trickle"
+	FloodDeadlines   = "deadlines, VOD flood"
+)
+
+// Scenarios returns every scenario, in the order in which they are shown.
+func Scenarios() []Scenario {
+	const (
+		day           = 24 * time.Hour
+		withDeadline  = 0.1
+		untilDeadline = 10 * time.Minute
+	)
+	trickle := Scenario{
+		Name: Trickle, Vendor: cdnetworks(), Within: day, Items: 100, LeastURLs: 20, MostURLs: 20,
+		Fetch: fromPercentile(3*time.Minute, 30*time.Minute), MostWait: time.Minute, Failing: 0.01,
+	}
+	stragglers := trickle
+	stragglers.Name, stragglers.Stragglers = Stragglers, 0.03
+	stragglers.Straggle = Lognormal{Median: 12 * time.Hour, Sigma: 0.2}
+	launch := trickle
+	launch.Name, launch.Within, launch.Items = LaunchNight, time.Minute, 10
+	launch.LeastURLs, launch.MostURLs = 400, 400
+	busy := trickle
+	busy.Name, busy.Items, busy.LeastURLs, busy.MostURLs = Busy, 150, 1, 50
+	overload := busy
+	overload.Name, overload.Items = Overload, 1000
+	flood := Scenario{
+		Name: VODFlood, Vendor: huaweicloud(), Within: day, Unsettled: 500, LeastURLs: 10, MostURLs: 10,
+		Fetch: fromPercentile(4*time.Minute, 20*time.Minute), Failing: 0.01,
+	}
+	trickleDeadlines := trickle
+	trickleDeadlines.Name = TrickleDeadlines
+	floodDeadlines := flood
+	floodDeadlines.Name = FloodDeadlines
+	for _, s := range []*Scenario{&trickleDeadlines, &floodDeadlines} {
+		s.Deadlines, s.DeadlineAfter = withDeadline, untilDeadline
+	}
+	return []Scenario{trickle, stragglers, launch, busy, overload, flood, trickleDeadlines, floodDeadlines}
+}
+
+// Workload returns the work of one seed: always the same.
+func (s Scenario) Workload(seed uint64) *Workload {
+	name := fnv.New64a()
+	_, _ = name.Write([]byte(s.Name))              // a hash never fails to write
+	r := rand.New(rand.NewPCG(seed, name.Sum64())) //nolint:gosec // repeatable on purpose, guards nothing
+	w := &Workload{Scenario: s, Seed: seed}
+	if s.Unsettled > 0 {
+		w.Items = s.steady(r)
+	} else {
+		w.Items = make([]Item, s.Items)
+		for i := range w.Items {
+			w.Items[i] = s.item(r, time.Duration(r.Int64N(int64(s.Within))))
+		}
+		slices.SortStableFunc(w.Items, func(a, b Item) int { return int(a.Created - b.Created) })
+	}
+	for i := range w.Items {
+		w.Items[i].ID = fmt.Sprintf("item-%05d", i)
+	}
+	return w
+}
+
+// steady creates an item whenever one truly settles. Items come out in the
+// order of their creation.
+func (s Scenario) steady(r *rand.Rand) []Item {
+	var (
+		items []Item
+		ends  times
+	)
+	for created := time.Duration(0); created < s.Within; created = heap.Pop(&ends).(time.Duration) {
+		for missing := s.Unsettled - ends.Len(); missing > 0; missing-- {
+			item := s.item(r, created)
+			items = append(items, item)
+			heap.Push(&ends, item.Settled())
+		}
+	}
+	return items
+}
+
+func (s Scenario) item(r *rand.Rand, created time.Duration) Item {
+	item := Item{Created: created, URLs: make([]URL, s.LeastURLs+r.IntN(s.MostURLs-s.LeastURLs+1))}
+	if s.Deadlines > 0 && r.Float64() < s.Deadlines {
+		item.Deadline = created + s.DeadlineAfter
+	}
+	for i := range item.URLs {
+		u := &item.URLs[i]
+		if s.MostWait > 0 {
+			u.Wait = time.Duration(r.Int64N(int64(s.MostWait)))
+		}
+		u.Fetch = s.Fetch.draw(r)
+		if s.Stragglers > 0 && r.Float64() < s.Stragglers {
+			u.Fetch = s.Straggle.draw(r)
+		}
+		u.Fails = r.Float64() < s.Failing
+	}
+	return item
+}
+
+// times is a heap of times, the earliest first.
+type times []time.Duration
+
+func (t times) Len() int           { return len(t) }
+func (t times) Less(i, j int) bool { return t[i] < t[j] }
+func (t times) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
+
+// Push implements [heap.Interface].
+func (t *times) Push(x any) { *t = append(*t, x.(time.Duration)) }
+
+// Pop implements [heap.Interface].
+func (t *times) Pop() any {
+	last := len(*t) - 1
+	x := (*t)[last]
+	*t = (*t)[:last]
+	return x
+}

@@ -1,0 +1,84 @@
+package freshness
+
+import "fmt"
+
+// Target is a figure that must be reached: over all seeds, Strategy's mean or
+// 95th percentile of the detection lag is at most Most times that of Against.
+type Target struct {
+	Scenario string
+	Strategy Strategy
+	Against  Strategy
+	// P95 compares the 95th percentile in place of the mean.
+	P95  bool
+	Most float64
+}
+
+// Targets returns the figures that are asked of the planner.
+func Targets() []Target {
+	return []Target{
+		{Scenario: Trickle, Strategy: Ours, Against: ByPageOracle, Most: 2.0},
+		{Scenario: Trickle, Strategy: OursWithURLs, Against: ByPageOracle, Most: 1.5},
+		{Scenario: Trickle, Strategy: Ours, Against: ByRoundRobin, Most: 0.2},
+		{Scenario: Stragglers, Strategy: Ours, Against: ByPageOracle, Most: 2.2},
+		{Scenario: Stragglers, Strategy: OursWithURLs, Against: ByPageOracle, Most: 1.6},
+		{Scenario: Stragglers, Strategy: Ours, Against: ByRoundRobin, Most: 0.1},
+		{Scenario: LaunchNight, Strategy: Ours, Against: ByPageOracle, Most: 1.1},
+		{Scenario: LaunchNight, Strategy: Ours, Against: ByRoundRobin, Most: 0.1},
+		{Scenario: Busy, Strategy: Ours, Against: ByPageOracle, Most: 3.5},
+		{Scenario: Busy, Strategy: OursWithURLs, Against: ByPageOracle, Most: 2.2},
+		{Scenario: Busy, Strategy: Ours, Against: ByRoundRobin, Most: 0.1},
+		{Scenario: VODFlood, Strategy: Ours, Against: ByRoundRobin, Most: 0.65},
+		{Scenario: VODFlood, Strategy: Ours, Against: ByRoundRobin, P95: true, Most: 0.75},
+	}
+}
+
+// figure is what the target compares.
+func (t *Target) figure(s Spread) float64 {
+	if t.P95 {
+		return s.P95
+	}
+	return s.Mean
+}
+
+// Ratio is what the results have to show for the target: the mean over the
+// seeds of one figure over that of the other. It reports false where a side is
+// missing.
+func (t *Target) Ratio(results []Result) (float64, bool) {
+	var sum, against float64
+	var n, m int
+	for i := range results {
+		if results[i].Scenario != t.Scenario {
+			continue
+		}
+		switch results[i].Strategy {
+		case t.Strategy:
+			sum += t.figure(results[i].Lag)
+			n++
+		case t.Against:
+			against += t.figure(results[i].Lag)
+			m++
+		default:
+		}
+	}
+	if n == 0 || m == 0 || against == 0 {
+		return 0, false
+	}
+	return (sum / float64(n)) / (against / float64(m)), true
+}
+
+// String is the target in a few words, such as "trickle: mean of ours at most
+// 2.00 × page oracle".
+func (t *Target) String() string {
+	figure := "mean"
+	if t.P95 {
+		figure = "p95"
+	}
+	return fmt.Sprintf("%s: %s of %s at most %.2f × %s", t.Scenario, figure, t.Strategy, t.Most, t.Against)
+}
+
+// The parts of the items with a deadline that must be covered within the two
+// [Vendor.DeadlineLimits].
+const (
+	DeadlinesWithinFirst  = 0.95
+	DeadlinesWithinSecond = 1.0
+)
