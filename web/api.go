@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -14,8 +15,12 @@ import (
 	"prefetch_exporter/prefetch"
 )
 
-// apiRoot is where all of the JSON API is.
-const apiRoot = "/api/"
+const (
+	// apiRoot is where all of the JSON API is.
+	apiRoot = "/api/"
+	// tasksRoot is where each task is, as its account and its id.
+	tasksRoot = "/api/v1/tasks/"
+)
 
 // maxMessage bounds an error's text in bytes: a body can be wrong in a hundred
 // thousand places.
@@ -69,9 +74,32 @@ func (a *api) addTo(r routes) {
 	r.handle("", apiRoot, http.HandlerFunc(noEndpoint))
 	r.handle("", "/api/v1/accounts", byMethod(map[string]http.HandlerFunc{http.MethodGet: a.listAccounts}))
 	r.handle("", "/api/v1/tasks", byMethod(map[string]http.HandlerFunc{http.MethodGet: a.listTasks}))
-	r.handle("", "/api/v1/tasks/{account}/{id}", byMethod(map[string]http.HandlerFunc{
+	r.handle("", tasksRoot, named(strings.Count(r.prefix+tasksRoot, "/"), byMethod(map[string]http.HandlerFunc{
 		http.MethodGet: a.getTask, http.MethodPut: a.putTask, http.MethodDelete: a.deleteTask,
-	}))
+	})))
+}
+
+// named gives h the account and the id of a path, which ends with both; segment
+// is the account's place in it. No pattern of a ServeMux does: its wildcards
+// match no segment that is an escaped slash alone.
+func named(segment int, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		names := strings.Split(r.URL.EscapedPath(), "/")[segment:]
+		if len(names) != 2 || names[0] == "" || names[1] == "" {
+			noEndpoint(w, r)
+			return
+		}
+		for i, key := range []string{"account", "id"} {
+			// The server has refused requests with a wrong escape.
+			name, err := url.PathUnescape(names[i])
+			if err != nil {
+				noEndpoint(w, r)
+				return
+			}
+			r.SetPathValue(key, name)
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // byMethod answers other methods in the envelope, which a ServeMux would not.
@@ -121,7 +149,7 @@ func (a *api) listTasks(w http.ResponseWriter, _ *http.Request) {
 		for _, t := range accounts[i].Tasks {
 			_, _ = out.WriteString(separator)
 			separator = ","
-			if encoder.Encode(viewTask(t)) != nil {
+			if err := encoder.Encode(viewTask(t)); err != nil {
 				return
 			}
 		}
@@ -179,8 +207,7 @@ func (a *api) account(name string) *prefetch.AccountState {
 
 func succeed(w http.ResponseWriter, status int, answer success) {
 	answer.Status = "success"
-	jsonHeader(w, status)
-	_ = newEncoder(w).Encode(answer) // fails only if the client is gone
+	writeJSON(w, status, answer)
 }
 
 func fail(w http.ResponseWriter, e apiError) {
@@ -191,8 +218,12 @@ func fail(w http.ResponseWriter, e apiError) {
 		}
 		e.message = e.message[:end] + "…"
 	}
-	jsonHeader(w, e.status)
-	_ = newEncoder(w).Encode(failure{Status: "error", ErrorType: e.kind, Error: e.message})
+	writeJSON(w, e.status, failure{Status: "error", ErrorType: e.kind, Error: e.message})
+}
+
+func writeJSON(w http.ResponseWriter, status int, answer any) {
+	jsonHeader(w, status)
+	_ = newEncoder(w).Encode(answer) //nolint:errchkjson // All forms here have JSON, and a client that is gone needs none.
 }
 
 func jsonHeader(w http.ResponseWriter, status int) {

@@ -30,13 +30,17 @@ func ExternalURL(setting, hostname, listenAddress string) (*url.URL, error) {
 	}
 	u, err := url.Parse(setting)
 	if err != nil {
-		return nil, fmt.Errorf("%q: %w", setting, err)
+		// The whole error repeats the URL, in which a password may be.
+		if problem := (*url.Error)(nil); errors.As(err, &problem) {
+			err = problem.Err
+		}
+		return nil, fmt.Errorf("not a URL: %w", err)
+	}
+	if u.User != nil {
+		return nil, errors.New("URL must not contain a user or a password")
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return nil, fmt.Errorf("%q: want http:// or https:// and a host", setting)
-	}
-	if u.User != nil {
-		return nil, errors.New("URL must not contain a user or a password") // which are not repeated
 	}
 	if u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		return nil, fmt.Errorf("%q: must not have a query or a fragment", setting)

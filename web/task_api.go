@@ -45,7 +45,7 @@ func (a *api) putTask(w http.ResponseWriter, r *http.Request) {
 	}
 	created, err := a.registry.Put(task)
 	if err != nil {
-		a.notKept(w, "put", task, err)
+		a.notKept(w, account, id, err)
 		return
 	}
 	a.log.Info("a task was put through the API", "account", account, "task", id, "new", created)
@@ -86,7 +86,7 @@ func (a *api) deleteTask(w http.ResponseWriter, r *http.Request) {
 	existed, err := a.registry.Delete(account, id)
 	switch {
 	case err != nil:
-		a.notKept(w, "deleted", prefetch.Task{Account: account, ID: id}, err)
+		a.notKept(w, account, id, err)
 	case !existed:
 		fail(w, noTask(account, id))
 	default:
@@ -105,8 +105,8 @@ func (a *api) allowed(w http.ResponseWriter) bool {
 }
 
 // notKept tells that the store failed, to who asked and to the log.
-func (a *api) notKept(w http.ResponseWriter, what string, task prefetch.Task, err error) {
-	a.log.Error("a task could not be "+what+" through the API", "account", task.Account, "task", task.ID, "err", err)
+func (a *api) notKept(w http.ResponseWriter, account, id string, err error) {
+	a.log.Error("a change through the task API could not be stored", "account", account, "task", id, "err", err)
 	fail(w, apiError{http.StatusServiceUnavailable, errorUnavailable, "the change is not durable; try again: " + err.Error()})
 }
 
@@ -119,7 +119,10 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *apiError) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	_ = control.SetReadDeadline(time.Time{})
+	if err == nil {
+		// Otherwise it stays: the server reads what is left of a body, too.
+		_ = control.SetReadDeadline(time.Time{})
+	}
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):

@@ -43,7 +43,7 @@ func decodeTask(body []byte) (prefetch.Task, error) {
 // bodyReader collects what is wrong with a body, each as "field: what is wrong".
 type bodyReader struct{ problems []string }
 
-func (r *bodyReader) add(field, format string, args ...any) {
+func (r *bodyReader) addf(field, format string, args ...any) {
 	r.problems = append(r.problems, field+": "+fmt.Sprintf(format, args...))
 }
 
@@ -79,7 +79,7 @@ type member struct {
 // put before the names of keys in errors.
 func (r *bodyReader) members(field, before string, object json.RawMessage) []member {
 	if kind := kindOf(object); kind != "an object" {
-		r.add(field, "must be an object, found %s", kind)
+		r.addf(field, "must be an object, found %s", kind)
 		return nil
 	}
 	var found []member
@@ -96,9 +96,9 @@ func (r *bodyReader) members(field, before string, object json.RawMessage) []mem
 		name := fmt.Sprint(key)
 		switch {
 		case err != nil:
-			r.add(field, "cannot be read: %v", err)
+			r.addf(field, "cannot be read: %v", err)
 		case seen[name]:
-			r.add(before+shorten(name), "is given twice")
+			r.addf(before+shorten(name), "is given twice")
 		default:
 			seen[name] = true
 			found = append(found, member{name, value})
@@ -116,7 +116,7 @@ func (r *bodyReader) time(field string, value json.RawMessage) time.Time {
 	// Unlike time.Parse, UnmarshalText keeps to the letter of RFC 3339. What Go
 	// takes for "no time" would pass as not given.
 	if err := t.UnmarshalText([]byte(text)); err != nil || t.IsZero() {
-		r.add(field, "%s is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z", quote(text))
+		r.addf(field, "%s is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z", quote(text))
 		return time.Time{}
 	}
 	return t.UTC()
@@ -125,7 +125,7 @@ func (r *bodyReader) time(field string, value json.RawMessage) time.Time {
 func (r *bodyReader) urls(field string, value json.RawMessage) []string {
 	var elements []json.RawMessage
 	if kind := kindOf(value); kind != "a list" || json.Unmarshal(value, &elements) != nil {
-		r.add(field, "must be a list, found %s", kind)
+		r.addf(field, "must be a list, found %s", kind)
 		return nil
 	}
 	var urls []string // nil for an empty list, which says nothing
@@ -151,7 +151,7 @@ func (r *bodyReader) labels(field string, value json.RawMessage) map[string]stri
 func (r *bodyReader) text(field string, value json.RawMessage) (string, bool) {
 	var text string
 	if kind := kindOf(value); kind != "a text" || json.Unmarshal(value, &text) != nil {
-		r.add(field, "must be a text, found %s", kind)
+		r.addf(field, "must be a text, found %s", kind)
 		return "", false
 	}
 	return text, true

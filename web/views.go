@@ -34,7 +34,7 @@ type taskView struct {
 	Provider    string            `json:"provider"`
 	ID          string            `json:"id"`
 	Source      string            `json:"source"`
-	Phase       prefetch.Phase    `json:"phase"`
+	Phase       string            `json:"phase"`
 	Settled     bool              `json:"settled"`
 	Created     *string           `json:"created"`
 	Finished    *string           `json:"finished"`
@@ -42,7 +42,17 @@ type taskView struct {
 	Labels      map[string]string `json:"labels"`
 	LastRefresh *string           `json:"last_refresh"`
 	LastError   *string           `json:"last_error"`
-	URLs        map[string]int    `json:"urls"` // by status; null before the first answer
+	URLs        *countsView       `json:"urls"` // null before the first answer
+}
+
+// countsView has every status. It is no map, which costs as much as the rest of
+// a task.
+type countsView struct {
+	Waiting   int `json:"waiting"`
+	Running   int `json:"running"`
+	Succeeded int `json:"succeeded"`
+	Failed    int `json:"failed"`
+	Unknown   int `json:"unknown"`
 }
 
 type taskDetail struct {
@@ -52,12 +62,12 @@ type taskDetail struct {
 }
 
 type urlView struct {
-	URL      string          `json:"url"`
-	Status   prefetch.Status `json:"status"`
-	Created  *string         `json:"created"`
-	Started  *string         `json:"started"`
-	Finished *string         `json:"finished"`
-	Rate     *float64        `json:"rate"`
+	URL      string   `json:"url"`
+	Status   string   `json:"status"`
+	Created  *string  `json:"created"`
+	Started  *string  `json:"started"`
+	Finished *string  `json:"finished"`
+	Rate     *float64 `json:"rate"`
 }
 
 func viewAccount(a *prefetch.AccountState) accountView {
@@ -79,7 +89,7 @@ func viewQuery(q *prefetch.QueryState) queryView {
 func viewTask(t *prefetch.TaskState) taskView {
 	view := taskView{
 		Account: t.Account.Name, Provider: t.Account.Provider, ID: t.ID, Source: t.Source,
-		Phase: t.Phase, Settled: t.Settled(),
+		Phase: t.Phase.String(), Settled: t.Settled(),
 		Created: viewTime(t.Created), Finished: viewTime(t.Finished), Deadline: viewTime(t.Deadline),
 		Labels: t.Labels, LastRefresh: viewTime(t.LastRefresh), LastError: viewFailure(t.LastError),
 	}
@@ -87,9 +97,10 @@ func viewTask(t *prefetch.TaskState) taskView {
 		view.Labels = map[string]string{} // none is a fact, and not absent
 	}
 	if t.Answered {
-		view.URLs = make(map[string]int, prefetch.NumStatuses)
-		for _, s := range prefetch.Statuses() {
-			view.URLs[s.String()] = t.Counts[s]
+		c := &t.Counts
+		view.URLs = &countsView{
+			Waiting: c[prefetch.Waiting], Running: c[prefetch.Running],
+			Succeeded: c[prefetch.Succeeded], Failed: c[prefetch.Failed], Unknown: c[prefetch.Unknown],
 		}
 	}
 	return view
@@ -104,7 +115,7 @@ func viewDetail(t *prefetch.TaskState) taskDetail {
 	for i := range t.URLs {
 		u := &t.URLs[i]
 		view := urlView{
-			URL: u.URL, Status: u.Status,
+			URL: u.URL, Status: u.Status.String(),
 			Created: viewTime(u.Created), Started: viewTime(u.Started), Finished: viewTime(u.Finished),
 		}
 		// JSON has no word for what is not a number.

@@ -1,0 +1,282 @@
+package web_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"prefetch_exporter/discovery"
+	"prefetch_exporter/prefetch"
+	"prefetch_exporter/store"
+	"prefetch_exporter/web"
+)
+
+var _ web.Registry = (*discovery.Registry)(nil)
+
+func TestPut(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		body string
+		want prefetch.Task
+	}{
+		"empty":        {"", prefetch.Task{}},
+		"blank":        {" \r\n\t", prefetch.Task{}},
+		"empty object": {"{}", prefetch.Task{}},
+		"null": {
+			`{"created":null,"deadline":null,"urls":null,"labels":null}`,
+			prefetch.Task{},
+		},
+		"empty lists": {`{"urls":[],"labels":{}}`, prefetch.Task{Labels: map[string]string{}}},
+		"all": {
+			` { "created" : "2026-11-21T17:30:00+08:00", "deadline": "2026-11-21T10:00:00.5Z",
+				"urls": [ "https://example.com/a.mp4", "http://example.com/b?x=\u0026" ],
+				"labels": { "title" : "launch \u00e9", "empty": "" } } `,
+			prefetch.Task{
+				Created: fixed, Deadline: fixed.Add(30*time.Minute + 500*time.Millisecond),
+				URLs:   []string{"https://example.com/a.mp4", "http://example.com/b?x=&"},
+				Labels: map[string]string{"title": "launch é", "empty": ""},
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newExporter()
+			h := handler(t, e.options())
+			for i, status := range []int{http.StatusCreated, http.StatusOK, http.StatusOK} {
+				// curl says that this is a form.
+				w := ask(t, h, "PUT /api/v1/tasks/edge/x", test.body, "Content-Type", "application/x-www-form-urlencoded")
+				if w.Code != status {
+					t.Fatalf("attempt %d: %d %s", i+1, w.Code, w.Body)
+				}
+				got := open(t, w)
+				var task taskForm
+				if err := json.Unmarshal(got.Data, &task); err != nil || got.Warnings != nil {
+					t.Errorf("warnings %q, %v", got.Warnings, err)
+				}
+				task.Deadline = ""
+				want := taskForm{Account: "edge", Provider: "cdnetworks", ID: "x", Source: prefetch.SourceAPI, Phase: "pending"}
+				if diff := cmp.Diff(want, task); diff != "" {
+					t.Errorf("-want +got:\n%s", diff)
+				}
+				if get := ask(t, h, "GET /api/v1/tasks/edge/x", ""); get.Body.String() != w.Body.String() {
+					t.Errorf("GET answers %s, PUT %s", get.Body, w.Body)
+				}
+			}
+			test.want.Account, test.want.ID, test.want.Source = "edge", "x", prefetch.SourceAPI
+			if diff := cmp.Diff(map[string]prefetch.Task{"edge x": test.want}, e.registered); diff != "" {
+				t.Errorf("put (-want +got):\n%s", diff)
+			}
+			if w := ask(t, h, "DELETE /api/v1/tasks/edge/x", ""); w.Code != http.StatusNoContent || w.Body.Len() > 0 {
+				t.Errorf("DELETE: %d %s", w.Code, w.Body)
+			}
+			if w := ask(t, h, "DELETE /api/v1/tasks/edge/x", ""); w.Code != http.StatusNotFound {
+				t.Errorf("second DELETE: %d %s", w.Code, w.Body)
+			}
+		})
+	}
+}
+
+// A second PUT says all that is known of the task; nothing of the first is left.
+func TestPutReplacesWhole(t *testing.T) {
+	t.Parallel()
+	e := newExporter()
+	h := handler(t, e.options())
+	ask(t, h, "PUT /api/v1/tasks/edge/x", `{"created":"2026-11-21T09:30:00Z","labels":{"a":"1"}}`)
+	ask(t, h, "PUT /api/v1/tasks/edge/x", `{"deadline":"2026-11-21T09:30:00Z"}`)
+	want := prefetch.Task{Account: "edge", ID: "x", Source: prefetch.SourceAPI, Deadline: fixed}
+	if diff := cmp.Diff(want, e.registered["edge x"]); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestStoreFails(t *testing.T) {
+	t.Parallel()
+	e := newExporter()
+	e.broken = errors.New("no space left on device")
+	h := handler(t, e.options())
+	for _, request := range []string{"PUT /api/v1/tasks/edge/x", "DELETE /api/v1/tasks/edge/x"} {
+		w := ask(t, h, request, "")
+		if got := open(t, w); w.Code != http.StatusServiceUnavailable || got.ErrorType != "unavailable" || !strings.Contains(got.Error, "no space left") {
+			t.Errorf("%s: %d %s", request, w.Code, w.Body)
+		}
+	}
+}
+
+// A task of the configuration can be put, shows that it is not the one that
+// counts, and cannot be deleted while it would be watched still.
+func TestTaskOfTwoSources(t *testing.T) {
+	t.Parallel()
+	e := newExporter()
+	e.configure()
+	h := handler(t, e.options())
+	w := ask(t, h, "PUT /api/v1/tasks/edge/x", `{"labels":{"a":"1"}}`)
+	got := open(t, w)
+	if w.Code != http.StatusCreated || len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], `source "config"`) ||
+		!strings.Contains(string(got.Data), `"source":"config"`) {
+		t.Errorf("PUT: %d %s", w.Code, w.Body)
+	}
+	if w := ask(t, h, "DELETE /api/v1/tasks/edge/x", ""); w.Code != http.StatusConflict {
+		t.Errorf("DELETE: %d %s", w.Code, w.Body)
+	}
+	if _, kept := e.Get("edge", "x"); !kept {
+		t.Error("a DELETE that was refused has deleted")
+	}
+}
+
+// A task over the limit is kept, and says that it is not watched.
+func TestUnwatchedTask(t *testing.T) {
+	t.Parallel()
+	e := newExporter()
+	e.unwatched = true
+	h := handler(t, e.options())
+	for _, step := range []struct {
+		request string
+		status  int
+	}{
+		{"PUT /api/v1/tasks/vod/x", http.StatusCreated},
+		{"GET /api/v1/tasks/vod/x", http.StatusOK},
+	} {
+		const deadline = "2026-11-21T10:00:00Z"
+		w := ask(t, h, step.request, `{"deadline":"`+deadline+`"}`)
+		got := open(t, w)
+		var task taskForm
+		if err := json.Unmarshal(got.Data, &task); err != nil || task.Provider != "huaweicloud_vod" || task.Deadline != deadline {
+			t.Errorf("%s: %v, %v", step.request, task, err)
+		}
+		if w.Code != step.status || len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], "not watched") {
+			t.Errorf("%s: %d %s", step.request, w.Code, w.Body)
+		}
+	}
+	// An account that left the configuration takes its tasks with it, and they
+	// can be deleted all the same.
+	e.accounts = e.accounts[:1]
+	if w := ask(t, h, "GET /api/v1/tasks/vod/x", ""); w.Code != http.StatusNotFound {
+		t.Errorf("GET without the account: %d %s", w.Code, w.Body)
+	}
+	if w := ask(t, h, "DELETE /api/v1/tasks/vod/x", ""); w.Code != http.StatusNoContent {
+		t.Errorf("DELETE without the account: %d %s", w.Code, w.Body)
+	}
+}
+
+// An account that is removed while a task is put leaves an answer all the same.
+func TestAccountVanishes(t *testing.T) {
+	t.Parallel()
+	e := newExporter()
+	o := e.options()
+	o.Snapshot = func() prefetch.Snapshot {
+		if len(e.registered) > 0 {
+			return prefetch.Snapshot{}
+		}
+		return e.Snapshot()
+	}
+	w := ask(t, handler(t, o), "PUT /api/v1/tasks/edge/x", "")
+	if got := open(t, w); w.Code != http.StatusCreated || !strings.Contains(string(got.Data), `"id":"x"`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// everyByte percent-encodes all of a text, as some scripts do.
+func everyByte(text string) string {
+	var escaped strings.Builder
+	for i := range len(text) {
+		fmt.Fprintf(&escaped, "%%%02x", text[i])
+	}
+	return escaped.String()
+}
+
+// Whatever a task and an account are called, the address reaches exactly them.
+func TestEveryIDHasAnAddress(t *testing.T) {
+	t.Parallel()
+	odd := rapid.SampledFrom([]string{"/", "//", "%", "%2F", "..", "./", " ", "+", "?", "#", "&", "{x}", "é", "预热", "\\", ";", ":", "https://", "~", "\"", "a"})
+	name := rapid.OneOf(rapid.String(), rapid.Custom(func(t *rapid.T) string {
+		return strings.Join(rapid.SliceOfN(odd, 1, 6).Draw(t, "parts"), "")
+	})).Filter(func(s string) bool { return discovery.Validate(prefetch.Task{Account: s, ID: s}) == nil })
+	rapid.Check(t, func(rt *rapid.T) {
+		account, id := name.Draw(rt, "account"), name.Draw(rt, "id")
+		e := newExporter()
+		e.accounts[0].Account.Name = account
+		o := e.options()
+		o.RoutePrefix = rapid.SampledFrom([]string{"", "/prefetch"}).Draw(rt, "prefix")
+		escape := rapid.SampledFrom([]func(string) string{url.PathEscape, everyByte}).Draw(rt, "escape")
+		h, path := handler(t, o), o.RoutePrefix+"/api/v1/tasks/"+escape(account)+"/"+escape(id)
+
+		if w := ask(t, h, "PUT "+path, ""); w.Code != http.StatusCreated {
+			rt.Fatalf("PUT %s: %d %s", path, w.Code, w.Body)
+		}
+		if task, ok := e.registered[account+" "+id]; !ok || task.ID != id || task.Account != account {
+			rt.Fatalf("PUT %s made %v", path, e.registered)
+		}
+		var got taskForm
+		w := ask(t, h, "GET "+path, "")
+		if err := json.Unmarshal(open(t, w).Data, &got); err != nil || got.ID != id || got.Account != account {
+			rt.Fatalf("GET %s: %v, %v", path, got, err)
+		}
+		if w := ask(t, h, "DELETE "+path, ""); w.Code != http.StatusNoContent || len(e.registered) > 0 {
+			rt.Fatalf("DELETE %s: %d, left %v", path, w.Code, e.registered)
+		}
+	})
+}
+
+// What was answered is in the real store after it was closed and opened again,
+// however many put and delete at once.
+func TestDurable(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	start := func() (http.Handler, *discovery.Registry, *store.DB) {
+		db, err := store.Open(store.Options{Path: folder})
+		if err != nil {
+			t.Fatal(err)
+		}
+		registry, err := discovery.NewRegistry(db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := newExporter().options()
+		o.Registry = registry
+		o.Sources = func(string, string) []string { return nil }
+		return handler(t, o), registry, db
+	}
+	h, _, db := start()
+	var clients sync.WaitGroup
+	for i := range 8 {
+		clients.Go(func() {
+			kept, deleted := fmt.Sprintf("/api/v1/tasks/edge/kept-%d", i), fmt.Sprintf("/api/v1/tasks/edge/deleted-%d", i)
+			for _, path := range []string{kept, deleted} {
+				if w := ask(t, h, "PUT "+path, `{"labels":{"title":"launch"}}`); w.Code != http.StatusCreated {
+					t.Errorf("PUT %s: %d %s", path, w.Code, w.Body)
+				}
+			}
+			if w := ask(t, h, "DELETE "+deleted, ""); w.Code != http.StatusNoContent {
+				t.Errorf("DELETE %s: %d %s", deleted, w.Code, w.Body)
+			}
+		})
+	}
+	clients.Wait()
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	h, registry, db := start()
+	defer func() { _ = db.Close() }()
+	tasks := registry.List()
+	if len(tasks) != 8 {
+		t.Errorf("%d tasks are left, want 8", len(tasks))
+	}
+	for i, task := range tasks {
+		if task.ID != fmt.Sprintf("kept-%d", i) || task.Labels["title"] != "launch" {
+			t.Errorf("left: %v", task)
+		}
+	}
+	if w := ask(t, h, "PUT /api/v1/tasks/edge/kept-0", ""); w.Code != http.StatusOK {
+		t.Errorf("replacing what an earlier run put: %d", w.Code)
+	}
+}
