@@ -88,7 +88,7 @@ bench: ## benchmarks; BENCH=Scrape selects, BENCH_COUNT=10 repeats for benchstat
 .PHONY: freshness
 freshness: ## how soon the metrics tell the truth: every scenario in virtual time, minutes of work
 	@mkdir -p $(BUILD)/freshness
-	go test ./freshness -run '^TestFreshness$$' -count=1 -timeout 60m \
+	GOGC=400 go test ./freshness -run '^TestFreshness$$' -count=1 -timeout 60m \
 		-freshness.full -freshness.seeds=$(FRESHNESS_SEEDS) -freshness.out=$(BUILD)/freshness
 	@cat $(BUILD)/freshness/freshness.md
 

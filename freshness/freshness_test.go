@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -15,7 +16,6 @@ import (
 var (
 	full = flag.Bool("freshness.full", false, "run every scenario for its whole length, with several seeds")
 	out  = flag.String("freshness.out", "", "folder for freshness.md and freshness.json")
-	only = flag.String("freshness.scenario", "", "run this scenario only")
 	most = flag.Uint64("freshness.seeds", 3, "number of seeds of a full run")
 )
 
@@ -51,9 +51,6 @@ func TestFreshness(t *testing.T) {
 	}
 	t.Run("run", func(t *testing.T) {
 		for _, s := range freshness.Scenarios() {
-			if *only != "" && *only != s.Name {
-				continue
-			}
 			if !*full {
 				s = shortened(s)
 			}
@@ -76,11 +73,32 @@ func TestFreshness(t *testing.T) {
 			}
 		}
 	})
-	if t.Failed() {
-		return
-	}
+	checkTargets(t, results)
 	if *out != "" {
 		write(t, results)
+	}
+}
+
+// checkTargets fails the test where an enforced target is missed, as far as the
+// scenarios were run for their whole length.
+func checkTargets(t *testing.T, results []freshness.Result) {
+	t.Helper()
+	whole := slices.Clone(results)
+	if !*full {
+		whole = slices.DeleteFunc(whole, func(r freshness.Result) bool {
+			return r.Scenario == freshness.VODFlood || r.Scenario == freshness.FloodDeadlines
+		})
+	}
+	for _, target := range freshness.Targets() {
+		if is, ok := target.Ratio(whole); ok && is > target.Most && target.Enforced {
+			t.Errorf("%s: is %.2f ×", target.String(), is)
+		}
+	}
+	for _, target := range freshness.DeadlineTargets() {
+		first, second, ok := target.Parts(whole)
+		if ok && (first < target.First || second < target.Second) && target.Enforced {
+			t.Errorf("%s: is %.1f %% and %.1f %%", target.String(), 100*first, 100*second)
+		}
 	}
 }
 

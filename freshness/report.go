@@ -124,16 +124,23 @@ func writeDeadlines(b *strings.Builder, s *Scenario, of []Result) {
 func writeTargets(b *strings.Builder, results []Result) {
 	b.WriteString("### Targets\n\n| target | is | |\n|---|---|---|\n")
 	for _, t := range Targets() {
-		is, ok := t.Ratio(results)
-		if !ok {
-			continue
+		if is, ok := t.Ratio(results); ok {
+			fmt.Fprintf(b, "| %s | %.2f × | %s |\n", t.String(), is, verdict(is <= t.Most))
 		}
-		verdict := "reached"
-		if is > t.Most {
-			verdict = "**missed**"
-		}
-		fmt.Fprintf(b, "| %s | %.2f × | %s |\n", t.String(), is, verdict)
 	}
+	for _, t := range DeadlineTargets() {
+		if first, second, ok := t.Parts(results); ok {
+			reached := first >= t.First && second >= t.Second
+			fmt.Fprintf(b, "| %s | %.1f %%, %.1f %% | %s |\n", t.String(), 100*first, 100*second, verdict(reached))
+		}
+	}
+}
+
+func verdict(reached bool) string {
+	if reached {
+		return "reached"
+	}
+	return "**missed**"
 }
 
 // unit is how the times of a scenario are shown.

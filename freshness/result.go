@@ -69,26 +69,22 @@ type Deadlines struct {
 	Lag Spread `json:"lag_seconds"`
 	// SlotSeconds is the length of a slot.
 	SlotSeconds float64 `json:"slot_seconds"`
-	// WithinFirst and WithinSecond are the parts of the items, 0–1, that were
-	// covered within the vendor's two limits.
+	// WithinFirst and WithinSecond are the parts of the items, 0–1, whose lag
+	// is within the two [Vendor.DeadlineLimits].
 	WithinFirst  float64 `json:"within_first"`
 	WithinSecond float64 `json:"within_second"`
 }
 
 // DeadlineLimits are how soon after a deadline the truth is wanted for most
-// items and for all of them: one slot and two, or where slots are shorter, 5 s
-// and 10 s. The time counts until the question leaves where slots decide, and
-// until the answer is there otherwise.
+// items and for all: an answer asked for in the first slot, and in the second;
+// or, where slots are shorter than that, 5 s and 10 s.
 func (v *Vendor) DeadlineLimits() (most, all time.Duration) {
-	const soon = 5 * time.Second
-	most = soon
-	if slot := v.SlotLength(); slot > soon {
-		most = slot + Latency
+	const soon, late = 5 * time.Second, 10 * time.Second
+	slot := v.SlotLength()
+	if slot < soon {
+		return soon, late
 	}
-	if all = 2 * soon; most > soon {
-		all = 2*(most-Latency) + Latency
-	}
-	return most, all
+	return slot + Latency, 2*slot + Latency
 }
 
 // Evaluate says how well a strategy did.

@@ -108,7 +108,7 @@ func (r *roundRobin) ask(queue *[]int, sent time.Duration) {
 	}
 	rows := Item{Created: item.Created, URLs: item.URLs[from:to]}
 	r.final = r.final && rows.Settled() <= seen(sent)
-	for status, n := range r.w.counts(&rows, seen(sent)) {
+	for status, n := range r.w.rowCounts(&rows, seen(sent)) {
 		r.counts[status] += n
 	}
 	r.page++
@@ -146,7 +146,7 @@ func (r *roundRobin) sampleUntil(change time.Duration) {
 }
 
 func (r *roundRobin) sampleItem(i int) {
-	truth := r.w.counts(&r.w.Items[i], r.sample)
+	truth := r.w.Counts(i, r.sample)
 	r.outcome.CountError += CountError(r.shown[i], truth)
 	r.outcome.Samples++
 }

@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"prefetch_exporter/collector"
 	"prefetch_exporter/freshness"
 	"prefetch_exporter/poller"
 	"prefetch_exporter/prefetch"
@@ -97,7 +96,7 @@ func newRunner(t *testing.T, w *freshness.Workload, tellURLs bool) *runner {
 	}
 	random := rand.New(rand.NewPCG(w.Seed, 0))
 	r.poller = poller.New(poller.Options{
-		Store: store.NewMemory(), Recorder: collector.NewRecorder(), Clock: poller.WallClock(time.Now),
+		Store: store.NewMemory(), Recorder: silent{}, Clock: poller.WallClock(time.Now),
 		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
 		Random: random.Float64,
 	})
@@ -112,6 +111,18 @@ func newRunner(t *testing.T, w *freshness.Workload, tellURLs bool) *runner {
 	}
 	return r
 }
+
+// silent is a recorder of nothing.
+type silent struct{}
+
+func (silent) AddAccount(prefetch.Account)                  {}
+func (silent) RemoveAccount(prefetch.Account)               {}
+func (silent) Called(prefetch.Account, string)              {}
+func (silent) Answered(prefetch.Account, time.Duration)     {}
+func (silent) Failed(prefetch.Account, prefetch.Reason)     {}
+func (silent) URLWait(prefetch.Account, time.Duration)      {}
+func (silent) URLFetch(prefetch.Account, time.Duration)     {}
+func (silent) TaskDuration(prefetch.Account, time.Duration) {}
 
 // newVendor makes the simulated vendor and the real client that asks it.
 func (r *runner) newVendor() vendorapi.Provider {
@@ -293,17 +304,24 @@ func (r *runner) settled(i int, now time.Duration) {
 	r.states[i] = nil
 }
 
-// sample compares the shown counts with the truth.
+// sample compares the shown counts with the truth. That is the workload's own,
+// which is fast; once an hour the vendor confirms it.
 func (r *runner) sample(at time.Duration) {
 	for i := range r.created {
 		if r.outcome.Reported[i] != freshness.Never {
 			continue
 		}
+		truth := r.w.Counts(i, at)
+		if at%time.Hour == 0 {
+			if vendor := r.vendor.Counts(r.w.Items[i].ID); vendor != truth {
+				r.t.Errorf("%s at %v: the vendor has %v, the workload %v", r.w.Items[i].ID, at, vendor, truth)
+			}
+		}
 		var shown prefetch.Counts
 		if r.states[i] != nil {
 			shown = r.states[i].Counts
 		}
-		r.outcome.CountError += freshness.CountError(shown, r.vendor.Counts(r.w.Items[i].ID))
+		r.outcome.CountError += freshness.CountError(shown, truth)
 		r.outcome.Samples++
 	}
 }

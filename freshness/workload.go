@@ -66,8 +66,13 @@ type Workload struct {
 	Items []Item
 }
 
-// counts is what a client would count at that time if it saw every row.
-func (w *Workload) counts(i *Item, at time.Duration) prefetch.Counts {
+// Counts is what a client would count of an item at that time if it saw every
+// row.
+func (w *Workload) Counts(i int, at time.Duration) prefetch.Counts {
+	return w.rowCounts(&w.Items[i], at)
+}
+
+func (w *Workload) rowCounts(i *Item, at time.Duration) prefetch.Counts {
 	var c prefetch.Counts
 	if at < i.Created {
 		return c
