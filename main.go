@@ -31,6 +31,7 @@ const (
 )
 
 func main() {
+	ignoreFileSizeLimit()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -139,6 +140,7 @@ func runExporter(ctx context.Context, f *flags, stdout io.Writer, logger *slog.L
 	reloads := make(chan os.Signal, 1)
 	signal.Notify(reloads, syscall.SIGHUP)
 	defer signal.Stop(reloads)
+	//nolint:contextcheck // loops begin with Serve, and live as long as it does
 	e, err := exporter.New(exporter.Options{
 		ConfigFile: f.configFile, StoragePath: f.storagePath,
 		Web: f.web, TelemetryPath: f.telemetryPath, RoutePrefix: f.routePrefix,

@@ -111,7 +111,7 @@ func (p *process) do(method, path string) (int, string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := (&http.Client{}).Do(req)
 	if err != nil {
 		p.t.Fatal(err)
 	}

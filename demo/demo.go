@@ -14,8 +14,9 @@ import (
 	"prefetch_exporter/vendor_api/simulator"
 )
 
-// The simulated vendors' only user. These are no secrets: both vendors live in
-// this process and listen on loopback only.
+// The simulated vendors' only user.
+//
+//nolint:gosec // no secrets: both vendors live in this process and listen on loopback only
 const (
 	project   = "0123456789abcdef0123456789abcdef"
 	accessKey = "AKDEMO"
@@ -109,7 +110,13 @@ func (d *Demo) writeConfig(vod, edge string, launches []launch) (err error) {
 		return fmt.Errorf("demo configuration: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	err = configTemplate.Execute(f, map[string]any{
+	config, err := template.New("config").Funcs(template.FuncMap{
+		"time": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	}).Parse(configTemplate)
+	if err != nil {
+		return fmt.Errorf("demo configuration: %w", err)
+	}
+	err = config.Execute(f, map[string]any{
 		"VOD": vod, "Edge": edge, "Launches": launches,
 		"Project": project, "AccessKey": accessKey, "SecretKey": secretKey,
 		"Username": username, "APIKey": apiKey,
@@ -121,9 +128,7 @@ func (d *Demo) writeConfig(vod, edge string, launches []launch) (err error) {
 	return nil
 }
 
-var configTemplate = template.Must(template.New("config").Funcs(template.FuncMap{
-	"time": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-}).Parse(`# Written by prefetch_exporter --demo.
+const configTemplate = `# Written by prefetch_exporter --demo.
 global:
   poll_interval: 5s
 accounts:
@@ -148,4 +153,4 @@ accounts:
         {{ with .Deadline }}deadline: {{ time . }}{{ end }}
         labels: {title: {{ printf "%q" .Title }}}
 {{- end }}{{ end }}
-`))
+`

@@ -3,6 +3,7 @@ package exporter
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -65,7 +66,12 @@ type Exporter struct {
 	metrics   collector.HandlerOptions
 	providers *providers
 	config    atomic.Pointer[config.Config]
+
+	// reloading guards what follows: the files that belong to the
+	// configuration, and what they were when it was loaded.
 	reloading sync.Mutex
+	watched   []string
+	seen      [sha256.Size]byte
 }
 
 // ErrCallFailed is returned by [Exporter.Once] if a vendor call failed.
@@ -98,12 +104,12 @@ func usable(cfg *config.Config) error {
 // New loads the configuration, opens the store and restores what it has. The
 // exporter must be closed.
 func New(o Options) (*Exporter, error) {
-	cfg, err := config.Load(o.ConfigFile)
-	if err != nil {
-		return nil, err
-	}
 	e := &Exporter{
 		options: o, log: o.Logger, recorder: collector.NewRecorder(), providers: newProviders(o.RoundTripper),
+	}
+	cfg, err := e.load()
+	if err != nil {
+		return nil, err
 	}
 	e.store, err = store.Open(store.Options{Path: o.StoragePath, Logger: o.Logger, OnError: e.recorder.StoreError})
 	if err != nil {

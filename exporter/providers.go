@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 
 	promconfig "github.com/prometheus/common/config"
 	"github.com/prometheus/common/version"
@@ -141,32 +142,42 @@ func (p *providers) signer(c *config.CDNetworks) cdnetworks.Auth {
 func sameProvider(a, b *config.Account) bool {
 	switch {
 	case a.CDNetworks != nil && b.CDNetworks != nil:
-		x, y := a.CDNetworks, b.CDNetworks
-		return x.Endpoint == y.Endpoint && x.Username == y.Username && x.PageSize == y.PageSize &&
-			x.LookBack == y.LookBack && x.TimeZone.String() == y.TimeZone.String() &&
-			sameSecret(x.APIKey, y.APIKey) && sameSecret(x.AccessKey, y.AccessKey) && sameSecret(x.SecretKey, y.SecretKey) &&
-			reflect.DeepEqual(x.HTTPClientConfig, y.HTTPClientConfig)
+		return sameCDNetworks(a.CDNetworks, b.CDNetworks)
 	case a.HuaweiCloudVOD != nil && b.HuaweiCloudVOD != nil:
-		x, y := a.HuaweiCloudVOD, b.HuaweiCloudVOD
-		return x.Endpoint == y.Endpoint && x.ProjectID == y.ProjectID && sameIAM(x.IAM, y.IAM) &&
-			sameSecret(x.AccessKey, y.AccessKey) && sameSecret(x.SecretKey, y.SecretKey) &&
-			sameSecret(x.SecurityToken, y.SecurityToken) && sameSecret(x.Token, y.Token) &&
-			reflect.DeepEqual(x.HTTPClientConfig, y.HTTPClientConfig)
+		return sameHuaweicloud(a.HuaweiCloudVOD, b.HuaweiCloudVOD)
 	default:
 		return false
 	}
+}
+
+func sameCDNetworks(a, b *config.CDNetworks) bool {
+	return a.Endpoint == b.Endpoint && a.Username == b.Username && a.PageSize == b.PageSize &&
+		a.LookBack == b.LookBack && a.TimeZone.String() == b.TimeZone.String() &&
+		sameSecrets([]*config.Secret{a.APIKey, a.AccessKey, a.SecretKey}, []*config.Secret{b.APIKey, b.AccessKey, b.SecretKey}) &&
+		reflect.DeepEqual(a.HTTPClientConfig, b.HTTPClientConfig)
+}
+
+func sameHuaweicloud(a, b *config.HuaweiCloudVOD) bool {
+	return a.Endpoint == b.Endpoint && a.ProjectID == b.ProjectID && sameIAM(a.IAM, b.IAM) &&
+		sameSecrets([]*config.Secret{a.AccessKey, a.SecretKey, a.SecurityToken, a.Token},
+			[]*config.Secret{b.AccessKey, b.SecretKey, b.SecurityToken, b.Token}) &&
+		reflect.DeepEqual(a.HTTPClientConfig, b.HTTPClientConfig)
 }
 
 func sameIAM(a, b *config.IAM) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return a.Endpoint == b.Endpoint && a.Domain == b.Domain && a.Username == b.Username && sameSecret(a.Password, b.Password)
+	return a.Endpoint == b.Endpoint && a.Domain == b.Domain && a.Username == b.Username &&
+		sameSecrets([]*config.Secret{a.Password}, []*config.Secret{b.Password})
 }
 
-func sameSecret(a, b *config.Secret) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.Equal(*b)
+// sameSecrets compares pair by pair; a secret that was not given is nil.
+func sameSecrets(a, b []*config.Secret) bool {
+	return slices.EqualFunc(a, b, func(x, y *config.Secret) bool {
+		if x == nil || y == nil {
+			return x == y
+		}
+		return x.Equal(*y)
+	})
 }

@@ -16,10 +16,12 @@ const watchInterval = 5 * time.Second
 
 // Reload loads the configuration file anew. It is applied whole, or the error
 // says what is wrong with it and the configuration in force stays.
+//
+//nolint:contextcheck // the loops of new accounts outlive whoever asked for the reload
 func (e *Exporter) Reload(context.Context) error {
 	e.reloading.Lock()
 	defer e.reloading.Unlock()
-	cfg, err := config.Load(e.options.ConfigFile)
+	cfg, err := e.load()
 	if err == nil {
 		err = e.apply(cfg)
 	}
@@ -64,11 +66,10 @@ func (e *Exporter) apply(cfg *config.Config) error {
 // configuration changed if that was asked for, until ctx ends.
 func (e *Exporter) reloadOnRequest(ctx context.Context) {
 	var look <-chan time.Time
-	var seen [sha256.Size]byte
 	if e.options.AutoReload {
 		ticker := time.NewTicker(watchInterval)
 		defer ticker.Stop()
-		look, seen = ticker.C, e.fingerprint()
+		look = ticker.C
 	}
 	for {
 		select {
@@ -76,21 +77,40 @@ func (e *Exporter) reloadOnRequest(ctx context.Context) {
 			return
 		case <-e.options.Reloads:
 		case <-look:
-			// A file that was seen broken is not tried again until it changes.
-			now := e.fingerprint()
-			if now == seen {
+			if !e.changed() {
 				continue
 			}
-			seen = now
 		}
 		_ = e.Reload(ctx) // logged and counted there
 	}
 }
 
-// fingerprint changes with the content of any file of the configuration.
-func (e *Exporter) fingerprint() [sha256.Size]byte {
+// load reads the configuration file. What its files were is remembered from
+// before they were read, so that a change meanwhile is seen as one after.
+func (e *Exporter) load() (*config.Config, error) {
+	if e.options.AutoReload {
+		files := []string{e.options.ConfigFile}
+		// Only the configuration tells which other files belong to it.
+		if cfg, err := config.Load(e.options.ConfigFile); err == nil {
+			files = cfg.Files()
+		}
+		e.watched, e.seen = files, fingerprint(files)
+	}
+	return config.Load(e.options.ConfigFile)
+}
+
+// changed reports whether a file of the configuration was changed since it was
+// last loaded, or tried to: a broken one is not tried again until it changes.
+func (e *Exporter) changed() bool {
+	e.reloading.Lock()
+	defer e.reloading.Unlock()
+	return fingerprint(e.watched) != e.seen
+}
+
+// fingerprint changes with the content of any of the files.
+func fingerprint(files []string) [sha256.Size]byte {
 	h := sha256.New()
-	for _, name := range e.config.Load().Files() {
+	for _, name := range files {
 		content, err := os.ReadFile(name)
 		_, _ = fmt.Fprintf(h, "%q %d %v\n", name, len(content), err)
 		_, _ = h.Write(content)
