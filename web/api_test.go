@@ -36,7 +36,7 @@ func rich() *exporter {
 					Answered: true, Up: false, LastError: throttled, Counts: prefetch.Counts{1, 2, 3, 4, 5},
 					URLs: []prefetch.URL{
 						{URL: "https://example.com/a.mp4?x=1&y=<2>", Status: prefetch.Succeeded, Created: fixed, Started: fixed.Add(time.Second), Finished: fixed.Add(time.Minute), Rate: 0.98, HasRate: true},
-						{URL: "https://example.com/b", Status: prefetch.Waiting},
+						{URL: "https://example.com/b", Status: prefetch.Waiting, Rate: -1, HasRate: true},
 						{URL: "https://example.com/c", Status: prefetch.Failed, Rate: 0, HasRate: true},
 						{URL: "https://example.com/d", Status: prefetch.Unknown, Rate: math.NaN(), HasRate: true},
 						{URL: "https://example.com/e", Status: prefetch.Running, Rate: math.Inf(1), HasRate: true},

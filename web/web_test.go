@@ -203,6 +203,9 @@ func TestLandingPage(t *testing.T) {
 			t.Errorf("Content-Security-Policy is %q, want %q in it", policy, hash)
 		}
 
+		if strings.Contains(w.Body.String(), "a&b") {
+			t.Error("the page shows a path as it is")
+		}
 		base, err := url.Parse("http://localhost" + prefix + "/")
 		if err != nil {
 			t.Fatal(err)
