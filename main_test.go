@@ -111,6 +111,11 @@ func (p *process) do(method, path string) (int, string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	return p.answer(req)
+}
+
+func (p *process) answer(req *http.Request) (int, string) {
+	p.t.Helper()
 	resp, err := (&http.Client{}).Do(req)
 	if err != nil {
 		p.t.Fatal(err)
