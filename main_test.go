@@ -46,6 +46,7 @@ func (o *output) String() string {
 // process is a run of the exporter that goes on.
 type process struct {
 	t              *testing.T
+	client         *http.Client
 	url            string
 	stdout, stderr *output
 	stop           func() error
@@ -56,7 +57,7 @@ var listening = regexp.MustCompile(`msg="Listening on" address=(\S+)`)
 // serve runs the program until the test ends or stop is called.
 func serve(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, stdout: &output{}, stderr: &output{}}
+	p := &process{t: t, client: &http.Client{Transport: &http.Transport{}}, stdout: &output{}, stderr: &output{}}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() {
@@ -66,7 +67,10 @@ func serve(t *testing.T, args ...string) *process {
 		cancel()
 		return <-done
 	})
-	t.Cleanup(func() { _ = p.stop() })
+	t.Cleanup(func() {
+		p.client.CloseIdleConnections()
+		_ = p.stop()
+	})
 	p.eventually("listens", func() bool {
 		select {
 		case err := <-done:
@@ -116,7 +120,7 @@ func (p *process) do(method, path string) (int, string) {
 
 func (p *process) answer(req *http.Request) (int, string) {
 	p.t.Helper()
-	resp, err := (&http.Client{}).Do(req)
+	resp, err := p.client.Do(req)
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -151,7 +151,7 @@ func TestReloadStorm(t *testing.T) {
 	}
 	close(stop)
 	scraping.Wait()
-	http.DefaultTransport.(*http.Transport).CloseIdleConnections() //nolint:forcetypeassert // it is one, unless a test replaces it
+	p.client.CloseIdleConnections()
 	p.eventually("no goroutines are left over", func() bool { return runtime.NumGoroutine() <= before+scrapers })
 	if calls := vendor.Stats().Calls; calls != 1 {
 		t.Errorf("%d calls, want 1: reloads cost none", calls)

@@ -55,8 +55,8 @@ func readTask(m mapping, account string) prefetch.Task {
 		Labels:   readLabels(m.get("labels")),
 		Source:   prefetch.SourceConfig,
 	}
-	if !t.Created.IsZero() && !t.Deadline.IsZero() && !t.Deadline.After(t.Created) {
-		m.get("deadline").failf("must be after created")
+	if !t.Created.IsZero() && !t.Deadline.IsZero() && t.Deadline.Before(t.Created) {
+		m.get("deadline").failf("is before created")
 	}
 	return t
 }
