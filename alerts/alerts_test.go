@@ -1,0 +1,323 @@
+package alerts_test
+
+import (
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"prefetch_exporter/alerts"
+)
+
+const (
+	rulesFile    = "prefetch_rules.yml"
+	settingsFile = "prefetch_settings.yml"
+)
+
+// rule is an alert, or a recording where Record is set.
+type rule struct {
+	Record        string            `yaml:"record"`
+	Alert         string            `yaml:"alert"`
+	Expr          string            `yaml:"expr"`
+	For           string            `yaml:"for"`
+	KeepFiringFor string            `yaml:"keep_firing_for"`
+	Labels        map[string]string `yaml:"labels"`
+	Annotations   map[string]string `yaml:"annotations"`
+}
+
+// TestPromtool has Prometheus' own tool check the rules and run their tests.
+func TestPromtool(t *testing.T) {
+	t.Parallel()
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("promtool is not installed")
+	}
+	for _, args := range [][]string{
+		{"check", "rules", "--lint=all", "--lint-fatal", rulesFile, settingsFile},
+		append([]string{"test", "rules"}, testFiles(t)...),
+	} {
+		out, err := exec.CommandContext(t.Context(), promtool, args...).CombinedOutput()
+		if err != nil {
+			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+}
+
+// anchor finds where a runbook_url leads within the runbooks.
+var anchor = regexp.MustCompile(`/runbooks/#([a-z]+)$`)
+
+// TestAlertsAreComplete: whoever is notified learns what is the matter, how bad
+// it is, and where to read on.
+func TestAlertsAreComplete(t *testing.T) {
+	t.Parallel()
+	headings := runbookHeadings()
+	for _, r := range readAlerts(t) {
+		t.Run(r.Alert, func(t *testing.T) {
+			t.Parallel()
+			if !strings.HasPrefix(r.Alert, "Prefetch") {
+				t.Error("the name does not begin with Prefetch")
+			}
+			if s := r.Labels["severity"]; !slices.Contains([]string{"critical", "warning", "info"}, s) {
+				t.Errorf("severity %q", s)
+			}
+			if s := r.Annotations["summary"]; s == "" || strings.Contains(s, "{{") || strings.Count(s, ".") != 1 || !strings.HasSuffix(s, ".") {
+				t.Errorf("the summary is not one static sentence with a full stop: %q", s)
+			}
+			if s := r.Annotations["description"]; s == "" || !strings.HasSuffix(strings.TrimSuffix(s, "{{ end }}"), ".") {
+				t.Errorf("the description does not end with a full stop: %q", s)
+			}
+			if r.Annotations["dashboard_url"] == "" {
+				t.Error("no dashboard_url")
+			}
+			m := anchor.FindStringSubmatch(r.Annotations["runbook_url"])
+			if m == nil || m[1] != strings.ToLower(r.Alert) {
+				t.Errorf("runbook_url does not end with the anchor of the alert: %q", r.Annotations["runbook_url"])
+			}
+			if !slices.Contains(headings, r.Alert) {
+				t.Error("no section in runbooks.md")
+			}
+			if strings.Contains(r.Annotations["description"], "$labels.task ") && (r.Annotations["counts"] == "" || r.Annotations["ratio"] == "") {
+				t.Error("an alert of a task without its counts and ratio")
+			}
+		})
+	}
+}
+
+// dashboardLink finds the uid of the dashboard that a dashboard_url leads to.
+var dashboardLink = regexp.MustCompile(`/d/([a-z-]+)`)
+
+func TestDashboardLinksLeadSomewhere(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../dashboards/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, f := range files {
+		known[strings.TrimSuffix(filepath.Base(f), ".json")] = true
+	}
+	for _, r := range readAlerts(t) {
+		m := dashboardLink.FindStringSubmatch(r.Annotations["dashboard_url"])
+		if m == nil || !known[m[1]] {
+			t.Errorf("%s: no dashboard at %q", r.Alert, r.Annotations["dashboard_url"])
+		}
+	}
+}
+
+// TestRunbooksFitAlerts: every section belongs to an alert, tells what everybody
+// needs to know, and every link within the page leads to a section.
+func TestRunbooksFitAlerts(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for _, r := range readAlerts(t) {
+		names = append(names, r.Alert)
+	}
+	anchors := map[string]bool{}
+	for section := range strings.SplitSeq(alerts.Runbooks(), "\n## ") {
+		name, text, _ := strings.Cut(section, "\n")
+		if strings.HasPrefix(name, "# ") {
+			continue
+		}
+		anchors[strings.ToLower(name)] = true
+		if !slices.Contains(names, name) {
+			t.Errorf("section %q belongs to no alert", name)
+		}
+		for _, part := range []string{"**What the user sees.**", "**Check.**", "**Usual causes", "**What to do.**"} {
+			if !strings.Contains(text, part) {
+				t.Errorf("section %s does not tell %s", name, part)
+			}
+		}
+	}
+	for _, m := range regexp.MustCompile(`\]\(#([^)]*)\)`).FindAllStringSubmatch(alerts.Runbooks(), -1) {
+		if !anchors[m[1]] {
+			t.Errorf("the link #%s leads nowhere", m[1])
+		}
+	}
+}
+
+// TestRunbooksTellTheSeverity: the first word of a section is the severity.
+func TestRunbooksTellTheSeverity(t *testing.T) {
+	t.Parallel()
+	for _, r := range readAlerts(t) {
+		want := "\n## " + r.Alert + "\n\n*" + strings.ToUpper(r.Labels["severity"][:1]) + r.Labels["severity"][1:] + ".* "
+		if !strings.Contains(alerts.Runbooks(), want) {
+			t.Errorf("the section of %s does not begin with its severity %s", r.Alert, r.Labels["severity"])
+		}
+	}
+}
+
+// recorded finds names of recordings in an expression, a template or a text.
+var recorded = regexp.MustCompile(`prefetch:[a-z0-9_:]*[a-z0-9]`)
+
+// TestRecordingsAndSettingsAreUsed: nothing is recorded for nothing, and nothing
+// is used that is not recorded.
+func TestRecordingsAndSettingsAreUsed(t *testing.T) {
+	t.Parallel()
+	defined, used := map[string]bool{}, map[string]bool{}
+	for _, file := range []string{rulesFile, settingsFile} {
+		for _, r := range readRules(t, file) {
+			if r.Record != "" {
+				if defined[r.Record] {
+					t.Errorf("%s is recorded twice", r.Record)
+				}
+				defined[r.Record] = true
+			}
+			for _, text := range append(slices.Collect(maps.Values(r.Annotations)), r.Expr) {
+				for _, name := range recorded.FindAllString(text, -1) {
+					used[name] = true
+				}
+			}
+		}
+	}
+	for name := range used {
+		if !defined[name] {
+			t.Errorf("%s is used and not recorded", name)
+		}
+	}
+	for name := range defined {
+		if !used[name] {
+			t.Errorf("%s is recorded and not used", name)
+		}
+	}
+	for _, name := range recorded.FindAllString(alerts.Runbooks(), -1) {
+		if !defined[name] {
+			t.Errorf("the runbooks use %s, which is not recorded", name)
+		}
+	}
+}
+
+// TestEveryAlertIsTested: of every alert there is a moment at which it must fire,
+// with its annotations, and one at which it must not.
+func TestEveryAlertIsTested(t *testing.T) {
+	t.Parallel()
+	fires, silent := map[string]bool{}, map[string]bool{}
+	for _, file := range testFiles(t) {
+		var content struct {
+			Tests []struct {
+				AlertRuleTest []struct {
+					AlertName string `yaml:"alertname"`
+					ExpAlerts []struct {
+						ExpAnnotations map[string]string `yaml:"exp_annotations"`
+					} `yaml:"exp_alerts"`
+				} `yaml:"alert_rule_test"`
+			} `yaml:"tests"`
+		}
+		readYAML(t, file, &content)
+		for _, test := range content.Tests {
+			for _, c := range test.AlertRuleTest {
+				if len(c.ExpAlerts) == 0 {
+					silent[c.AlertName] = true
+				}
+				for _, a := range c.ExpAlerts {
+					fires[c.AlertName] = fires[c.AlertName] || a.ExpAnnotations["summary"] != ""
+				}
+			}
+		}
+	}
+	for _, r := range readAlerts(t) {
+		if !fires[r.Alert] {
+			t.Errorf("%s: no case in which it fires", r.Alert)
+		}
+		if !silent[r.Alert] {
+			t.Errorf("%s: no case in which it does not fire", r.Alert)
+		}
+	}
+}
+
+// TestAlertmanagerExampleFitsRules: the example names only alerts, severities
+// and templates that exist.
+func TestAlertmanagerExampleFitsRules(t *testing.T) {
+	t.Parallel()
+	example, err := os.ReadFile("alertmanager.example.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	templates, err := os.ReadFile("templates/prefetch.tmpl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	severities := map[string]bool{}
+	for _, r := range readAlerts(t) {
+		names = append(names, r.Alert)
+		severities[r.Labels["severity"]] = true
+	}
+	for _, name := range regexp.MustCompile(`Prefetch[A-Z]\w+`).FindAllString(string(example), -1) {
+		if !slices.Contains(names, name) {
+			t.Errorf("the example names %s, which is no alert", name)
+		}
+	}
+	for _, m := range regexp.MustCompile(`severity="(\w+)"`).FindAllStringSubmatch(string(example), -1) {
+		if !severities[m[1]] {
+			t.Errorf("the example routes severity %s, which no alert has", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile(`template "([^"]+)"`).FindAllStringSubmatch(string(example), -1) {
+		if !strings.Contains(string(templates), `{{ define "`+m[1]+`"`) {
+			t.Errorf("the example uses the template %s, which is not defined", m[1])
+		}
+	}
+}
+
+func runbookHeadings() []string {
+	var headings []string
+	for line := range strings.Lines(alerts.Runbooks()) {
+		if name, ok := strings.CutPrefix(line, "## "); ok {
+			headings = append(headings, strings.TrimSpace(name))
+		}
+	}
+	return headings
+}
+
+func testFiles(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("tests/*_test.yml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no tests of rules: %v", err)
+	}
+	return files
+}
+
+func readAlerts(t *testing.T) []rule {
+	t.Helper()
+	found := slices.DeleteFunc(readRules(t, rulesFile), func(r rule) bool { return r.Alert == "" })
+	if len(found) == 0 {
+		t.Fatal("no alerts")
+	}
+	return found
+}
+
+func readRules(t *testing.T, file string) []rule {
+	t.Helper()
+	var content struct {
+		Groups []struct {
+			Rules []rule `yaml:"rules"`
+		} `yaml:"groups"`
+	}
+	readYAML(t, file, &content)
+	var rules []rule
+	for _, g := range content.Groups {
+		rules = append(rules, g.Rules...)
+	}
+	return rules
+}
+
+func readYAML(t *testing.T, file string, into any) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(content, into); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+}

@@ -1,0 +1,94 @@
+package dashboards
+
+// projected is when each unfinished task will be finished at the pace of the
+// last half hour, or of its whole life if it is younger; a finished one, when it
+// was. Paces are measured from answer to answer, so that old data does not look
+// like a standstill; a task that stands still has no projection.
+const projected = `max by (provider, account, task) (prefetch_task_finished_timestamp_seconds{T})
+or
+(
+  ` + taskAsked + `
+  + (` + taskTotal + ` - ` + taskFinal + `)
+  / (
+    (
+      (` + taskFinal + ` - ` + taskFinalBefore + `)
+      / (` + taskAsked + ` - max by (provider, account, task) (prefetch_task_last_refresh_timestamp_seconds{T} offset 30m))
+      >= 0
+      or
+      ` + taskFinal + ` / (` + taskAsked + ` - max by (provider, account, task) (prefetch_task_created_timestamp_seconds{T}) > 0)
+    ) > 0
+  )
+)`
+
+const taskFinalBefore = `sum by (provider, account, task) ` +
+	`(max by (provider, account, task, status) (prefetch_task_urls{T, status=~"succeeded|failed"} offset 30m))`
+
+// task answers, for one task or several: how far is it, and when is it done?
+func task() Dashboard {
+	d := newDashboard(uidTask, "Prefetch / Task", "How far is a prefetch, and will it be done in time?", toChosenTask)
+	const name = "{{account}} / {{task}}"
+	l := &layout{}
+	l.line(7, tasksTable("Chosen tasks",
+		"\"On the edge\" is succeeded of all URLs. \"Deadline in\" is negative when it is over, and empty when everything is warm or no deadline is set. "+
+			"\"Data age\" is of unfinished tasks only."))
+	l.line(5, taskStats()...)
+	l.line(9,
+		graph{
+			title: "Progress", width: 12, unit: "short", stacked: true, min: number(0), overrides: statusColors(), axis: "URLs",
+			description: "URLs of the chosen tasks by status. A task is done when no blue is left.",
+			queries:     statusQueries(),
+		}.panel(),
+		graph{
+			title: "Success ratio", width: 12, unit: "percentunit", min: number(0), max: number(1),
+			zones: steps(colorBad, from(ratioMin, colorGood)),
+			description: "Solid: succeeded of all URLs. Dashed: the vendor's own rate over its edge nodes, where it gives one (CDNetworks), of the URLs that were read. " +
+				"The threshold is what a task must reach.",
+			queries: []query{
+				{taskRatio, name},
+				{`max by (provider, account, task) (prefetch_task_edge_success_ratio{T})`, name + " edge"},
+			},
+			overrides: []override{dashed("/ edge$/")},
+		}.panel(),
+	)
+	l.line(9,
+		graph{
+			title: "Finish against deadline", width: 12, unit: "dateTimeAsIsoNoDateIfToday",
+			description: "Dashed: the deadline. Solid: when the task is finished if it goes on at the pace of the last half hour, or when it was finished. " +
+				"Solid above dashed: it is late. A task that stands still has no solid line.",
+			queries: []query{
+				{`1000 * (` + projected + `)`, name},
+				{`1000 * ` + taskDue, name + " deadline"},
+			},
+			overrides: []override{dashed("/ deadline$/")},
+		}.panel(),
+		graph{
+			title: "Data age", width: 12, unit: "dthms", min: number(0), zones: dataAgeThresholds(),
+			description: "How old the last answer about the task is. It falls with each answer. A finished task does not change any more: 0.",
+			queries:     []query{{`(time() - ` + taskAsked + `) * (1 - ` + perTask + `(prefetch_task_settled{T}))`, name}},
+		}.panel(),
+	)
+	d.Panels = l.panels
+	return d
+}
+
+func taskStats() []panel {
+	const name = "{{account}} / {{task}}"
+	none := 0
+	return []panel{
+		stat{
+			title: "Time to deadline", width: 8, unit: "s", plain: true, listed: true, noValue: "no deadline", decimals: &none,
+			description: "Negative when the deadline is over.",
+			queries:     []query{{taskDue + ` - time()`, name}},
+		}.panel(),
+		stat{
+			title: "Projected finish", width: 8, unit: "dateTimeFromNow", plain: true, listed: true, noValue: "no progress",
+			description: "When the task is finished at the pace of the last half hour; of a finished one, when it was.",
+			queries:     []query{{`1000 * (` + projected + `)`, name}},
+		}.panel(),
+		stat{
+			title: "To spare before the deadline", width: 8, unit: "s", thresholds: spareThresholds(), listed: true, noValue: "not known", decimals: &none,
+			description: "Deadline minus projected finish, or minus the finish of a finished task. Negative: late by so much.",
+			queries:     []query{{taskDue + ` - (` + projected + `)`, name}},
+		}.panel(),
+	}
+}

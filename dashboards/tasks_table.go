@@ -1,0 +1,194 @@
+package dashboards
+
+import (
+	"fmt"
+	"strings"
+)
+
+// The states of a task, worst last; the table is sorted by them.
+const (
+	stateWarm = iota
+	stateRunning
+	stateSlow
+	stateNoAnswer
+	stateFailures
+	stateLate
+)
+
+// perTask takes one of several exporters that watch the same task.
+const perTask = `max by (provider, account, task) `
+
+// Of each task: its URLs by status, how many there are, how many are final.
+const (
+	taskURLs  = `max by (provider, account, task, status) (prefetch_task_urls{T})`
+	taskTotal = `sum by (provider, account, task) (` + taskURLs + `)`
+	taskFinal = `sum by (provider, account, task) (max by (provider, account, task, status) (prefetch_task_urls{T, status=~"succeeded|failed"}))`
+	taskRatio = perTask + `(prefetch_task_success_ratio{T})`
+	taskDue   = perTask + `(prefetch_task_deadline_timestamp_seconds{T})`
+	taskAsked = perTask + `(prefetch_task_last_refresh_timestamp_seconds{T})`
+	unsettled = perTask + `(prefetch_task_settled{T}) == 0`
+)
+
+// taskState is the worst that is to be said of each task.
+func taskState() string {
+	return fmt.Sprintf(`0 * (%[1]s(prefetch_task_deadline_timestamp_seconds{T}) < time() unless %[2]s == 1) + %[7]d
+or 0 * (%[1]s(prefetch_task_urls{T, status="failed"}) > 0) + %[6]d
+or 0 * (%[1]s(prefetch_task_up{T}) == 0 and %[3]s) + %[5]d
+or 0 * (%[1]s(prefetch_task_age_seconds{T}) > %[9]d and %[3]s) + %[10]d
+or 0 * (%[3]s) + %[4]d
+or 0 * %[1]s(prefetch_task_settled{T}) + %[8]d`,
+		perTask, taskRatio, unsettled, stateRunning, stateNoAnswer, stateFailures, stateLate, stateWarm,
+		usualDuration, stateSlow)
+}
+
+// nothing keeps what is not there from the colour of the lowest threshold.
+func nothing() mapping {
+	return mapping{Type: "special", Options: map[string]any{
+		"match": "null", "result": map[string]any{"text": "–", "color": colorNeutral, "index": 0},
+	}}
+}
+
+func stateMappings() []mapping {
+	options := map[string]any{}
+	for state, s := range map[int]struct{ text, color string }{
+		stateWarm:     {"warm", colorGood},
+		stateRunning:  {"running", colorRunning},
+		stateSlow:     {"slow", colorWarn},
+		stateNoAnswer: {"no answer", colorWarn},
+		stateFailures: {"failed URLs", colorBad},
+		stateLate:     {"late", colorBad},
+	} {
+		options[fmt.Sprint(state)] = map[string]any{"text": s.text, "color": s.color, "index": stateLate - state}
+	}
+	return []mapping{{Type: "value", Options: options}}
+}
+
+// column is one number of the table of tasks.
+type column struct {
+	name, expr string
+	width      int
+	properties []property
+}
+
+func taskColumns() []column {
+	unit := func(u string) property { return property{"unit", u} }
+	colored := func(style string, t *thresholds) []property {
+		return []property{{"custom.cellOptions", map[string]any{"type": style}}, {"thresholds", t}}
+	}
+	counts := func(status string, w int, properties ...property) column {
+		return column{
+			strings.ToUpper(status[:1]) + status[1:], perTask + fmt.Sprintf(`(prefetch_task_urls{T, status=%q})`, status), w,
+			append(properties, unit("short")),
+		}
+	}
+	const narrow, wide = 88, 125
+	return []column{
+		{"State", taskState(), narrow, []property{{"custom.cellOptions", map[string]any{"type": "color-background"}}, {"custom.align", "left"}, {"mappings", stateMappings()}}},
+		{"On the edge", taskRatio, wide, []property{
+			unit("percentunit"), {"min", 0}, {"max", 1},
+			{"custom.cellOptions", map[string]any{"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}},
+			{"color", fixed(colorGood)},
+		}},
+		counts("succeeded", 88),
+		counts("failed", 64, colored("color-text", steps(colorNeutral, from(1, colorBad)))...),
+		counts("running", 74),
+		counts("waiting", 74),
+		counts("unknown", 80, colored("color-text", steps(colorNeutral, from(1, colorUnknown)))...),
+		{"Age", perTask + `(prefetch_task_age_seconds{T})`, narrow, []property{unit("s"), {"decimals", 0}}},
+		{"Deadline in", `(` + taskDue + ` unless ` + taskRatio + ` == 1) - time()`, narrow, append(colored("color-text", deadlineThresholds()), unit("s"), property{"decimals", 0})},
+		{"Data age", `time() - ` + taskAsked + ` and ` + unsettled, narrow, append(colored("color-text", dataAgeThresholds()), unit("s"), property{"decimals", 0})},
+	}
+}
+
+// tasksTable lists the tasks, the worst first.
+func tasksTable(title, description string) panel {
+	return table{
+		title: title, description: description, width: width, sortedBy: "State", columns: taskColumns(),
+		rows: query{expr: `max by (provider, account, task, title) (prefetch_task_info{T})`},
+	}.panel()
+}
+
+// failuresTable lists the tasks with failed URLs, those that failed last first.
+func failuresTable() panel {
+	const failed = perTask + `(prefetch_task_urls{T, status="failed"})`
+	count := []property{{"unit", "short"}, {"decimals", 0}}
+	return table{
+		title: "Recent failures", width: 14, sortedBy: "New",
+		description: "Tasks with failed URLs. \"New\" are those that failed in the time that is shown. The vendors do not say why; the task's page and the runbook help to find out.",
+		rows:        query{expr: failed + ` > 0`},
+		columns: []column{
+			{"New", `(` + failed + ` > 0) - (` + perTask + `(prefetch_task_urls{T, status="failed"} offset $__range))
+or ` + failed + ` > 0`, 80, append(count, property{"custom.cellOptions", map[string]any{"type": "color-text"}}, property{"thresholds", steps(colorNeutral, from(1, colorBad))})},
+			{"Failed", failed + ` > 0`, 80, count},
+			{"URLs", taskTotal + ` and ` + failed + ` > 0`, 80, count},
+			{"Age of the task", perTask + `(prefetch_task_age_seconds{T}) and ` + failed + ` > 0`, 120, []property{{"unit", "s"}, {"decimals", 0}}},
+		},
+	}.panel()
+}
+
+// table is a line for each task, with numbers in columns.
+type table struct {
+	title, description string
+	width              int
+	// rows gives the tasks, and with a label title what they are called. Its
+	// value means nothing.
+	rows     query
+	columns  []column
+	sortedBy string
+}
+
+func (t table) panel() panel {
+	queries := []query{t.rows}
+	names := map[string]any{"account": "Account", "task": "Task", "title": "Title"}
+	const first, afterLabels = 0, 4
+	order := map[string]any{"account": 1, "task": 2, "title": 3}
+	overrides := []override{
+		override1("Account", property{"custom.width", 100}),
+		override1("Task", property{"custom.minWidth", 175}, property{"links", []link{taskLink()}}),
+		override1("Title", property{"custom.minWidth", 100}),
+	}
+	for i, c := range t.columns {
+		queries = append(queries, query{expr: c.expr})
+		value := "Value #" + string(rune('B'+i))
+		names[value], order[value] = c.name, afterLabels+i
+		if c.name == "State" {
+			order[value] = first
+		}
+		overrides = append(overrides, override1(c.name, append([]property{{"custom.width", c.width}}, c.properties...)...))
+	}
+	targets := instantTargets(queries...)
+	for i := range targets {
+		targets[i].Format = "table"
+	}
+	source := prometheus()
+	return panel{
+		Type: "table", Title: t.title, Description: t.description, GridPos: gridPos{W: t.width}, Datasource: &source, Targets: targets,
+		FieldConfig: &fieldConfig{
+			Defaults: fieldDefaults{
+				Unit: "short", NoValue: "–", Mappings: []mapping{nothing()}, Color: byThreshold(), Thresholds: steps(colorNeutral),
+				Custom: map[string]any{"align": "auto", "cellOptions": map[string]any{"type": "auto"}, "filterable": false, "inspect": false},
+			},
+			Overrides: overrides,
+		},
+		Options: map[string]any{"showHeader": true, "cellHeight": "sm", "sortBy": []map[string]any{}},
+		Transformations: []transformation{
+			{ID: "merge", Options: map[string]any{}},
+			{ID: "organize", Options: map[string]any{
+				"excludeByName": map[string]any{"Time": true, "Value #A": true, "provider": true}, "renameByName": names, "indexByName": order,
+			}},
+			// Not the panel's own sorting, which a viewer's click replaces.
+			{ID: "sortBy", Options: map[string]any{
+				"fields": map[string]any{}, "sort": []map[string]any{{"field": t.sortedBy, "desc": true}},
+			}},
+		},
+	}
+}
+
+// taskLink leads from a task's id to its own dashboard.
+func taskLink() link {
+	return link{
+		Title: "Open this task",
+		URL: "/d/" + uidTask + "?${__url_time_range}&var-datasource=${datasource}" +
+			"&var-account=${__data.fields.Account:percentencode}&var-task=${__value.raw:percentencode}",
+	}
+}
