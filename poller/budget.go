@@ -308,6 +308,9 @@ func (b *budget) tell(now Stamp) {
 	if hold > 0 {
 		free = max(free, hold)
 	}
+	if free == -keptFor {
+		free = 0 // more slots than calls: nobody ever had to wait
+	}
 	at := now.Wall.Add(free)
 	b.nextAt.Store(&at)
 }

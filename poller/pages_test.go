@@ -255,7 +255,7 @@ func TestAPoisonedReadingStarvesNobody(t *testing.T) {
 		}
 		a := account(huaweiAccount, v, prefetch.Limit{Calls: 1, Per: time.Minute})
 		r := start(t, newMemory(), []poller.Account{a}, many(huaweiAccount, 5)...)
-		for range 24 {
+		for range 8 {
 			wait(time.Hour)
 			for _, task := range r.account(t, huaweiAccount).Tasks[1:] {
 				if age := time.Since(task.LastRefresh); age > 12*time.Minute {

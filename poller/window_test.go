@@ -46,13 +46,13 @@ func (w *windowed) say(n int, q vendorapi.Query) (vendorapi.Answer, error) {
 	}
 	// An offset is known to half a second, what a Date header tells.
 	if oldest := now.Add(2*time.Minute - w.lookBack - 4*time.Second); q.From.Before(oldest) {
-		w.problem(n, "begins %v before what may be asked for", oldest.Sub(q.From))
+		w.problemf(n, "begins %v before what may be asked for", oldest.Sub(q.From))
 	}
 	if d := q.To.Sub(q.From); d <= 0 || d > longest {
-		w.problem(n, "spans %v", d)
+		w.problemf(n, "spans %v", d)
 	}
 	if q.To.After(now.Add(time.Minute)) {
-		w.problem(n, "ends %v in the future", q.To.Sub(now))
+		w.problemf(n, "ends %v in the future", q.To.Sub(now))
 	}
 	ans := vendorapi.Answer{Page: q.Page, PageSize: q.PageSize, Date: now.Truncate(time.Second)}
 	if !w.created.IsZero() && !w.created.Before(q.From) && !w.created.After(q.To) && !w.created.Before(now.Add(-w.lookBack)) {
@@ -64,7 +64,7 @@ func (w *windowed) say(n int, q vendorapi.Query) (vendorapi.Answer, error) {
 	return ans, nil
 }
 
-func (w *windowed) problem(n int, format string, args ...any) {
+func (w *windowed) problemf(n int, format string, args ...any) {
 	w.problems = append(w.problems, fmt.Sprintf("call %d ", n)+fmt.Sprintf(format, args...))
 }
 
@@ -103,7 +103,7 @@ func TestWindows(t *testing.T) {
 				rt.Errorf("%s", problem)
 			}
 			// What stays within the look-back for the time of the search.
-			search := time.Duration(lookBack/longest+6) * per * 2
+			search := 2 * per * (lookBack/longest + 6)
 			if got := r.task(t, edgeAccount, "a"); age > 0 && age < lookBack-search-time.Hour && search < 2*time.Hour && !got.Answered {
 				rt.Errorf("created %v ago within %v: %+v", age, lookBack, got)
 			}
