@@ -10,12 +10,14 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
+	"prefetch_exporter/alerts"
 	"prefetch_exporter/collector"
 	"prefetch_exporter/config"
 	"prefetch_exporter/discovery"
@@ -146,6 +148,9 @@ func (e *Exporter) start(cfg *config.Config) error {
 		return err
 	}
 	e.recorder.ConfigReloaded(true, time.Now())
+	// Reading the store leaves as much garbage as state; nobody else would
+	// give it back before the heap has doubled.
+	debug.FreeOSMemory()
 	return nil
 }
 
@@ -169,7 +174,7 @@ func (e *Exporter) Serve(ctx context.Context) error {
 		Snapshot: e.poller.Snapshot,
 		Reload:   reload,
 		Registry: tasks, Sources: e.discovery.Sources,
-		Profiles: e.options.Profiles, Logger: e.log,
+		Runbooks: alerts.Runbooks(), Profiles: e.options.Profiles, Logger: e.log,
 	})
 	if err != nil {
 		return err

@@ -76,24 +76,24 @@ func (a *api) addTo(r routes) {
 	r.handle("", "/api/v1/tasks", byMethod(map[string]http.HandlerFunc{http.MethodGet: a.listTasks}))
 	r.handle("", tasksRoot, named(strings.Count(r.prefix+tasksRoot, "/"), byMethod(map[string]http.HandlerFunc{
 		http.MethodGet: a.getTask, http.MethodPut: a.putTask, http.MethodDelete: a.deleteTask,
-	})))
+	}), noEndpoint))
 }
 
 // named gives h the account and the id of a path, which ends with both; segment
-// is the account's place in it. No pattern of a ServeMux does: its wildcards
+// is the account's place in it. A path without them is for missing. No pattern of a ServeMux does: its wildcards
 // match no segment that is an escaped slash alone.
-func named(segment int, h http.Handler) http.Handler {
+func named(segment int, h http.Handler, missing http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		names := strings.Split(r.URL.EscapedPath(), "/")[segment:]
 		if len(names) != 2 || names[0] == "" || names[1] == "" {
-			noEndpoint(w, r)
+			missing(w, r)
 			return
 		}
 		for i, key := range []string{"account", "id"} {
 			// The server has refused requests with a wrong escape.
 			name, err := url.PathUnescape(names[i])
 			if err != nil {
-				noEndpoint(w, r)
+				missing(w, r)
 				return
 			}
 			r.SetPathValue(key, name)

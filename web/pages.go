@@ -9,9 +9,12 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"strconv"
+	"strings"
 
 	"github.com/prometheus/common/version"
 	toolkit "github.com/prometheus/exporter-toolkit/web"
+
+	"prefetch_exporter/web/status"
 )
 
 //go:embed landing.css
@@ -34,6 +37,34 @@ func (o Options) addPages(r routes) error {
 	r.handle(http.MethodPost, "/-/reload", http.HandlerFunc(o.reload))
 	r.handle(http.MethodPut, "/-/reload", http.HandlerFunc(o.reload))
 	return nil
+}
+
+// addStatus adds the pages for people.
+func (o Options) addStatus(r routes) error {
+	pages, err := status.New(status.Options{Snapshot: o.Snapshot, Runbooks: o.Runbooks})
+	if err != nil {
+		return fmt.Errorf("status pages: %w", err)
+	}
+	r.handle(http.MethodGet, "/tasks", http.HandlerFunc(pages.ServeTasks))
+	r.handle(http.MethodGet, "/tasks/{$}", relativeRedirect("../tasks"))
+	place := strings.Count(r.prefix+"/tasks/", "/")
+	r.handle(http.MethodGet, "/tasks/", named(place, http.HandlerFunc(pages.ServeTask), pages.ServeMissing))
+	r.handle(http.MethodGet, "/runbooks", relativeRedirect("runbooks/"))
+	r.handle(http.MethodGet, "/runbooks/{$}", http.HandlerFunc(pages.ServeRunbooks))
+	return nil
+}
+
+// relativeRedirect leads to an address seen from the one that was asked for: it
+// holds behind a proxy that cuts a prefix off, which an absolute path does not.
+func relativeRedirect(address string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		location := address
+		if r.URL.RawQuery != "" {
+			location += "?" + r.URL.RawQuery
+		}
+		w.Header().Set("Location", location)
+		w.WriteHeader(http.StatusFound)
+	})
 }
 
 func healthy(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "Healthy") }
@@ -73,10 +104,12 @@ func (o Options) landingPage() (http.Handler, error) {
 		RoutePrefix: here,
 		CSS:         landingCSS,
 		Links: []toolkit.LandingLinks{
+			{Address: "/tasks", Text: "Status", Description: "accounts and tasks, for people"},
+			{Address: "/runbooks/", Text: "Runbooks", Description: "what each alert means, and what to do"},
 			// The page is a text template, which escapes nothing.
 			{Address: html.EscapeString(o.TelemetryPath), Text: "Metrics", Description: "what Prometheus scrapes"},
-			{Address: "/api/v1/tasks", Text: "Tasks", Description: "every task that is watched, as JSON"},
-			{Address: "/api/v1/accounts", Text: "Accounts", Description: "what was asked last, and what comes next, as JSON"},
+			{Address: "/api/v1/tasks", Text: "Tasks as JSON", Description: "every task that is watched, for programs"},
+			{Address: "/api/v1/accounts", Text: "Accounts as JSON", Description: "what was asked last, and what comes next"},
 			{Address: "/config", Text: "Configuration", Description: "in force now, secrets masked"},
 			{Address: "/-/healthy", Text: "Health"},
 			{Address: "/-/ready", Text: "Readiness"},

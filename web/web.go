@@ -35,6 +35,8 @@ type Options struct {
 	// Sources returns the sources that list a task, one of the Source constants
 	// of [prefetch] for each. It must be set where Registry is.
 	Sources func(account, id string) []string
+	// Runbooks is the text of the alerts' runbooks, in Markdown.
+	Runbooks string
 	// Profiles serves the runtime's profiles under /debug/pprof/.
 	Profiles bool
 	// Logger is told of tasks that were put and deleted; nil logs nothing.
@@ -71,6 +73,9 @@ func New(o Options) (http.Handler, error) {
 		r.mux.Handle("GET /{$}", http.RedirectHandler(prefix+"/", http.StatusFound))
 	}
 	if err := o.addPages(r); err != nil {
+		return nil, err
+	}
+	if err := o.addStatus(r); err != nil {
 		return nil, err
 	}
 	if o.Profiles {
@@ -140,7 +145,7 @@ func (r routes) clean(h http.Handler) http.Handler {
 	})
 }
 
-// ownPaths are the exporter's own, those of its later pages included.
+// ownPaths are the exporter's own.
 var ownPaths = []string{"/-", "/api", "/config", "/debug", "/runbooks", "/tasks"}
 
 func checkTelemetryPath(p string) error {

@@ -1,0 +1,90 @@
+package status
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"prefetch_exporter/prefetch"
+)
+
+// accountView is one account in the list.
+type accountView struct {
+	Name, Provider string
+	// Address leads to the account's tasks.
+	Address string
+	State   badge
+	Phases  string
+	Dropped int
+	Limit   string
+	// Next is when the budget allows the next call.
+	Next    string
+	NextAt  moment
+	Last    *queryView
+	Planned *queryView
+	Window  *bar
+}
+
+// queryView is one question to a vendor.
+type queryView struct {
+	Kind, Task, Address, Why string
+	At                       moment
+	Error                    string
+}
+
+func viewAccount(a *prefetch.AccountState, now time.Time, root string) accountView {
+	v := accountView{
+		Name: readable(a.Account.Name), Provider: a.Account.Provider,
+		Address: listQuery{account: a.Account.Name, page: 1}.address(),
+		State:   accountState(a), Phases: phaseCounts(a.Phases), Dropped: a.Dropped,
+		Limit: plural(a.Limit.Calls, "call") + " per " + span(a.Limit.Per),
+		Next:  "now", Last: viewQuery(a, a.LastQuery, now, root), Planned: viewQuery(a, a.NextQuery, now, root),
+	}
+	if a.NextCall.After(now) {
+		v.NextAt = momentOf(a.NextCall, now)
+		v.Next = v.NextAt.Relative
+	}
+	if a.Window != nil {
+		window := newBar(*a.Window, true)
+		v.Window = &window
+	}
+	return v
+}
+
+func accountState(a *prefetch.AccountState) badge {
+	switch {
+	case a.Up:
+		return badge{"up", good}
+	case a.Failing != "":
+		return badge{"down: " + string(a.Failing), bad}
+	case a.LastQuery == nil:
+		return badge{"not asked yet", neutral}
+	default:
+		return badge{"down", bad}
+	}
+}
+
+// phaseCounts tells the phases that have tasks.
+func phaseCounts(counts [prefetch.NumPhases]int) string {
+	var words []string
+	for _, phase := range prefetch.Phases() {
+		if n := counts[phase]; n > 0 {
+			words = append(words, strconv.Itoa(n)+" "+phase.String())
+		}
+	}
+	if len(words) == 0 {
+		return "none"
+	}
+	return strings.Join(words, ", ")
+}
+
+func viewQuery(a *prefetch.AccountState, q *prefetch.QueryState, now time.Time, root string) *queryView {
+	if q == nil {
+		return nil
+	}
+	v := &queryView{Kind: q.Kind, Why: readable(q.Why), At: momentOf(q.Time, now), Error: readable(failureText(q.Error))}
+	if q.Task != "" {
+		v.Task, v.Address = shorten(readable(q.Task)), taskAddress(root, a.Account.Name, q.Task)
+	}
+	return v
+}

@@ -1,0 +1,159 @@
+package status
+
+import (
+	"time"
+
+	"prefetch_exporter/prefetch"
+)
+
+// problem is what is wrong with a task, the worst first.
+type problem int
+
+const (
+	deadlineMissed problem = iota
+	taskLost
+	urlsFailed
+	callFailed
+	dataStale
+	deadlineUnclear
+	// noProblem is that of a task which is under way.
+	noProblem
+	notAnswered
+	// allWarm is that of a task of which nothing is left to tell.
+	allWarm
+)
+
+// tone is the class that colours a thing.
+type tone string
+
+const (
+	good    tone = "good"
+	bad     tone = "bad"
+	warn    tone = "warn"
+	neutral tone = "neutral"
+	active  tone = "active"
+)
+
+// badge is a word with a colour, which says nothing that the word does not.
+type badge struct {
+	Text string
+	Tone tone
+}
+
+// warm reports whether every URL of the task is proven to be on the edge.
+func warm(t *prefetch.TaskState) bool {
+	return t.Settled() && t.Answered && t.Counts[prefetch.Succeeded] == t.Counts.Total()
+}
+
+// problems are those of a task, the worst first; there is at least one.
+func problems(t *prefetch.TaskState, now time.Time, maxStaleness time.Duration) []problem {
+	var found []problem
+	deadline := judgeDeadline(t, now)
+	for p, is := range map[problem]bool{
+		deadlineMissed:  deadline.Tone == bad,
+		taskLost:        t.Phase == prefetch.Lost,
+		urlsFailed:      t.Answered && t.Counts[prefetch.Failed] > 0,
+		callFailed:      t.LastError != nil,
+		dataStale:       t.Stale(now, maxStaleness),
+		deadlineUnclear: deadline.unclear,
+	} {
+		if is {
+			found = append(found, p)
+		}
+	}
+	if len(found) > 0 {
+		return sorted(found)
+	}
+	switch {
+	case warm(t):
+		return []problem{allWarm}
+	case t.Phase == prefetch.Pending:
+		return []problem{notAnswered}
+	default:
+		return []problem{noProblem}
+	}
+}
+
+// badge is what a page says of a problem; empty for what is none.
+func (p problem) badge() badge {
+	switch p {
+	case deadlineMissed:
+		return badge{"deadline missed", bad}
+	case taskLost:
+		return badge{"unknown to the vendor", bad}
+	case urlsFailed:
+		return badge{"failed URLs", bad}
+	case callFailed:
+		return badge{"last call failed", warn}
+	case dataStale:
+		return badge{"stale data", warn}
+	case deadlineUnclear:
+		return badge{"deadline passed, not asked since", warn}
+	default:
+		return badge{}
+	}
+}
+
+func phaseBadge(p prefetch.Phase) badge {
+	switch p {
+	case prefetch.Active:
+		return badge{p.String(), active}
+	case prefetch.Settled:
+		return badge{p.String(), good}
+	case prefetch.Lost:
+		return badge{p.String(), bad}
+	default:
+		return badge{p.String(), neutral}
+	}
+}
+
+// deadlineView is how a task stands to its deadline.
+type deadlineView struct {
+	At   moment
+	Text string
+	Tone tone
+	// unclear: the deadline passed and no answer from after it says whether it
+	// was met.
+	unclear bool
+}
+
+// judgeDeadline is empty for a task without a deadline.
+func judgeDeadline(t *prefetch.TaskState, now time.Time) deadlineView {
+	if t.Deadline.IsZero() {
+		return deadlineView{}
+	}
+	v := deadlineView{At: momentOf(t.Deadline, now)}
+	spare := t.Deadline.Sub(now)
+	switch {
+	case warm(t) && t.Finished.After(t.Deadline):
+		v.Text, v.Tone = "missed by "+span(t.Finished.Sub(t.Deadline)), bad
+	case warm(t):
+		v.Text, v.Tone = "met, "+span(t.Deadline.Sub(t.Finished))+" early", good
+	case spare > 0:
+		v.Text, v.Tone = span(spare)+" left", neutral
+	case t.Settled() || t.Answered && t.LastRefresh.After(t.Deadline):
+		v.Text, v.Tone = "missed "+span(-spare)+" ago", bad
+	default:
+		v.Text, v.Tone, v.unclear = "passed "+span(-spare)+" ago", warn, true
+	}
+	return v
+}
+
+// dataView is how old a task's numbers are.
+type dataView struct {
+	At    moment
+	Text  string
+	Stale bool
+	// Final: the numbers do not change any more, however old.
+	Final bool
+}
+
+func judgeData(t *prefetch.TaskState, now time.Time, maxStaleness time.Duration) dataView {
+	if t.LastRefresh.IsZero() {
+		return dataView{Text: "no answer yet"}
+	}
+	return dataView{
+		At: momentOf(t.LastRefresh, now), Text: span(now.Sub(t.LastRefresh)),
+		Stale: t.Stale(now, maxStaleness), Final: t.Settled(),
+	}
+}

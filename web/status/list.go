@@ -1,0 +1,195 @@
+package status
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"prefetch_exporter/prefetch"
+)
+
+// listPage is the content of the page of all tasks.
+type listPage struct {
+	Now      moment
+	Accounts []accountView
+	Tasks    []taskRow
+	// Watched is how many tasks there are, matching or not.
+	Watched int
+	Phases  []phaseLink
+	Columns []column
+	Form    form
+	Pager   pager
+	// Clear is the address without filters; empty where there are none.
+	Clear string
+	// JSON is where the same is for programs.
+	JSON string
+}
+
+// phaseLink leads to the tasks of one phase.
+type phaseLink struct {
+	Name, Address string
+	Count         int
+	Current       bool
+}
+
+// column is one header of the list of tasks.
+type column struct {
+	Name, Class string
+	// Address sorts by the column; empty where that is impossible.
+	Address string
+	// Order is the value of aria-sort; empty where another column sorts.
+	Order string
+}
+
+// form is the filters as they stand.
+type form struct {
+	Text                              string
+	Accounts, Providers, Phases, Sort []option
+	Refresh                           []option
+	Desc                              bool
+}
+
+// option is one of a choice.
+type option struct {
+	Value, Text string
+	Selected    bool
+}
+
+// entry is a task with what its place in the list depends on.
+type entry struct {
+	*prefetch.TaskState
+
+	problems     []problem
+	maxStaleness time.Duration
+}
+
+func (p *Pages) list(q listQuery) listPage {
+	now := p.now()
+	accounts := p.snapshot().Accounts
+	view := listPage{Now: momentOf(now, now), JSON: rootOfList + "api/v1/tasks", Form: q.form(accounts)}
+	var matching []entry
+	var phases [prefetch.NumPhases]int
+	text := strings.ToLower(q.text)
+	for i := range accounts {
+		a := &accounts[i]
+		view.Watched += len(a.Tasks)
+		if q.account != "" && q.account != a.Account.Name || q.provider != "" && q.provider != a.Account.Provider {
+			continue
+		}
+		view.Accounts = append(view.Accounts, viewAccount(a, now, rootOfList))
+		for _, t := range a.Tasks {
+			if !contains(t, text) {
+				continue
+			}
+			phases[t.Phase]++
+			if q.phase == "" || q.phase == t.Phase.String() {
+				matching = append(matching, entry{t, problems(t, now, a.MaxStaleness), a.MaxStaleness})
+			}
+		}
+	}
+	sortEntries(matching, q, now)
+	view.Pager = paginate(len(matching), q.page, q.onPage)
+	for _, e := range matching[view.Pager.From-1 : view.Pager.To] {
+		view.Tasks = append(view.Tasks, e.row(now))
+	}
+	view.Phases = q.phaseLinks(phases)
+	view.Columns = q.columns()
+	if q.filtered() {
+		view.Clear = listQuery{sort: q.sort, desc: q.desc, page: 1, refresh: q.refresh}.address()
+	}
+	return view
+}
+
+// contains reports whether a text in lower case is in the task's id or in one of
+// its labels' values.
+func contains(t *prefetch.TaskState, lower string) bool {
+	if lower == "" || strings.Contains(strings.ToLower(t.ID), lower) {
+		return true
+	}
+	for _, value := range t.Labels {
+		if strings.Contains(strings.ToLower(value), lower) {
+			return true
+		}
+	}
+	return false
+}
+
+// taskRow is one task in the list.
+type taskRow struct {
+	Address, ID, Title, Account, Provider string
+	Badges                                []badge
+	Error                                 string
+	Bar                                   bar
+	Success                               string
+	SuccessTone                           tone
+	Age                                   string
+	Created                               moment
+	Deadline                              deadlineView
+	Data                                  dataView
+}
+
+func (e entry) row(now time.Time) taskRow {
+	r := taskRow{
+		Address: taskAddress(rootOfList, e.Account.Name, e.ID),
+		ID:      shorten(readable(e.ID)), Title: shorten(readable(e.Labels["title"])),
+		Account: readable(e.Account.Name), Provider: e.Account.Provider,
+		Badges: badges(e.Phase, e.problems), Error: shorten(readable(failureText(e.LastError))),
+		Bar: newBar(e.Counts, e.Answered), Age: span(now.Sub(e.Created)), Created: momentOf(e.Created, now),
+		Deadline: judgeDeadline(e.TaskState, now), Data: judgeData(e.TaskState, now, e.maxStaleness),
+	}
+	r.Success, r.SuccessTone = success(e.TaskState)
+	return r
+}
+
+// success is the share of a task's URLs that are on the edge; empty where there
+// is none to tell.
+func success(t *prefetch.TaskState) (text string, colour tone) {
+	ratio, known := t.Counts.SuccessRatio()
+	switch {
+	case !known || !t.Answered:
+		return "", neutral
+	case ratio == 1:
+		return percent(ratio), good
+	case t.Counts[prefetch.Failed] > 0:
+		return percent(ratio), bad
+	default:
+		return percent(ratio), neutral
+	}
+}
+
+func badges(phase prefetch.Phase, found []problem) []badge {
+	all := []badge{phaseBadge(phase)}
+	for _, p := range found {
+		if b := p.badge(); b.Text != "" {
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
+func failureText(f *prefetch.Failure) string {
+	if f == nil {
+		return ""
+	}
+	return f.Message
+}
+
+// sortEntries sorts by the query's order, then by account and id. What has no
+// value is last, in whichever direction.
+func sortEntries(entries []entry, q listQuery, now time.Time) {
+	s := sortings()[cmp.Or(q.sort, defaultSort)]
+	direction := 1
+	if q.desc {
+		direction = -1
+	}
+	slices.SortFunc(entries, func(x, y entry) int {
+		return cmp.Or(s(x, y, order{now: now, direction: direction}),
+			strings.Compare(x.Account.Name, y.Account.Name), strings.Compare(x.ID, y.ID))
+	})
+}
+
+func sorted(found []problem) []problem {
+	slices.Sort(found)
+	return found
+}

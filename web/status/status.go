@@ -1,0 +1,216 @@
+package status
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"prefetch_exporter/prefetch"
+)
+
+var (
+	//go:embed style.css
+	style string
+	//go:embed templates/*.html
+	templates embed.FS
+)
+
+// Options are what the pages need. Snapshot must be set.
+type Options struct {
+	// Snapshot returns what is known now.
+	Snapshot func() prefetch.Snapshot
+	// Runbooks is the text of the alerts' runbooks, in Markdown. The pages link
+	// to those of its sections that are there.
+	Runbooks string
+	// Now is the clock; nil for the machine's.
+	Now func() time.Time
+}
+
+// Pages are the handlers of the pages. Each answers GET and HEAD.
+type Pages struct {
+	snapshot func() prefetch.Snapshot
+	now      func() time.Time
+	runbooks runbooks
+	pages    *template.Template
+	policy   string
+}
+
+// New prepares the pages. An error says what of the runbooks cannot be shown.
+func New(o Options) (*Pages, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	books, err := renderRunbooks(o.Runbooks)
+	if err != nil {
+		return nil, fmt.Errorf("runbooks: %w", err)
+	}
+	pages, err := template.New("pages").ParseFS(templates, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("templates: %w", err)
+	}
+	sum := sha256.Sum256([]byte(style))
+	return &Pages{
+		snapshot: o.Snapshot, now: o.Now, runbooks: books, pages: pages,
+		policy: "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; style-src 'sha256-" +
+			base64.StdEncoding.EncodeToString(sum[:]) + "'",
+	}, nil
+}
+
+// shell is what every page has around its content.
+type shell struct {
+	Title string
+	// Root leads from the page to the exporter's root.
+	Root string
+	// Here is the entry of the navigation that the page belongs to.
+	Here string
+	// Refresh is after how many seconds the page loads itself again; 0 for never.
+	Refresh int
+	Style   template.CSS
+	Content any
+}
+
+// page is one answer.
+type page struct {
+	status  int
+	name    string // of the template
+	title   string
+	root    string
+	here    string
+	refresh int
+	content any
+}
+
+func (p *Pages) write(w http.ResponseWriter, a page) {
+	var body bytes.Buffer
+	err := p.pages.ExecuteTemplate(&body, a.name, shell{
+		Title: a.title, Root: a.root, Here: a.here, Refresh: a.refresh,
+		Style:   template.CSS(style), //nolint:gosec // the program's own file
+		Content: a.content,
+	})
+	if err != nil {
+		http.Error(w, "the page could not be rendered: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Security-Policy", p.policy)
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Content-Length", strconv.Itoa(body.Len()))
+	w.WriteHeader(a.status)
+	_, _ = body.WriteTo(w) // a client that is gone needs no page
+}
+
+// The ways from the pages to the exporter's root.
+const (
+	rootOfList     = "./"
+	rootOfTask     = "../../"
+	rootOfRunbooks = "../"
+)
+
+// ServeTasks shows accounts and tasks. It must be served as tasks, below the
+// exporter's root.
+func (p *Pages) ServeTasks(w http.ResponseWriter, r *http.Request) {
+	values := r.URL.Query()
+	if task := values.Get("task"); task != "" {
+		seeOther(w, taskByName(values.Get("account"), task))
+		return
+	}
+	query := parseListQuery(values)
+	p.write(w, page{
+		status: http.StatusOK, name: "tasks.html", title: "Tasks", root: rootOfList, here: "tasks",
+		refresh: query.refresh, content: p.list(query),
+	})
+}
+
+// taskByName is where the parameter task leads. Alerts are sent with it: their
+// templates cannot encode the parts of a path.
+func taskByName(account, task string) string {
+	if account == "" {
+		return "tasks?" + url.Values{paramText: {task}}.Encode()
+	}
+	return taskAddress(rootOfList, account, task)
+}
+
+// seeOther leads to a relative address, which [http.Redirect] would make an
+// absolute path.
+func seeOther(w http.ResponseWriter, address string) {
+	w.Header().Set("Location", address)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// ServeTask shows one task, whose account and id are the request's path values
+// of these names. It must be served as tasks/{account}/{id}, below the
+// exporter's root.
+func (p *Pages) ServeTask(w http.ResponseWriter, r *http.Request) {
+	account, id := r.PathValue("account"), r.PathValue("id")
+	query := parseURLQuery(r.URL.Query())
+	state, task := p.find(account, id)
+	if task == nil {
+		p.write(w, page{
+			status: http.StatusNotFound, name: "missing.html", title: "No such task", root: rootOfTask, here: "tasks",
+			refresh: query.refresh, content: missing{
+				Account: readable(account), ID: readable(id), KnownAccount: state != nil,
+				Runbook: p.runbooks.link(rootOfTask, "prefetchtasksrejected", ""),
+			},
+		})
+		return
+	}
+	p.write(w, page{
+		status: http.StatusOK, name: "task.html", title: shorten(readable(id)), root: rootOfTask, here: "tasks",
+		refresh: query.refresh, content: p.task(state, task, query),
+	})
+}
+
+// missing is the content of the page of a task that is not watched.
+type missing struct {
+	Account, ID  string
+	KnownAccount bool
+	Runbook      string
+}
+
+// ServeMissing answers addresses below tasks/ that name no task.
+func (p *Pages) ServeMissing(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "a task's address is tasks/{account}/{id}, both percent-encoded, a slash as %2F", http.StatusNotFound)
+}
+
+// ServeRunbooks shows the alerts' runbooks. It must be served as runbooks/,
+// below the exporter's root.
+func (p *Pages) ServeRunbooks(w http.ResponseWriter, _ *http.Request) {
+	p.write(w, page{
+		status: http.StatusOK, name: "runbooks.html", title: "Runbooks", root: rootOfRunbooks, here: "runbooks",
+		content: p.runbooks.page,
+	})
+}
+
+// find returns a configured account, nil if there is none, and its task, nil if
+// it is not watched.
+func (p *Pages) find(account, id string) (*prefetch.AccountState, *prefetch.TaskState) {
+	accounts := p.snapshot().Accounts
+	for i := range accounts {
+		a := &accounts[i]
+		if a.Account.Name != account {
+			continue
+		}
+		at, watched := slices.BinarySearchFunc(a.Tasks, id, func(t *prefetch.TaskState, id string) int {
+			return strings.Compare(t.ID, id)
+		})
+		if !watched {
+			return a, nil
+		}
+		return a, a.Tasks[at]
+	}
+	return nil, nil
+}
+
+// taskAddress is where a task's page is, seen from a page with this root.
+func taskAddress(root, account, id string) string {
+	return root + "tasks/" + url.PathEscape(account) + "/" + url.PathEscape(id)
+}

@@ -1,0 +1,200 @@
+package status
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"prefetch_exporter/prefetch"
+)
+
+// taskPage is the content of the page of one task.
+type taskPage struct {
+	Now                           moment
+	ID, Title                     string
+	Account, Provider, AccountURL string
+	State                         badge
+	Badges                        []badge
+	Source                        string
+	Bar                           bar
+	Success, Edge                 string
+	SuccessTone                   tone
+	Age                           string
+	Created, FirstSeen, Finished  moment
+	Duration                      string
+	Deadline                      deadlineView
+	Data                          dataView
+	MaxStaleness                  string
+	Error                         string
+	ErrorAt                       moment
+	// Last and Next are the account's questions if they are about this task.
+	Last, Next *queryView
+	Labels     []label
+	Advice     []advice
+	URLs       []urlRow
+	// Kept is how many rows there are; KeptFailed that only failed ones are.
+	Kept       int
+	KeptFailed bool
+	Statuses   []phaseLink
+	Refresh    []option
+	Status     string
+	Pager      pager
+	JSON       string
+}
+
+type label struct{ Name, Value string }
+
+// urlRow is one URL of a task.
+type urlRow struct {
+	URL                        string
+	Status                     string
+	Created, Started, Finished moment
+	Wait, Fetch                string
+	Rate                       string
+}
+
+func (p *Pages) task(a *prefetch.AccountState, t *prefetch.TaskState, q urlQuery) taskPage {
+	now := p.now()
+	found := problems(t, now, a.MaxStaleness)
+	all := badges(t.Phase, found)
+	v := taskPage{
+		Now: momentOf(now, now), ID: readable(t.ID), Title: readable(t.Labels["title"]),
+		Account: readable(a.Account.Name), Provider: a.Account.Provider, Source: t.Source,
+		AccountURL: rootOfTask + listQuery{account: a.Account.Name, page: 1}.address(),
+		State:      all[0], Badges: all[1:],
+		Bar:     newBar(t.Counts, t.Answered),
+		Age:     span(now.Sub(t.Created)),
+		Created: momentOf(t.Created, now), FirstSeen: momentOf(t.FirstSeen, now), Finished: momentOf(t.Finished, now),
+		Deadline: judgeDeadline(t, now), Data: judgeData(t, now, a.MaxStaleness), MaxStaleness: span(a.MaxStaleness),
+		Error: readable(failureText(t.LastError)), Advice: p.advise(a, t, found),
+		Refresh: refreshChoices(q.refresh), Status: q.status,
+		JSON: taskAddress(rootOfTask+"api/v1/", a.Account.Name, t.ID),
+	}
+	v.Success, v.SuccessTone = success(t)
+	if t.HasEdgeRatio {
+		v.Edge = percent(t.EdgeRatio)
+	}
+	if !t.Finished.IsZero() {
+		v.Duration = span(t.Finished.Sub(t.Created))
+	}
+	if t.LastError != nil {
+		v.ErrorAt = momentOf(t.LastError.Time, now)
+	}
+	v.Last, v.Next = questionAbout(a, a.LastQuery, t, now), questionAbout(a, a.NextQuery, t, now)
+	for _, name := range slices.Sorted(maps.Keys(t.Labels)) {
+		v.Labels = append(v.Labels, label{readable(name), readable(t.Labels[name])})
+	}
+	v.addURLs(t, q, now)
+	return v
+}
+
+func questionAbout(a *prefetch.AccountState, q *prefetch.QueryState, t *prefetch.TaskState, now time.Time) *queryView {
+	if q == nil || q.Task != t.ID {
+		return nil
+	}
+	return viewQuery(a, q, now, rootOfTask)
+}
+
+// addURLs adds the page of rows that was asked for, what needs a person first.
+func (v *taskPage) addURLs(t *prefetch.TaskState, q urlQuery, now time.Time) {
+	v.Kept, v.KeptFailed = len(t.URLs), t.Settled()
+	self := taskAddress(rootOfTask, t.Account.Name, t.ID)
+	kept := prefetch.CountURLs(t.URLs)
+	v.Statuses = append(v.Statuses, phaseLink{
+		Name: "all", Count: v.Kept, Current: q.status == "", Address: urlQuery{page: 1, refresh: q.refresh}.address(self),
+	})
+	place := map[prefetch.Status]int{}
+	for i, s := range urgency() {
+		place[s] = i
+		name := s.String()
+		if kept[s] > 0 || q.status == name {
+			v.Statuses = append(v.Statuses, phaseLink{
+				Name: name, Count: kept[s], Current: q.status == name,
+				Address: urlQuery{status: name, page: 1, refresh: q.refresh}.address(self),
+			})
+		}
+	}
+	rows := make([]*prefetch.URL, 0, len(t.URLs))
+	for i := range t.URLs {
+		if u := &t.URLs[i]; q.status == "" || u.Status.String() == q.status {
+			rows = append(rows, u)
+		}
+	}
+	slices.SortStableFunc(rows, func(x, y *prefetch.URL) int { return place[x.Status] - place[y.Status] })
+	v.Pager = paginate(len(rows), q.page, func(n int) string {
+		return urlQuery{status: q.status, page: n, refresh: q.refresh}.address(self)
+	})
+	for _, u := range rows[v.Pager.From-1 : v.Pager.To] {
+		v.URLs = append(v.URLs, viewURL(u, now))
+	}
+}
+
+// urgency are the statuses in the order in which URLs are listed.
+func urgency() []prefetch.Status {
+	return []prefetch.Status{prefetch.Failed, prefetch.Unknown, prefetch.Running, prefetch.Waiting, prefetch.Succeeded}
+}
+
+func viewURL(u *prefetch.URL, now time.Time) urlRow {
+	row := urlRow{
+		URL: readable(u.URL), Status: u.Status.String(),
+		Created: momentOf(u.Created, now), Started: momentOf(u.Started, now), Finished: momentOf(u.Finished, now),
+		Wait: between(u.Created, u.Started), Fetch: between(u.Started, u.Finished),
+	}
+	if u.HasRate {
+		row.Rate = percent(u.Rate)
+	}
+	return row
+}
+
+// between is empty where a time is missing or they contradict each other.
+func between(from, to time.Time) string {
+	if from.IsZero() || to.IsZero() || to.Before(from) {
+		return ""
+	}
+	return span(to.Sub(from))
+}
+
+// advice is a section of the runbooks that fits a task.
+type advice struct{ Text, Address string }
+
+// advise tells what to read of the task's problems. The sections of the task's
+// own vendor are linked to where there are some.
+func (p *Pages) advise(a *prefetch.AccountState, t *prefetch.TaskState, found []problem) []advice {
+	var all []advice
+	add := func(text, anchor string) {
+		if address := p.runbooks.link(rootOfTask, anchor, a.Account.Provider); address != "" {
+			all = append(all, advice{text, address})
+		}
+	}
+	for _, worst := range found {
+		switch worst {
+		case deadlineMissed, deadlineUnclear:
+			add("the deadline passed", "prefetchdeadlinemissed")
+		case taskLost:
+			add("the vendor does not know the task", "prefetchtaskslost")
+		case urlsFailed:
+			add(plural(t.Counts[prefetch.Failed], "URL")+" failed", "prefetchfailedurls")
+		case callFailed, dataStale:
+			add("the data is old", "prefetchdatastale")
+		default:
+		}
+	}
+	if t.Phase == prefetch.Active {
+		add("it does not move", "prefetchtaskstuck")
+		if !t.Deadline.IsZero() && !slices.Contains(found, deadlineMissed) {
+			add("it may miss its deadline", "prefetchdeadlineatrisk")
+		}
+	}
+	if !t.Settled() && !a.Up {
+		switch a.Failing {
+		case "":
+		case prefetch.ReasonAuth:
+			add("the account's credentials are refused", "prefetchcredentialsrefused")
+		case prefetch.ReasonThrottled:
+			add("the vendor throttles the account", "prefetchthrottled")
+		default:
+			add("the account's calls fail", "prefetchaccountdown")
+		}
+	}
+	return slices.Compact(all)
+}

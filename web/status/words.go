@@ -1,0 +1,128 @@
+package status
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxShort bounds what one name takes of a list, in characters. The page of the
+// task shows all of it.
+const maxShort = 120
+
+// readable shows what a page would hide: control characters, those that turn
+// the direction of the text after them, those without width, and bytes that are
+// no text. Whoever compares an id or a URL must see what is there. What joins
+// letters and emoji stays.
+func readable(s string) string {
+	if !strings.ContainsFunc(s, hidden) && utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], string(utf8.RuneError)):
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case hidden(r):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+const (
+	zeroWidthNonJoiner = '\u200c'
+	zeroWidthJoiner    = '\u200d'
+)
+
+func hidden(r rune) bool {
+	switch {
+	case r == zeroWidthJoiner, r == zeroWidthNonJoiner:
+		return false
+	default:
+		return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
+	}
+}
+
+// shorten cuts what is too long for a list.
+func shorten(s string) string {
+	if utf8.RuneCountInString(s) <= maxShort {
+		return s
+	}
+	return string([]rune(s)[:maxShort]) + "…"
+}
+
+// span says how long something takes in its two largest units: "1d 4h",
+// "3m 20s", "45s".
+func span(d time.Duration) string {
+	const day = 24 * time.Hour
+	d = max(d, 0)
+	units := []struct {
+		name string
+		size time.Duration
+	}{{"d", day}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}}
+	for i, u := range units {
+		if d < u.size {
+			continue
+		}
+		text := strconv.FormatInt(int64(d/u.size), 10) + u.name
+		if i+1 < len(units) {
+			if rest := d % u.size / units[i+1].size; rest > 0 {
+				text += " " + strconv.FormatInt(int64(rest), 10) + units[i+1].name
+			}
+		}
+		return text
+	}
+	return "0s"
+}
+
+// moment is a time as a page shows it; the zero value is none.
+type moment struct {
+	// Relative is "3m ago" or "in 3m", Absolute is in UTC, Machine is RFC 3339.
+	Relative, Absolute, Machine string
+}
+
+func momentOf(t, now time.Time) moment {
+	if t.IsZero() {
+		return moment{}
+	}
+	t = t.UTC()
+	m := moment{Absolute: t.Format("2006-01-02 15:04:05 UTC"), Machine: t.Format(time.RFC3339)}
+	if t.After(now) {
+		m.Relative = "in " + span(t.Sub(now))
+	} else {
+		m.Relative = span(now.Sub(t)) + " ago"
+	}
+	return m
+}
+
+// percent rounds down, so that 100 % is said of all only, and what is above
+// nothing is not called nothing.
+func percent(ratio float64) string {
+	const steps = 1000 // a tenth of a percent
+	// A share such as 0.57 is a little less than its digits say.
+	const slack = 1e-9
+	tenths := math.Floor(ratio*steps + slack)
+	switch {
+	case math.IsNaN(ratio) || ratio < 0 || ratio > 1:
+		return "–"
+	case tenths == 0 && ratio > 0:
+		return "< 0.1 %"
+	default:
+		return strconv.FormatFloat(tenths/10, 'f', -1, 64) + " %"
+	}
+}
+
+// plural is "1 task" or "2 tasks".
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}
