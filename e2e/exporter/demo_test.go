@@ -167,7 +167,7 @@ func parse(exposition []byte) (map[string]*dto.MetricFamily, error) {
 }
 
 // get returns the body of an answer 200; every other one is an error.
-func get(t *testing.T, url string) ([]byte, error) {
+func get(t testing.TB, url string) ([]byte, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
