@@ -125,8 +125,11 @@ func judgeDeadline(t *prefetch.TaskState, now time.Time) deadlineView {
 	v := deadlineView{At: momentOf(t.Deadline, now)}
 	spare := t.Deadline.Sub(now)
 	switch {
+	case warm(t) && t.FirstSeen.After(t.Deadline) && !t.Finished.Before(t.FirstSeen):
+		// No vendor's time: when it was finished is not known.
+		v.Text, v.Tone = "warm when first seen", neutral
 	case warm(t) && t.Finished.After(t.Deadline):
-		v.Text, v.Tone = "missed by "+span(t.Finished.Sub(t.Deadline)), bad
+		v.Text, v.Tone = "met "+span(t.Finished.Sub(t.Deadline))+" late", warn
 	case warm(t):
 		v.Text, v.Tone = "met, "+span(t.Deadline.Sub(t.Finished))+" early", good
 	case spare > 0:

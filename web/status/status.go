@@ -124,6 +124,11 @@ func (p *Pages) ServeTasks(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	query := parseListQuery(values)
+	if address := query.address(); r.URL.RawQuery != "" && address != withQuery("tasks", values) {
+		// The form sends what is empty too; what people share should be short.
+		seeOther(w, address)
+		return
+	}
 	p.write(w, page{
 		status: http.StatusOK, name: "tasks.html", title: "Tasks", root: rootOfList, here: "tasks",
 		refresh: query.refresh, content: p.list(query),

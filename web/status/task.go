@@ -35,6 +35,8 @@ type taskPage struct {
 	// Kept is how many rows there are; KeptFailed that only failed ones are.
 	Kept       int
 	KeptFailed bool
+	// Timed and Rated: some row has a time, or a rate.
+	Timed, Rated bool
 	Statuses   []phaseLink
 	Refresh    []option
 	Status     string
@@ -116,7 +118,10 @@ func (v *taskPage) addURLs(t *prefetch.TaskState, q urlQuery, now time.Time) {
 	}
 	rows := make([]*prefetch.URL, 0, len(t.URLs))
 	for i := range t.URLs {
-		if u := &t.URLs[i]; q.status == "" || u.Status.String() == q.status {
+		u := &t.URLs[i]
+		v.Rated = v.Rated || u.HasRate
+		v.Timed = v.Timed || !u.Created.IsZero() || !u.Started.IsZero() || !u.Finished.IsZero()
+		if q.status == "" || u.Status.String() == q.status {
 			rows = append(rows, u)
 		}
 	}
@@ -169,31 +174,31 @@ func (p *Pages) advise(a *prefetch.AccountState, t *prefetch.TaskState, found []
 	for _, worst := range found {
 		switch worst {
 		case deadlineMissed, deadlineUnclear:
-			add("the deadline passed", "prefetchdeadlinemissed")
+			add("The deadline passed", "prefetchdeadlinemissed")
 		case taskLost:
-			add("the vendor does not know the task", "prefetchtaskslost")
+			add("The vendor does not know the task", "prefetchtaskslost")
 		case urlsFailed:
 			add(plural(t.Counts[prefetch.Failed], "URL")+" failed", "prefetchfailedurls")
 		case callFailed, dataStale:
-			add("the data is old", "prefetchdatastale")
+			add("The data is old", "prefetchdatastale")
 		default:
 		}
 	}
 	if t.Phase == prefetch.Active {
-		add("it does not move", "prefetchtaskstuck")
+		add("If it does not move", "prefetchtaskstuck")
 		if !t.Deadline.IsZero() && !slices.Contains(found, deadlineMissed) {
-			add("it may miss its deadline", "prefetchdeadlineatrisk")
+			add("If it may miss its deadline", "prefetchdeadlineatrisk")
 		}
 	}
 	if !t.Settled() && !a.Up {
 		switch a.Failing {
 		case "":
 		case prefetch.ReasonAuth:
-			add("the account's credentials are refused", "prefetchcredentialsrefused")
+			add("The account's credentials are refused", "prefetchcredentialsrefused")
 		case prefetch.ReasonThrottled:
-			add("the vendor throttles the account", "prefetchthrottled")
+			add("The vendor throttles the account", "prefetchthrottled")
 		default:
-			add("the account's calls fail", "prefetchaccountdown")
+			add("The account's calls fail", "prefetchaccountdown")
 		}
 	}
 	return slices.Compact(all)

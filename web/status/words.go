@@ -84,7 +84,7 @@ func span(d time.Duration) string {
 
 // moment is a time as a page shows it; the zero value is none.
 type moment struct {
-	// Relative is "3m ago" or "in 3m", Absolute is in UTC, Machine is RFC 3339.
+	// Relative is "3m ago", "now" or "in 3m", Absolute is in UTC, Machine is RFC 3339.
 	Relative, Absolute, Machine string
 }
 
@@ -94,10 +94,13 @@ func momentOf(t, now time.Time) moment {
 	}
 	t = t.UTC()
 	m := moment{Absolute: t.Format("2006-01-02 15:04:05 UTC"), Machine: t.Format(time.RFC3339)}
-	if t.After(now) {
-		m.Relative = "in " + span(t.Sub(now))
-	} else {
-		m.Relative = span(now.Sub(t)) + " ago"
+	switch apart := t.Sub(now); {
+	case apart.Abs() < time.Second:
+		m.Relative = "now"
+	case apart > 0:
+		m.Relative = "in " + span(apart)
+	default:
+		m.Relative = span(-apart) + " ago"
 	}
 	return m
 }
