@@ -12,9 +12,8 @@ import (
 func RoundRobin(w *Workload) Outcome { return newRoundRobin(w, false).run() }
 
 // RoundRobinNewLast is [RoundRobin], but a new item waits until every other one
-// was asked. That delays the first numbers of an item; but when its turn comes
-// it is more likely to have settled, and where calls are short that is a call
-// saved.
+// was asked. That delays its first numbers; but when its turn comes it is more
+// likely to have settled, so that what is new never starves what is old.
 func RoundRobinNewLast(w *Workload) Outcome { return newRoundRobin(w, true).run() }
 
 func newRoundRobin(w *Workload, newLast bool) *roundRobin {

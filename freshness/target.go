@@ -15,7 +15,9 @@ type Target struct {
 	Enforced bool
 }
 
-// Targets returns the figures that are asked of the planner.
+// Targets returns the figures that are asked of the planner. They were set by an
+// estimate whose round-robin asked a new item first on CDNetworks and last on
+// Huawei Cloud, as its figures show; each is compared with that one.
 func Targets() []Target {
 	return []Target{
 		{Scenario: Trickle, Strategy: Ours, Against: ByPageOracle, Most: 2.0},
@@ -29,8 +31,8 @@ func Targets() []Target {
 		{Scenario: Busy, Strategy: Ours, Against: ByPageOracle, Most: 3.5},
 		{Scenario: Busy, Strategy: OursWithURLs, Against: ByPageOracle, Most: 2.2},
 		{Scenario: Busy, Strategy: Ours, Against: ByRoundRobin, Most: 0.1},
-		{Scenario: VODFlood, Strategy: Ours, Against: ByRoundRobin, Most: 0.65},
-		{Scenario: VODFlood, Strategy: Ours, Against: ByRoundRobin, P95: true, Most: 0.75},
+		{Scenario: VODFlood, Strategy: Ours, Against: ByRoundRobinNewLast, Most: 0.65},
+		{Scenario: VODFlood, Strategy: Ours, Against: ByRoundRobinNewLast, P95: true, Most: 0.75},
 	}
 }
 
