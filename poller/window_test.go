@@ -103,7 +103,7 @@ func TestWindows(t *testing.T) {
 				rt.Errorf("%s", problem)
 			}
 			// What stays within the look-back for the time of the search.
-			search := 2 * per * (lookBack/longest + 6)
+			search := 2 * per * time.Duration(int(lookBack/longest)+6)
 			if got := r.task(t, edgeAccount, "a"); age > 0 && age < lookBack-search-time.Hour && search < 2*time.Hour && !got.Answered {
 				rt.Errorf("created %v ago within %v: %+v", age, lookBack, got)
 			}
