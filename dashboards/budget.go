@@ -7,24 +7,24 @@ func budget() Dashboard {
 		"Calls against the vendors' quotas, how they fare, and the exporter's own health.", toAccount)
 	l := &layout{}
 	l.row("Budget")
-	l.line(8, budgetPanels()...)
+	l.line(graphHeight, budgetPanels()...)
 	l.row("Calls")
-	l.line(8, callPanels()...)
+	l.line(graphHeight, callPanels()...)
 	l.row("How long vendors take")
-	l.line(8, durationPanels()...)
+	l.line(graphHeight, durationPanels()...)
 	l.row("Exporter")
-	l.line(4, exporterStats()...)
-	l.line(7, exporterPanels()...)
+	l.line(statHeight, exporterStats()...)
+	l.line(graphHeight, exporterPanels()...)
 	d.Panels = l.panels
 	return d
 }
 
 func budgetPanels() []panel {
-	none := 0
 	return []panel{
 		graph{
 			title: "Calls against quota", width: 12, unit: "cpm", logarithmic: true,
-			description: "Calls a minute (solid) and how many are configured (dashed), on a logarithmic scale: one vendor allows 100 a minute, another one in five.",
+			description: "Calls a minute (solid) and how many are configured (dashed), on a logarithmic scale: one vendor allows 100 a " +
+				"minute, another one in five.",
 			queries: []query{
 				{`60 * sum by (provider, account) (rate(prefetch_api_requests_total{A}[$__rate_interval])) > 0`, "{{account}}"},
 				{`60 * max by (provider, account) (prefetch_api_limit_calls{A} / prefetch_api_limit_period_seconds{A})`, "{{account}} quota"},
@@ -32,18 +32,19 @@ func budgetPanels() []panel {
 			overrides: []override{dashed("/ quota$/")},
 		}.panel(),
 		stat{
-			title: "Budget used", width: 6, unit: "percentunit", decimals: &none,
-			thresholds:  steps(colorGood, from(budgetUsedMax, colorWarn)),
-			description: "Calls of the last half hour of those allowed. A full budget is well used as long as data is fresh; the alert PrefetchBudgetTooSmall needs both.",
+			title: "Budget used", width: 6, unit: "percentunit", decimals: new(0),
+			thresholds: steps(colorGood, from(budgetUsedMax, colorWarn)),
+			description: "Calls of the last half hour of those allowed. A full budget is well used as long as data is fresh; the alert " +
+				"PrefetchBudgetTooSmall needs both.",
 			queries: []query{{
 				`sum by (provider, account) (rate(prefetch_api_requests_total{A}[30m]))
 * max by (provider, account) (prefetch_api_limit_period_seconds{A} / prefetch_api_limit_calls{A})`, "{{account}}",
 			}},
 		}.panel(),
 		stat{
-			title: "Next call", width: 6, unit: "s", plain: true, decimals: &none,
+			title: "Next call", width: 6, unit: "s", plain: true, decimals: new(0),
 			description: "When the budget allows the next call; 0 means now.",
-			queries:     []query{{`clamp_min(min by (provider, account) (prefetch_api_next_call_timestamp_seconds{A}) - time(), 0)`, "{{account}}"}},
+			queries:     []query{{`ceil(clamp_min(min by (provider, account) (prefetch_api_next_call_timestamp_seconds{A}) - time(), 0))`, "{{account}}"}},
 		}.panel(),
 	}
 }
@@ -51,9 +52,10 @@ func budgetPanels() []panel {
 func callPanels() []panel {
 	return []panel{
 		graph{
-			title: "Failures by reason", width: 8, unit: "short", min: number(0), bars: true, interval: "5m",
-			description: "Calls that did not answer, in five minutes or more, by reason. not_found, invalid and decode concern a task; the others the account.",
-			queries:     []query{{`sum by (reason) (increase(prefetch_api_request_failures_total{A}[$__rate_interval]))`, "{{reason}}"}},
+			title: "Failures by reason", width: 8, unit: "short", min: new(0.0), bars: true, interval: "5m",
+			description: "Calls that did not answer, in five minutes or more, by reason. not_found, invalid and decode concern a task; " +
+				"the others the account.",
+			queries: []query{{`sum by (reason) (increase(prefetch_api_request_failures_total{A}[$__rate_interval]))`, "{{reason}}"}},
 			overrides: []override{
 				override1("auth", property{"color", fixed("dark-red")}),
 				override1("timeout", property{"color", fixed(colorBad)}),
@@ -65,9 +67,10 @@ func callPanels() []panel {
 			},
 		}.panel(),
 		graph{
-			title: "Calls by question", width: 8, unit: "cpm", min: number(0), stacked: true,
-			description: "Calls a minute by what they ask for: a task's URLs (task), everything created in some hours (window), or only how many URLs have a status (count).",
-			queries:     []query{{`60 * sum by (query) (rate(prefetch_api_requests_total{A}[$__rate_interval]))`, "{{query}}"}},
+			title: "Calls by question", width: 8, unit: "cpm", min: new(0.0), stacked: true,
+			description: "Calls a minute by what they ask for: a task's URLs (task), everything created in some hours (window), or only " +
+				"how many URLs have a status (count).",
+			queries: []query{{`60 * sum by (query) (rate(prefetch_api_requests_total{A}[$__rate_interval]))`, "{{query}}"}},
 			overrides: []override{
 				override1("task", property{"color", fixed(colorRunning)}),
 				override1("window", property{"color", fixed("dark-blue")}),
@@ -86,7 +89,7 @@ func accountStates() panel {
 		Description: "Whether the last call of each account answered. Before the first call it did not.",
 		Targets:     rangeTargets(query{`max by (provider, account) (prefetch_account_up{A})`, "{{account}}"}),
 		FieldConfig: &fieldConfig{Overrides: []override{}, Defaults: fieldDefaults{
-			Unit: "short", Min: number(0), Max: number(1), Color: byThreshold(), Thresholds: steps(colorBad, from(1, colorGood)),
+			Unit: "short", Min: new(0.0), Max: new(1.0), Color: byThreshold(), Thresholds: steps(colorBad, from(1, colorGood)),
 			Mappings: []mapping{{Type: "value", Options: map[string]any{
 				"0": map[string]any{"text": "failing", "color": colorBad, "index": 0},
 				"1": map[string]any{"text": "answering", "color": colorGood, "index": 1},
@@ -111,14 +114,16 @@ func durationPanels() []panel {
 	return []panel{
 		latencyHeatmap(),
 		graph{
-			title: "URL wait time", width: 8, unit: "s", min: number(0), overrides: []override{dashed("/ p90$/")},
-			description: "From the creation of a URL to the start of its fetch, of URLs that began in the hour before: half of them (solid) and nine in ten (dashed) waited no " +
+			title: "URL wait time", width: 8, unit: "s", min: new(0.0), overrides: []override{dashed("/ p90$/")},
+			description: "From the creation of a URL to the start of its fetch, of URLs that began in the hour before: half of them " +
+				"(solid) and nine in ten (dashed) waited no " +
 				"longer. Only of vendors that give the times (CDNetworks).",
 			queries: quantiles("prefetch_url_wait_seconds"),
 		}.panel(),
 		graph{
-			title: "URL fetch time", width: 8, unit: "s", min: number(0), overrides: []override{dashed("/ p90$/")},
-			description: "From the start of a URL's fetch to its end, of URLs that ended in the hour before: half of them (solid) and nine in ten (dashed) took no longer. " +
+			title: "URL fetch time", width: 8, unit: "s", min: new(0.0), overrides: []override{dashed("/ p90$/")},
+			description: "From the start of a URL's fetch to its end, of URLs that ended in the hour before: half of them (solid) and " +
+				"nine in ten (dashed) took no longer. " +
 				"Only of vendors that give the times (CDNetworks).",
 			queries: quantiles("prefetch_url_fetch_seconds"),
 		}.panel(),
@@ -134,12 +139,12 @@ func latencyHeatmap() panel {
 	return panel{
 		Type: "heatmap", Title: "API latency", GridPos: gridPos{W: 8}, Datasource: &source, Targets: targets,
 		Description: "How long calls to the vendors took, failed ones included. A call is given up after 30 s.",
-		FieldConfig: &fieldConfig{Overrides: []override{}, Defaults: fieldDefaults{Unit: "s", Custom: map[string]any{"hideFrom": map[string]any{"legend": false, "tooltip": false, "viz": false}}}},
+		FieldConfig: &fieldConfig{Overrides: []override{}, Defaults: fieldDefaults{Unit: "s"}},
 		Options: map[string]any{
 			"calculate":    false,
 			"cellGap":      1,
 			"cellValues":   map[string]any{"unit": "short"},
-			"color":        map[string]any{"mode": "scheme", "scheme": "Blues", "steps": 64, "exponent": 0.5, "fill": colorRunning, "reverse": false},
+			"color":        map[string]any{"mode": "scheme", "scheme": "Blues", "steps": 64, "exponent": 0.5, "reverse": false},
 			"filterValues": map[string]any{"le": 1e-9},
 			"legend":       map[string]any{"show": true},
 			"rowsFrame":    map[string]any{"layout": "auto"},
@@ -150,10 +155,10 @@ func latencyHeatmap() panel {
 }
 
 func exporterStats() []panel {
-	none := 0
 	count := func(title, description, expr string) panel {
 		return stat{
-			title: title, width: 4, unit: "short", thresholds: badFrom(1), decimals: &none, description: description, queries: []query{{expr: expr}},
+			title: title, width: 4, unit: "short", thresholds: badFrom(1), decimals: new(0),
+			description: description, queries: []query{{expr: expr}},
 		}.panel()
 	}
 	return []panel{
@@ -182,7 +187,7 @@ func exporterStats() []panel {
 func exporterPanels() []panel {
 	return []panel{
 		graph{
-			title: "Tasks by phase", width: 8, unit: "short", min: number(0), stacked: true,
+			title: "Tasks by phase", width: 8, unit: "short", min: new(0.0), stacked: true,
 			description: "Watched tasks: not answered yet, under way, finished, unknown to the vendor.",
 			queries:     []query{{`sum by (phase) (max by (provider, account, phase) (prefetch_account_tasks{A}))`, "{{phase}}"}},
 			overrides: []override{
@@ -193,12 +198,12 @@ func exporterPanels() []panel {
 			},
 		}.panel(),
 		graph{
-			title: "Memory", width: 8, unit: "bytes", min: number(0),
+			title: "Memory", width: 8, unit: "bytes", min: new(0.0),
 			description: "Memory that the exporter's process has in RAM.",
 			queries:     []query{{`process_resident_memory_bytes{E}`, "{{instance}}"}},
 		}.panel(),
 		graph{
-			title: "Goroutines", width: 8, unit: "short", min: number(0),
+			title: "Goroutines", width: 8, unit: "short", min: new(0.0),
 			description: "Goroutines of the exporter. They grow with accounts and scrapes, not with tasks.",
 			queries:     []query{{`go_goroutines{E}`, "{{instance}}"}},
 		}.panel(),

@@ -33,8 +33,6 @@ func promQL(query string) string {
 
 func prometheus() datasource { return datasource{Type: "prometheus", UID: "${datasource}"} }
 
-func number(f float64) *float64 { return &f }
-
 // depth is how far down the variables of a dashboard go.
 type depth int
 
@@ -133,6 +131,16 @@ func (l *layout) row(title string) {
 // width is that of every dashboard, in Grafana's columns.
 const width = 24
 
+// The heights of lines of panels, in Grafana's rows.
+const (
+	statHeight       = 4
+	statListHeight   = 5
+	graphHeight      = 8
+	tallGraphHeight  = 9
+	tableHeight      = 13
+	shortTableHeight = 7
+)
+
 // line places panels of one height beside each other; their widths are set.
 func (l *layout) line(height int, panels ...panel) {
 	x := 0
@@ -177,6 +185,12 @@ func instantTargets(queries ...query) []target {
 
 func newTarget(i int, q query) target {
 	return target{
-		RefID: string(rune('A' + i)), Datasource: prometheus(), Expr: promQL(q.expr), Legend: q.legend, EditorMode: "code",
+		RefID: refID(i), Datasource: prometheus(), Expr: promQL(q.expr), Legend: q.legend, EditorMode: "code",
 	}
+}
+
+// refID is the name of a panel's i-th query.
+func refID(i int) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	return letters[i : i+1]
 }

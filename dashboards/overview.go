@@ -5,26 +5,30 @@ func overview() Dashboard {
 	d := newDashboard(uidOverview, "Prefetch / Overview",
 		"Is everything that is to be launched on the edge, and if not, what is missing?", toTask)
 	l := &layout{}
-	l.line(4, overviewStats()...)
-	l.line(8,
+	l.line(statHeight, overviewStats()...)
+	l.line(graphHeight,
 		graph{
-			title: "URLs by status", width: 12, unit: "short", stacked: true, min: number(0), overrides: statusColors(),
-			description: "URLs of all selected tasks. Green is on the edge; red will not come any more. A drop means that a task left: its list, or after its retention.",
-			queries:     statusQueries(),
+			title: "URLs by status", width: 12, unit: "short", stacked: true, min: new(0.0), overrides: statusColors(),
+			description: "URLs of all selected tasks. Green is on the edge; red will not come any more. A drop means that a task left: " +
+				"its list, or after its retention.",
+			queries: statusQueries(),
 		}.panel(),
 		graph{
-			title: "Success ratio by account", width: 12, unit: "percentunit", min: number(0), max: number(1), zones: steps(colorBad, from(ratioMin, colorGood)),
-			description: "Succeeded URLs of all URLs of the account's selected tasks. The dashed line is what a task must reach (prefetch:setting:success_ratio_min).",
+			title: "Success ratio by account", width: 12, unit: "percentunit", min: new(0.0), max: new(1.0),
+			zones: steps(colorBad, from(ratioMin, colorGood)),
+			description: "Succeeded URLs of all URLs of the account's selected tasks. The dashed line is what a task must reach " +
+				"(prefetch:setting:success_ratio_min).",
 			queries: []query{{
 				`sum by (provider, account) (max by (provider, account, task) (prefetch_task_urls{T, status="succeeded"}))
 / sum by (provider, account) (` + taskURLs + `)`, "{{account}}",
 			}},
 		}.panel(),
 	)
-	l.line(13, tasksTable("Tasks",
-		"One line for each task, the worst first: late for its deadline, with failed URLs, without an answer, slow (unfinished for half an hour), running, warm. \"On the edge\" is succeeded of all URLs. \"Deadline in\" is negative when it is over, and empty when everything is "+
-			"warm or no deadline is set. \"Data age\" is of unfinished tasks only. Click a task to see it over time."))
-	l.line(8,
+	l.line(tableHeight, tasksTable("Tasks",
+		"One line for each task, the worst first: late for its deadline, with failed URLs, without an answer, slow (unfinished for half "+
+			"an hour), running, warm. \"On the edge\" is succeeded of all URLs. \"Deadline in\" is negative when it is over, and empty when "+
+			"everything is warm or no deadline is set. \"Data age\" is of unfinished tasks only. Click a task to see it over time."))
+	l.line(graphHeight,
 		failuresTable(),
 		alertList(),
 	)
@@ -41,42 +45,42 @@ func statusQueries() []query {
 }
 
 func overviewStats() []panel {
-	none := 0
 	return []panel{
 		stat{
-			title: "Unfinished tasks", width: 4, unit: "short", plain: true, decimals: &none,
+			title: "Unfinished tasks", width: 4, unit: "short", plain: true, decimals: new(0),
 			description: "Tasks of which some URL is not final yet.",
 			queries:     []query{{expr: `count(` + unsettled + `) or vector(0)`}},
 		}.panel(),
 		stat{
-			title: "Failed URLs", width: 4, unit: "short", thresholds: badFrom(1), noValue: "0", decimals: &none,
+			title: "Failed URLs", width: 4, unit: "short", thresholds: badFrom(1), noValue: "0", decimals: new(0),
 			description: "URLs that the vendor gave up. They must be submitted again.",
 			queries:     []query{{expr: `sum(max by (provider, account, task) (prefetch_task_urls{T, status="failed"}))`}},
 		}.panel(),
 		stat{
-			title: "Lowest ratio", width: 4, unit: "percentunit", thresholds: ratioThresholds(), noValue: "none finished", decimals: &none,
+			title: "Lowest ratio", width: 4, unit: "percentunit", thresholds: ratioThresholds(), noValue: "none finished", decimals: new(0),
 			description: "The least success ratio among the tasks that are finished or past their deadline. Others are still filling.",
 			queries: []query{{
 				expr: `min(` + taskRatio + ` and (` + perTask + `(prefetch_task_settled{T}) == 1 or ` + taskDue + ` < time()))`,
 			}},
 		}.panel(),
 		stat{
-			title: "Next deadline", width: 4, unit: "s", thresholds: deadlineThresholds(), noValue: "none", decimals: &none,
-			description: "Time to the next deadline of a task that is not wholly on the edge. Negative if only deadlines that are over are left: since the last of them.",
+			title: "Next deadline", width: 4, unit: "s", thresholds: deadlineThresholds(), noValue: "none", decimals: new(0),
+			description: "Time to the next deadline of a task that is not wholly on the edge. Negative if only deadlines that are over " +
+				"are left: since the last of them.",
 			queries: []query{{
 				expr: `min((` + taskDue + ` unless ` + taskRatio + ` == 1) - time() >= 0)
 or max((` + taskDue + ` unless ` + taskRatio + ` == 1) - time())`,
 			}},
 		}.panel(),
 		stat{
-			title: "Oldest data", width: 4, unit: "s", thresholds: dataAgeThresholds(), noValue: "none", decimals: &none,
+			title: "Oldest data", width: 4, unit: "s", thresholds: dataAgeThresholds(), noValue: "none", decimals: new(0),
 			description: "Age of the oldest answer about an unfinished task; of one that was never answered, the age of the task.",
 			queries: []query{{
 				expr: `max(time() - (` + taskAsked + ` or ` + perTask + `(prefetch_task_created_timestamp_seconds{T})) and ` + unsettled + `)`,
 			}},
 		}.panel(),
 		stat{
-			title: "Accounts failing", width: 4, unit: "short", thresholds: badFrom(1), decimals: &none,
+			title: "Accounts failing", width: 4, unit: "short", thresholds: badFrom(1), decimals: new(0),
 			description: "Accounts whose last call failed for a reason that concerns the account: credentials, throttling, no answer.",
 			queries: []query{{
 				expr: `sum(max by (provider, account) (prefetch_account_failing{A, reason=~"auth|throttled|timeout|unavailable"}))`,

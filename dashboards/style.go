@@ -56,7 +56,7 @@ func steps(first string, more ...step) *thresholds {
 	return &thresholds{Mode: "absolute", Steps: append([]step{{Color: first}}, more...)}
 }
 
-func from(value float64, color string) step { return step{Color: color, Value: number(value)} }
+func from(value float64, color string) step { return step{Color: color, Value: new(value)} }
 
 // badFrom is for what should be zero.
 func badFrom(value float64) *thresholds { return steps(colorGood, from(value, colorBad)) }
@@ -150,7 +150,7 @@ func (g graph) panel() panel {
 	source := prometheus()
 	custom := map[string]any{
 		"drawStyle": "line", "lineInterpolation": "linear", "lineWidth": 2, "fillOpacity": 0, "showPoints": "never",
-		"spanNulls": false, "axisLabel": g.axis,
+		"spanNulls": false, "axisLabel": g.axis, "axisSoftMax": 1,
 		"stacking": map[string]any{"mode": "none", "group": "A"},
 	}
 	if g.stepped || g.stacked {

@@ -28,20 +28,22 @@ func task() Dashboard {
 	d := newDashboard(uidTask, "Prefetch / Task", "How far is a prefetch, and will it be done in time?", toChosenTask)
 	const name = "{{account}} / {{task}}"
 	l := &layout{}
-	l.line(7, tasksTable("Chosen tasks",
-		"\"On the edge\" is succeeded of all URLs. \"Deadline in\" is negative when it is over, and empty when everything is warm or no deadline is set. "+
+	l.line(shortTableHeight, tasksTable("Chosen tasks",
+		"\"On the edge\" is succeeded of all URLs. \"Deadline in\" is negative when it is over, and empty when everything is warm "+
+			"or no deadline is set. "+
 			"\"Data age\" is of unfinished tasks only."))
-	l.line(5, taskStats()...)
-	l.line(9,
+	l.line(statListHeight, taskStats()...)
+	l.line(tallGraphHeight,
 		graph{
-			title: "Progress", width: 12, unit: "short", stacked: true, min: number(0), overrides: statusColors(), axis: "URLs",
+			title: "Progress", width: 12, unit: "short", stacked: true, min: new(0.0), overrides: statusColors(), axis: "URLs",
 			description: "URLs of the chosen tasks by status. A task is done when no blue is left.",
 			queries:     statusQueries(),
 		}.panel(),
 		graph{
-			title: "Success ratio", width: 12, unit: "percentunit", min: number(0), max: number(1),
+			title: "Success ratio", width: 12, unit: "percentunit", min: new(0.0), max: new(1.0),
 			zones: steps(colorBad, from(ratioMin, colorGood)),
-			description: "Solid: succeeded of all URLs. Dashed: the vendor's own rate over its edge nodes, where it gives one (CDNetworks), of the URLs that were read. " +
+			description: "Solid: succeeded of all URLs. Dashed: the vendor's own rate over its edge nodes, where it gives one " +
+				"(CDNetworks), of the URLs that were read. " +
 				"The threshold is what a task must reach.",
 			queries: []query{
 				{taskRatio, name},
@@ -50,10 +52,11 @@ func task() Dashboard {
 			overrides: []override{dashed("/ edge$/")},
 		}.panel(),
 	)
-	l.line(9,
+	l.line(tallGraphHeight,
 		graph{
 			title: "Finish against deadline", width: 12, unit: "dateTimeAsIsoNoDateIfToday",
-			description: "Dashed: the deadline. Solid: when the task is finished if it goes on at the pace of the last half hour, or when it was finished. " +
+			description: "Dashed: the deadline. Solid: when the task is finished if it goes on at the pace of the last half hour, or " +
+				"when it was finished. " +
 				"Solid above dashed: it is late. A task that stands still has no solid line.",
 			queries: []query{
 				{`1000 * (` + projected + `)`, name},
@@ -62,7 +65,7 @@ func task() Dashboard {
 			overrides: []override{dashed("/ deadline$/")},
 		}.panel(),
 		graph{
-			title: "Data age", width: 12, unit: "dthms", min: number(0), zones: dataAgeThresholds(),
+			title: "Data age", width: 12, unit: "dthms", min: new(0.0), zones: dataAgeThresholds(),
 			description: "How old the last answer about the task is. It falls with each answer. A finished task does not change any more: 0.",
 			queries:     []query{{`(time() - ` + taskAsked + `) * (1 - ` + perTask + `(prefetch_task_settled{T}))`, name}},
 		}.panel(),
@@ -73,10 +76,9 @@ func task() Dashboard {
 
 func taskStats() []panel {
 	const name = "{{account}} / {{task}}"
-	none := 0
 	return []panel{
 		stat{
-			title: "Time to deadline", width: 8, unit: "s", plain: true, listed: true, noValue: "no deadline", decimals: &none,
+			title: "Time to deadline", width: 8, unit: "s", plain: true, listed: true, noValue: "no deadline", decimals: new(0),
 			description: "Negative when the deadline is over.",
 			queries:     []query{{taskDue + ` - time()`, name}},
 		}.panel(),
@@ -86,7 +88,8 @@ func taskStats() []panel {
 			queries:     []query{{`1000 * (` + projected + `)`, name}},
 		}.panel(),
 		stat{
-			title: "To spare before the deadline", width: 8, unit: "s", thresholds: spareThresholds(), listed: true, noValue: "not known", decimals: &none,
+			title: "To spare before the deadline", width: 8, unit: "s", thresholds: spareThresholds(), listed: true, decimals: new(0),
+			noValue:     "not known",
 			description: "Deadline minus projected finish, or minus the finish of a finished task. Negative: late by so much.",
 			queries:     []query{{taskDue + ` - (` + projected + `)`, name}},
 		}.panel(),

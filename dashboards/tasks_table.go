@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -21,8 +22,9 @@ const perTask = `max by (provider, account, task) `
 // Of each task: its URLs by status, how many there are, how many are final.
 const (
 	taskURLs  = `max by (provider, account, task, status) (prefetch_task_urls{T})`
+	finalURLs = `max by (provider, account, task, status) (prefetch_task_urls{T, status=~"succeeded|failed"})`
 	taskTotal = `sum by (provider, account, task) (` + taskURLs + `)`
-	taskFinal = `sum by (provider, account, task) (max by (provider, account, task, status) (prefetch_task_urls{T, status=~"succeeded|failed"}))`
+	taskFinal = `sum by (provider, account, task) (` + finalURLs + `)`
 	taskRatio = perTask + `(prefetch_task_success_ratio{T})`
 	taskDue   = perTask + `(prefetch_task_deadline_timestamp_seconds{T})`
 	taskAsked = perTask + `(prefetch_task_last_refresh_timestamp_seconds{T})`
@@ -55,10 +57,10 @@ func stateMappings() []mapping {
 		stateRunning:  {"running", colorRunning},
 		stateSlow:     {"slow", colorWarn},
 		stateNoAnswer: {"no answer", colorWarn},
-		stateFailures: {"failed URLs", colorBad},
+		stateFailures: {"failures", colorBad},
 		stateLate:     {"late", colorBad},
 	} {
-		options[fmt.Sprint(state)] = map[string]any{"text": s.text, "color": s.color, "index": stateLate - state}
+		options[strconv.Itoa(state)] = map[string]any{"text": s.text, "color": s.color, "index": stateLate - state}
 	}
 	return []mapping{{Type: "value", Options: options}}
 }
@@ -71,33 +73,56 @@ type column struct {
 }
 
 func taskColumns() []column {
-	unit := func(u string) property { return property{"unit", u} }
-	colored := func(style string, t *thresholds) []property {
-		return []property{{"custom.cellOptions", map[string]any{"type": style}}, {"thresholds", t}}
-	}
-	counts := func(status string, w int, properties ...property) column {
-		return column{
-			strings.ToUpper(status[:1]) + status[1:], perTask + fmt.Sprintf(`(prefetch_task_urls{T, status=%q})`, status), w,
-			append(properties, unit("short")),
-		}
-	}
-	const narrow, wide = 88, 125
-	return []column{
-		{"State", taskState(), narrow, []property{{"custom.cellOptions", map[string]any{"type": "color-background"}}, {"custom.align", "left"}, {"mappings", stateMappings()}}},
-		{"On the edge", taskRatio, wide, []property{
-			unit("percentunit"), {"min", 0}, {"max", 1},
+	seconds := []property{{"unit", "s"}, {"decimals", 0}}
+	const (
+		state  = 80
+		narrow = 76
+		middle = 92
+		wide   = 115
+	)
+	columns := []column{{
+		name: "State", expr: taskState(), width: state,
+		properties: []property{
+			{"custom.cellOptions", map[string]any{"type": "color-background"}}, {"custom.align", "left"}, {"mappings", stateMappings()},
+		},
+	}, {
+		name: "On the edge", expr: taskRatio, width: wide,
+		properties: []property{
+			{"unit", "percentunit"}, {"min", 0}, {"max", 1}, {"color", fixed(colorGood)},
 			{"custom.cellOptions", map[string]any{"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}},
-			{"color", fixed(colorGood)},
-		}},
-		counts("succeeded", 88),
-		counts("failed", 64, colored("color-text", steps(colorNeutral, from(1, colorBad)))...),
-		counts("running", 74),
-		counts("waiting", 74),
-		counts("unknown", 80, colored("color-text", steps(colorNeutral, from(1, colorUnknown)))...),
-		{"Age", perTask + `(prefetch_task_age_seconds{T})`, narrow, []property{unit("s"), {"decimals", 0}}},
-		{"Deadline in", `(` + taskDue + ` unless ` + taskRatio + ` == 1) - time()`, narrow, append(colored("color-text", deadlineThresholds()), unit("s"), property{"decimals", 0})},
-		{"Data age", `time() - ` + taskAsked + ` and ` + unsettled, narrow, append(colored("color-text", dataAgeThresholds()), unit("s"), property{"decimals", 0})},
+		},
+	}}
+	columns = append(columns, countColumns()...)
+	return append(columns, column{
+		name: "Age", expr: perTask + `(prefetch_task_age_seconds{T})`, width: narrow, properties: seconds,
+	}, column{
+		name: "Deadline in", expr: `(` + taskDue + ` unless ` + taskRatio + ` == 1) - time()`, width: middle,
+		properties: append(colored(deadlineThresholds()), seconds...),
+	}, column{
+		name: "Data age", expr: `time() - ` + taskAsked + ` and ` + unsettled, width: state,
+		properties: append(colored(dataAgeThresholds()), seconds...),
+	})
+}
+
+// countColumns are the URLs by status; bad ones are coloured where there are any.
+func countColumns() []column {
+	columns := []column{
+		{name: "Succeeded", width: 88},
+		{name: "Failed", width: 64, properties: colored(steps(colorNeutral, from(1, colorBad)))},
+		{name: "Running", width: 70},
+		{name: "Waiting", width: 70},
+		{name: "Unknown", width: 78, properties: colored(steps(colorNeutral, from(1, colorUnknown)))},
 	}
+	for i := range columns {
+		c := &columns[i]
+		c.expr = perTask + fmt.Sprintf(`(prefetch_task_urls{T, status=%q})`, strings.ToLower(c.name))
+	}
+	return columns
+}
+
+// colored gives a cell's text the colour of its threshold.
+func colored(t *thresholds) []property {
+	return []property{{"custom.cellOptions", map[string]any{"type": "color-text"}}, {"thresholds", t}}
 }
 
 // tasksTable lists the tasks, the worst first.
@@ -110,18 +135,28 @@ func tasksTable(title, description string) panel {
 
 // failuresTable lists the tasks with failed URLs, those that failed last first.
 func failuresTable() panel {
-	const failed = perTask + `(prefetch_task_urls{T, status="failed"})`
-	count := []property{{"unit", "short"}, {"decimals", 0}}
+	const (
+		failed = perTask + `(prefetch_task_urls{T, status="failed"}) > 0`
+		before = perTask + `(prefetch_task_urls{T, status="failed"} offset $__range)`
+		narrow = 80
+		wide   = 120
+	)
 	return table{
 		title: "Recent failures", width: 14, sortedBy: "New",
-		description: "Tasks with failed URLs. \"New\" are those that failed in the time that is shown. The vendors do not say why; the task's page and the runbook help to find out.",
-		rows:        query{expr: failed + ` > 0`},
+		description: "Tasks with failed URLs. \"New\" are those that failed in the time that is shown. The vendors do not say why; " +
+			"the runbook of PrefetchFailedURLs helps to find out.",
+		rows: query{expr: failed},
 		columns: []column{
-			{"New", `(` + failed + ` > 0) - (` + perTask + `(prefetch_task_urls{T, status="failed"} offset $__range))
-or ` + failed + ` > 0`, 80, append(count, property{"custom.cellOptions", map[string]any{"type": "color-text"}}, property{"thresholds", steps(colorNeutral, from(1, colorBad))})},
-			{"Failed", failed + ` > 0`, 80, count},
-			{"URLs", taskTotal + ` and ` + failed + ` > 0`, 80, count},
-			{"Age of the task", perTask + `(prefetch_task_age_seconds{T}) and ` + failed + ` > 0`, 120, []property{{"unit", "s"}, {"decimals", 0}}},
+			{
+				name: "New", expr: `(` + failed + `) - ` + before + ` or ` + failed, width: narrow,
+				properties: colored(steps(colorNeutral, from(1, colorBad))),
+			},
+			{name: "Failed", expr: failed, width: narrow},
+			{name: "URLs", expr: taskTotal + ` and ` + failed, width: narrow},
+			{
+				name: "Age of the task", expr: perTask + `(prefetch_task_age_seconds{T}) and ` + failed, width: wide,
+				properties: []property{{"unit", "s"}, {"decimals", 0}},
+			},
 		},
 	}.panel()
 }
@@ -143,13 +178,13 @@ func (t table) panel() panel {
 	const first, afterLabels = 0, 4
 	order := map[string]any{"account": 1, "task": 2, "title": 3}
 	overrides := []override{
-		override1("Account", property{"custom.width", 100}),
-		override1("Task", property{"custom.minWidth", 175}, property{"links", []link{taskLink()}}),
+		override1("Account", property{"custom.width", 92}),
+		override1("Task", property{"custom.minWidth", 160}, property{"links", []link{taskLink()}}),
 		override1("Title", property{"custom.minWidth", 100}),
 	}
 	for i, c := range t.columns {
 		queries = append(queries, query{expr: c.expr})
-		value := "Value #" + string(rune('B'+i))
+		value := "Value #" + refID(i+1)
 		names[value], order[value] = c.name, afterLabels+i
 		if c.name == "State" {
 			order[value] = first
