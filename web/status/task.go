@@ -37,11 +37,11 @@ type taskPage struct {
 	KeptFailed bool
 	// Timed and Rated: some row has a time, or a rate.
 	Timed, Rated bool
-	Statuses   []phaseLink
-	Refresh    []option
-	Status     string
-	Pager      pager
-	JSON       string
+	Statuses     []phaseLink
+	Refresh      []option
+	Status       string
+	Pager        pager
+	JSON         string
 }
 
 type label struct{ Name, Value string }

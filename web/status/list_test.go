@@ -1,0 +1,237 @@
+package status_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"prefetch_exporter/prefetch"
+)
+
+func TestPagesAreThese(t *testing.T) {
+	t.Parallel()
+	h := pages(t, site())
+	for name, target := range map[string]string{
+		"tasks.html":          "/tasks",
+		"tasks_filtered.html": "/tasks?account=edge&refresh=30&sort=deadline&text=a",
+		"task_active.html":    "/tasks/edge/active",
+		"task_late.html":      "/tasks/edge/late",
+		"task_pending.html":   "/tasks/edge/pending",
+		"task_broken.html":    "/tasks/vod/broken",
+		"task_lost.html":      "/tasks/vod/lost",
+		"task_warm.html":      "/tasks/vod/warm",
+	} {
+		golden(t, name, body(t, h, target))
+	}
+	golden(t, "tasks_empty.html", body(t, pages(t, prefetch.Snapshot{}), "/tasks"))
+}
+
+func TestFiltersAndOrder(t *testing.T) {
+	t.Parallel()
+	const all = "edge/late vod/lost edge/active vod/broken edge/pending vod/warm"
+	h := pages(t, site())
+	for _, test := range []struct{ query, want string }{
+		{"", all},
+		{"account=edge", "edge/late edge/active edge/pending"},
+		{"account=nobody", ""},
+		{"provider=huaweicloud_vod", "vod/lost vod/broken vod/warm"},
+		{"account=edge&provider=huaweicloud_vod", ""},
+		{"phase=settled", "vod/broken vod/warm"},
+		{"phase=lost", "vod/lost"},
+		{"phase=nonsense", ""},
+		{"text=PREMIERE", "edge/active"},
+		{"text=launches", "edge/active"},
+		{"text=la", "edge/late edge/active"},
+		{"text=%00", ""},
+		{"sort=task", "edge/active vod/broken edge/late vod/lost edge/pending vod/warm"},
+		{"desc=1&sort=task", "vod/warm edge/pending vod/lost edge/late vod/broken edge/active"},
+		{"sort=account", "edge/active edge/late edge/pending vod/broken vod/lost vod/warm"},
+		{"desc=1&sort=account", "vod/broken vod/lost vod/warm edge/active edge/late edge/pending"},
+		{"sort=phase", "edge/pending edge/active edge/late vod/broken vod/warm vod/lost"},
+		// What has no value is last both ways.
+		{"sort=progress", "edge/late edge/active vod/broken vod/warm edge/pending vod/lost"},
+		{"desc=1&sort=progress", "vod/broken vod/warm edge/active edge/late edge/pending vod/lost"},
+		{"sort=success", "edge/late edge/active vod/broken vod/warm edge/pending vod/lost"},
+		{"desc=1&sort=success", "vod/warm vod/broken edge/active edge/late edge/pending vod/lost"},
+		{"sort=age", "edge/pending edge/active vod/lost vod/warm edge/late vod/broken"},
+		{"sort=deadline", "edge/late vod/warm edge/active edge/pending vod/broken vod/lost"},
+		{"desc=1&sort=deadline", "edge/active edge/late vod/warm edge/pending vod/broken vod/lost"},
+		{"sort=data_age", "edge/active edge/late vod/warm vod/broken edge/pending vod/lost"},
+		{"desc=1", "vod/warm edge/pending edge/active vod/broken vod/lost edge/late"},
+		{"page=9", all},
+	} {
+		page := body(t, h, "/tasks"+strings.TrimSuffix("?"+test.query, "?"))
+		if got := listed(page); got != test.want {
+			t.Errorf("%s:\n got %s\nwant %s", test.query, got, test.want)
+		}
+	}
+}
+
+// The form sends everything, and old links may hold what is gone: each address
+// leads to the short one that shows the same, and that one stays.
+func TestAddressesAreShort(t *testing.T) {
+	t.Parallel()
+	h := pages(t, site())
+	for query, want := range map[string]string{
+		"text=&account=&provider=&phase=&sort=&refresh=":      "tasks",
+		"text=&account=edge&sort=":                            "tasks?account=edge",
+		"sort=trouble":                                        "tasks",
+		"sort=nonsense&desc=perhaps&page=-1&refresh=x&other=": "tasks",
+		"desc=true":                              "tasks?desc=1",
+		"page=99999999999999999999999":           "tasks",
+		"refresh=1":                              "tasks?refresh=5",
+		"refresh=99999":                          "tasks?refresh=3600",
+		"account=edge&task=a%2Fb+c%3F":           "./tasks/edge/a%2Fb%20c%3F",
+		"task=a%26b":                             "tasks?text=a%26b",
+		"text=b&account=edge&account=vod":        "tasks?account=edge&text=b",
+		"account=%2F%2Fexample.com&task=x":       "./tasks/%2F%2Fexample.com/x",
+		"account=javascript:alert(1)&task=x%0Ay": "./tasks/javascript:alert%281%29/x%0Ay",
+	} {
+		w := ask(t, h, "/tasks?"+query)
+		if got := w.Header().Get("Location"); w.Code != http.StatusSeeOther || got != want {
+			t.Errorf("%s: %d to %q, want %q", query, w.Code, got, want)
+		}
+	}
+}
+
+func TestEveryAddressHasAPage(t *testing.T) {
+	t.Parallel()
+	h := pages(t, site())
+	rapid.Check(t, func(t *rapid.T) {
+		query := url.Values{}
+		for _, key := range []string{"account", "provider", "phase", "text", "sort", "desc", "page", "refresh", "other"} {
+			if rapid.Bool().Draw(t, "has "+key) {
+				known := []string{"", "edge", "cdnetworks", "active", "deadline", "1", "30"}
+				query.Set(key, rapid.OneOf(rapid.SampledFrom(known), rapid.String()).Draw(t, key))
+			}
+		}
+		target := "/tasks?" + query.Encode()
+		w := ask(t, h, target)
+		if w.Code == http.StatusSeeOther {
+			target = "/" + w.Header().Get("Location")
+			w = ask(t, h, target)
+		}
+		if w.Code != http.StatusOK || !strings.HasSuffix(strings.TrimSpace(w.Body.String()), "</html>") {
+			t.Fatalf("%s: %d to %s", target, w.Code, w.Header().Get("Location"))
+		}
+	})
+}
+
+func TestPaging(t *testing.T) {
+	t.Parallel()
+	h := pages(t, many(250))
+	for query, want := range map[string]struct {
+		first, last    string
+		rows           int
+		previous, next string
+	}{
+		"?sort=task":                        {"vod/task-00000", "vod/task-00099", 100, "", "tasks?page=2&amp;sort=task"},
+		"?page=2&sort=task":                 {"vod/task-00100", "vod/task-00199", 100, "tasks?sort=task", "tasks?page=3&amp;sort=task"},
+		"?page=3&sort=task":                 {"vod/task-00200", "vod/task-00249", 50, "tasks?page=2&amp;sort=task", ""},
+		"?page=77&sort=task":                {"vod/task-00200", "vod/task-00249", 50, "tasks?page=2&amp;sort=task", ""},
+		"?desc=1&page=3&sort=task":          {"vod/task-00049", "vod/task-00000", 50, "tasks?desc=1&amp;page=2&amp;sort=task", ""},
+		"?phase=active&sort=task&text=-001": {"vod/task-00100", "vod/task-00199", 100, "", ""},
+	} {
+		page := body(t, h, "/tasks"+query)
+		got := strings.Fields(listed(page))
+		if len(got) != want.rows || got[0] != want.first || got[len(got)-1] != want.last {
+			t.Errorf("%s: %d rows from %s to %s", query, len(got), got[0], got[len(got)-1])
+		}
+		for rel, address := range map[string]string{"prev": want.previous, "next": want.next} {
+			link := fmt.Sprintf(`<a href="%s" rel="%s">`, address, rel)
+			if strings.Contains(page, `rel="`+rel+`"`) != (address != "") || address != "" && !strings.Contains(page, link) {
+				t.Errorf("%s: want %s", query, link)
+			}
+		}
+	}
+}
+
+// The links of the phases count what the other filters leave.
+func TestPhasesAreCounted(t *testing.T) {
+	t.Parallel()
+	h := pages(t, site())
+	for query, want := range map[string][]string{
+		"":                            {"all 6", "pending 1", "active 2", "settled 2", "lost 1"},
+		"?phase=active":               {"all 6", "pending 1", "active 2", "settled 2", "lost 1"},
+		"?account=edge":               {"all 3", "pending 1", "active 2", "settled 0", "lost 0"},
+		"?account=edge&text=premiere": {"all 1", "pending 0", "active 1", "settled 0", "lost 0"},
+	} {
+		page := strings.NewReplacer(`<span class="number">`, "", "</span>", "").Replace(body(t, h, "/tasks"+query))
+		for _, link := range want {
+			if !strings.Contains(page, ">"+link+"</a>") {
+				t.Errorf("%s: no link %q", query, link)
+			}
+		}
+	}
+}
+
+func TestAccountStates(t *testing.T) {
+	t.Parallel()
+	asked := &prefetch.QueryState{Kind: "task", Time: fixed}
+	for want, a := range map[string]prefetch.AccountState{
+		`good">up<`:               {Up: true, LastQuery: asked},
+		`bad">down: unavailable<`: {Failing: prefetch.ReasonUnavailable, LastQuery: asked},
+		`neutral">not asked yet<`: {},
+		`bad">down<`:              {LastQuery: asked},
+	} {
+		a.Account = edge
+		if page := body(t, pages(t, prefetch.Snapshot{Accounts: []prefetch.AccountState{a}}), "/tasks"); !strings.Contains(page, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+}
+
+// Where a task stands to its deadline: late is said of what is known only.
+func TestDeadlines(t *testing.T) {
+	t.Parallel()
+	const minute = time.Minute
+	settled := func(finished, firstSeen time.Duration, c counts) prefetch.TaskState {
+		return prefetch.TaskState{Phase: prefetch.Settled, Answered: true, Counts: c, Finished: fixed.Add(finished), FirstSeen: fixed.Add(firstSeen), LastRefresh: fixed}
+	}
+	unsettled := func(refreshed time.Duration) prefetch.TaskState {
+		return prefetch.TaskState{Phase: prefetch.Active, Answered: true, Counts: counts{running: 1}, LastRefresh: fixed.Add(refreshed)}
+	}
+	all := counts{succeeded: 3}
+	for name, test := range map[string]struct {
+		task     prefetch.TaskState
+		deadline time.Duration
+		want     string
+		missed   bool
+	}{
+		"met":                          {settled(-20*minute, -60*minute, all), -10 * minute, `good" datetime="2026-11-21T09:20:00Z" title="2026-11-21 09:20:00 UTC">met, 10m early`, false},
+		"late":                         {settled(-5*minute, -60*minute, all), -10 * minute, ">met 5m late<", false},
+		"first seen after":             {settled(-5*minute, -5*minute, all), -10 * minute, ">warm when first seen<", false},
+		"vendor's time, seen after":    {settled(-8*minute, -5*minute, all), -10 * minute, ">met 2m late<", false},
+		"left":                         {unsettled(-minute), 90 * minute, ">1h 30m left<", false},
+		"failed, deadline to come":     {settled(-5*minute, -60*minute, counts{failed: 1}), minute, ">1m left<", false},
+		"failed, deadline passed":      {settled(-5*minute, -60*minute, counts{failed: 1}), -minute, ">missed 1m ago<", true},
+		"running, asked since":         {unsettled(-minute), -2 * minute, ">missed 2m ago<", true},
+		"running, not asked since":     {unsettled(-3 * minute), -2 * minute, ">passed 2m ago<", false},
+		"never answered":               {prefetch.TaskState{}, -2 * minute, ">passed 2m ago<", false},
+		"never answered, still to go ": {prefetch.TaskState{}, 2 * minute, ">2m left<", false},
+	} {
+		task := test.task
+		task.Account, task.ID, task.Deadline = edge, "x", fixed.Add(test.deadline)
+		h := pages(t, prefetch.Snapshot{Accounts: []prefetch.AccountState{{Account: edge, MaxStaleness: time.Hour, Tasks: []*prefetch.TaskState{&task}}}})
+		page := body(t, h, "/tasks")
+		if !strings.Contains(page, test.want) || strings.Contains(page, ">deadline missed<") != test.missed {
+			t.Errorf("%s: want %s, missed %v", name, test.want, test.missed)
+		}
+	}
+}
+
+func BenchmarkTasks(b *testing.B) {
+	for _, n := range []int{100, 5_000, 50_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			h := pages(b, many(n))
+			for b.Loop() {
+				ask(b, h, "/tasks?text=launch")
+			}
+		})
+	}
+}
