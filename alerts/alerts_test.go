@@ -41,14 +41,19 @@ func TestPromtool(t *testing.T) {
 		}
 		t.Skip("promtool is not installed")
 	}
-	for _, args := range [][]string{
-		{"check", "rules", "--lint=all", "--lint-fatal", rulesFile, settingsFile},
-		append([]string{"test", "rules"}, testFiles(t)...),
-	} {
-		out, err := exec.CommandContext(t.Context(), promtool, args...).CombinedOutput()
-		if err != nil {
-			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
-		}
+	runs := map[string][]string{
+		"check rules": {"check", "rules", "--lint=all", "--lint-fatal", rulesFile, settingsFile},
+	}
+	for _, file := range testFiles(t) {
+		runs[file] = []string{"test", "rules", file}
+	}
+	for name, args := range runs {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if out, err := exec.CommandContext(t.Context(), promtool, args...).CombinedOutput(); err != nil {
+				t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
+			}
+		})
 	}
 }
 

@@ -44,7 +44,9 @@ func budgetPanels() []panel {
 		stat{
 			title: "Next call", width: 6, unit: "s", plain: true, decimals: new(0),
 			description: "When the budget allows the next call; 0 means now.",
-			queries:     []query{{`ceil(clamp_min(min by (provider, account) (prefetch_api_next_call_timestamp_seconds{A}) - time(), 0))`, "{{account}}"}},
+			queries: []query{{
+				`ceil(clamp_min(min by (provider, account) (prefetch_api_next_call_timestamp_seconds{A}) - time(), 0))`, "{{account}}",
+			}},
 		}.panel(),
 	}
 }

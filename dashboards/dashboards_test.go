@@ -46,52 +46,78 @@ func TestFilesAreUpToDate(t *testing.T) {
 
 // dashboard is what the tests read of a file, independently of the package.
 type dashboard struct {
-	UID, Title, Description string
-	Editable                *bool
-	Tags                    []string
-	Templating              struct {
-		List []struct {
-			Name, Label, Type, AllValue string
-			Multi, IncludeAll           bool
-			Query                       any
-		}
-	}
+	UID         string   `json:"uid"`
+	Title       string   `json:"title"`
+	Description string   `json:"description"`
+	Editable    *bool    `json:"editable"`
+	Tags        []string `json:"tags"`
+	Templating  struct {
+		List []variable `json:"list"`
+	} `json:"templating"`
 	Annotations struct {
 		List []struct {
-			Name, Expr string
-			Datasource source
-		}
-	}
-	Panels []panel
+			Name       string `json:"name"`
+			Expr       string `json:"expr"`
+			Datasource source `json:"datasource"`
+		} `json:"list"`
+	} `json:"annotations"`
+	Panels []panel `json:"panels"`
 }
 
-type source struct{ Type, UID string }
+type variable struct {
+	Name       string `json:"name"`
+	Label      string `json:"label"`
+	Type       string `json:"type"`
+	AllValue   string `json:"allValue"`
+	Multi      bool   `json:"multi"`
+	IncludeAll bool   `json:"includeAll"`
+}
+
+type source struct {
+	Type string `json:"type"`
+	UID  string `json:"uid"`
+}
 
 type panel struct {
-	ID                       int
-	Type, Title, Description string
-	Datasource               source
-	GridPos                  struct{ X, Y, W, H int }
-	Targets                  []target
-	FieldConfig              struct {
+	ID          int    `json:"id"`
+	Type        string `json:"type"`
+	Title       string `json:"title"`
+	Description string `json:"description"`
+	Datasource  source `json:"datasource"`
+	GridPos     struct {
+		X int `json:"x"`
+		Y int `json:"y"`
+		W int `json:"w"`
+		H int `json:"h"`
+	} `json:"gridPos"`
+	Targets     []target `json:"targets"`
+	FieldConfig struct {
 		Defaults struct {
-			Unit       string
-			Thresholds struct{ Steps []struct{ Value *float64 } }
-		}
+			Unit       string `json:"unit"`
+			Thresholds struct {
+				Steps []struct {
+					Value *float64 `json:"value"`
+				} `json:"steps"`
+			} `json:"thresholds"`
+		} `json:"defaults"`
 		Overrides []struct {
-			Matcher    struct{ Options string }
+			Matcher struct {
+				Options string `json:"options"`
+			} `json:"matcher"`
 			Properties []struct {
-				ID    string
-				Value any
-			}
-		}
-	}
+				ID    string `json:"id"`
+				Value any    `json:"value"`
+			} `json:"properties"`
+		} `json:"overrides"`
+	} `json:"fieldConfig"`
 }
 
 type target struct {
-	RefID, Expr    string
-	Datasource     source
-	Instant, Range bool
+	RefID      string `json:"refId"`
+	Expr       string `json:"expr"`
+	Datasource source `json:"datasource"`
+	Instant    bool   `json:"instant"`
+	Range      bool   `json:"range"`
 }
 
 // withoutData are the types of panels that ask nothing of the data source.
