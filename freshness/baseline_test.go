@@ -214,7 +214,7 @@ func TestBaselineProperties(t *testing.T) {
 		s.Items = rapid.IntRange(1, 12).Draw(t, "items")
 		s.LeastURLs = rapid.IntRange(1, 30).Draw(t, "least URLs")
 		s.MostURLs = s.LeastURLs + rapid.IntRange(0, 120).Draw(t, "more URLs")
-		s.Fetch.Median = rapid.SampledFrom([]time.Duration{1, 3}).Draw(t, "slots") * s.Vendor.SlotLength()
+		s.Fetch.Median = time.Duration(rapid.IntRange(1, 3).Draw(t, "slots")) * s.Vendor.SlotLength()
 		w := s.Workload(rapid.Uint64().Draw(t, "seed"))
 		bound := freshness.NextSlot(w)
 		for name, o := range map[string]freshness.Outcome{

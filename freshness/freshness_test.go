@@ -39,6 +39,8 @@ func shortened(s freshness.Scenario) (short freshness.Scenario, whole bool) {
 
 // TestFreshness measures every strategy in every scenario, and checks what must
 // hold at any speed.
+//
+//nolint:tparallel // the group is not parallel, since its end is waited for
 func TestFreshness(t *testing.T) {
 	t.Parallel()
 	var (

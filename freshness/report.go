@@ -1,6 +1,7 @@
 package freshness
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -49,7 +50,7 @@ func sorted(results []Result) []Result {
 		if d := place(a) - place(b); d != 0 {
 			return d
 		}
-		return int(a.Seed) - int(b.Seed)
+		return cmp.Compare(a.Seed, b.Seed)
 	})
 	return results
 }
@@ -64,15 +65,17 @@ func writeScenario(b *strings.Builder, s *Scenario, of []Result) {
 	for _, strategy := range Strategies() {
 		rows := only(of, strategy)
 		if len(rows) > 0 {
-			writeRow(b, s, strategy, rows, of)
+			writeRow(b, unitOf(s), rows, of)
 		}
 	}
 	b.WriteByte('\n')
 	writeDeadlines(b, s, of)
 }
 
-func writeRow(b *strings.Builder, s *Scenario, strategy Strategy, rows, of []Result) {
-	u := unitOf(s)
+// writeRow writes the row of one strategy, whose results are rows, beside all
+// those of the scenario.
+func writeRow(b *strings.Builder, u unit, rows, of []Result) {
+	strategy := rows[0].Strategy
 	lag := func(f func(Spread) float64) string {
 		return u.text(mean(rows, func(r Result) float64 { return f(r.Lag) }))
 	}

@@ -157,13 +157,14 @@ func spread(d []time.Duration) Spread {
 		return Spread{}
 	}
 	slices.Sort(d)
+	const half, nearlyAll = 0.5, 0.95
 	sum := 0.0
 	for _, x := range d {
 		sum += x.Seconds()
 	}
 	return Spread{
 		Mean: sum / float64(len(d)),
-		P50:  percentile(d, 0.5), P95: percentile(d, 0.95),
+		P50:  percentile(d, half), P95: percentile(d, nearlyAll),
 		Max: d[len(d)-1].Seconds(),
 	}
 }

@@ -64,7 +64,7 @@ func ours(t *testing.T, w *freshness.Workload, tellURLs bool) freshness.Outcome 
 	var outcome freshness.Outcome
 	synctest.Test(t, func(t *testing.T) {
 		r := newRunner(t, w, tellURLs)
-		ctx, cancel := context.WithCancel(context.Background())
+		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- r.poller.Run(ctx) }()
 		r.run()

@@ -1,7 +1,6 @@
 package freshness
 
 import (
-	"container/heap"
 	"fmt"
 	"hash/fnv"
 	"math"
@@ -102,12 +101,12 @@ type Lognormal struct {
 	Sigma  float64
 }
 
-// p95 is the 95th percentile of the standard normal distribution.
-const p95 = 1.6448536269514722
+// normalP95 is the 95th percentile of the standard normal distribution.
+const normalP95 = 1.6448536269514722
 
-// fromPercentile is the distribution with this median and 95th percentile.
-func fromPercentile(median, percentile time.Duration) Lognormal {
-	return Lognormal{Median: median, Sigma: math.Log(percentile.Seconds()/median.Seconds()) / p95}
+// fromPercentile is the distribution with this median and this 95th percentile.
+func fromPercentile(median, p95 time.Duration) Lognormal {
+	return Lognormal{Median: median, Sigma: math.Log(p95.Seconds()/median.Seconds()) / normalP95}
 }
 
 func (l Lognormal) draw(r *rand.Rand) time.Duration {
@@ -132,10 +131,13 @@ func Scenarios() []Scenario {
 		day           = 24 * time.Hour
 		withDeadline  = 0.1
 		untilDeadline = 10 * time.Minute
+
+		edgeMedian, edgeP95 = 3 * time.Minute, 30 * time.Minute
+		vodMedian, vodP95   = 4 * time.Minute, 20 * time.Minute
 	)
 	trickle := Scenario{
 		Name: Trickle, Vendor: cdnetworks(), Within: day, Items: 100, LeastURLs: 20, MostURLs: 20,
-		Fetch: fromPercentile(3*time.Minute, 30*time.Minute), MostWait: time.Minute, Failing: 0.01,
+		Fetch: fromPercentile(edgeMedian, edgeP95), MostWait: time.Minute, Failing: 0.01,
 	}
 	stragglers := trickle
 	stragglers.Name, stragglers.Stragglers = Stragglers, 0.03
@@ -149,7 +151,7 @@ func Scenarios() []Scenario {
 	overload.Name, overload.Items = Overload, 1000
 	flood := Scenario{
 		Name: VODFlood, Vendor: huaweicloud(), Within: day, Unsettled: 500, LeastURLs: 10, MostURLs: 10,
-		Fetch: fromPercentile(4*time.Minute, 20*time.Minute), Failing: 0.01,
+		Fetch: fromPercentile(vodMedian, vodP95), Failing: 0.01,
 	}
 	trickleDeadlines := trickle
 	trickleDeadlines.Name = TrickleDeadlines
@@ -185,15 +187,14 @@ func (s Scenario) Workload(seed uint64) *Workload {
 // steady creates an item whenever one truly settles. Items come out in the
 // order of their creation.
 func (s Scenario) steady(r *rand.Rand) []Item {
-	var (
-		items []Item
-		ends  times
-	)
-	for created := time.Duration(0); created < s.Within; created = heap.Pop(&ends).(time.Duration) {
-		for missing := s.Unsettled - ends.Len(); missing > 0; missing-- {
+	var items []Item
+	var ends []time.Duration // of the unsettled ones, in order
+	for created := time.Duration(0); created < s.Within; created, ends = ends[0], ends[1:] {
+		for len(ends) < s.Unsettled {
 			item := s.item(r, created)
 			items = append(items, item)
-			heap.Push(&ends, item.Settled())
+			at, _ := slices.BinarySearch(ends, item.Settled())
+			ends = slices.Insert(ends, at, item.Settled())
 		}
 	}
 	return items
@@ -216,22 +217,4 @@ func (s Scenario) item(r *rand.Rand, created time.Duration) Item {
 		u.Fails = r.Float64() < s.Failing
 	}
 	return item
-}
-
-// times is a heap of times, the earliest first.
-type times []time.Duration
-
-func (t times) Len() int           { return len(t) }
-func (t times) Less(i, j int) bool { return t[i] < t[j] }
-func (t times) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
-
-// Push implements [heap.Interface].
-func (t *times) Push(x any) { *t = append(*t, x.(time.Duration)) }
-
-// Pop implements [heap.Interface].
-func (t *times) Pop() any {
-	last := len(*t) - 1
-	x := (*t)[last]
-	*t = (*t)[:last]
-	return x
 }

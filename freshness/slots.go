@@ -17,10 +17,13 @@ func (v *Vendor) slots() slots {
 	return slots{every: period / time.Duration(v.Limit.Calls)}
 }
 
-// notBefore is the first slot at or after t.
+// notBefore is the first slot at or after t; the first of all is at 0.
 func (s slots) notBefore(t time.Duration) time.Duration {
-	n := max(0, (t+s.every-1)/s.every)
-	return n * s.every
+	t = max(t, 0)
+	if since := t % s.every; since > 0 {
+		return t + s.every - since
+	}
+	return t
 }
 
 // SlotLength is the time from one slot to the next.
