@@ -273,6 +273,46 @@ func TestAlertmanagerExampleFitsRules(t *testing.T) {
 	}
 }
 
+// TestManualIsUpToDate: docs/alerts.md lists every alert with its severity and
+// every setting with its value.
+func TestManualIsUpToDate(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile("../docs/alerts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	manual := string(content)
+	list := readAlerts(t)
+	for _, r := range list {
+		line := "| [" + r.Alert + "](../alerts/runbooks.md#" + strings.ToLower(r.Alert) + ") | " + r.Labels["severity"] + " | "
+		if !strings.Contains(manual, line) {
+			t.Errorf("no line for %s, severity %s", r.Alert, r.Labels["severity"])
+		}
+	}
+	if n := strings.Count(manual, "| [Prefetch"); n != len(list) {
+		t.Errorf("%d lines for %d alerts", n, len(list))
+	}
+	for _, r := range readRules(t, settingsFile) {
+		value, ok := strings.CutPrefix(r.Expr, "vector(")
+		if len(r.Labels) > 0 {
+			for name, address := range r.Labels {
+				if address == "" {
+					address = "empty"
+				} else {
+					address = "`" + address + "`"
+				}
+				if !strings.Contains(manual, "| `"+name+"` | "+address+" | ") {
+					t.Errorf("no line for %s = %s", name, address)
+				}
+			}
+			continue
+		}
+		if line := "| `" + r.Record + "` | " + strings.TrimSuffix(value, ")") + " | "; !ok || !strings.Contains(manual, line) {
+			t.Errorf("no line for %s = %s", r.Record, r.Expr)
+		}
+	}
+}
+
 func runbookHeadings() []string {
 	var headings []string
 	for line := range strings.Lines(alerts.Runbooks()) {
