@@ -5,7 +5,7 @@ go 1.26.0
 replace prefetch_exporter => ../
 
 require (
-	github.com/chromedp/cdproto v0.159.0
+	github.com/chromedp/cdproto v0.0.0-20260321001828-e3e3800016bc
 	github.com/chromedp/chromedp v0.15.1
 	github.com/google/go-cmp v0.7.0
 	github.com/prometheus/prometheus v0.311.3

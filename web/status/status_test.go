@@ -255,7 +255,7 @@ func TestHostileNames(t *testing.T) {
 	n := newNamedSite(t)
 	for _, name := range []string{
 		`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `' onmouseover='alert(1)`, "</style><script>", "{{.}}", "javascript:alert(1)",
-		"مرحبا\u202eevil\u2066", "a\x00b\r\nc", "\r", "\xff\xfe", strings.Repeat("W", 100_000), strings.Repeat("<b>", 1000), "..", "a//b/../c", "%2F%00", "预热任务 🚀",
+		"مرحبا\u202eevil\u2066", "a\x00b\r\nc", "\r", "\xff\xfe", strings.Repeat("W", 10_000), strings.Repeat("<b>", 200), "..", "a//b/../c", "%2F%00", "预热任务 🚀",
 	} {
 		n.checkEscaped(t, name)
 	}
