@@ -173,14 +173,17 @@ func TestMissesMustFollowEachOther(t *testing.T) {
 		v, m := moody()
 		m.set("a", urls(prefetch.Running))
 		r := start(t, newMemory(), []poller.Account{quick(v)}, configured(huaweiAccount, "a"))
+		wait(second)
 		for range 5 {
 			m.set("a", fails(prefetch.ReasonNotFound))
-			wait(10 * time.Minute)
+			for range 10 {
+				wait(time.Minute)
+				if got := r.task(t, huaweiAccount, "a"); got.Phase != prefetch.Active {
+					t.Fatalf("a task that is found every half hour is %v", got.Phase)
+				}
+			}
 			m.set("a", urls(prefetch.Running))
 			wait(16 * time.Minute)
-		}
-		if got := r.task(t, huaweiAccount, "a"); got.Phase != prefetch.Active {
-			t.Errorf("a task that is found every half hour is %v", got.Phase)
 		}
 	})
 }

@@ -88,8 +88,8 @@ func paged(n func() int, size int) func(int, vendorapi.Query) (vendorapi.Answer,
 	return func(_ int, q vendorapi.Query) (vendorapi.Answer, error) {
 		total := n()
 		ans := vendorapi.Answer{Count: total, Page: q.Page, PageSize: q.PageSize}
-		per := min(q.PageSize, size)
-		for i := (q.Page - 1) * per; i < min(total, q.Page*per); i++ {
+		first := (q.Page - 1) * q.PageSize
+		for i := first; i < min(total, first+min(q.PageSize, size)); i++ {
 			ans.URLs = append(ans.URLs, prefetch.URL{URL: fmt.Sprint(i), Status: prefetch.Running})
 		}
 		return ans, nil

@@ -138,3 +138,29 @@ func TestStalestFirst(t *testing.T) {
 		}
 	})
 }
+
+// A call that failed for the account's sake does not make its task due again
+// before the poll interval, whatever came before.
+func TestPollIntervalAfterFailures(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v := &stub{caps: vendorapi.Capabilities{MaxInFlight: 1}}
+		v.answer = func(n int, q vendorapi.Query) (vendorapi.Answer, error) {
+			switch n % 3 {
+			case 0:
+				return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonInvalid}
+			case 1:
+				return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonUnavailable}
+			default:
+				return running(n, q)
+			}
+		}
+		start(t, newMemory(), []poller.Account{quick(v)}, many(huaweiAccount, 1)...)
+		wait(time.Hour)
+		for i, gap := range v.gaps(about("task-0")) {
+			if gap < time.Minute {
+				t.Errorf("call %d left %v after the one before, poll_interval is 1m", i+1, gap)
+			}
+		}
+	})
+}
