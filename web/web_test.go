@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"prefetch_exporter/prefetch"
 	"prefetch_exporter/web"
 )
 
@@ -123,13 +124,57 @@ func TestPrefix(t *testing.T) {
 	}
 }
 
+// The pages for people are where people's links lead, with or without a slash.
+// A redirect is relative, so that it holds behind a proxy that cuts a prefix off.
+func TestStatusPages(t *testing.T) {
+	t.Parallel()
+	for _, prefix := range []string{"", "/prefetch"} {
+		e := newExporter()
+		e.configure()
+		const odd = "%2F..%2F a?b#c\u202e"
+		if _, err := e.Put(prefetch.Task{Account: "edge", ID: "/" + odd}); err != nil {
+			t.Fatal(err)
+		}
+		o := e.options()
+		o.RoutePrefix, o.Runbooks = prefix, "## PrefetchFailedURLs"
+		h := handler(t, o)
+		for request, want := range map[string]struct {
+			status int
+			text   string // of the page, or the redirect's location
+		}{
+			"GET /tasks":         {http.StatusOK, "tasks/edge/x"},
+			"GET /tasks/":        {http.StatusFound, "../tasks"},
+			"GET /tasks/?text=a": {http.StatusFound, "../tasks?text=a"},
+			"GET /tasks/edge/x":  {http.StatusOK, "<h1><bdi>x</bdi></h1>"},
+			"GET /tasks/edge/" + url.PathEscape("/"+odd): {http.StatusOK, "/%2F..%2F a?b#c\\u202e"},
+			"GET /tasks/edge/y":                          {http.StatusNotFound, "is not watched"},
+			"GET /tasks/edge/x/y":                        {http.StatusNotFound, "percent-encoded"},
+			"GET /tasks/edge":                            {http.StatusNotFound, "percent-encoded"},
+			"GET /runbooks":                              {http.StatusFound, "runbooks/"},
+			"GET /runbooks/":                             {http.StatusOK, `id="prefetchfailedurls"`},
+			"GET /runbooks/x":                            {http.StatusNotFound, ""},
+			"POST /tasks":                                {http.StatusMethodNotAllowed, ""},
+			"DELETE /tasks/edge/x":                       {http.StatusMethodNotAllowed, ""},
+		} {
+			method, target, _ := strings.Cut(request, " ")
+			w := ask(t, h, method+" "+prefix+target, "")
+			if got := w.Body.String() + w.Header().Get("Location"); w.Code != want.status || !strings.Contains(got, want.text) {
+				t.Errorf("%s below %q: %d, want %d and %q in\n%s", request, prefix, w.Code, want.status, want.text, got)
+			}
+			if location := w.Header().Get("Location"); location != "" && location != want.text {
+				t.Errorf("%s leads to %s, want %s", request, location, want.text)
+			}
+		}
+	}
+}
+
 func TestHeadHasNoBody(t *testing.T) {
 	t.Parallel()
 	e := newExporter()
 	e.configure()
 	server := httptest.NewServer(handler(t, e.options()))
 	t.Cleanup(server.Close)
-	for _, path := range []string{"/", "/metrics", "/config", "/-/healthy", "/-/ready", "/api/v1/accounts", "/api/v1/tasks", "/api/v1/tasks/edge/x"} {
+	for _, path := range []string{"/", "/metrics", "/config", "/-/healthy", "/-/ready", "/tasks", "/tasks/edge/x", "/runbooks/", "/api/v1/accounts", "/api/v1/tasks", "/api/v1/tasks/edge/x"} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodHead, server.URL+path, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -227,7 +272,7 @@ func TestLandingPage(t *testing.T) {
 				t.Errorf("the link %s leads to %s: %d", match[1], link, w.Code)
 			}
 		}
-		for _, want := range []string{o.TelemetryPath, "/config", "/api/v1/tasks", "/api/v1/accounts", "/-/ready", "/debug/pprof/heap"} {
+		for _, want := range []string{o.TelemetryPath, "/config", "/tasks", "/runbooks/", "/api/v1/tasks", "/api/v1/accounts", "/-/ready", "/debug/pprof/heap"} {
 			if !strings.Contains(strings.Join(seen, " ")+" ", prefix+want+" ") {
 				t.Errorf("below %q no link to %s in %q", prefix, want, seen)
 			}

@@ -84,8 +84,9 @@ func span(d time.Duration) string {
 
 // moment is a time as a page shows it; the zero value is none.
 type moment struct {
-	// Relative is "3m ago", "now" or "in 3m", Absolute is in UTC, Machine is RFC 3339.
-	Relative, Absolute, Machine string
+	// Relative is "3m ago", "now" or "in 3m". Absolute and Clock are in UTC, and
+	// Absolute says so; Machine is RFC 3339.
+	Relative, Absolute, Clock, Machine string
 }
 
 func momentOf(t, now time.Time) moment {
@@ -93,7 +94,8 @@ func momentOf(t, now time.Time) moment {
 		return moment{}
 	}
 	t = t.UTC()
-	m := moment{Absolute: t.Format("2006-01-02 15:04:05 UTC"), Machine: t.Format(time.RFC3339)}
+	clock := t.Format(time.DateTime)
+	m := moment{Absolute: clock + " UTC", Clock: clock, Machine: t.Format(time.RFC3339)}
 	switch apart := t.Sub(now); {
 	case apart.Abs() < time.Second:
 		m.Relative = "now"
