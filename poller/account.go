@@ -35,12 +35,16 @@ type account struct {
 	options  Account
 	budget   *budget
 	tasks    map[string]*task
+	order    []*task // the tasks by creation, unless unsorted
+	unsorted bool
+	noWindow time.Time       // until then windows are not asked for
 	listed   []prefetch.Task // what the sources list now
 	pending  []string        // sources that were never read yet
 	known    bool            // listed was told: before, no task is watched or forgotten
 	dropped  int
 	health   health
 	learned  learned
+	curve    *curve           // what learned amounts to; nil when it must be worked out anew
 	identity string           // whom the vendor counted when that was learned
 	removed  bool             // the account is not configured any more
 	dirty    map[string]*task // changed and not in the store yet
@@ -71,7 +75,7 @@ func (a *account) configure(o Account, b *budget) {
 	a.options, a.budget = o, b
 	b.join(a.name.Name, o.Limit, a.signal)
 	if a.identity != o.Identity {
-		a.identity, a.learned, a.unsaved = o.Identity, learned{}, true
+		a.identity, a.learned, a.curve, a.unsaved = o.Identity, learned{}, nil, true
 	}
 	a.refresh(a.now())
 	a.signal()

@@ -3,6 +3,7 @@ package poller
 import (
 	"time"
 
+	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
@@ -107,7 +108,6 @@ func (a *account) learnOffset(date time.Time, m *moment) {
 		return
 	}
 	a.learned.Offset, a.unsaved = offset.Round(time.Second), true
-	m.learned.Offset = a.learned.Offset
 	m.sent = m.now.Add(-took).Add(a.learned.Offset)
 	if offset.Abs() > edge {
 		a.warn(m.now, "clock", "the vendor's clock differs from ours; one of them is wrong",
@@ -134,4 +134,79 @@ func (a *account) checkTimes(t *task, m *moment) {
 		a.warn(m.now, "hours", "the vendor's time of creation is whole hours off the configured one: "+
 			"the time zone is probably ignored, check time_zone", "task", t.id, "created", t.VendorCreated, "configured", t.Created, "off", hours)
 	}
+}
+
+// learn learns how long URLs take from an answer that shows all rows of the
+// task. It is called before the answer is applied.
+func (t *task) learn(urls []prefetch.URL, m *moment) {
+	d := &m.learned.Durations
+	if !t.Answered {
+		d.sized(max(len(urls), len(t.Expected)))
+	}
+	counts := prefetch.CountURLs(urls)
+	d.Failed += float64(max(0, counts[prefetch.Failed]-t.Counts[prefetch.Failed]))
+	if !m.caps.RowTimes {
+		t.learnLeft(counts, m)
+		return
+	}
+	seen := t.LastRefresh.Add(m.learned.Offset)
+	for i := range urls {
+		u := &urls[i]
+		if u.Created.IsZero() {
+			continue
+		}
+		from := time.Duration(0)
+		if t.Answered {
+			from = max(0, seen.Sub(u.Created))
+		}
+		switch {
+		case !u.Status.Final():
+			d.watched(1, from, m.sent.Sub(u.Created))
+		case u.Finished.IsZero(): // nobody knows when
+		case !t.Answered || u.Finished.After(seen):
+			age := u.Finished.Sub(u.Created)
+			d.watched(1, from, age)
+			d.ended(1, age)
+		}
+	}
+}
+
+// learnLeft learns from how many URLs are left, where rows have no times.
+func (t *task) learnLeft(counts prefetch.Counts, m *moment) {
+	if t.knownCreated().IsZero() && !t.Answered {
+		return // how old they are is not known
+	}
+	d := &m.learned.Durations
+	now := m.age(t, m.now)
+	before, from := counts.Total(), time.Duration(0)
+	if t.Answered {
+		before, from = t.Counts.Total()-t.Counts.Final(), m.age(t, t.LastRefresh)
+	}
+	left := counts.Total() - counts.Final()
+	d.watched(left, from, now)
+	d.endedBetween(before-left, from, now)
+}
+
+// learnCounts learns from a count of URLs that succeeded.
+func (t *task) learnCounts(before *counted, m *moment) {
+	now := t.Counted
+	if !now.SucceededAt.After(before.SucceededAt) {
+		m.learned.Durations.Failed += float64(max(0, now.Failed-before.Failed))
+		return
+	}
+	d := &m.learned.Durations
+	from := time.Duration(0)
+	if !before.SucceededAt.IsZero() {
+		from = m.age(t, before.SucceededAt)
+	}
+	to := m.age(t, m.now)
+	d.watched(now.Total-now.Succeeded-now.Failed, from, to)
+	d.endedBetween(now.Succeeded-before.Succeeded, from, to)
+}
+
+// learnStrangers learns how many rows of a window belong to no task.
+func (a *account) learnStrangers(q vendorapi.Query, n int) {
+	const memory = 0.8
+	span := q.To.Sub(q.From).Seconds()
+	a.learned.Strangers = memory*a.learned.Strangers + (1-memory)*float64(n)/span
 }

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"prefetch_exporter/prefetch"
@@ -75,9 +76,8 @@ func (t *task) page(q vendorapi.Query, ans vendorapi.Answer) (urls []prefetch.UR
 
 // answered applies a whole answer that has rows.
 func (t *task) answered(urls []prefetch.URL, m *moment) {
-	t.Up, t.LastError, t.LastRefresh = true, nil, m.now
-	t.Failures, t.Misses, t.RetryAt = 0, 0, time.Time{}
-	t.FirstMiss, t.LostAt, t.Search = time.Time{}, time.Time{}, time.Time{}
+	t.learn(urls, m)
+	t.found(m)
 
 	var found []observation
 	t.Rows, found = t.Rows.replace(urls)
@@ -86,15 +86,36 @@ func (t *task) answered(urls []prefetch.URL, m *moment) {
 	t.Counts = prefetch.CountURLs(urls)
 	// What was submitted and has no row yet waits.
 	t.Counts[prefetch.Waiting] += max(0, len(t.Expected)-len(urls))
-	t.Answered = true
+	t.Counted = nil
 	t.summarize(urls)
+	whole := t.provenWhole(m)
+	t.Whole = whole && len(urls) >= len(t.Expected) && m.caps.Windows && dated(urls)
+	t.judge(whole, m)
+}
 
+// found notes that the vendor knows the task.
+func (t *task) found(m *moment) {
+	if !t.Answered {
+		t.Answered = true
+	}
+	t.Up, t.LastError, t.LastRefresh, t.hint = true, nil, m.now, nil
+	t.Failures, t.Misses, t.RetryAt = 0, 0, time.Time{}
+	t.FirstMiss, t.LostAt, t.Search = time.Time{}, time.Time{}, time.Time{}
+}
+
+// judge settles the task if every URL is final and there are no more.
+func (t *task) judge(whole bool, m *moment) {
 	t.Phase = prefetch.Active
-	if t.Counts.AllFinal() && t.provenWhole(m) {
+	if t.Counts.AllFinal() && whole {
 		t.settle(m)
 		return
 	}
 	t.SeenActive = true
+}
+
+// dated reports whether every row has its creation.
+func dated(urls []prefetch.URL) bool {
+	return !slices.ContainsFunc(urls, func(u prefetch.URL) bool { return u.Created.IsZero() })
 }
 
 // provenWhole reports whether the answer shows every row that there will be.
@@ -204,6 +225,50 @@ func (t *task) lose(m *moment) {
 		t.Phase, t.LostAt = prefetch.Lost, m.now
 	}
 	t.RetryAt = m.now.Add(max(lostAfter, m.now.Sub(t.LostAt)))
+}
+
+// tooLarge turns to counting a task whose rows do not fit one page. The answer
+// was to its first page.
+func (t *task) tooLarge(ans vendorapi.Answer, m *moment) {
+	t.Up, t.LastError, t.Failures, t.RetryAt = true, nil, 0, time.Time{}
+	t.summarize(ans.URLs)
+	if t.provenWhole(m) {
+		t.Counted = &counted{Total: max(ans.Count, len(t.Expected))}
+		t.RetryAt = m.now
+	}
+}
+
+// tallied applies the count of a large task's URLs that succeeded or failed. Of
+// those that failed the rows come along.
+func (t *task) tallied(status prefetch.Status, ans vendorapi.Answer, m *moment) {
+	t.Up, t.LastError, t.Failures, t.RetryAt = true, nil, 0, time.Time{}
+	c := t.Counted
+	if c == nil {
+		return // it was read whole meanwhile
+	}
+	next := *c
+	if status == prefetch.Succeeded {
+		next.Succeeded, next.SucceededAt = ans.Count, m.now
+	} else {
+		next.Failed, next.FailedAt = ans.Count, m.now
+		t.Rows, t.observations = t.Rows.merge(ans.URLs, t.observations)
+	}
+	t.Counted = &next
+	t.learnCounts(c, m)
+	switch left := next.Total - next.Succeeded - next.Failed; {
+	case next.SucceededAt.IsZero() || next.FailedAt.IsZero():
+		t.RetryAt = m.now // both or nothing: the counts appear together
+	case left < 0:
+		t.Counted, t.RetryAt = nil, m.now // there are more rows than were counted
+	default:
+		t.found(m)
+		t.Counts = prefetch.Counts{}
+		t.Counts[prefetch.Succeeded], t.Counts[prefetch.Failed] = next.Succeeded, next.Failed
+		// Not final: the vendor was not asked how many of them still wait.
+		t.Counts[prefetch.Running] = left
+		t.VendorFinished = time.Time{}
+		t.judge(true, m)
+	}
 }
 
 // failed applies a failed call. The last good answer stays.

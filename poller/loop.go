@@ -1,8 +1,11 @@
 package poller
 
 import (
+	"cmp"
 	"context"
 	"math"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -119,11 +122,12 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration
 		a.announce(q, now.Add(wait))
 		return min(sleep, wait)
 	}
-	q.task.inFlight = true
-	q.task.LastAsked, q.task.RetryAt = now, time.Time{}
+	if q.task != nil {
+		q.task.inFlight = true
+		q.task.LastAsked, q.task.RetryAt = now, time.Time{}
+	}
 	a.inFlight++
 	a.announce(question{}, time.Time{})
-	a.record.Called(a.name, string(q.query.Kind))
 	e := errand{question: q, provider: a.options.Provider, budget: a.budget, call: c}
 	calls.Go(func() { a.ask(ctx, e) })
 	return 0
@@ -142,18 +146,28 @@ type errand struct {
 // announce publishes what comes next.
 func (a *account) announce(q question, at time.Time) {
 	a.next = nil
-	if q.task != nil {
-		a.next = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.task.id, Why: q.why, Time: at}
+	if q.query.Kind != "" {
+		a.next = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.id(), Why: q.why, Time: at}
 	}
 	a.publish(nil)
 }
 
 // situation is what the planner decides from. It is called with the lock held.
 func (a *account) situation(now time.Time) *situation {
-	return &situation{
-		now: now, caps: a.options.Provider.Capabilities(), learned: a.learned,
-		pollInterval: a.options.PollInterval, tasks: a.tasks,
+	if a.unsorted {
+		slices.SortFunc(a.order, func(x, y *task) int {
+			return cmp.Or(x.created().Compare(y.created()), strings.Compare(x.id, y.id))
+		})
+		a.unsorted = false
 	}
+	if a.curve == nil {
+		a.curve = a.learned.Durations.curve()
+	}
+	return newSituation(situation{
+		now: now, curve: a.curve, caps: a.options.Provider.Capabilities(), learned: &a.learned,
+		pollInterval: a.options.PollInterval, slot: a.options.Limit.Per / time.Duration(max(1, a.options.Limit.Calls)),
+		tasks: a.order, noWindows: now.Before(a.noWindow),
+	})
 }
 
 // sweep ends the time of tasks that are over, and returns how long until the
@@ -211,35 +225,56 @@ func (a *account) ask(ctx context.Context, e errand) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.inFlight--
-	q.task.inFlight = false
+	if q.task != nil {
+		q.task.inFlight = false
+	}
 	defer a.signal()
 	if a.removed {
 		return
 	}
-	a.record.Answered(a.name, ended.Sub(sent))
+	if e := vendorapi.AsError(err); e == nil || !e.Unsent {
+		a.record.Called(a.name, string(q.query.Kind))
+		a.record.Answered(a.name, ended.Sub(sent))
+	}
 	if err != nil && callCtx.Err() != nil {
 		return // the exporter stops; the call tells nothing of the vendor
 	}
-	if a.tasks[q.task.id] != q.task || q.task.Gone {
+	if q.task != nil && (a.tasks[q.task.id] != q.task || q.task.Gone) {
 		// Its time ended while the call was under way: only the account learns.
 		q.task = &task{id: q.task.id, index: -1}
 	}
 	m := a.moment(sent, ended)
-	a.last = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.task.id, Why: q.why, Time: sent}
-	if err != nil {
-		a.failed(q, vendorapi.AsError(err), e.budget, m)
-	} else {
-		a.answered(q, ans, m)
+	a.last = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.id(), Why: q.why, Time: sent}
+	a.unsaved, a.curve = true, nil // every answer teaches something
+	if err == nil {
+		a.apply(a.answered(q, ans, m), ended)
+		return
 	}
-	if a.tasks[q.task.id] == q.task {
-		a.touch(q.task)
+	a.failed(q, vendorapi.AsError(err), e.budget, m)
+	if q.task == nil {
+		a.apply(nil, ended)
+		return
 	}
-	if a.dropped > 0 && q.task.Phase == prefetch.Settled {
-		a.refresh(ended) // a settled task makes room
+	a.apply([]*task{q.task}, ended)
+}
+
+// apply makes what a call told of tasks durable and then publishes it, all at
+// once. It is called with the lock held.
+func (a *account) apply(told []*task, now time.Time) {
+	settled := false
+	for _, t := range told {
+		if a.tasks[t.id] == t {
+			a.touch(t)
+		}
+		settled = settled || t.Phase == prefetch.Settled
+	}
+	a.unsorted = a.unsorted || len(told) > 0
+	if a.dropped > 0 && settled {
+		a.refresh(now) // a settled task makes room
 		return
 	}
 	a.save()
-	a.publish(q.task)
+	a.publish(told...)
 }
 
 // moment is the present for a task's life. It is called with the lock held.
@@ -250,39 +285,102 @@ func (a *account) moment(sent, now time.Time) *moment {
 	}
 }
 
-// answered applies an answer to the account and to the task asked for.
-func (a *account) answered(q question, ans vendorapi.Answer, m *moment) {
+// answered applies an answer to the account and to the tasks it tells of, which
+// it returns.
+func (a *account) answered(q question, ans vendorapi.Answer, m *moment) []*task {
 	a.setHealth(health{Up: true})
-	t := q.task
 	a.learnOffset(ans.Date, m)
 	a.learnPageSize(q.query, ans)
-	log := a.log.With("task", t.id, "request_id", ans.RequestID)
 	for _, word := range ans.UnknownWords {
 		if a.newWord(word) {
-			log.Warn("the vendor used a status that it never documented; it counts as unknown", "status", word)
+			a.log.Warn("the vendor used a status that it never documented; it counts as unknown",
+				"task", q.id(), "status", word, "request_id", ans.RequestID)
 		}
 	}
 	for _, oddity := range ans.Oddities {
-		a.warn(m.now, "oddity "+oddity, "the vendor's answer is not as documented", "task", t.id, "oddity", oddity)
+		a.warn(m.now, "oddity "+oddity, "the vendor's answer is not as documented", "task", q.id(), "oddity", oddity)
 	}
-	urls, whole, complaint := t.page(q.query, ans)
+	switch t := q.task; {
+	case t == nil:
+		return a.windowAnswered(q.query, ans, m)
+	case q.query.Kind == vendorapi.QueryCount:
+		a.follow(t, m, func() { t.tallied(*q.query.Status, ans, m) })
+	default:
+		a.follow(t, m, func() { a.taskAnswered(t, q.query, ans, m) })
+	}
+	return []*task{q.task}
+}
+
+// follow applies something to a task and logs what it made of it.
+func (a *account) follow(t *task, m *moment, apply func()) {
+	before := t.Phase
+	apply()
+	a.checkTimes(t, m)
+	if t.Phase != before {
+		a.log.Info("task changed phase", "task", t.id, "from", before, "to", t.Phase,
+			"urls", t.Counts.Total(), "succeeded", t.Counts[prefetch.Succeeded], "failed", t.Counts[prefetch.Failed])
+	}
+}
+
+func (a *account) taskAnswered(t *task, q vendorapi.Query, ans vendorapi.Answer, m *moment) {
+	canCount := m.caps.StatusFilter && !a.learned.NoStatusFilter
+	if t.Reading == nil && ans.Count > len(ans.URLs) && len(ans.URLs) > 0 && canCount && ans.Count <= mostRows {
+		t.tooLarge(ans, m)
+		return
+	}
+	urls, whole, complaint := t.page(q, ans)
 	if complaint != "" {
 		a.warn(m.now, "reading "+t.id, "an answer in pages was thrown away", "task", t.id, "why", complaint)
 	}
-	switch before := t.Phase; {
+	switch {
 	case !whole:
 		t.Up, t.LastError = true, nil
 	case len(urls) == 0:
-		t.empty(q.query, m)
-		log.Debug("the vendor has no rows of the task", "phase", t.Phase)
+		t.empty(q, m)
 	default:
 		t.answered(urls, m)
-		a.checkTimes(t, m)
-		if t.Phase != before {
-			log.Info("task changed phase", "from", before, "to", t.Phase,
-				"urls", t.Counts.Total(), "succeeded", t.Counts[prefetch.Succeeded], "failed", t.Counts[prefetch.Failed])
+	}
+}
+
+// windowAnswered applies the rows of a window to the tasks they belong to, and
+// returns those that it told of.
+func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *moment) []*task {
+	found := m.join(q, ans.URLs)
+	strangers := ans.Count
+	for _, t := range m.tasks {
+		if t.mayShow(q) {
+			strangers -= m.sizeOf(t)
 		}
 	}
+	a.learnStrangers(q, max(0, strangers))
+	told := make([]*task, 0, len(found))
+	for _, f := range found {
+		told = append(told, f.task)
+		a.follow(f.task, m, func() { f.task.answered(f.urls, m) })
+	}
+	for _, t := range m.tasks {
+		// A window that should have told of the task and did not will not the
+		// next time either: its rows are not what they seemed, or others crowd
+		// them out of the page.
+		if t.worth > 0 && t.joinable() && within(t, q) && !slices.Contains(told, t) &&
+			(t.Whole || m.sent.Sub(t.Created) > 2*proof) {
+			t.Ambiguous = true
+			told = append(told, t)
+		}
+	}
+	return told
+}
+
+// mayShow reports whether rows of the task may be in the window.
+func (t *task) mayShow(q vendorapi.Query) bool {
+	c := t.created()
+	return !c.Add(t.margin()).Before(q.From) && !c.Add(-t.margin()).After(q.To)
+}
+
+// within reports whether all of the task's rows must be in the window.
+func within(t *task, q vendorapi.Query) bool {
+	c := t.created()
+	return !c.Add(-t.margin()).Before(q.From) && !c.Add(t.margin()).After(q.To)
 }
 
 // failed applies a failed call.
@@ -292,14 +390,20 @@ func (a *account) failed(q question, e *vendorapi.Error, b *budget, m *moment) {
 		a.log.Info("the vendor does not support what its pages document; asking otherwise from now on",
 			"feature", e.Refused, "message", e.Message, "request_id", e.RequestID)
 		a.setHealth(health{Up: true})
-		q.task.Up, q.task.LastError = true, nil
-		q.task.Reading, q.task.RetryAt = nil, m.now
+		if q.task != nil {
+			q.task.Up, q.task.LastError = true, nil
+			q.task.Reading, q.task.RetryAt = nil, m.now
+		}
 		return
 	}
 	a.failures++
 	a.record.Failed(a.name, e.Reason)
-	q.task.failed(e, m)
-	a.last.Error = q.task.LastError.published()
+	a.last.Error = &prefetch.Failure{Reason: e.Reason, Message: e.Error(), Time: m.now}
+	if q.task != nil {
+		q.task.failed(e, m)
+	} else if e.Reason.ConcernsTask() {
+		a.noWindow = m.now.Add(longestBackoff)
+	}
 	if e.RetryAfter > 0 {
 		b.hold(e.RetryAfter)
 	}
@@ -317,10 +421,10 @@ func (a *account) failed(q question, e *vendorapi.Error, b *budget, m *moment) {
 	a.setHealth(h)
 	key := "failure " + string(e.Reason)
 	if e.Reason.ConcernsTask() {
-		key += " " + q.task.id
+		key += " " + q.id()
 	}
 	a.warn(m.now, key,
-		"a vendor call failed; the last good answer stays", "task", q.task.id, "reason", e.Reason,
+		"a vendor call failed; the last good answer stays", "task", q.id(), "reason", e.Reason,
 		"err", e, "request_id", e.RequestID, "failures_in_a_row", h.Failures)
 }
 

@@ -31,7 +31,8 @@ type Recorder interface {
 	AddAccount(a prefetch.Account)
 	// RemoveAccount is told when the account is not watched any more.
 	RemoveAccount(a prefetch.Account)
-	// Called is told when a call leaves, with the form of its question.
+	// Called is told of every call that was made, with the form of its
+	// question.
 	Called(a prefetch.Account, kind string)
 	// Answered is told when a call ended, whatever came of it.
 	Answered(a prefetch.Account, took time.Duration)

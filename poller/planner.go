@@ -2,6 +2,8 @@ package poller
 
 import (
 	"cmp"
+	"fmt"
+	"math"
 	"time"
 
 	"prefetch_exporter/prefetch"
@@ -26,7 +28,8 @@ const (
 	readingKept = time.Hour
 )
 
-// learned is what calls have taught of a vendor where its pages leave it open.
+// learned is what calls have taught of a vendor where its pages leave it open,
+// and of how this account's tasks behave.
 type learned struct {
 	// NeedWindow: an itemId cannot be asked for without a window.
 	NeedWindow bool `json:"need_window,omitempty"`
@@ -40,30 +43,67 @@ type learned struct {
 	NoStatusFilter bool `json:"no_status_filter,omitempty"`
 	// Offset is the vendor's clock minus ours.
 	Offset time.Duration `json:"offset,omitempty"`
+	// Strangers is how many rows a second of a window has that belong to no
+	// task that is watched.
+	Strangers float64 `json:"strangers,omitempty"`
+
+	Durations durations `json:"durations,omitzero"`
 }
 
 // situation is all that decides what to ask next.
 type situation struct {
 	now          time.Time
 	caps         vendorapi.Capabilities
-	learned      learned
+	learned      *learned
 	pollInterval time.Duration
-	tasks        map[string]*task
+	// slot is the time between two calls when the whole quota is used.
+	slot time.Duration
+	// tasks are all tasks by creation.
+	tasks []*task
+	// noWindows: windows were refused lately.
+	noWindows bool
+
+	// round is how long it takes to ask for every unsettled task once.
+	round time.Duration
+
+	// What learned amounts to at present.
+	curve       *curve
+	failureRate float64
+	typicalSize int
 }
 
-// question is what to ask, and why in a few words.
-type question struct {
-	task  *task
-	query vendorapi.Query
-	why   string
+// newSituation works out what learned amounts to.
+func newSituation(s situation) *situation {
+	s.failureRate = s.learned.Durations.failureRate()
+	s.typicalSize = s.learned.Durations.size()
+	return &s
 }
 
-// Priorities of a question, the first first.
+// Priorities of a task, the first first.
 const (
 	continueReading = iota // what was begun is worth nothing until it is whole
 	unsettled
 	hopeless // lost, or only statuses left that nobody understands
 )
+
+// question is what to ask, and why in a few words.
+type question struct {
+	// task is nil for a window.
+	task  *task
+	query vendorapi.Query
+	why   string
+	// pressing: a deadline passed, or nothing is known of the task yet. It need
+	// not wait for an even pace.
+	pressing bool
+}
+
+// id is the task that is asked for; empty for a window.
+func (q *question) id() string {
+	if q.task == nil {
+		return ""
+	}
+	return q.task.id
+}
 
 // vendorNow is the vendor's time.
 func (s *situation) vendorNow() time.Time { return s.now.Add(s.learned.Offset) }
@@ -88,13 +128,18 @@ func (s *situation) oldest() time.Time { return s.vendorNow().Add(edge - s.lookB
 // plan picks the next question. Without one, wake is when there may be one;
 // zero if only a change can bring one.
 //
-// Among tasks that may be asked now, one whose pages are half read comes first
-// and a hopeless one last; otherwise the one that was asked longest ago, so
-// that no task starves.
+// Each question is worth the sum of what looking at each of its tasks is worth
+// (see worth): one task for a question by id, every task whose rows are known
+// for a window. A task whose pages are half read comes before everything.
 func (s *situation) plan() (best question, found bool, wake time.Time) {
-	var bestTask *task
-	bestClass := 0
+	var (
+		first      *task
+		firstClass int
+		bestWorth  = -1.0
+	)
+	s.countRound()
 	for _, t := range s.tasks {
+		t.worth = 0
 		at, class, ok := s.due(t)
 		if !ok {
 			continue
@@ -105,14 +150,29 @@ func (s *situation) plan() (best question, found bool, wake time.Time) {
 			}
 			continue
 		}
-		if bestTask == nil || cmp.Or(cmp.Compare(class, bestClass), compareTasks(t, bestTask)) < 0 {
-			bestTask, bestClass = t, class
+		worth := s.weigh(t, class)
+		if worth > bestWorth || worth == bestWorth && compareTasks(t, first) < 0 {
+			first, firstClass, bestWorth = t, class, worth
 		}
 	}
-	if bestTask == nil {
+	if first == nil {
 		return question{}, false, wake
 	}
-	return question{task: bestTask, query: s.taskQuery(bestTask), why: why(bestTask, bestClass)}, true, wake
+	if w, worth, ok := s.bestWindow(); ok && worth > bestWorth {
+		return w, true, wake
+	}
+	return s.ask(first, firstClass), true, wake
+}
+
+// countRound works out how long a round of the unsettled tasks takes.
+func (s *situation) countRound() {
+	unsettled := 0
+	for _, t := range s.tasks {
+		if t.listed && !t.Gone && t.Phase != prefetch.Settled {
+			unsettled++
+		}
+	}
+	s.round = time.Duration(unsettled) * max(s.slot, time.Second)
 }
 
 func compareTasks(a, b *task) int {
@@ -123,19 +183,44 @@ func compareTasks(a, b *task) int {
 	)
 }
 
-func why(t *task, class int) string {
+// weigh is what a question about the one task is worth.
+func (s *situation) weigh(t *task, class int) float64 {
+	switch class {
+	case continueReading:
+		return math.Inf(1)
+	case hopeless:
+		return residue * residue * max(0, s.now.Sub(t.LastAsked).Minutes())
+	default:
+		t.worth, _ = s.worth(t)
+		return t.worth
+	}
+}
+
+// ask is the question about one task.
+func (s *situation) ask(t *task, class int) question {
+	q := question{task: t, query: vendorapi.Query{Kind: vendorapi.QueryTask}}
+	chance, _ := s.appraise(t)
 	switch {
 	case class == continueReading:
-		return "next page of a task that is being read"
-	case t.Phase == prefetch.Lost:
-		return "lost task, in case the vendor knows it after all"
+		q.why, q.pressing = "next page of a task that is being read", true
+	case class == hopeless && t.Phase == prefetch.Lost:
+		q.why = "lost task, in case the vendor knows it after all"
 	case class == hopeless:
-		return "only statuses left that no page documents"
-	case t.LastAsked.IsZero():
-		return "never asked before"
+		q.why = "only statuses left that no page documents"
+	case t.Counted != nil && !s.learned.NoStatusFilter:
+		_, status := s.countChance(t)
+		q.query.Kind, q.query.Status = vendorapi.QueryCount, &status
+		q.why = fmt.Sprintf("counting the %s URLs of a large task, settled with chance %.2f", status, chance)
+	case t.LastAsked.IsZero() && !t.Answered:
+		q.why, q.pressing = "never asked before", true
 	default:
-		return "unsettled task that was asked longest ago"
+		q.why = fmt.Sprintf("settled with chance %.2f", chance)
 	}
+	if t.worth >= overdue {
+		q.why, q.pressing = "the deadline passed since the last answer", true
+	}
+	q.query = s.taskQuery(t, q.query)
+	return q
 }
 
 // due says when the task may be asked, and with what priority; false if it is
@@ -148,22 +233,20 @@ func (s *situation) due(t *task) (at time.Time, class int, ok bool) {
 	switch {
 	case t.LastAsked.After(s.now):
 		return s.now, class, true // the clock was set back: what was reckoned by it is void
-	case class == continueReading || !t.RetryAt.IsZero():
+	case class == continueReading:
 		return t.RetryAt, class, true
-	case t.LastAsked.IsZero():
-		return time.Time{}, class, true
+	case !t.RetryAt.IsZero():
+		at = t.RetryAt
+	case !t.LastAsked.IsZero():
+		at = later(t.LastAsked, t.LastRefresh).Add(s.pollInterval)
 	}
-	at = t.LastAsked.Add(s.pollInterval)
-	if s.caps.RowTimes && t.Counts.AllFinal() {
-		// Asked earlier, the answer could not prove that it is whole. But a row
-		// from the vendor's future must not keep the task from being asked.
-		proven := t.NewestRow.Add(proof + pad - s.learned.Offset)
-		if latest := t.LastAsked.Add(max(s.pollInterval, longestBackoff)); proven.After(latest) {
+	if s.caps.RowTimes {
+		// A row from the vendor's future must not keep the task from being asked.
+		proven, latest := s.provable(t), later(t.LastAsked, t.FirstSeen).Add(max(s.pollInterval, longestBackoff))
+		if proven.After(latest) {
 			proven = latest
 		}
-		if proven.After(at) {
-			at = proven
-		}
+		at = later(at, proven)
 	}
 	return at, class, true
 }
@@ -187,6 +270,31 @@ func (s *situation) continues(t *task) bool {
 	return t.Reading != nil && s.now.Sub(t.LastAsked) < readingKept
 }
 
+// provable is when an answer can prove at the earliest that it shows every row
+// of the task. Asked before that, a scarce call would be wasted; where calls are
+// not scarce, only an answer that shows everything final must wait.
+func (s *situation) provable(t *task) time.Time {
+	newest := t.NewestRow
+	switch {
+	case !newest.IsZero():
+	case !t.Created.IsZero() && t.Created.Before(t.FirstSeen):
+		newest = t.Created
+	default:
+		newest = t.FirstSeen.Add(s.learned.Offset)
+	}
+	if s.slot < proof && !t.Counts.AllFinal() {
+		return time.Time{}
+	}
+	return newest.Add(proof + pad - s.learned.Offset)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // reachable reports whether the vendor can be asked for the task at all: where
 // it wants a window, the task's creation must lie within the look-back.
 func (s *situation) reachable(t *task) bool {
@@ -197,11 +305,11 @@ func (s *situation) reachable(t *task) bool {
 	return c.IsZero() || c.Add(s.caps.MaxSpan-lead).After(s.oldest().Add(pad))
 }
 
-// taskQuery is the question about one task: by id alone where the vendor takes
-// that, else with a window around its creation, else day by day from the
+// taskQuery completes the question about one task: by id alone where the vendor
+// takes that, else with a window around its creation, else day by day from the
 // newest.
-func (s *situation) taskQuery(t *task) vendorapi.Query {
-	q := vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: t.id}
+func (s *situation) taskQuery(t *task, q vendorapi.Query) vendorapi.Query {
+	q.TaskID = t.id
 	if !s.caps.Paged {
 		return q
 	}
@@ -218,6 +326,9 @@ func (s *situation) taskQuery(t *task) vendorapi.Query {
 		q.From, q.To = time.Time{}, time.Time{}
 	}
 	q.Page, q.PageSize = 1, s.pageSize()
+	if q.Status != nil && *q.Status == prefetch.Succeeded {
+		q.PageSize = 1 // the count tells; of those that failed the rows are wanted
+	}
 	if s.learned.NeedWindow {
 		q.From, q.To = s.taskWindow(t)
 	}
@@ -227,27 +338,29 @@ func (s *situation) taskQuery(t *task) vendorapi.Query {
 // taskWindow is the span of creation to ask for a task in. It lies within what
 // the vendor can be asked for.
 func (s *situation) taskWindow(t *task) (from, to time.Time) {
-	end, oldest := s.vendorNow().Add(pad), s.oldest()
+	end := s.vendorNow().Add(pad)
 	switch created := t.knownCreated(); {
 	case !created.IsZero():
 		from = created.Add(-lead)
 		to = from.Add(s.caps.MaxSpan)
 	case !t.Search.IsZero():
 		from, to = t.Search.Add(-s.caps.MaxSpan), t.Search
+	default:
+		from, to = end.Add(-s.caps.MaxSpan), end
 	}
+	return s.clamp(from, to)
+}
+
+// clamp keeps a window within what the vendor can be asked for.
+func (s *situation) clamp(from, to time.Time) (time.Time, time.Time) {
+	end := s.vendorNow().Add(pad)
 	if to.After(end) {
 		to = end
 	}
-	if from.Before(oldest) {
-		from = oldest
+	from = later(from, s.oldest())
+	if !from.Before(to) {
+		// Created in the future, as it seems: the newest day tells.
+		from, to = later(end.Add(-s.caps.MaxSpan), s.oldest()), end
 	}
-	if from.Before(to) {
-		return from, to
-	}
-	// Nothing is known of the creation, or it lies in the future, as it seems:
-	// the newest day tells.
-	if from = end.Add(-s.caps.MaxSpan); from.Before(oldest) {
-		from = oldest
-	}
-	return from, end
+	return from, to
 }

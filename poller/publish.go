@@ -31,6 +31,11 @@ func (a *account) publishAll() {
 			watched = append(watched, t)
 		}
 	}
+	a.order = a.order[:0]
+	for _, t := range a.tasks {
+		a.order = append(a.order, t)
+	}
+	a.unsorted = true
 	slices.SortFunc(watched, func(x, y *task) int { return strings.Compare(x.id, y.id) })
 	states := make([]*prefetch.TaskState, len(watched))
 	var phases [prefetch.NumPhases]int
@@ -45,17 +50,22 @@ func (a *account) publishAll() {
 	a.publishAccount()
 }
 
-// publish publishes what changed of one task, and the account's health. It is
-// called with the lock held; t may be nil.
-func (a *account) publish(t *task) {
-	var state *prefetch.TaskState
-	if t != nil && t.index >= 0 {
-		state = t.state(a.name)
+// publish publishes what changed of tasks, all at once, and the account's
+// health. It is called with the lock held; a nil task is passed over.
+func (a *account) publish(tasks ...*task) {
+	states := make([]*prefetch.TaskState, len(tasks))
+	for i, t := range tasks {
+		if t != nil && t.index >= 0 {
+			states[i] = t.state(a.name)
+		}
 	}
 	a.pubMu.Lock()
 	defer a.pubMu.Unlock()
-	if state != nil {
-		a.published.tasks[t.index] = state
+	for i, t := range tasks {
+		if states[i] == nil {
+			continue
+		}
+		a.published.tasks[t.index] = states[i]
 		a.published.phases[t.phase]--
 		a.published.phases[t.Phase]++
 		t.phase = t.Phase

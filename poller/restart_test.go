@@ -50,6 +50,7 @@ const (
 func restarts(t *testing.T, how string, random *rand.Rand) {
 	t.Helper()
 	o := edgeOptions()
+	o.RefuseStatusFilter = true // the rows are counted otherwise
 	o.Quota = simulator.Quota{Calls: 1, Per: 20 * second}
 	o.Latency = simulator.Jitter(random.Uint64(), 3*second)
 	vendor := simulator.NewCDNetworks(o)

@@ -72,6 +72,16 @@ func (r rows) replace(urls []prefetch.URL) (rows, []observation) {
 	return next, found
 }
 
+// merge returns the rows of urls in place of r, with what is to be observed of
+// them added to before.
+func (r rows) merge(urls []prefetch.URL, before []observation) (rows, []observation) {
+	if len(urls) == 0 {
+		urls = nil // as it is after a restart
+	}
+	next, found := r.replace(urls)
+	return next, append(before, found...)
+}
+
 // inherit returns rows of urls with what was observed of the same rows in r. A
 // row whose time of creation is new but whose URL is not takes over from the row
 // that it stands for, as when the time zone was corrected.

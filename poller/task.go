@@ -25,6 +25,11 @@ type task struct {
 	index int
 	// phase is the phase it was published with.
 	phase prefetch.Phase
+	// worth is what the planner found the task to be worth the last time, and
+	// hint what a window showed of it without proving it.
+	worth     float64
+	appraisal appraisal
+	hint      *glance
 	// observations are durations that wait until they are durably marked as
 	// observed.
 	observations []observation
@@ -78,7 +83,15 @@ type record struct {
 	// SeenActive: some answer showed the task unsettled.
 	SeenActive bool `json:"seen_active,omitempty"`
 	// Timed: the task's duration is observed, or never will be.
-	Timed   bool     `json:"timed,omitempty"`
+	Timed bool `json:"timed,omitempty"`
+	// Whole: Rows are known to be all rows of the task, each with its creation,
+	// so that a window can tell of it.
+	Whole bool `json:"whole,omitempty"`
+	// Ambiguous: the task's rows cannot be told from another's.
+	Ambiguous bool `json:"ambiguous,omitempty"`
+	// Counted is set for a task too large for one page: its URLs are counted
+	// instead of read.
+	Counted *counted `json:"counted,omitempty"`
 	Reading *reading `json:"reading,omitempty"`
 }
 
@@ -108,6 +121,18 @@ type reading struct {
 	// Count is what every page must say that there is.
 	Count int  `json:"count"`
 	Rows  rows `json:"rows"`
+}
+
+// counted is what is known of a task whose URLs are counted.
+type counted struct {
+	// Total is how many rows there are: what was submitted, or else what the
+	// vendor counted when it had taken everything in.
+	Total int `json:"total"`
+	// Succeeded and Failed are the vendor's counts, and when it gave them.
+	Succeeded   int       `json:"succeeded"`
+	Failed      int       `json:"failed"`
+	SucceededAt time.Time `json:"succeeded_at,omitzero"`
+	FailedAt    time.Time `json:"failed_at,omitzero"`
 }
 
 func (t *task) encode() ([]byte, error) {

@@ -1,0 +1,279 @@
+package poller
+
+import (
+	"fmt"
+	"time"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+const (
+	// drift is how far a configured creation may be off the vendor's.
+	drift = time.Minute
+	// glimpse is the part of a task's worth that a window has which shows its
+	// rows but cannot prove that they are all.
+	glimpse = 0.1
+)
+
+// joinable reports whether a window can tell of the task: its rows are known by
+// their URL and creation, or its URLs are given and when they were submitted.
+func (t *task) joinable() bool {
+	if t.Ambiguous || t.Counted != nil {
+		return false
+	}
+	return t.Whole || len(t.Expected) > 0 && !t.Created.IsZero()
+}
+
+// margin is how far around the task's creation its rows are.
+func (t *task) margin() time.Duration {
+	if !t.VendorCreated.IsZero() {
+		return pad
+	}
+	return pad + drift
+}
+
+// bestWindow is the window of creation time that is worth the most among those
+// whose rows fit one page, as far as is known what rows there are.
+func (s *situation) bestWindow() (best question, bestWorth float64, ok bool) {
+	if !s.caps.Windows || s.noWindows {
+		return question{}, 0, false
+	}
+	size, oldest := s.pageSize(), s.oldest()
+	first, rows, worth, proving := 0, 0, 0.0, 0
+	var from, to, covered int
+	for i, t := range s.tasks {
+		if t.created().Add(-t.margin()).Before(oldest) || s.sizeOf(t) > size {
+			first, rows, worth, proving = i+1, 0, 0, 0
+			continue
+		}
+		rows += s.sizeOf(t)
+		w, proves := s.windowWorth(t)
+		worth += w
+		if proves {
+			proving++
+		}
+		for first < i && !s.fits(s.tasks[first], t, rows, size) {
+			rows -= s.sizeOf(s.tasks[first])
+			w, proves := s.windowWorth(s.tasks[first])
+			worth -= w
+			if proves {
+				proving--
+			}
+			first++
+		}
+		if proving > 0 && worth > bestWorth && t.worth > 0 {
+			from, to, bestWorth, covered, ok = first, i, worth, proving, true
+		}
+	}
+	if !ok {
+		return question{}, 0, false
+	}
+	for s.tasks[from].worth == 0 {
+		from++
+	}
+	q := vendorapi.Query{Kind: vendorapi.QueryWindow, Page: 1, PageSize: size}
+	q.From, q.To = s.clamp(
+		s.tasks[from].created().Add(-s.tasks[from].margin()),
+		s.tasks[to].created().Add(s.tasks[to].margin()))
+	return question{
+		query: q, pressing: bestWorth >= overdue,
+		why: fmt.Sprintf("one window tells of %d tasks", covered),
+	}, bestWorth, true
+}
+
+// fits reports whether a window from one task's creation to another's is one
+// that can be asked for in one page.
+func (s *situation) fits(first, last *task, rows, size int) bool {
+	span := last.created().Add(last.margin()).Sub(first.created().Add(-first.margin()))
+	return span <= s.caps.MaxSpan && float64(rows)+s.learned.Strangers*span.Seconds() <= float64(size)
+}
+
+// windowWorth is what a window is worth that shows the task's rows, and whether
+// it can prove what it shows.
+func (s *situation) windowWorth(t *task) (worth float64, proves bool) {
+	if t.worth == 0 {
+		return 0, false
+	}
+	if t.joinable() {
+		return t.worth, true
+	}
+	return glimpse * t.worth, false
+}
+
+// glance is what a window showed of a task without proving it.
+type glance struct {
+	at         time.Time
+	rows, left int
+}
+
+// joined is a task that a window showed whole.
+type joined struct {
+	task *task
+	urls []prefetch.URL
+}
+
+// join finds the tasks whose rows are in the answer to a window. Rows carry no
+// task: a row is a task's if its URL and creation are known to be, as a
+// multiset, or if the task's URLs are all there with one creation near the
+// configured one. Where two tasks claim a row neither gets it: both are marked
+// and asked for by id from then on.
+func (s *situation) join(q vendorapi.Query, urls []prefetch.URL) []joined {
+	j := joiner{situation: s, query: q, rows: map[rowKey][]int{}, owner: make([]*task, len(urls)), urls: urls}
+	for _, t := range s.tasks {
+		if j.near(t) {
+			j.tasks = append(j.tasks, t)
+		}
+	}
+	for i := range urls {
+		if !urls[i].Created.IsZero() {
+			k := keyOf(&urls[i])
+			j.rows[k] = append(j.rows[k], i)
+		}
+	}
+	// What is known comes before what must be found.
+	for _, t := range j.tasks {
+		if t.Whole {
+			j.claim(t, t.Rows.urls)
+		}
+	}
+	for _, t := range j.tasks {
+		if !t.Whole && t.joinable() {
+			j.find(t)
+		}
+	}
+	j.glance()
+	return j.settle()
+}
+
+type joiner struct {
+	*situation
+	query   vendorapi.Query
+	tasks   []*task // whose rows can be in the window
+	urls    []prefetch.URL
+	rows    map[rowKey][]int // places in urls
+	owner   []*task          // by place in urls
+	claims  []claim
+	spoiled map[*task]bool
+}
+
+type claim struct {
+	task   *task
+	places []int
+}
+
+// near reports whether the task's rows can be in the window.
+func (j *joiner) near(t *task) bool {
+	return t.listed && !t.Gone && t.Phase != prefetch.Settled && t.Counted == nil && t.mayShow(j.query)
+}
+
+// claim takes the rows of a task, all of them or none.
+func (j *joiner) claim(t *task, want []prefetch.URL) bool {
+	taken := make(map[rowKey]int, len(want))
+	places := make([]int, 0, len(want))
+	for i := range want {
+		k := keyOf(&want[i])
+		n := taken[k]
+		if n >= len(j.rows[k]) {
+			return false
+		}
+		taken[k] = n + 1
+		places = append(places, j.rows[k][n])
+	}
+	j.claims = append(j.claims, claim{t, places})
+	for _, i := range places {
+		if other := j.owner[i]; other != nil && other != t {
+			j.spoil(other)
+			j.spoil(t)
+		}
+		j.owner[i] = t
+	}
+	return true
+}
+
+func (j *joiner) spoil(t *task) {
+	if j.spoiled == nil {
+		j.spoiled = map[*task]bool{}
+	}
+	j.spoiled[t] = true
+}
+
+// find looks for a creation at which all URLs of the task were submitted, the
+// nearest to the configured one first.
+func (j *joiner) find(t *task) {
+	const step = time.Second
+	for off := time.Duration(0); off <= drift; off += step {
+		for _, c := range [2]time.Time{t.Created.Add(off), t.Created.Add(-off)} {
+			if len(j.rows[rowKey{t.Expected[0], c.Unix()}]) > 0 && j.claim(t, at(t.Expected, c)) {
+				return
+			}
+		}
+	}
+}
+
+func at(urls []string, created time.Time) []prefetch.URL {
+	rows := make([]prefetch.URL, len(urls))
+	for i, u := range urls {
+		rows[i] = prefetch.URL{URL: u, Created: created}
+	}
+	return rows
+}
+
+// glance shows the tasks whose rows are not known what is probably theirs: the
+// rows that nobody owns, created near when the task was.
+func (j *joiner) glance() {
+	found := map[*task]*glance{}
+	for i := range j.urls {
+		u := &j.urls[i]
+		if j.owner[i] != nil {
+			continue
+		}
+		t := j.nearest(u.Created)
+		if t == nil {
+			continue
+		}
+		g := found[t]
+		if g == nil {
+			g = &glance{at: j.now}
+			found[t] = g
+		}
+		g.rows++
+		if !u.Status.Final() {
+			g.left++
+		}
+	}
+	for t, g := range found {
+		t.hint = g
+	}
+}
+
+// nearest is the task without known rows that was created nearest to a row.
+func (j *joiner) nearest(created time.Time) (best *task) {
+	nearest := drift + pad
+	for _, t := range j.tasks {
+		if t.Whole || t.Created.IsZero() {
+			continue
+		}
+		if off := created.Sub(t.Created).Abs(); off < nearest {
+			best, nearest = t, off
+		}
+	}
+	return best
+}
+
+// settle returns the claims that nobody disputes.
+func (j *joiner) settle() []joined {
+	var found []joined
+	for _, c := range j.claims {
+		if j.spoiled[c.task] {
+			c.task.Ambiguous = true
+			continue
+		}
+		urls := make([]prefetch.URL, len(c.places))
+		for n, i := range c.places {
+			urls[n] = j.urls[i]
+		}
+		found = append(found, joined{c.task, urls})
+	}
+	return found
+}
