@@ -90,12 +90,6 @@ func (s *situation) chance(t *task) float64 {
 // URLs of a large task proves it settled now, and which of the two to count.
 func (s *situation) countChance(t *task) (chance float64, status prefetch.Status) {
 	c := t.Counted
-	switch {
-	case c.SucceededAt.IsZero():
-		return 0, prefetch.Succeeded
-	case c.FailedAt.IsZero():
-		return 0, prefetch.Failed
-	}
 	left := float64(max(1, c.Total-c.Succeeded-c.Failed))
 	now := s.age(t, s.now)
 	// What a URL that was not counted may be by now: succeeded since the
@@ -108,9 +102,12 @@ func (s *situation) countChance(t *task) (chance float64, status prefetch.Status
 		return 0, prefetch.Succeeded
 	}
 	bySuccess, byFailure := math.Pow(succeeded/total, left), math.Pow(failed/total, left)
-	if byFailure > bySuccess {
+	switch {
+	case c.SucceededAt.IsZero():
+		chance, status = bySuccess, prefetch.Succeeded
+	case c.FailedAt.IsZero(), byFailure > bySuccess:
 		chance, status = byFailure, prefetch.Failed
-	} else {
+	default:
 		chance, status = bySuccess, prefetch.Succeeded
 	}
 	// It may take both.
@@ -165,6 +162,8 @@ func (s *situation) worth(t *task) (worth, chance float64) {
 	worth = worth*share(waited, s.now.Sub(at)) + residue*waited.Minutes()
 	switch {
 	case t.Answered:
+	case t.Counted != nil:
+		worth += stranger // nothing is shown before both counts are known
 	case t.joinable() || !s.caps.Windows:
 		worth += familiar
 	default:
