@@ -16,6 +16,18 @@ GOLANGCI_LINT_VERSION := v2.15.0
 # A linter reads what the compiler writes, so another Go needs another build.
 GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(shell go env GOVERSION)
 
+# What the end-to-end test runs beside Debian's older releases. Prometheus's
+# version is that of its module in e2e/tools/prometheus/go.mod (3.15.0 is
+# v0.315.0). Alertmanager 0.32 and later do not build from the module alone.
+PROMETHEUS_VERSION := 3.15.0
+ALERTMANAGER_VERSION := 0.31.1
+AMTOOL_VERSION := 0.34.2
+CURRENT := $(BUILD)/current
+# A stamp for each, so that another version is another build.
+STAMPS := $(CURRENT)/.prometheus-$(PROMETHEUS_VERSION) \
+	$(CURRENT)/.alertmanager-$(ALERTMANAGER_VERSION) $(CURRENT)/.amtool-$(AMTOOL_VERSION)
+VERSION_FLAG := -s -w -X github.com/prometheus/common/version.Version
+
 COVERAGE_FLOOR := 85
 # What only puts the parts together is tested from main, in-process.
 WIRING := .,./exporter,./demo,./web
@@ -61,8 +73,9 @@ unit: deps ## unit tests with the race detector; no package under the coverage f
 	scripts/coverage $(COVERAGE_FLOOR) $(BUILD)/parts.out $(BUILD)/whole.out
 
 .PHONY: e2e
-e2e: deps ## the real program against a real Prometheus, promtool and a vendor's SDK
-	cd e2e && go test -race -count=1 ./...
+e2e: deps $(STAMPS) ## the real program with real Prometheus and Alertmanager, old and new, and a vendor's SDK
+	cd e2e && E2E_TOOLS=$(CURRENT) go test -race -count=1 ./...
+	@cat $(BUILD)/e2e/stack.log
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## gofmt, go vet and every linter that .golangci.yml leaves on
@@ -93,7 +106,7 @@ freshness: ## how soon the metrics tell the truth: every scenario in virtual tim
 	@cat $(BUILD)/freshness/freshness.md
 
 .PHONY: deps
-deps: ## what the tests need and Go cannot install: Prometheus, curl, openssl, a C compiler
+deps: ## what the tests need and Go cannot install: Debian's Prometheus and Alertmanager, curl, openssl, a C compiler
 	@scripts/deps $(BIN)
 
 .PHONY: clean
@@ -107,3 +120,20 @@ $(GOLANGCI_LINT):
 	GOBIN=$(BIN)/install go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	mv $(BIN)/install/golangci-lint $@
 	rmdir $(BIN)/install
+
+# Without the clients of service discoveries that no test uses.
+$(CURRENT)/.prometheus-%: e2e/tools/prometheus/go.mod
+	@mkdir -p $(CURRENT)
+	@echo 'Building Prometheus $*, once; this takes a few minutes.'
+	cd e2e/tools/prometheus && go build -tags remove_all_sd,netgo -ldflags '$(VERSION_FLAG)=$*' -o $(CURRENT)/ tool
+	touch $@
+
+$(CURRENT)/.alertmanager-%:
+	@echo 'Building Alertmanager $*, once; this takes a few minutes.'
+	GOBIN=$(CURRENT) go install -ldflags '$(VERSION_FLAG)=$*' github.com/prometheus/alertmanager/cmd/alertmanager@v$*
+	touch $@
+
+$(CURRENT)/.amtool-%:
+	@echo 'Building amtool $*, once; this takes a few minutes.'
+	GOBIN=$(CURRENT) go install -ldflags '$(VERSION_FLAG)=$*' github.com/prometheus/alertmanager/cmd/amtool@v$*
+	touch $@

@@ -85,7 +85,7 @@ type tab struct {
 }
 
 // openTab opens a tab. When the test ends, nothing may have been complained of.
-func openTab(t *testing.T, browser context.Context, root string) *tab {
+func openTab(browser context.Context, t *testing.T, root string) *tab {
 	t.Helper()
 	ctx, closeTab := chromedp.NewContext(browser)
 	b := &tab{t: t, ctx: ctx, root: root}
@@ -104,7 +104,7 @@ func openTab(t *testing.T, browser context.Context, root string) *tab {
 	if err := chromedp.Run(ctx, network.Enable(), log.Enable(), runtime.Enable(), page.Enable()); err != nil {
 		t.Fatalf("open a tab: %v", err)
 	}
-	b.resize(desktop)
+	b.resize(desktop) //nolint:contextcheck // a tab has its own
 	return b
 }
 

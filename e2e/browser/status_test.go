@@ -31,13 +31,15 @@ const demoTasks = 10
 const rowLink = ".tasks tbody th a"
 
 // TestStatusPages looks at the pages of one demo.
+//
+//nolint:tparallel // keys go to the one tab that is in front
 func TestStatusPages(t *testing.T) {
 	t.Parallel()
 	browser := startBrowser(t)
 	demo := run.Start(t, run.Exporter(t), "--demo", "--web.listen-address=127.0.0.1:0", "--web.enable-task-api")
 	run.Eventually(t, time.Minute, "every task was answered", func() error { return answered(t, demo.URL) })
 
-	for name, test := range map[string]func(*tab){
+	for name, test := range map[string]func(*tab){ //nolint:paralleltest // as above
 		"shows the demo":         showsTheDemo,
 		"filters":                filters,
 		"is used by keyboard":    usedByKeyboard,
@@ -45,10 +47,12 @@ func TestStatusPages(t *testing.T) {
 		"is readable":            readable,
 		"shows the same without": showsWithoutScripts,
 	} {
-		t.Run(name, func(t *testing.T) { test(openTab(t, browser, demo.URL)) })
+		t.Run(name, func(t *testing.T) { test(openTab(browser, t, demo.URL)) })
 	}
 	// Last: it adds a task.
-	t.Run("a hostile name", func(t *testing.T) { hostileName(openTab(t, browser, demo.URL)) })
+	t.Run("a hostile name", func(t *testing.T) {
+		hostileName(openTab(browser, t, demo.URL)) //nolint:contextcheck // a tab has its own
+	})
 }
 
 // answered returns nil when every task of the demo was.
@@ -313,7 +317,7 @@ func hostileName(b *tab) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	answer, err := http.DefaultTransport.RoundTrip(request)
+	answer, err := (&http.Client{}).Do(request)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -390,7 +394,7 @@ task_discovery: {files: [tasks.json]}
 		return err
 	})
 
-	b := openTab(t, startBrowser(t), p.URL)
+	b := openTab(startBrowser(t), t, p.URL)
 	begin := time.Now()
 	b.visit("/tasks?sort=task")
 	t.Logf("%d tasks: page 1 was there after %v", tasks, time.Since(begin).Round(time.Millisecond))

@@ -190,16 +190,21 @@ func (p *Pages) advise(a *prefetch.AccountState, t *prefetch.TaskState, found []
 			add("If it may miss its deadline", "prefetchdeadlineatrisk")
 		}
 	}
-	if !t.Settled() && !a.Up {
-		switch a.Failing {
-		case "":
-		case prefetch.ReasonAuth:
-			add("The account's credentials are refused", "prefetchcredentialsrefused")
-		case prefetch.ReasonThrottled:
-			add("The vendor throttles the account", "prefetchthrottled")
-		default:
-			add("The account's calls fail", "prefetchaccountdown")
-		}
+	if !t.Settled() {
+		adviseOnAccount(a, add)
 	}
 	return slices.Compact(all)
+}
+
+// adviseOnAccount tells what keeps the account's tasks from being known.
+func adviseOnAccount(a *prefetch.AccountState, add func(text, anchor string)) {
+	switch {
+	case a.Up || a.Failing == "":
+	case a.Failing == prefetch.ReasonAuth:
+		add("The account's credentials are refused", "prefetchcredentialsrefused")
+	case a.Failing == prefetch.ReasonThrottled:
+		add("The vendor throttles the account", "prefetchthrottled")
+	default:
+		add("The account's calls fail", "prefetchaccountdown")
+	}
 }

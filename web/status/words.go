@@ -42,8 +42,8 @@ const (
 )
 
 func hidden(r rune) bool {
-	switch {
-	case r == zeroWidthJoiner, r == zeroWidthNonJoiner:
+	switch r {
+	case zeroWidthJoiner, zeroWidthNonJoiner:
 		return false
 	default:
 		return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
