@@ -122,7 +122,7 @@ func (d *durations) sized(n int) {
 // size is how many URLs a task is believed to have of which nothing is known.
 func (d *durations) size() int {
 	const priorSize, priorItems = 10.0, 1.0
-	return max(1, int((d.Sizes+priorSize)/(d.Items+priorItems)+0.5))
+	return max(1, int(math.Round((d.Sizes+priorSize)/(d.Items+priorItems))))
 }
 
 // curve is the chance of ending by age that durations amount to: the hazard,

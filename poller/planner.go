@@ -352,7 +352,7 @@ func (s *situation) taskWindow(t *task) (from, to time.Time) {
 }
 
 // clamp keeps a window within what the vendor can be asked for.
-func (s *situation) clamp(from, to time.Time) (time.Time, time.Time) {
+func (s *situation) clamp(from, to time.Time) (earliest, latest time.Time) {
 	end := s.vendorNow().Add(pad)
 	if to.After(end) {
 		to = end
