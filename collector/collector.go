@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 
 	"prefetch_exporter/prefetch"
 )
@@ -36,9 +35,10 @@ type Collector struct {
 	now    func() time.Time
 	logger *slog.Logger
 
-	task    taskDescs
-	account accountDescs
-	fixed   fixedLabels
+	tasks    []series[taskAt]
+	accounts []series[*prefetch.AccountState]
+	// descs are the descriptions of their metrics, by name.
+	descs map[string]*prometheus.Desc
 
 	mu sync.Mutex
 	// info are the descriptions of prefetch_task_info that the last scrape
@@ -56,54 +56,25 @@ type hidden struct {
 	labels int
 }
 
-type taskDescs struct {
-	info, urls, success, edgeSuccess, age, created, finished, deadline, settled, up, refresh *prometheus.Desc
-}
-
-type accountDescs struct {
-	up, failing, tasks, dropped, window, limit, period, nextCall *prometheus.Desc
-}
-
-// fixedLabels are the labels whose values are known beforehand.
-type fixedLabels struct {
-	statuses [prefetch.NumStatuses]*dto.LabelPair
-	phases   [prefetch.NumPhases]*dto.LabelPair
-	reasons  []*dto.LabelPair
-}
-
 // New returns a collector of the source's tasks and accounts.
 func New(o Options) *Collector {
-	t := newTable()
 	c := &Collector{
 		source: o.Source, now: o.Now, logger: o.Logger,
-		task: taskDescs{
-			info: t.desc(nameTaskInfo), urls: t.desc(nameTaskURLs),
-			success: t.desc(nameTaskSuccess), edgeSuccess: t.desc(nameTaskEdgeSuccess),
-			age: t.desc(nameTaskAge), created: t.desc(nameTaskCreated),
-			finished: t.desc(nameTaskFinished), deadline: t.desc(nameTaskDeadline),
-			settled: t.desc(nameTaskSettled), up: t.desc(nameTaskUp), refresh: t.desc(nameTaskRefresh),
-		},
-		account: accountDescs{
-			up: t.desc(nameAccountUp), failing: t.desc(nameAccountFailing),
-			tasks: t.desc(nameAccountTasks), dropped: t.desc(nameAccountDropped),
-			window: t.desc(nameAccountWindow), limit: t.desc(nameAPILimit),
-			period: t.desc(nameAPIPeriod), nextCall: t.desc(nameAPINextCall),
-		},
+		tasks: taskSeries(), accounts: accountSeries(),
+		descs: map[string]*prometheus.Desc{},
+	}
+	table := newTable()
+	for _, s := range c.tasks {
+		c.descs[s.metric] = table.desc(s.metric)
+	}
+	for _, s := range c.accounts {
+		c.descs[s.metric] = table.desc(s.metric)
 	}
 	if c.now == nil {
 		c.now = time.Now
 	}
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)
-	}
-	for i, status := range prefetch.Statuses() {
-		c.fixed.statuses[i] = pair(labelStatus, status.String())
-	}
-	for i, phase := range prefetch.Phases() {
-		c.fixed.phases[i] = pair(labelPhase, phase.String())
-	}
-	for _, reason := range prefetch.Reasons() {
-		c.fixed.reasons = append(c.fixed.reasons, pair(labelReason, string(reason)))
 	}
 	return c
 }
@@ -112,11 +83,7 @@ func New(o Options) *Collector {
 // the labels that every series has; the configured ones differ from task to
 // task.
 func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
-	t, a := &c.task, &c.account
-	for _, desc := range []*prometheus.Desc{
-		t.info, t.urls, t.success, t.edgeSuccess, t.age, t.created, t.finished, t.deadline, t.settled, t.up, t.refresh,
-		a.up, a.failing, a.tasks, a.dropped, a.window, a.limit, a.period, a.nextCall,
-	} {
+	for _, desc := range c.descs {
 		ch <- desc
 	}
 }
@@ -132,20 +99,22 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	for i := range snapshot.Accounts {
 		s.account(&snapshot.Accounts[i])
 	}
-	c.finish(s)
-}
 
-// finish keeps what the next scrape can use and logs what could not be shown,
-// once for as long as it does not change.
-func (c *Collector) finish(s *scrape) {
 	c.mu.Lock()
 	c.info = s.info
-	changed := c.hidden != s.hidden
-	c.hidden = s.hidden
+	c.mu.Unlock()
+	c.tell(s.hidden)
+}
+
+// tell logs what could not be shown, once for as long as it does not change.
+func (c *Collector) tell(h hidden) {
+	c.mu.Lock()
+	changed := c.hidden != h
+	c.hidden = h
 	c.mu.Unlock()
 
-	if changed && s.hidden != (hidden{}) {
+	if changed && h != (hidden{}) {
 		c.logger.Warn("Some tasks or labels cannot be shown on /metrics",
-			"same_labels_as_another", s.hidden.duplicates, "unusable_label_names", s.hidden.labels)
+			"same_labels_as_another", h.duplicates, "unusable_label_names", h.labels)
 	}
 }

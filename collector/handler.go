@@ -33,6 +33,11 @@ type HandlerOptions struct {
 // (promhttp_metric_handler_*), as text, OpenMetrics or protobuf, compressed
 // where the client accepts it.
 //
+// What the collector shows is rendered when a task changed and then kept, for
+// each format and compression that clients ask for; a scrape renders what is
+// left, the ages of tasks above all. Where that is not possible, promhttp
+// renders everything; so it does for protobuf as text.
+//
 // If a part cannot be gathered, the others are still served with status 200;
 // the error is logged and counted in promhttp_metric_handler_errors_total.
 func Handler(o HandlerOptions) http.Handler {
@@ -40,20 +45,69 @@ func Handler(o HandlerOptions) http.Handler {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	registry := newRegistry(o)
-	return promhttp.InstrumentMetricHandler(registry, promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		ErrorLog:            slog.NewLogLogger(logger.Handler(), slog.LevelError),
-		ErrorHandling:       promhttp.ContinueOnError,
-		Registry:            registry,
-		MaxRequestsInFlight: o.MaxRequests,
-		EnableOpenMetrics:   true,
-	}))
+	tasks := prometheus.NewRegistry()
+	tasks.MustRegister(o.Collector)
+	live := newLiveRegistry(o.Recorder)
+	fast := &fastHandler{
+		log: logger, live: live, errors: newHandlerErrors(live),
+		ordinary: promhttp.HandlerFor(prometheus.Gatherers{tasks, live}, promhttp.HandlerOpts{
+			ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelError),
+			ErrorHandling:     promhttp.ContinueOnError,
+			Registry:          live,
+			EnableOpenMetrics: true,
+		}),
+		negotiator: newNegotiator(),
+		kept:       newKeptPages(o.Collector),
+	}
+	return promhttp.InstrumentMetricHandler(live, limited(fast, o.MaxRequests))
+}
+
+// The values of the label of promhttp_metric_handler_errors_total.
+const (
+	causeGathering = "gathering"
+	causeEncoding  = "encoding"
+)
+
+// newHandlerErrors registers the counter of errors that promhttp would register
+// if it were not there, so that both count in one.
+func newHandlerErrors(r prometheus.Registerer) *prometheus.CounterVec {
+	errors := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "promhttp_metric_handler_errors_total",
+		Help: "Total number of internal errors encountered by the promhttp metric handler.",
+	}, []string{"cause"})
+	for _, cause := range []string{causeGathering, causeEncoding} {
+		errors.WithLabelValues(cause)
+	}
+	r.MustRegister(errors)
+	return errors
+}
+
+// limited answers as promhttp does if there are too many requests at once. The
+// limit is not left to promhttp because it has to hold for all ways in which a
+// request is answered.
+func limited(h http.Handler, limit int) http.Handler {
+	if limit <= 0 {
+		return h
+	}
+	places := make(chan struct{}, limit)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case places <- struct{}{}:
+			defer func() { <-places }()
+			h.ServeHTTP(w, r)
+		default:
+			http.Error(w, fmt.Sprintf("Limit of concurrent requests reached (%d), try again later.", limit),
+				http.StatusServiceUnavailable)
+		}
+	})
 }
 
 // WriteText writes what [Handler] would serve to w in the text format, without
 // the metrics of the handler itself.
 func WriteText(w io.Writer, o HandlerOptions) error {
-	families, gatherErr := newRegistry(o).Gather()
+	registry := newLiveRegistry(o.Recorder)
+	registry.MustRegister(o.Collector)
+	families, gatherErr := registry.Gather()
 	encoder := expfmt.NewEncoder(w, expfmt.NewFormat(expfmt.TypeTextPlain))
 	for _, family := range families {
 		if err := encoder.Encode(family); err != nil {
@@ -66,11 +120,12 @@ func WriteText(w io.Writer, o HandlerOptions) error {
 	return nil
 }
 
-func newRegistry(o HandlerOptions) *prometheus.Registry {
+// newLiveRegistry returns a registry of everything but the collector: what it
+// gathers is rendered for each scrape.
+func newLiveRegistry(r *Recorder) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
-		o.Collector,
-		o.Recorder,
+		r,
 		version.NewCollector(programName),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),

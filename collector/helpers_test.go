@@ -1,6 +1,7 @@
 package collector_test
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"io"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 
@@ -186,8 +188,20 @@ func text(t testing.TB, resp *http.Response) string {
 // decode reads the families of a response in its own format.
 func decode(t testing.TB, resp *http.Response) families {
 	t.Helper()
-	defer resp.Body.Close()
-	decoder := expfmt.NewDecoder(resp.Body, expfmt.ResponseFormat(resp.Header))
+	return decodeText(t, expfmt.ResponseFormat(resp.Header), []byte(text(t, resp)))
+}
+
+// decodeText reads the families of a page. There is no decoder of OpenMetrics;
+// of what we serve, the one of text understands all but the end.
+func decodeText(t failer, format expfmt.Format, page []byte) families {
+	t.Helper()
+	if format.FormatType() == expfmt.TypeOpenMetrics {
+		if !bytes.HasSuffix(page, []byte("# EOF\n")) {
+			t.Fatalf("the page has no end")
+		}
+		format = expfmt.NewFormat(expfmt.TypeTextPlain)
+	}
+	decoder := expfmt.NewDecoder(bytes.NewReader(page), format)
 	var got families
 	for {
 		family := &dto.MetricFamily{}
@@ -232,4 +246,11 @@ func golden(t *testing.T, path, got string) {
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Errorf("%s differs (-want +got); review it and run with -update:\n%s", path, diff)
 	}
+}
+
+// ordinary serves what [collector.Handler] serves, by promhttp alone.
+func ordinary(o collector.HandlerOptions) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(o.Collector, o.Recorder)
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }

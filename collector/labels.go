@@ -25,14 +25,37 @@ func pair(name, value string) *dto.LabelPair {
 	return &dto.LabelPair{Name: &name, Value: &value}
 }
 
+// accountPairs returns the labels of an account, whose names are valid.
+func accountPairs(a prefetch.Account) []*dto.LabelPair {
+	return []*dto.LabelPair{pair(labelAccount, a.Name), pair(labelProvider, a.Provider)}
+}
+
+// withConfigured returns the labels of a task, which are ordered by name, with
+// the configured ones of the given names. A task has no empty labels for those
+// that only other tasks have: the cost of its labels must not grow with the
+// number of tasks.
+func withConfigured(labels []*dto.LabelPair, names []string, configured map[string]string) []*dto.LabelPair {
+	for _, name := range names {
+		labels = withLabel(labels, pair(name, validText(configured[name])))
+	}
+	return labels
+}
+
 // withLabel returns base, which is ordered by name, with one more label in its
-// place. It leaves base as it is.
+// place, or base if there is none. It leaves base as it is.
 func withLabel(base []*dto.LabelPair, added *dto.LabelPair) []*dto.LabelPair {
+	if added == nil {
+		return base
+	}
+	return appendWithLabel(make([]*dto.LabelPair, 0, len(base)+1), base, added)
+}
+
+// appendWithLabel appends to labels what withLabel returns.
+func appendWithLabel(labels, base []*dto.LabelPair, added *dto.LabelPair) []*dto.LabelPair {
 	i := 0
 	for i < len(base) && base[i].GetName() < added.GetName() {
 		i++
 	}
-	labels := make([]*dto.LabelPair, 0, len(base)+1)
 	labels = append(labels, base[:i]...)
 	labels = append(labels, added)
 	return append(labels, base[i:]...)

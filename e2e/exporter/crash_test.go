@@ -17,6 +17,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"prefetch_exporter/e2e/internal/run"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/vendor_api/simulator"
 )
@@ -56,9 +57,9 @@ func TestCrashes(t *testing.T) {
 	}
 
 	// What is left must be whole.
-	p := start(t, buildExporter(t), site.args...)
-	eventually(t, 2*time.Minute, "every task is settled", func() error { return site.settled(t, p.url) })
-	families, err := parse(scrape(t, p.url))
+	p := run.Start(t, run.Exporter(t), site.args...)
+	run.Eventually(t, 2*time.Minute, "every task is settled", func() error { return site.settled(t, p.URL) })
+	families, err := parse(scrape(t, p.URL))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +93,7 @@ func newCrashSite(t *testing.T) *crashSite {
 			Quota: simulator.Quota{Calls: 1, Per: time.Second}, Latency: simulator.Jitter(2, latency),
 			APIKeys: map[string]string{"crash": crashSecret},
 		}),
-		address: freeAddress(t),
+		address: run.FreeAddress(t),
 	}
 	vod, edge := httptest.NewServer(site.vod), httptest.NewServer(site.edge)
 	t.Cleanup(vod.Close)
@@ -139,7 +140,7 @@ accounts:
 // live starts the exporter, uses it for a while and kills it.
 func (s *crashSite) live(t *testing.T, n int, life time.Duration) {
 	t.Helper()
-	program := buildExporter(t)
+	program := run.Exporter(t)
 	ctx, cancel := context.WithTimeout(t.Context(), shortestLife+life)
 	defer cancel()
 	// Its context's end kills it.

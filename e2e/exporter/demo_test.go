@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +15,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"prefetch_exporter/e2e/internal/run"
 )
 
 // demoDeadline is how long after its start `--demo` may take to show all task
@@ -48,9 +47,9 @@ func TestDemoShowsAllTaskMetrics(t *testing.T) {
 		// Only this vendor gives a rate for each URL.
 		"cdnetworks": append(slices.Clone(wanted), "prefetch_task_edge_success_ratio"),
 	}
-	remaining := demoDeadline - time.Since(demo.started)
-	eventually(t, remaining, "the demo shows all task metrics of both vendors", func() error {
-		families, err := parse(scrape(t, demo.url))
+	remaining := demoDeadline - time.Since(demo.Started)
+	run.Eventually(t, remaining, "the demo shows all task metrics of both vendors", func() error {
+		families, err := parse(scrape(t, demo.URL))
 		if err != nil {
 			return err
 		}
@@ -64,10 +63,10 @@ func TestDemoShowsAllTaskMetrics(t *testing.T) {
 		}
 		return errors.Join(missing...)
 	})
-	t.Logf("all task metrics after %v", time.Since(demo.started).Round(time.Millisecond))
+	t.Logf("all task metrics after %v", time.Since(demo.Started).Round(time.Millisecond))
 
 	promtool := exec.CommandContext(t.Context(), "promtool", "check", "metrics")
-	promtool.Stdin = bytes.NewReader(scrape(t, demo.url))
+	promtool.Stdin = bytes.NewReader(scrape(t, demo.URL))
 	if out, err := promtool.CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("promtool check metrics: %v\n%s", err, out)
 	}
@@ -77,33 +76,33 @@ func TestDemoShowsAllTaskMetrics(t *testing.T) {
 // and that the pages for machines answer.
 func TestDemoTellsWhereToLook(t *testing.T) {
 	t.Parallel()
-	demo := start(t, buildExporter(t), "--demo", "--web.listen-address="+freeAddress(t))
+	demo := run.Start(t, run.Exporter(t), "--demo", "--web.listen-address="+run.FreeAddress(t))
 
-	eventually(t, demoDeadline, "the demo prints where to look", func() error {
-		if said := demo.out.String() + demo.log.String(); !strings.Contains(said, demo.url) {
-			return fmt.Errorf("%s is not in what it printed", demo.url)
+	run.Eventually(t, demoDeadline, "the demo prints where to look", func() error {
+		if said := demo.Out.String() + demo.Log.String(); !strings.Contains(said, demo.URL) {
+			return fmt.Errorf("%s is not in what it printed", demo.URL)
 		}
 		return nil
 	})
 	for _, path := range []string{"/-/healthy", "/-/ready", "/"} {
-		eventually(t, demoDeadline, path+" answers 200", func() error {
-			_, err := get(t, demo.url+path)
+		run.Eventually(t, demoDeadline, path+" answers 200", func() error {
+			_, err := run.Get(t, demo.URL+path)
 			return err
 		})
 	}
 }
 
 // TestVersion builds the program as a release is built and expects it to tell
-// the version that the repository says.
+// the version that the run.Repository says.
 func TestVersion(t *testing.T) {
 	t.Parallel()
-	version, err := os.ReadFile(filepath.Join(repository, "VERSION"))
+	version, err := os.ReadFile(filepath.Join(run.Repository, "VERSION"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "prefetch_exporter")
 	build := exec.CommandContext(t.Context(), "make", "build", "OUTPUT="+path)
-	build.Dir = repository
+	build.Dir = run.Repository
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("make build: %v\n%s", err, out)
 	}
@@ -122,21 +121,9 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-func startDemo(t *testing.T) *process {
+func startDemo(t *testing.T) *run.Process {
 	t.Helper()
-	return start(t, buildExporter(t), "--demo", "--web.listen-address=127.0.0.1:0")
-}
-
-// freeAddress returns an address of the loopback that nobody listened on a moment
-// ago.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return run.Start(t, run.Exporter(t), "--demo", "--web.listen-address=127.0.0.1:0")
 }
 
 func hasProvider(family *dto.MetricFamily, provider string) bool {
@@ -150,7 +137,7 @@ func hasProvider(family *dto.MetricFamily, provider string) bool {
 // scrape returns /metrics as text.
 func scrape(t *testing.T, url string) []byte {
 	t.Helper()
-	body, err := get(t, url+"/metrics")
+	body, err := run.Get(t, url+"/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,27 +151,4 @@ func parse(exposition []byte) (map[string]*dto.MetricFamily, error) {
 		return nil, fmt.Errorf("read the exposition: %w", err)
 	}
 	return families, nil
-}
-
-// get returns the body of an answer 200; every other one is an error.
-func get(t testing.TB, url string) ([]byte, error) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
-	if err != nil {
-		return nil, fmt.Errorf("ask %s: %w", url, err)
-	}
-	client := http.Client{Timeout: startTimeout}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("ask %s: %w", url, err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, fmt.Errorf("read the answer of %s: %w", url, err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return body, fmt.Errorf("%s: HTTP %d: %s", url, resp.StatusCode, body)
-	}
-	return body, nil
 }

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"prefetch_exporter/e2e/internal/run"
 )
 
 const (
@@ -57,17 +59,17 @@ func TestPrometheusScrapesDemo(t *testing.T) {
 	} {
 		t.Run(tc.format, func(t *testing.T) {
 			t.Parallel()
-			target := startRecorder(t, demo.url, tc.accept)
+			target := startRecorder(t, demo.URL, tc.accept)
 			prometheus := startPrometheus(t, target.url, tc.flags...)
 
-			eventually(t, scrapeTimeout, "Prometheus has scraped enough", func() error {
-				scrapes, err := number(t, prometheus.url, `count_over_time(up[10m])`)
+			run.Eventually(t, scrapeTimeout, "Prometheus has scraped enough", func() error {
+				scrapes, err := number(t, prometheus.URL, `count_over_time(up[10m])`)
 				if err == nil && scrapes < wantScrapes {
 					err = fmt.Errorf("%v scrapes", scrapes)
 				}
 				return err
 			})
-			if up, err := number(t, prometheus.url, `min_over_time(up[10m])`); err != nil || up != 1 {
+			if up, err := number(t, prometheus.URL, `min_over_time(up[10m])`); err != nil || up != 1 {
 				t.Errorf("up was not always 1: %v %v", up, err)
 			}
 			for _, contentType := range target.contentTypes() {
@@ -76,17 +78,17 @@ func TestPrometheusScrapesDemo(t *testing.T) {
 				}
 			}
 			for _, provider := range []string{"huaweicloud_vod", "cdnetworks"} {
-				tasks := query(t, prometheus.url, fmt.Sprintf(`prefetch_task_settled{provider=%q}`, provider))
+				tasks := query(t, prometheus.URL, fmt.Sprintf(`prefetch_task_settled{provider=%q}`, provider))
 				if len(tasks) == 0 {
 					t.Errorf("no task of %s arrived", provider)
 				}
-				calls := query(t, prometheus.url,
+				calls := query(t, prometheus.URL,
 					fmt.Sprintf(`prefetch_api_request_duration_seconds{provider=%q}`, provider))
 				if arrived := len(calls) > 0 && calls[0].Histogram != nil; arrived != tc.native {
 					t.Errorf("native histogram of %s arrived: %v, want %v", provider, arrived, tc.native)
 				}
 			}
-			if lines := complaint.FindAllString(prometheus.log.String(), -1); lines != nil {
+			if lines := complaint.FindAllString(prometheus.Log.String(), -1); lines != nil {
 				t.Errorf("Prometheus complains:\n%s", strings.Join(lines, "\n"))
 			}
 		})
@@ -95,7 +97,7 @@ func TestPrometheusScrapesDemo(t *testing.T) {
 
 // startPrometheus runs a Prometheus that scrapes target every second. Its log
 // must be read before the test ends, which it mentions as a warning.
-func startPrometheus(t *testing.T, target string, flags ...string) *process {
+func startPrometheus(t *testing.T, target string, flags ...string) *run.Process {
 	t.Helper()
 	address, err := url.Parse(target)
 	if err != nil {
@@ -114,7 +116,7 @@ scrape_configs:
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return start(t, "prometheus", append([]string{
+	return run.Start(t, "prometheus", append([]string{
 		"--config.file=" + config,
 		"--storage.tsdb.path=" + filepath.Join(folder, "data"),
 		"--storage.tsdb.retention.time=1h",
@@ -180,7 +182,7 @@ type sample struct {
 // query asks Prometheus for the value of an expression now.
 func query(t *testing.T, prometheus, expression string) []sample {
 	t.Helper()
-	body, err := get(t, prometheus+"/api/v1/query?query="+url.QueryEscape(expression))
+	body, err := run.Get(t, prometheus+"/api/v1/query?query="+url.QueryEscape(expression))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"prefetch_exporter/e2e/internal/run"
 	"prefetch_exporter/vendor_api/simulator"
 )
 
@@ -26,7 +27,7 @@ import (
 func BenchmarkStart(b *testing.B) {
 	program := filepath.Join(b.TempDir(), "prefetch_exporter")
 	build := exec.CommandContext(b.Context(), "go", "build", "-o", program, ".")
-	build.Dir = repository
+	build.Dir = run.Repository
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("build the exporter: %v\n%s", err, out)
 	}
@@ -108,7 +109,7 @@ task_discovery: {files: [tasks.yml]}
 func (s *startSite) run(b *testing.B, tasks int) (ready time.Duration, memory float64) {
 	b.Helper()
 	process := exec.CommandContext(context.WithoutCancel(b.Context()), s.program, s.args...)
-	log := &output{}
+	log := &run.Output{}
 	process.Stderr = log
 	began := time.Now()
 	if err := process.Start(); err != nil {
@@ -122,19 +123,18 @@ func (s *startSite) run(b *testing.B, tasks int) (ready time.Duration, memory fl
 	}()
 	url := ""
 	wait(b, func() bool {
-		if found := listening.FindStringSubmatch(log.String()); found != nil {
-			url = "http://" + found[1]
-		}
-		return url != ""
+		found, ok := run.Listening(log.String())
+		url = found
+		return ok
 	})
-	wait(b, func() bool { _, err := get(b, url+"/-/ready"); return err == nil })
+	wait(b, func() bool { _, err := run.Get(b, url+"/-/ready"); return err == nil })
 	ready = time.Since(began)
 	// A scrape would cost memory of its own: the vendor tells when the store
 	// is full, and a look at the last task that it is there.
 	wait(b, func() bool { return s.vendor.Stats().Calls >= tasks })
 	if tasks > 0 {
 		wait(b, func() bool {
-			body, err := get(b, url+"/api/v1/tasks/vod/"+startID(tasks-1))
+			body, err := run.Get(b, url+"/api/v1/tasks/vod/"+startID(tasks-1))
 			return err == nil && bytes.Contains(body, []byte(`"settled":true`))
 		})
 	}

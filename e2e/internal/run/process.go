@@ -64,6 +64,16 @@ type Process struct {
 // exporter, Prometheus and Alertmanager share.
 var listening = regexp.MustCompile(`msg="Listening on"(?: component=web)? address=(127\.0\.0\.1:\d+)`)
 
+// Listening returns where a program that logged this listens, without a slash at
+// the end; false if it does not listen yet.
+func Listening(log string) (url string, ok bool) {
+	found := listening.FindStringSubmatch(log)
+	if found == nil {
+		return "", false
+	}
+	return "http://" + found[1], true
+}
+
 // Start runs a program until the test ends and waits until it listens. Then it
 // gets a SIGTERM, and must end without an error. The program must have been told
 // to listen on the loopback. What it logs until the test ends is to be read
@@ -102,11 +112,11 @@ func Start(t *testing.T, path string, args ...string) *Process {
 			t.Fatalf("%s ended before it listened: %v", p.Name, p.cmd.ProcessState)
 		default:
 		}
-		found := listening.FindStringSubmatch(p.Log.String())
-		if found == nil {
+		url, ok := Listening(p.Log.String())
+		if !ok {
 			return errors.New("no address in its log")
 		}
-		p.URL = "http://" + found[1]
+		p.URL = url
 		return nil
 	})
 	return p
@@ -135,7 +145,7 @@ func Eventually(t *testing.T, timeout time.Duration, what string, condition func
 
 // Get returns the body of an answer 200; every other one is an error, with the
 // body beside it.
-func Get(t *testing.T, url string) ([]byte, error) {
+func Get(t testing.TB, url string) ([]byte, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {

@@ -1,0 +1,333 @@
+package collector
+
+import (
+	"bytes"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"prefetch_exporter/collector/internal/exposition"
+	"prefetch_exporter/prefetch"
+)
+
+// page is everything that comes from one snapshot, rendered. It is immutable
+// and shared by all scrapes that asked for it at once; its pieces are shared
+// with the pages before and after.
+type page struct {
+	// families are ordered by name.
+	families []pageFamily
+}
+
+type pageFamily struct {
+	name   string
+	pieces [][]byte
+}
+
+// pages renders pages of one format and content encoding, and keeps what the
+// next one can use. It is safe for concurrent use.
+type pages struct {
+	c *Collector
+
+	mu sync.Mutex
+	// next is the page that whoever comes now gets; nil if nobody waits.
+	next *pageInWork
+
+	// turn is held while a page is rendered. It guards what follows.
+	turn     sync.Mutex
+	renderer *renderer
+	layout   layout
+	seed     maphash.Seed
+	accounts map[accountKey]*accountBlocks
+	// metrics are what is on a page, in its order.
+	metrics []metricSeries
+	// What follows is memory that is used again.
+	ages       exposition.Samples
+	compressed []byte
+	values     []float64
+	list       []piece
+}
+
+// metricSeries are the series of one metric: those of accounts, or those from
+// index from to index to of the collector's series of tasks.
+type metricSeries struct {
+	name     string
+	accounts []series[*prefetch.AccountState]
+	from, to int
+}
+
+// pageInWork is a page that is going to be rendered.
+type pageInWork struct {
+	// done is closed when page and err are set.
+	done chan struct{}
+	page *page
+	err  error
+}
+
+// accountKey tells accounts of one name apart by their order.
+type accountKey struct {
+	prefetch.Account
+	ordinal int
+}
+
+// accountBlocks is an account as it stands on a page.
+type accountBlocks struct {
+	state  *watched
+	labels sharedLabels
+	blocks []*block
+}
+
+func newPages(c *Collector, format exposition.Format, compressed bool) (*pages, error) {
+	r, err := newRenderer(c, format, compressed)
+	if err != nil {
+		return nil, err
+	}
+	return &pages{c: c, renderer: r, seed: maphash.MakeSeed(), metrics: metricsOf(c)}, nil
+}
+
+// metricsOf returns the metrics of a collector in the order of a page.
+func metricsOf(c *Collector) []metricSeries {
+	var all []metricSeries
+	for i, s := range c.tasks {
+		if n := len(all); n > 0 && all[n-1].name == s.metric {
+			all[n-1].to++
+			continue
+		}
+		all = append(all, metricSeries{name: s.metric, from: i, to: i + 1})
+	}
+	for i, s := range c.accounts {
+		if n := len(all); n > 0 && all[n-1].name == s.metric {
+			all[n-1].accounts = append(all[n-1].accounts, s)
+			continue
+		}
+		all = append(all, metricSeries{name: s.metric, accounts: c.accounts[i : i+1 : i+1]})
+	}
+	slices.SortFunc(all, func(a, b metricSeries) int { return strings.Compare(a.name, b.name) })
+	return all
+}
+
+// current returns a page of a snapshot that was taken after the call began.
+// Scrapes that arrive while a page is rendered wait for one page together.
+func (p *pages) current() (*page, error) {
+	p.mu.Lock()
+	work := p.next
+	first := work == nil
+	if first {
+		work = &pageInWork{done: make(chan struct{})}
+		p.next = work
+	}
+	p.mu.Unlock()
+	if !first {
+		<-work.done
+		return work.page, work.err
+	}
+
+	p.turn.Lock()
+	defer p.turn.Unlock()
+	p.mu.Lock()
+	// Who comes from now on may want to see more than is seen now.
+	p.next = nil
+	p.mu.Unlock()
+	work.page, work.err = p.render()
+	close(work.done)
+	return work.page, work.err
+}
+
+// render renders what is known now. Any failure, a panic included, makes it
+// forget what it kept.
+func (p *pages) render() (done *page, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			done, err = nil, fmt.Errorf("render the page: panic: %v", cause)
+		}
+		if err != nil {
+			p.layout, p.accounts = layout{}, nil
+		}
+	}()
+	snapshot := p.c.source.Snapshot()
+	now := p.c.now()
+	shown, duplicates := p.layout.of(snapshot)
+	accounts, err := p.update(shown, now)
+	if err != nil {
+		return nil, err
+	}
+	p.c.tell(hidden{duplicates: duplicates, labels: unusable(accounts)})
+	return p.assemble(accounts, now)
+}
+
+// update renders again what changed, and returns the accounts in their order.
+func (p *pages) update(shown []watched, now time.Time) ([]*accountBlocks, error) {
+	earlier := p.accounts
+	p.accounts = make(map[accountKey]*accountBlocks, len(shown))
+	ordered := make([]*accountBlocks, 0, len(shown))
+	for i := range shown {
+		w := &shown[i]
+		key := accountKey{Account: w.name}
+		for p.accounts[key] != nil {
+			key.ordinal++
+		}
+		a := earlier[key]
+		if a == nil {
+			a = &accountBlocks{labels: accountPairs(w.name)}
+		}
+		if err := a.update(p, w, now); err != nil {
+			return nil, err
+		}
+		p.accounts[key] = a
+		ordered = append(ordered, a)
+	}
+	return ordered, nil
+}
+
+func (a *accountBlocks) update(p *pages, w *watched, now time.Time) error {
+	if a.state == nil || !sameIDs(a.state.shown, w.shown) {
+		a.divide(blocks(p.seed, w.shown))
+	}
+	a.state = w
+	m := moment{now: now, maxStaleness: w.MaxStaleness}
+	start := 0
+	for _, b := range a.blocks {
+		end := start + b.size
+		if err := b.update(p.renderer, a.labels, w.shown[start:end:end], m); err != nil {
+			return err
+		}
+		start = end
+	}
+	return nil
+}
+
+// divide makes room for other tasks. A block that begins with the same task as
+// before is probably the same.
+func (a *accountBlocks) divide(tasks [][]*prefetch.TaskState) {
+	earlier := make(map[string]*block, len(a.blocks))
+	for _, b := range a.blocks {
+		earlier[b.tasks[0].ID] = b
+	}
+	a.blocks = make([]*block, len(tasks))
+	for i := range tasks {
+		b := earlier[tasks[i][0].ID]
+		if b == nil {
+			b = &block{}
+		}
+		b.size = len(tasks[i])
+		a.blocks[i] = b
+	}
+}
+
+func unusable(accounts []*accountBlocks) int {
+	n := 0
+	for _, a := range accounts {
+		for _, b := range a.blocks {
+			n += b.unusable
+		}
+	}
+	return n
+}
+
+// assemble puts a page together from what was rendered before and what is
+// rendered for each page: ages, and the few series of accounts.
+func (p *pages) assemble(accounts []*accountBlocks, now time.Time) (*page, error) {
+	all := &page{families: make([]pageFamily, 0, len(p.renderer.families))}
+	for _, m := range p.metrics {
+		pieces, err := p.pieces(m, accounts, now)
+		if err != nil {
+			return nil, err
+		}
+		size := 0
+		for _, piece := range pieces {
+			size += piece.size
+		}
+		if size == 0 {
+			continue
+		}
+		head, err := p.renderer.head(p.renderer.families[m.name], size)
+		if err != nil {
+			return nil, err
+		}
+		f := pageFamily{name: m.name, pieces: make([][]byte, 0, 1+len(pieces))}
+		f.pieces = append(f.pieces, head.data)
+		for _, piece := range pieces {
+			if piece.size > 0 {
+				f.pieces = append(f.pieces, piece.data)
+			}
+		}
+		all.families = append(all.families, f)
+	}
+	return all, nil
+}
+
+// pieces returns the samples of a metric. They are valid until the next call.
+func (p *pages) pieces(m metricSeries, accounts []*accountBlocks, now time.Time) ([]piece, error) {
+	p.list = p.list[:0]
+	switch {
+	case m.accounts != nil:
+		piece, err := p.renderer.accounts(m.accounts, accounts)
+		p.list = append(p.list, piece)
+		return p.list, err
+	case m.name == nameTaskAge:
+		piece, err := p.agePiece(accounts, now)
+		p.list = append(p.list, piece)
+		return p.list, err
+	}
+	for _, a := range accounts {
+		for k := m.from; k < m.to; k++ {
+			for _, b := range a.blocks {
+				p.list = append(p.list, b.parts[k])
+			}
+		}
+	}
+	return p.list, nil
+}
+
+// agePiece renders the ages of all tasks.
+func (p *pages) agePiece(accounts []*accountBlocks, now time.Time) (piece, error) {
+	samples := &p.ages
+	samples.Ends = samples.Ends[:0]
+	if p.renderer.compress == nil {
+		// The text itself becomes a part of the page.
+		samples.Text = make([]byte, 0, len(samples.Text)+len(samples.Text)/8)
+	} else {
+		samples.Text = samples.Text[:0]
+	}
+	var todo []*block
+	for _, a := range accounts {
+		todo = append(todo, a.blocks...)
+	}
+	for len(todo) > 0 {
+		var err error
+		if todo, err = p.appendAges(todo, now); err != nil {
+			return piece{}, fmt.Errorf("render ages: %w", err)
+		}
+	}
+	size := len(samples.Text)
+	if size == 0 || p.renderer.compress == nil {
+		return piece{data: samples.Text, size: size}, nil
+	}
+	p.compressed = p.renderer.deflate.AppendMember(p.compressed[:0], samples)
+	return piece{data: bytes.Clone(p.compressed), size: size}, nil
+}
+
+// encodeAtOnce is of how many tasks ages are encoded at once.
+const encodeAtOnce = 1024
+
+// appendAges renders the ages of some blocks and returns the others.
+func (p *pages) appendAges(todo []*block, now time.Time) ([]*block, error) {
+	p.values = p.values[:0]
+	n := 0
+	for ; n < len(todo) && len(p.values) < encodeAtOnce; n++ {
+		for _, created := range todo[n].created {
+			p.values = append(p.values, ageSeconds(now, created))
+		}
+	}
+	if err := p.renderer.numbers.Encode(p.values); err != nil {
+		return nil, err
+	}
+	for _, b := range todo[:n] {
+		if err := b.ages.AppendTo(&p.ages, p.renderer.numbers); err != nil {
+			return nil, err
+		}
+	}
+	return todo[n:], nil
+}
