@@ -7,9 +7,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -87,9 +89,16 @@ func benchmarkOptions(tasks []*prefetch.TaskState) collector.HandlerOptions {
 	account := vodAccount(tasks...)
 	// On the clock of these benchmarks days pass.
 	account.MaxStaleness = 1e6 * time.Hour
+	return optionsOf(&source{snapshotOf(account)})
+}
+
+func optionsOf(s collector.Source) collector.HandlerOptions {
+	recorder := collector.NewRecorder()
+	recorded(recorder)
+	recorder.AddAccount(huawei)
 	return collector.HandlerOptions{
-		Collector: collector.New(collector.Options{Source: &source{snapshotOf(account)}, Now: ticking()}),
-		Recorder:  collector.NewRecorder(),
+		Collector: collector.New(collector.Options{Source: s, Now: ticking()}),
+		Recorder:  recorder,
 	}
 }
 
@@ -218,4 +227,88 @@ func inMemory(b *testing.B, h http.Handler, accept, encoding string) func() int 
 	}
 	scrape()
 	return scrape
+}
+
+// answered is a source whose tasks are answered one after the other.
+type answered struct {
+	source
+	next int
+}
+
+// answer publishes another state of n tasks, at random places.
+func (s *answered) answer(n int) {
+	account := s.snapshot.Accounts[0]
+	account.Tasks = slices.Clone(account.Tasks)
+	for range n {
+		const step = 7919 // a prime: no task comes again soon
+		s.next += step
+		i := s.next % len(account.Tasks)
+		t := *account.Tasks[i]
+		t.Counts[prefetch.Waiting]++
+		t.Counts[prefetch.Succeeded]++
+		t.LastRefresh = t.LastRefresh.Add(time.Minute)
+		account.Tasks[i] = &t
+	}
+	s.snapshot = snapshotOf(account)
+}
+
+// BenchmarkScrapeAfterAnswers scrapes 10,000 tasks of which some were answered
+// since the last scrape, as text compressed by gzip.
+func BenchmarkScrapeAfterAnswers(b *testing.B) {
+	tasks := launches(slices.Max(sizes()[:min(3, len(sizes()))]))
+	for _, n := range []int{0, 1, 10, 100, 1_000} {
+		b.Run(fmt.Sprintf("answers=%d", n), func(b *testing.B) {
+			account := vodAccount(tasks...)
+			account.MaxStaleness = 1e6 * time.Hour
+			s := &answered{source: source{snapshotOf(account)}}
+			scrape := inMemory(b, collector.Handler(optionsOf(s)), acceptText, "gzip")
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				s.answer(n)
+				b.StartTimer()
+				scrape()
+			}
+		})
+	}
+}
+
+// BenchmarkScrapersAtOnce has a hundred scrapers at once, each of which gets
+// all of 10,000 tasks, while one task is answered for each scrape. The time is
+// that of one scrape.
+func BenchmarkScrapersAtOnce(b *testing.B) {
+	account := vodAccount(launches(slices.Max(sizes()[:min(3, len(sizes()))]))...)
+	account.MaxStaleness = 1e6 * time.Hour
+	s := &answeredAtOnce{answered: answered{source: source{snapshotOf(account)}}}
+	o := optionsOf(s)
+	o.Collector = collector.New(collector.Options{Source: s})
+	h := collector.Handler(o)
+	inMemory(b, h, acceptText, "gzip")
+	b.ReportAllocs()
+	b.SetParallelism(100 / runtime.GOMAXPROCS(0))
+	b.RunParallel(func(pb *testing.PB) {
+		scrape := inMemory(b, h, acceptText, "gzip")
+		for pb.Next() {
+			s.answer(1)
+			scrape()
+		}
+	})
+}
+
+// answeredAtOnce may be answered and read at once.
+type answeredAtOnce struct {
+	mu sync.Mutex
+	answered
+}
+
+func (s *answeredAtOnce) answer(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answered.answer(n)
+}
+
+func (s *answeredAtOnce) Snapshot() prefetch.Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.snapshot
 }

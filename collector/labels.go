@@ -52,6 +52,9 @@ func withLabel(base []*dto.LabelPair, added *dto.LabelPair) []*dto.LabelPair {
 
 // appendWithLabel appends to labels what withLabel returns.
 func appendWithLabel(labels, base []*dto.LabelPair, added *dto.LabelPair) []*dto.LabelPair {
+	if added == nil {
+		return append(labels, base...)
+	}
 	i := 0
 	for i < len(base) && base[i].GetName() < added.GetName() {
 		i++

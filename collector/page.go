@@ -1,7 +1,6 @@
 package collector
 
 import (
-	"bytes"
 	"fmt"
 	"hash/maphash"
 	"slices"
@@ -43,11 +42,9 @@ type pages struct {
 	accounts map[accountKey]*accountBlocks
 	// metrics are what is on a page, in its order.
 	metrics []metricSeries
-	// What follows is memory that is used again.
-	ages       exposition.Samples
-	compressed []byte
-	values     []float64
-	list       []piece
+	ages    *ageWriters
+	// list is memory that is used again.
+	list []piece
 }
 
 // metricSeries are the series of one metric: those of accounts, or those from
@@ -84,7 +81,7 @@ func newPages(c *Collector, format exposition.Format, compressed bool) (*pages, 
 	if err != nil {
 		return nil, err
 	}
-	return &pages{c: c, renderer: r, seed: maphash.MakeSeed(), metrics: metricsOf(c)}, nil
+	return &pages{c: c, renderer: r, seed: maphash.MakeSeed(), metrics: metricsOf(c), ages: newAgeWriters(format, r.deflate)}, nil
 }
 
 // metricsOf returns the metrics of a collector in the order of a page.
@@ -139,13 +136,11 @@ func (p *pages) current() (*page, error) {
 // forget what it kept.
 func (p *pages) render() (done *page, err error) {
 	defer func() {
-		if cause := recover(); cause != nil {
-			done, err = nil, fmt.Errorf("render the page: panic: %v", cause)
-		}
 		if err != nil {
 			p.layout, p.accounts = layout{}, nil
 		}
 	}()
+	defer failOnPanic(&err)
 	snapshot := p.c.source.Snapshot()
 	now := p.c.now()
 	shown, duplicates := p.layout.of(snapshot)
@@ -155,6 +150,14 @@ func (p *pages) render() (done *page, err error) {
 	}
 	p.c.tell(hidden{duplicates: duplicates, labels: unusable(accounts)})
 	return p.assemble(accounts, now)
+}
+
+// failOnPanic makes of a panic an error. A defect in what renders pages must
+// cost no scrape: promhttp renders them, too.
+func failOnPanic(err *error) {
+	if cause := recover(); cause != nil {
+		*err = fmt.Errorf("render the page: panic: %v", cause)
+	}
 }
 
 // update renders again what changed, and returns the accounts in their order.
@@ -267,9 +270,11 @@ func (p *pages) pieces(m metricSeries, accounts []*accountBlocks, now time.Time)
 		p.list = append(p.list, piece)
 		return p.list, err
 	case m.name == nameTaskAge:
-		piece, err := p.agePiece(accounts, now)
-		p.list = append(p.list, piece)
-		return p.list, err
+		var blocks []*block
+		for _, a := range accounts {
+			blocks = append(blocks, a.blocks...)
+		}
+		return p.ages.pieces(p.list, blocks, now)
 	}
 	for _, a := range accounts {
 		for k := m.from; k < m.to; k++ {
@@ -279,55 +284,4 @@ func (p *pages) pieces(m metricSeries, accounts []*accountBlocks, now time.Time)
 		}
 	}
 	return p.list, nil
-}
-
-// agePiece renders the ages of all tasks.
-func (p *pages) agePiece(accounts []*accountBlocks, now time.Time) (piece, error) {
-	samples := &p.ages
-	samples.Ends = samples.Ends[:0]
-	if p.renderer.compress == nil {
-		// The text itself becomes a part of the page.
-		samples.Text = make([]byte, 0, len(samples.Text)+len(samples.Text)/8)
-	} else {
-		samples.Text = samples.Text[:0]
-	}
-	var todo []*block
-	for _, a := range accounts {
-		todo = append(todo, a.blocks...)
-	}
-	for len(todo) > 0 {
-		var err error
-		if todo, err = p.appendAges(todo, now); err != nil {
-			return piece{}, fmt.Errorf("render ages: %w", err)
-		}
-	}
-	size := len(samples.Text)
-	if size == 0 || p.renderer.compress == nil {
-		return piece{data: samples.Text, size: size}, nil
-	}
-	p.compressed = p.renderer.deflate.AppendMember(p.compressed[:0], samples)
-	return piece{data: bytes.Clone(p.compressed), size: size}, nil
-}
-
-// encodeAtOnce is of how many tasks ages are encoded at once.
-const encodeAtOnce = 1024
-
-// appendAges renders the ages of some blocks and returns the others.
-func (p *pages) appendAges(todo []*block, now time.Time) ([]*block, error) {
-	p.values = p.values[:0]
-	n := 0
-	for ; n < len(todo) && len(p.values) < encodeAtOnce; n++ {
-		for _, created := range todo[n].created {
-			p.values = append(p.values, ageSeconds(now, created))
-		}
-	}
-	if err := p.renderer.numbers.Encode(p.values); err != nil {
-		return nil, err
-	}
-	for _, b := range todo[:n] {
-		if err := b.ages.AppendTo(&p.ages, p.renderer.numbers); err != nil {
-			return nil, err
-		}
-	}
-	return todo[n:], nil
 }

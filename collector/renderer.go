@@ -17,7 +17,6 @@ import (
 type renderer struct {
 	series   []series[taskAt]
 	families map[string]*family
-	numbers  *exposition.Numbers
 
 	// compress is nil where nothing is compressed.
 	compress *gzip.Writer
@@ -55,6 +54,13 @@ func newSlot() *slot {
 	return s
 }
 
+// label gives the sample the labels in base, which are ordered by name, and one
+// more if it is not nil.
+func (s *slot) label(base []*dto.LabelPair, added *dto.LabelPair) {
+	s.labels = appendWithLabel(s.labels[:0], base, added)
+	s.metric.Label = s.labels
+}
+
 // sharedLabels are the labels that all series of an account have, ordered by
 // name.
 type sharedLabels []*dto.LabelPair
@@ -69,11 +75,8 @@ func newRenderer(c *Collector, format exposition.Format, compressed bool) (*rend
 		}
 		r.families[name] = &family{Family: f}
 	}
-	var err error
-	if r.numbers, err = format.NewNumbers(); err != nil {
-		return nil, fmt.Errorf("render ages: %w", err)
-	}
 	if compressed {
+		var err error
 		r.deflate = exposition.NewDeflater()
 		r.compress, err = gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
 		if err != nil {
@@ -106,8 +109,7 @@ func (r *renderer) part(k int, account sharedLabels, tasks []*prefetch.TaskState
 			continue
 		}
 		s := r.add(validText(t.ID), value)
-		s.labels = appendWithLabel(s.labels[:0], common, &s.task)
-		s.metric.Label = s.labels
+		s.label(common, &s.task)
 	}
 	return r.piece(series.metric)
 }
@@ -121,7 +123,7 @@ func (r *renderer) accounts(all []series[*prefetch.AccountState], accounts []*ac
 		}
 		for _, s := range all {
 			if value, ok := s.value(a.state.AccountState); ok {
-				r.add("", value).metric.Label = withLabel(a.labels, s.label)
+				r.add("", value).label(a.labels, s.label)
 			}
 		}
 	}

@@ -131,6 +131,19 @@ func (d *Deflater) sample(w *bitWriter, text []byte, before, start int) {
 			same -= n
 		}
 	}
+	// Of ASCII, each literal is a byte long, so that four make one code.
+	const four, byteLength, notASCII = 4, 8, 0x80808080
+	for ; i+four <= len(text); i += four {
+		b := text[i : i+four : i+four]
+		if binary.LittleEndian.Uint32(b)&notASCII != 0 {
+			break
+		}
+		w.write(code{
+			bits: d.literals[b[0]].bits | d.literals[b[1]].bits<<byteLength |
+				d.literals[b[2]].bits<<(2*byteLength) | d.literals[b[3]].bits<<(3*byteLength),
+			length: four * byteLength,
+		})
+	}
 	for _, b := range text[i:] {
 		w.write(d.literals[b])
 	}
@@ -172,9 +185,7 @@ func (w *bitWriter) write(c code) {
 
 // close writes what is pending and returns everything.
 func (w *bitWriter) close() []byte {
-	for ; w.length > 0; w.length -= min(w.length, 8) { //nolint:mnd // bits of a byte
-		w.out = append(w.out, byte(w.pending&0xff))
-		w.pending >>= 8
-	}
-	return w.out
+	const byteLength = 8
+	last := binary.LittleEndian.AppendUint64(nil, w.pending)
+	return append(w.out, last[:(w.length+byteLength-1)/byteLength]...)
 }

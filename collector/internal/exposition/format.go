@@ -40,24 +40,22 @@ func FormatOf(contentType expfmt.Format) (Format, bool) {
 // encode encodes one family as it would stand on a page.
 func (f Format) encode(family *dto.MetricFamily) ([]byte, error) {
 	var buf bytes.Buffer
-	if err := f.encodeTo(&buf, family); err != nil {
-		return nil, err
+	if err := expfmt.NewEncoder(&buf, f.encoding).Encode(family); err != nil {
+		return nil, fmt.Errorf("encode %s: %w", family.GetName(), err)
 	}
 	return buf.Bytes(), nil
 }
 
-func (f Format) encodeTo(buf *bytes.Buffer, family *dto.MetricFamily) error {
-	if err := expfmt.NewEncoder(buf, f.encoding).Encode(family); err != nil {
-		return fmt.Errorf("encode %s: %w", family.GetName(), err)
-	}
-	return nil
-}
-
-// Family encodes the gauges of one metric family. It is safe for concurrent
+// Family encodes the gauges of one metric family. It is not safe for concurrent
 // use.
 type Family struct {
 	format Format
 	name   string
+	// encoder writes samples to buf. Making one costs more than encoding some
+	// samples.
+	encoder expfmt.Encoder
+	samples dto.MetricFamily
+	buf     bytes.Buffer
 	// head is what stands once before all samples.
 	head []byte
 	// skip is what the encoder writes before the samples of a family without
@@ -69,6 +67,10 @@ type Family struct {
 // and those of all labels, must match [a-zA-Z_][a-zA-Z0-9_]*.
 func (f Format) NewFamily(name, help string) (*Family, error) {
 	family := &Family{format: f, name: name}
+	family.encoder = expfmt.NewEncoder(&family.buf, f.encoding)
+	if !f.delimited {
+		family.samples.Name, family.samples.Type = &family.name, dto.MetricType_GAUGE.Enum()
+	}
 	described := &dto.MetricFamily{Name: &name, Help: &help, Type: dto.MetricType_GAUGE.Enum()}
 	if f.delimited {
 		message, err := f.encode(described)
@@ -127,19 +129,17 @@ func (f *Family) WriteSamples(buf *bytes.Buffer, samples []*dto.Metric) error {
 	if len(samples) == 0 {
 		return nil
 	}
-	family := &dto.MetricFamily{Metric: samples}
-	if !f.format.delimited {
-		family.Name, family.Type = &f.name, dto.MetricType_GAUGE.Enum()
+	f.buf.Reset()
+	f.samples.Metric = samples
+	err := f.encoder.Encode(&f.samples)
+	f.samples.Metric = nil
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", f.name, err)
 	}
-	start := buf.Len()
-	if err := f.format.encodeTo(buf, family); err != nil {
-		return err
-	}
-	written := buf.Bytes()[start:]
 	skip := f.skip
 	if f.format.delimited {
-		skip = prefixLength(written)
+		skip = prefixLength(f.buf.Bytes())
 	}
-	buf.Truncate(start + copy(written, written[skip:]))
+	buf.Write(f.buf.Bytes()[skip:])
 	return nil
 }
