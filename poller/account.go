@@ -37,6 +37,7 @@ type account struct {
 	tasks    map[string]*task
 	order    []*task // the tasks by creation, unless unsorted
 	unsorted bool
+	hasty    bool            // every call that is allowed is made now, and none later
 	noWindow time.Time       // until then windows are not asked for
 	listed   []prefetch.Task // what the sources list now
 	pending  []string        // sources that were never read yet

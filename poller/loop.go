@@ -62,6 +62,7 @@ func (a *account) finish(calls *sync.WaitGroup) {
 func (a *account) once(ctx context.Context) (failed bool) {
 	a.mu.Lock()
 	before, allowed := a.failures, a.options.Limit.Calls
+	a.hasty = true
 	a.mu.Unlock()
 	for left := true; left; {
 		var calls sync.WaitGroup
@@ -74,6 +75,7 @@ func (a *account) once(ctx context.Context) (failed bool) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.hasty = false
 	return a.failures > before
 }
 
@@ -165,7 +167,7 @@ func (a *account) situation(now time.Time) *situation {
 	}
 	return newSituation(situation{
 		now: now, curve: a.curve, caps: a.options.Provider.Capabilities(), learned: &a.learned,
-		pollInterval: a.options.PollInterval, slot: a.options.Limit.Per / time.Duration(max(1, a.options.Limit.Calls)),
+		pollInterval: a.options.PollInterval, hasty: a.hasty, slot: a.options.Limit.Per / time.Duration(max(1, a.options.Limit.Calls)),
 		tasks: a.order, noWindows: now.Before(a.noWindow),
 	})
 }

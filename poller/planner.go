@@ -60,6 +60,8 @@ type situation struct {
 	slot time.Duration
 	// tasks are all tasks by creation.
 	tasks []*task
+	// hasty: there is no later call to wait for.
+	hasty bool
 	// noWindows: windows were refused lately.
 	noWindows bool
 
@@ -272,17 +274,21 @@ func (s *situation) continues(t *task) bool {
 
 // provable is when an answer can prove at the earliest that it shows every row
 // of the task. Asked before that, a scarce call would be wasted; where calls are
-// not scarce, only an answer that shows everything final must wait.
+// not scarce, or there will be no later one, only an answer that shows everything
+// final must wait. A task whose creation nobody told may be old: it is asked at
+// once.
 func (s *situation) provable(t *task) time.Time {
 	newest := t.NewestRow
 	switch {
 	case !newest.IsZero():
+	case t.Created.IsZero() && !t.Answered:
+		return time.Time{}
 	case !t.Created.IsZero() && t.Created.Before(t.FirstSeen):
 		newest = t.Created
 	default:
 		newest = t.FirstSeen.Add(s.learned.Offset)
 	}
-	if s.slot < proof && !t.Counts.AllFinal() {
+	if (s.hasty || s.slot < proof) && !t.Counts.AllFinal() {
 		return time.Time{}
 	}
 	return newest.Add(proof + pad - s.learned.Offset)
