@@ -155,7 +155,7 @@ func (p *pages) render() (done *page, err error) {
 // failOnPanic makes of a panic an error. A defect in what renders pages must
 // cost no scrape: promhttp renders them, too.
 func failOnPanic(err *error) {
-	if cause := recover(); cause != nil {
+	if cause := recover(); cause != nil { //nolint:revive // this is the deferred function
 		*err = fmt.Errorf("render the page: panic: %v", cause)
 	}
 }
