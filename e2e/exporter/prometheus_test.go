@@ -116,12 +116,18 @@ scrape_configs:
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return run.Start(t, "prometheus", append([]string{
+	prometheus := run.Start(t, "prometheus", append([]string{
 		"--config.file=" + config,
 		"--storage.tsdb.path=" + filepath.Join(folder, "data"),
 		"--storage.tsdb.retention.time=1h",
 		"--web.listen-address=127.0.0.1:0",
 	}, flags...)...)
+	// It listens before it answers queries.
+	run.Eventually(t, scrapeTimeout, "Prometheus is ready", func() error {
+		_, err := run.Get(t, prometheus.URL+"/-/ready")
+		return err
+	})
+	return prometheus
 }
 
 // recorder stands between Prometheus and the exporter and remembers in which
