@@ -67,7 +67,11 @@ func (w *ageWriters) pieces(list []piece, blocks []*block, now time.Time) ([]pie
 
 // write renders the ages of the tasks in some blocks.
 func (w *ageWriter) write(blocks []*block, now time.Time, deflate *exposition.Deflater) (done piece, err error) {
-	defer failOnPanic(&err)
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = panicked(cause)
+		}
+	}()
 	w.samples.Ends = w.samples.Ends[:0]
 	if deflate == nil {
 		// The text itself becomes a part of the page.

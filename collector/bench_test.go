@@ -312,3 +312,34 @@ func (s *answeredAtOnce) Snapshot() prefetch.Snapshot {
 	defer s.mu.Unlock()
 	return s.snapshot
 }
+
+// BenchmarkKeptPages is what the handler keeps of each task from scrape to
+// scrape, for one format and compression; the task itself is not counted.
+func BenchmarkKeptPages(b *testing.B) {
+	n := slices.Max(sizes()[:min(3, len(sizes()))])
+	tasks := launches(n)
+	for _, format := range []struct{ name, accept string }{{"text", acceptText}, {"protobuf", acceptProtobuf}} {
+		for _, encoding := range []string{"identity", "gzip"} {
+			b.Run(format.name+"/"+encoding, func(b *testing.B) {
+				for b.Loop() {
+					o := benchmarkOptions(tasks)
+					before := heap()
+					h := collector.Handler(o)
+					inMemory(b, h, format.accept, encoding)
+					b.ReportMetric((heap()-before)/float64(n), "B/task")
+					runtime.KeepAlive(h)
+				}
+			})
+		}
+	}
+}
+
+// heap returns how many bytes are in use.
+func heap() float64 {
+	for range 3 { // a pool lets go of what it has in the second
+		runtime.GC()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
+}

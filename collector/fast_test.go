@@ -154,7 +154,11 @@ func TestPageIsThatOfPromhttp(t *testing.T) {
 	t.Parallel()
 	settled := settledTask()
 	settled.ID = "settled"
+	// In order, and yet of the same label.
+	twins := launches(2)
+	twins[0].ID, twins[1].ID = "a\xfe", "a\xff"
 	for name, accounts := range map[string][]prefetch.AccountState{
+		"same label":  {vodAccount(twins...)},
 		"nothing":     nil,
 		"no task":     {vodAccount()},
 		"many tasks":  {vodAccount(launches(150)...), windowAccount()},
@@ -221,19 +225,31 @@ func TestWhatIsNotShownIsLogged(t *testing.T) {
 
 func TestHeadHasTheHeader(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(collector.Handler(handlerOptions(&source{snapshotOf(vodAccount(launches(150)...))})))
-	defer server.Close()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodHead, server.URL, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
+	var log bytes.Buffer
+	o := handlerOptions(&source{snapshotOf(vodAccount(launches(150)...))})
+	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	rec := httptest.NewRecorder()
+	collector.Handler(o).ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodHead, "/metrics", http.NoBody))
+	if n, err := strconv.Atoi(rec.Header().Get("Content-Length")); err != nil || n < 150*1000 || rec.Code != http.StatusOK {
+		t.Errorf("status %d, length %d, %v", rec.Code, n, err)
 	}
-	resp, err := server.Client().Do(req)
-	if err != nil {
-		t.Fatal(err)
+	// The server would refuse a body, which is no error of anybody.
+	if rec.Body.Len() > 0 || log.Len() > 0 {
+		t.Errorf("a body of %d bytes, log: %s", rec.Body.Len(), log.String())
 	}
-	defer resp.Body.Close()
-	if n := resp.ContentLength; resp.StatusCode != http.StatusOK || n < 150*1000 {
-		t.Errorf("status %d, length %d", resp.StatusCode, n)
+}
+
+// TestAnotherLimitOfStaleness changes nothing else.
+func TestAnotherLimitOfStaleness(t *testing.T) {
+	t.Parallel()
+	account := vodAccount(launch())
+	s := &source{}
+	o := handlerOptions(s)
+	h := collector.Handler(o)
+	for _, limit := range []time.Duration{time.Hour, time.Second, time.Hour, time.Minute, time.Minute - 1} {
+		account.MaxStaleness = limit
+		s.snapshot = snapshotOf(account)
+		samePage(t, request{}, ordinary(o), h)
 	}
 }
 

@@ -136,11 +136,13 @@ func (p *pages) current() (*page, error) {
 // forget what it kept.
 func (p *pages) render() (done *page, err error) {
 	defer func() {
+		if cause := recover(); cause != nil {
+			done, err = nil, panicked(cause)
+		}
 		if err != nil {
 			p.layout, p.accounts = layout{}, nil
 		}
 	}()
-	defer failOnPanic(&err)
 	snapshot := p.c.source.Snapshot()
 	now := p.c.now()
 	shown, duplicates := p.layout.of(snapshot)
@@ -152,13 +154,9 @@ func (p *pages) render() (done *page, err error) {
 	return p.assemble(accounts, now)
 }
 
-// failOnPanic makes of a panic an error. A defect in what renders pages must
-// cost no scrape: promhttp renders them, too.
-func failOnPanic(err *error) {
-	if cause := recover(); cause != nil { //nolint:revive // this is the deferred function
-		*err = fmt.Errorf("render the page: panic: %v", cause)
-	}
-}
+// panicked is the error that stands for a panic. A defect in what renders pages
+// must cost no scrape: promhttp renders them, too.
+func panicked(cause any) error { return fmt.Errorf("render the page: panic: %v", cause) }
 
 // update renders again what changed, and returns the accounts in their order.
 func (p *pages) update(shown []watched, now time.Time) ([]*accountBlocks, error) {
