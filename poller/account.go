@@ -35,8 +35,8 @@ type account struct {
 	options  Account
 	budget   *budget
 	tasks    map[string]*task
-	order    []*task // the tasks by creation, unless unsorted
-	unsorted bool
+	board    board           // what the planner made of them
+	cursor   int             // where it goes on with that
 	hasty    bool            // every call that is allowed is made now, and none later
 	noWindow time.Time       // until then windows are not asked for
 	listed   []prefetch.Task // what the sources list now
@@ -51,7 +51,10 @@ type account struct {
 	dirty    map[string]*task // changed and not in the store yet
 	unsaved  bool             // health or learned changed likewise
 	inFlight int
-	failures int // calls that failed, ever
+	left     time.Time // when the last call left
+	swept    time.Time // when the tasks were swept last
+	sweepAt  time.Time // when they are to be swept next
+	failures int       // calls that failed, ever
 	last     *prefetch.QueryState
 	next     *prefetch.QueryState
 	told     map[string]time.Time // warnings that were logged, and when
@@ -94,6 +97,7 @@ func (a *account) remove() {
 // refresh brings the set of watched tasks up to date, makes that durable and
 // publishes it. It is called with the lock held.
 func (a *account) refresh(now time.Time) {
+	a.sweepAt = time.Time{}
 	if a.known {
 		a.reconcile(now)
 	}

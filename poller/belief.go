@@ -3,8 +3,6 @@ package poller
 import (
 	"math"
 	"time"
-
-	"prefetch_exporter/prefetch"
 )
 
 const (
@@ -26,16 +24,22 @@ const (
 	// stranger is the worth, in minutes, of the first answer about a task whose
 	// rows are not known: from then on windows can tell of it. It counts whole
 	// from the chance promising on: a call that comes later may prove the task
-	// settled besides.
+	// settled besides. Of a task that must be counted it counts whole at once,
+	// since that call proves nothing in any case.
 	stranger  = 8.0
 	promising = 0.3
+	// uncounted is the worth of the first count of what failed, without which no
+	// later count proves a large task settled; unseen that of the first count of
+	// what succeeded: before it nothing is shown of the task.
+	uncounted = 4.0
+	unseen    = 0.5
 	// familiar is the worth of the first answer about any other task.
 	familiar = 0.1
 	// residue keeps the worth of tasks that have no chance above nothing, and
 	// residue squared that of hopeless ones.
 	residue = 1e-6
-	// fresh is the part of a task's wait for which its worth is not worked out
-	// anew: it does not change by more.
+	// fresh is the part of a task's wait for which its card is kept: its worth
+	// does not change by more.
 	fresh = 1.0 / 32
 )
 
@@ -47,8 +51,11 @@ func (s *situation) age(t *task, at time.Time) time.Duration {
 // looked is when the task was last looked at, and how many of its URLs were not
 // final then. Without a look it is its creation, and all of them.
 func (s *situation) looked(t *task) (left int, at time.Time) {
-	if h := t.hint; h != nil && h.at.After(t.LastRefresh) {
+	if h := t.hint; h != nil && h.at.After(t.counted(h.left)) {
 		return h.left, h.at
+	}
+	if c := t.Counted; c.both() {
+		return c.left(), later(c.SucceededAt, c.FailedAt)
 	}
 	if t.Answered {
 		return max(1, t.Counts.Total()-t.Counts.Final()), t.LastRefresh
@@ -74,116 +81,114 @@ func (s *situation) sizeOf(t *task) int {
 
 // chance is the chance that every URL of the task is final now.
 func (s *situation) chance(t *task) float64 {
-	if t.Counted != nil && !s.learned.NoStatusFilter {
-		chance, _ := s.countChance(t)
-		return chance
-	}
 	left, at := s.looked(t)
 	if left == 0 {
 		return 1 // a window showed all of them final; it remains to be proven
 	}
+	if t.lastCounted(at) {
+		g := s.gapAt(t, s.now)
+		return g.part(g.succeeded+g.failed, left)
+	}
 	alive := s.curve.survive(s.age(t, at), s.age(t, s.now))
-	return math.Pow(1-alive, float64(left))
+	chance := math.Pow(1-alive, float64(left))
+	if t.hint != nil && t.hint.at.Equal(at) {
+		chance = 1 - (1-chance)*(1-t.hint.others)
+	}
+	return chance
 }
 
-// countChance is the chance that counting the succeeded, or else the failed,
-// URLs of a large task proves it settled now, and which of the two to count.
-func (s *situation) countChance(t *task) (chance float64, status prefetch.Status) {
-	c := t.Counted
-	left := float64(max(1, c.Total-c.Succeeded-c.Failed))
-	now := s.age(t, s.now)
-	// What a URL that was not counted may be by now: succeeded since the
-	// successes were counted, failed since the failures were, or under way.
-	succeeded := (1 - s.failureRate) * s.endedSince(s.age(t, c.SucceededAt), now)
-	failed := s.failureRate * s.endedSince(s.age(t, c.FailedAt), now)
-	alive := s.curve.survive(0, now)
-	total := succeeded + failed + alive
-	if total <= 0 {
-		return 0, prefetch.Succeeded
-	}
-	bySuccess, byFailure := math.Pow(succeeded/total, left), math.Pow(failed/total, left)
+// settledAt is the chance that the task had settled when it was looked at, and
+// the look could not tell.
+func (s *situation) settledAt(t *task, left int, at time.Time) float64 {
 	switch {
-	case c.SucceededAt.IsZero():
-		chance, status = bySuccess, prefetch.Succeeded
-	case c.FailedAt.IsZero(), byFailure > bySuccess:
-		chance, status = byFailure, prefetch.Failed
-	default:
-		chance, status = bySuccess, prefetch.Succeeded
-	}
-	// It may take both.
-	const both = 2
-	return max(chance, math.Pow((succeeded+failed)/total, left)/both), status
-}
-
-// endedSince is the part of all URLs that ends between two ages.
-func (s *situation) endedSince(from, to time.Duration) float64 {
-	return s.curve.survive(0, from) - s.curve.survive(0, to)
-}
-
-// appraisal is what a task was found to be worth, kept for a while: with many
-// tasks most of them have waited long, and change little from call to call.
-type appraisal struct {
-	at, looked time.Time // when it was made, and the last look that it rests on
-	chance     float64
-	index      float64
-}
-
-// appraise returns the chance that the task is settled and its index.
-func (s *situation) appraise(t *task) (chance, index float64) {
-	left, at := s.looked(t)
-	a := &t.appraisal
-	age, waited := s.now.Sub(a.at), s.now.Sub(at)
-	if a.looked.Equal(at) && age >= 0 && float64(age) < fresh*float64(waited) {
-		return a.chance, a.index
-	}
-	*a = appraisal{at: s.now, looked: at, chance: s.chance(t)}
-	switch {
-	case t.Counted != nil:
-		// What a rate would have cost that makes the chance what it is.
-		x := -math.Log1p(-min(a.chance, 1-surest))
-		if x > residue {
-			a.index = waited.Minutes() * (math.Expm1(x)/x - 1)
-		}
 	case left == 0:
-		// All that is left is the proof.
-		a.index = max(0, waited.Minutes()) * a.chance / surest
+		return 0
+	case t.lastCounted(at):
+		g := s.gapAt(t, at)
+		return g.part(g.succeeded+g.failed, left)
+	case t.hint != nil && t.hint.at.Equal(at):
+		return t.hint.others
 	default:
-		a.index = s.index(view{from: s.age(t, at), to: s.age(t, s.now), left: left}, a.chance)
+		return 0
 	}
-	return a.chance, a.index
 }
 
-// worth is what it is worth to look at the task now, in minutes of lag.
-func (s *situation) worth(t *task) (worth, chance float64) {
-	chance, worth = s.appraise(t)
-	_, at := s.looked(t)
-	// What was asked in vain is not worth the whole wait at once again.
-	waited := max(0, s.now.Sub(later(at, t.LastAsked)))
-	worth = worth*share(waited, s.now.Sub(at)) + residue*waited.Minutes()
-	switch {
-	case t.Answered:
-	case t.Counted != nil:
-		worth += stranger // nothing is shown before both counts are known
-	case t.joinable() || !s.caps.Windows:
-		worth += familiar
-	default:
-		worth += stranger * min(1, chance/promising)
+// weigh works out what a question about the task alone is worth now, in minutes
+// of lag.
+func (s *situation) weigh(c *card, left int, looked time.Time) {
+	t := c.task
+	switch c.class {
+	case continueReading:
+		c.worth = math.Inf(1)
+		return
+	case hopeless:
+		c.worth = residue * residue * (1 + max(0, s.now.Sub(t.LastAsked).Minutes()))
+		return
 	}
+	chance := s.chance(t)
+	worth := s.appraise(c, chance, left, looked)
+	// What was asked in vain is not worth the whole wait at once again.
+	waited := max(0, s.now.Sub(later(looked, t.LastAsked)))
+	worth = worth*share(waited, s.now.Sub(looked)) + residue*(1+waited.Minutes()) + s.novelty(t, chance)
 	if longest := starving*s.round + s.pollInterval; waited > longest {
 		worth += starvation * float64(waited) / float64(longest)
 	}
+	c.worth = s.urgent(t, worth)
+}
+
+// appraise is the index of a task that so many rows were left of at the last
+// look: see index. It fills in what else a scout is worth by.
+func (s *situation) appraise(c *card, chance float64, left int, looked time.Time) float64 {
+	t, waited := c.task, s.now.Sub(looked).Minutes()
+	c.chance = float32(chance)
+	if left == 0 {
+		return max(0, waited) * chance / surest // all that is left is the proof
+	}
+	v := view{from: s.age(t, looked), to: s.age(t, s.now), left: left}
+	lag := waited * s.meanChance(v)
+	worth := s.index(v, chance, lag)
+	if then := s.settledAt(t, left, looked); then > 0 {
+		worth += waited * min(1/surest, then/max(surest, 1-then))
+	}
+	if s.caps.Windows {
+		c.lag, c.hurry = float32(lag), float32(s.hurryOf(v, chance))
+	}
+	return worth
+}
+
+// novelty is what the first answer about a task is worth besides.
+func (s *situation) novelty(t *task, chance float64) float64 {
+	switch c := t.Counted; {
+	case t.Answered:
+		return 0
+	case c != nil && c.FailedAt.IsZero():
+		return uncounted
+	case c != nil:
+		return unseen
+	case s.caps.Windows && s.counts() && s.sizeOf(t) > s.pageSize():
+		return stranger
+	case t.joinable() || !s.caps.Windows:
+		return familiar
+	default:
+		return stranger * min(1, chance/promising)
+	}
+}
+
+// urgent is a task's worth with regard to its deadline.
+func (s *situation) urgent(t *task, worth float64) float64 {
 	if t.Deadline.IsZero() {
-		return worth, chance
+		return worth
 	}
 	switch ahead := t.Deadline.Sub(s.now); {
 	case ahead > 0:
-		worth *= 1 + urgency*math.Exp(-float64(ahead)/float64(urgencySpan))
-	case t.LastRefresh.Before(t.Deadline) && !t.LastAsked.After(t.Deadline):
-		worth += overdue
-	case t.LastRefresh.Before(t.Deadline):
-		worth *= 1 + urgency
+		return worth * (1 + urgency*math.Exp(-float64(ahead)/float64(urgencySpan)))
+	case !t.LastRefresh.Before(t.Deadline):
+		return worth
+	case t.LastAsked.Before(t.Deadline):
+		return worth + overdue
+	default:
+		return worth * (1 + urgency)
 	}
-	return worth, chance
 }
 
 // share is what part of a whole time has passed, at most all of it.
@@ -210,7 +215,7 @@ type view struct {
 // one. A task that ends at a constant rate is worth p²/p' - A then, where p' is
 // how fast p grows: little while it cannot have settled, and more the longer
 // nobody looked.
-func (s *situation) index(v view, p float64) float64 {
+func (s *situation) index(v view, p, lag float64) float64 {
 	if v.to <= v.from || p <= 0 {
 		return 0
 	}
@@ -223,7 +228,7 @@ func (s *situation) index(v view, p float64) float64 {
 	if grows := n * p / max(1-alive, residue) * alive * s.curve.hazard[binOf(v.to)] * time.Minute.Seconds(); grows > 0 {
 		rest = min(rest, p/grows)
 	}
-	return max(0, p*rest-waited*s.meanChance(v))
+	return max(0, p*rest-lag)
 }
 
 // meanChance is the mean of the chance over the time since the last look, by

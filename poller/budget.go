@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -322,6 +323,24 @@ func (b *budget) slot(limit prefetch.Limit, reserved int, now Stamp) time.Durati
 	}
 	slices.Sort(left)
 	return left[need-1]
+}
+
+// free is how many calls the account may make at once, if nobody else makes any.
+func (b *budget) free() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.clock()
+	free := math.MaxInt
+	for _, m := range b.members {
+		period, taken := b.period(m.limit, now), 0
+		for _, c := range b.calls {
+			if c.Ended == nil || c.Ended.elapsed(now) < period {
+				taken++
+			}
+		}
+		free = min(free, m.limit.Calls-taken)
+	}
+	return free
 }
 
 // period is the limit's period with the slack, stretched by throttling.

@@ -80,6 +80,11 @@ func (d *durations) ended(n int, age time.Duration) {
 	}
 	d.Ended[binOf(max(age, 0))] += float64(n)
 	d.Final += float64(n)
+	d.age()
+}
+
+// age lets what was learned long ago count less.
+func (d *durations) age() {
 	if d.Final < fullMemory {
 		return
 	}
@@ -91,16 +96,32 @@ func (d *durations) ended(n int, age time.Duration) {
 	d.Final, d.Failed = d.Final/half, d.Failed/half
 }
 
-// endedBetween learns that n URLs under way at age `from` had ended at age
-// `to`. When between is not known: the middle on the scale of the bins.
-func (d *durations) endedBetween(n int, from, to time.Duration) {
+// endedBetween learns that n URLs under way at age `from` had ended at age `to`.
+// When between is not known: as likely at each age as is believed already (c).
+func (d *durations) endedBetween(n int, from, to time.Duration, c *curve) {
 	if n <= 0 || to <= from {
 		return
 	}
 	from = max(from, 0)
-	at := time.Duration(math.Sqrt(float64(from+firstBin)*float64(to+firstBin))) - firstBin
-	d.watched(n, from, at)
-	d.ended(n, at)
+	all := 1 - c.survive(from, to)
+	if all <= 0 {
+		return
+	}
+	final := d.Final + float64(n)
+	left := float64(n)
+	for bin := binOf(from); bin <= binOf(to); bin++ {
+		start, end := max(from, binStart(bin)), to
+		if bin < ageBins-1 {
+			end = min(to, binStart(bin+1))
+		}
+		ended := float64(n) * (c.survive(from, start) - c.survive(from, end)) / all
+		left -= ended
+		const half = 2
+		d.AtRisk[bin] += (left + ended/half) * (end - start).Seconds()
+		d.Ended[bin] += ended
+	}
+	d.Final = final
+	d.age()
 }
 
 // failureRate is the part of URLs that fail.

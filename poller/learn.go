@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"math"
 	"time"
 
 	"prefetch_exporter/prefetch"
@@ -61,11 +62,16 @@ func (a *account) learnRefusal(f vendorapi.Feature, q question) bool {
 		if a.learned.NoStatusFilter {
 			return false
 		}
+		if q.query.Status != nil && *q.query.Status == prefetch.Running {
+			next.NoRunFilter = true // the other words may well be known
+			break
+		}
 		next.NoStatusFilter = true
 	default:
 		return false
 	}
-	a.learned, a.unsaved = next, true
+	a.learned, a.unsaved, a.sweepAt = next, true, time.Time{}
+	a.board.stale()
 	return true
 }
 
@@ -93,6 +99,7 @@ func (a *account) learnPageSize(q vendorapi.Query, ans vendorapi.Answer) {
 		return
 	}
 	a.learned.PageSize, a.unsaved = given, true
+	a.board.stale()
 	a.log.Info("the vendor gives smaller pages than were asked for", "asked", q.PageSize, "given", given)
 }
 
@@ -108,6 +115,7 @@ func (a *account) learnOffset(date time.Time, m *moment) {
 		return
 	}
 	a.learned.Offset, a.unsaved = offset.Round(time.Second), true
+	a.board.stale()
 	m.sent = m.now.Add(-took).Add(a.learned.Offset)
 	if offset.Abs() > edge {
 		a.warn(m.now, "clock", "the vendor's clock differs from ours; one of them is wrong",
@@ -184,24 +192,32 @@ func (t *task) learnLeft(counts prefetch.Counts, m *moment) {
 	}
 	left := counts.Total() - counts.Final()
 	d.watched(left, from, now)
-	d.endedBetween(before-left, from, now)
+	d.endedBetween(before-left, from, now, m.curve)
 }
 
 // learnCounts learns from a count of URLs that succeeded.
 func (t *task) learnCounts(before *counted, m *moment) {
-	now := t.Counted
-	if !now.SucceededAt.After(before.SucceededAt) {
-		m.learned.Durations.Failed += float64(max(0, now.Failed-before.Failed))
-		return
+	d, now := &m.learned.Durations, t.Counted
+	failed, succeeded := float64(max(0, now.Failed-before.Failed)), max(0, now.Succeeded-before.Succeeded)
+	d.Failed += failed
+	d.Final += failed
+	if t.hint != nil || !now.SucceededAt.After(before.SucceededAt) {
+		d.Final += float64(succeeded)
+		return // windows of what runs tell more
 	}
-	d := &m.learned.Durations
 	from := time.Duration(0)
 	if !before.SucceededAt.IsZero() {
 		from = m.age(t, before.SucceededAt)
 	}
 	to := m.age(t, m.now)
-	d.watched(now.Total-now.Succeeded-now.Failed, from, to)
-	d.endedBetween(now.Succeeded-before.Succeeded, from, to)
+	// What failed since that was counted is not under way.
+	alive := float64(now.left())
+	if now.both() {
+		g := m.gapAt(t, m.now)
+		alive *= g.part(g.alive, 1)
+	}
+	d.watched(int(math.Round(alive)), from, to)
+	d.endedBetween(succeeded, from, to, m.curve)
 }
 
 // learnStrangers learns how many rows of a window belong to no task.

@@ -77,6 +77,7 @@ func (t *task) page(q vendorapi.Query, ans vendorapi.Answer) (urls []prefetch.UR
 // answered applies a whole answer that has rows.
 func (t *task) answered(urls []prefetch.URL, m *moment) {
 	t.learn(urls, m)
+	t.checkScout(urls, m)
 	t.found(m)
 
 	var found []observation
@@ -98,7 +99,10 @@ func (t *task) found(m *moment) {
 	if !t.Answered {
 		t.Answered = true
 	}
-	t.Up, t.LastError, t.LastRefresh, t.hint = true, nil, m.now, nil
+	if t.Counted == nil {
+		t.hint = nil
+	}
+	t.Up, t.LastError, t.LastRefresh = true, nil, m.now
 	t.Failures, t.Misses, t.RetryAt = 0, 0, time.Time{}
 	t.FirstMiss, t.LostAt, t.Search = time.Time{}, time.Time{}, time.Time{}
 }
@@ -233,6 +237,7 @@ func (t *task) tooLarge(ans vendorapi.Answer, m *moment) {
 	t.Up, t.LastError, t.Failures, t.RetryAt = true, nil, 0, time.Time{}
 	t.summarize(ans.URLs)
 	if t.provenWhole(m) {
+		m.learned.Durations.sized(max(ans.Count, len(t.Expected)))
 		t.Counted = &counted{Total: max(ans.Count, len(t.Expected))}
 		t.RetryAt = m.now
 	}
@@ -293,20 +298,24 @@ func (t *task) expire(now time.Time, retention time.Duration) (changed bool, nex
 	if t.Gone {
 		return false, time.Time{}
 	}
-	var end time.Time
-	switch t.Phase {
-	case prefetch.Settled:
-		end = t.SettledAt.Add(retention)
-	case prefetch.Lost:
-		end = t.LostAt.Add(retention)
-	default:
-		return false, time.Time{}
-	}
-	if now.Before(end) {
+	end := t.end(retention)
+	if end.IsZero() || now.Before(end) {
 		return false, end
 	}
 	t.bury()
 	return true, time.Time{}
+}
+
+// end is when the task's time is over; zero if nobody knows yet.
+func (t *task) end(retention time.Duration) time.Time {
+	switch t.Phase {
+	case prefetch.Settled:
+		return t.SettledAt.Add(retention)
+	case prefetch.Lost:
+		return t.LostAt.Add(retention)
+	default:
+		return time.Time{}
+	}
 }
 
 // bury leaves only a tombstone, so that a source which lists the task still

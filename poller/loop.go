@@ -1,11 +1,9 @@
 package poller
 
 import (
-	"cmp"
 	"context"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +19,9 @@ const (
 	ledgerRetry = 15 * time.Second
 	// failureBase is the first gap of an account's backoff.
 	failureBase = 15 * time.Second
+	// shortestSweep and longestSweep bound how long no task's time is over,
+	// unless a change says otherwise.
+	shortestSweep, longestSweep = time.Minute, 24 * time.Hour
 	// idle is how long a loop sleeps when nothing is to be done.
 	idle = time.Duration(math.MaxInt64)
 )
@@ -63,6 +64,7 @@ func (a *account) once(ctx context.Context) (failed bool) {
 	a.mu.Lock()
 	before, allowed := a.failures, a.options.Limit.Calls
 	a.hasty = true
+	a.board.stale()
 	a.mu.Unlock()
 	for left := true; left; {
 		var calls sync.WaitGroup
@@ -76,6 +78,7 @@ func (a *account) once(ctx context.Context) (failed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.hasty = false
+	a.board.stale()
 	return a.failures > before
 }
 
@@ -115,6 +118,10 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration
 		a.announce(q, a.health.RetryAt)
 		return min(sleep, wait)
 	}
+	if wait := a.pace(s, q); wait > 0 {
+		a.announce(q, now.Add(wait))
+		return min(sleep, wait)
+	}
 	c, wait, err := a.budget.take(a.name.Name)
 	if err != nil {
 		a.warn(now, "ledger", "no call is made while the ledger cannot be kept", "err", err)
@@ -127,12 +134,37 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration
 	if q.task != nil {
 		q.task.inFlight = true
 		q.task.LastAsked, q.task.RetryAt = now, time.Time{}
+		a.board.changed(q.task)
 	}
 	a.inFlight++
+	a.left = now
 	a.announce(question{}, time.Time{})
 	e := errand{question: q, provider: a.options.Provider, budget: a.budget, call: c}
 	calls.Go(func() { a.ask(ctx, e) })
 	return 0
+}
+
+// pace is how long the question should wait although the budget may allow it now.
+// Where more tasks are to be asked than calls are left, calls that leave evenly
+// tell sooner than as many at once after a pause. A call for each deadline that
+// passes before what leaves now is free again stays in reserve.
+func (a *account) pace(s *situation, q question) time.Duration {
+	if q.pressing || a.hasty {
+		return 0
+	}
+	const most = 2 // no more than every second call is kept
+	free := a.budget.free()
+	if reserve := min(s.deadlines, a.options.Limit.Calls/most); free > 0 && free <= reserve {
+		return s.slot
+	}
+	if s.asks <= free {
+		return 0
+	}
+	wait := a.left.Add(s.slot).Sub(s.now)
+	if wait > s.slot {
+		return 0 // the clock was set back
+	}
+	return max(0, wait)
 }
 
 // errand is a question on its way, with what was in force when it left: a
@@ -156,25 +188,36 @@ func (a *account) announce(q question, at time.Time) {
 
 // situation is what the planner decides from. It is called with the lock held.
 func (a *account) situation(now time.Time) *situation {
-	if a.unsorted {
-		slices.SortFunc(a.order, func(x, y *task) int {
-			return cmp.Or(x.created().Compare(y.created()), strings.Compare(x.id, y.id))
-		})
-		a.unsorted = false
-	}
 	if a.curve == nil {
 		a.curve = a.learned.Durations.curve()
 	}
+	limit := a.options.Limit
 	return newSituation(situation{
 		now: now, curve: a.curve, caps: a.options.Provider.Capabilities(), learned: &a.learned,
-		pollInterval: a.options.PollInterval, hasty: a.hasty, slot: a.options.Limit.Per / time.Duration(max(1, a.options.Limit.Calls)),
-		tasks: a.order, noWindows: now.Before(a.noWindow),
+		pollInterval: a.options.PollInterval, hasty: a.hasty,
+		slot: limit.Per / time.Duration(max(1, limit.Calls)), period: limit.Per,
+		cards: a.board, cursor: &a.cursor, noWindows: now.Before(a.noWindow),
 	})
 }
 
 // sweep ends the time of tasks that are over, and returns how long until the
-// next one is. It is called with the lock held.
+// next one is. It looks at them only when there is something to find. It is
+// called with the lock held.
 func (a *account) sweep(now time.Time) time.Duration {
+	if now.Before(a.sweepAt) && !now.Before(a.swept) {
+		return a.sweepAt.Sub(now)
+	}
+	sleep := a.sweepAll(now)
+	a.swept, a.sweepAt = now, now.Add(min(sleep, longestSweep))
+	if a.learned.NeedWindow {
+		// Any task may leave the look-back.
+		a.sweepAt = now.Add(min(sleep, shortestSweep))
+	}
+	return sleep
+}
+
+// sweepAll looks at every task: see sweep.
+func (a *account) sweepAll(now time.Time) time.Duration {
 	sleep := idle
 	over := false
 	s := a.situation(now)
@@ -267,10 +310,13 @@ func (a *account) apply(told []*task, now time.Time) {
 	for _, t := range told {
 		if a.tasks[t.id] == t {
 			a.touch(t)
+			a.board.changed(t)
+			if end := t.end(a.options.Retention); !end.IsZero() && end.Before(a.sweepAt) {
+				a.sweepAt = end
+			}
 		}
 		settled = settled || t.Phase == prefetch.Settled
 	}
-	a.unsorted = a.unsorted || len(told) > 0
 	if a.dropped > 0 && settled {
 		a.refresh(now) // a settled task makes room
 		return
@@ -302,6 +348,7 @@ func (a *account) answered(q question, ans vendorapi.Answer, m *moment) []*task 
 	for _, oddity := range ans.Oddities {
 		a.warn(m.now, "oddity "+oddity, "the vendor's answer is not as documented", "task", q.id(), "oddity", oddity)
 	}
+	defer a.tellScouts(a.learned.NoRunFilter)
 	switch t := q.task; {
 	case t == nil:
 		return a.windowAnswered(q.query, ans, m)
@@ -311,6 +358,13 @@ func (a *account) answered(q question, ans vendorapi.Answer, m *moment) []*task 
 		a.follow(t, m, func() { a.taskAnswered(t, q.query, ans, m) })
 	}
 	return []*task{q.task}
+}
+
+// tellScouts logs that scouts turned out to be of no use.
+func (a *account) tellScouts(before bool) {
+	if a.learned.NoRunFilter && !before {
+		a.log.Info("the vendor does not limit answers to URLs that run; asking otherwise from now on")
+	}
 }
 
 // follow applies something to a task and logs what it made of it.
@@ -325,7 +379,7 @@ func (a *account) follow(t *task, m *moment, apply func()) {
 }
 
 func (a *account) taskAnswered(t *task, q vendorapi.Query, ans vendorapi.Answer, m *moment) {
-	canCount := m.caps.StatusFilter && !a.learned.NoStatusFilter
+	canCount := m.counts()
 	if t.Reading == nil && ans.Count > len(ans.URLs) && len(ans.URLs) > 0 && canCount && ans.Count <= mostRows {
 		t.tooLarge(ans, m)
 		return
@@ -347,10 +401,14 @@ func (a *account) taskAnswered(t *task, q vendorapi.Query, ans vendorapi.Answer,
 // windowAnswered applies the rows of a window to the tasks they belong to, and
 // returns those that it told of.
 func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *moment) []*task {
+	if q.Status != nil {
+		return a.scoutAnswered(q, ans, m)
+	}
 	found := m.join(q, ans.URLs)
 	strangers := ans.Count
-	for _, t := range m.tasks {
-		if t.mayShow(q) {
+	near := m.cards.between(q.From, q.To)
+	for i := range near {
+		if t := near[i].task; t.mayShow(q) {
 			strangers -= m.sizeOf(t)
 		}
 	}
@@ -360,15 +418,33 @@ func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mom
 		told = append(told, f.task)
 		a.follow(f.task, m, func() { f.task.answered(f.urls, m) })
 	}
-	for _, t := range m.tasks {
+	for i := range near {
+		t := near[i].task
 		// A window that should have told of the task and did not will not the
 		// next time either: its rows are not what they seemed, or others crowd
 		// them out of the page.
-		if t.worth > 0 && t.joinable() && within(t, q) && !slices.Contains(told, t) &&
+		if near[i].worth > 0 && t.joinable() && within(t, q) && !slices.Contains(told, t) &&
 			(t.Whole || m.sent.Sub(t.Created) > 2*proof) {
 			t.Ambiguous = true
 			told = append(told, t)
 		}
+	}
+	return told
+}
+
+// scoutAnswered applies the answer to a window that was limited to rows that
+// run, and returns the tasks that it told of.
+func (a *account) scoutAnswered(q vendorapi.Query, ans vendorapi.Answer, m *moment) []*task {
+	if slices.ContainsFunc(ans.URLs, func(u prefetch.URL) bool { return u.Status != prefetch.Running }) {
+		// The filter was ignored: then this is a window of all rows.
+		a.learned.NoRunFilter, q.Status = true, nil
+		return a.windowAnswered(q, ans, m)
+	}
+	found := m.scouted(q, ans)
+	told := make([]*task, 0, len(found))
+	for _, f := range found {
+		told = append(told, f.task)
+		a.follow(f.task, m, func() { f.task.answered(f.urls, m) })
 	}
 	return told
 }

@@ -47,6 +47,14 @@ type learned struct {
 	// task that is watched.
 	Strangers float64 `json:"strangers,omitempty"`
 
+	// NoRunFilter: a question cannot be limited to rows that run.
+	NoRunFilter bool `json:"no_run_filter,omitempty"`
+	// Misled is how often in a row a task had rows that ran although a question
+	// limited to those showed none.
+	Misled int `json:"misled,omitempty"`
+	// Crowd is how many rows run for each that is expected to; 0 stands for 1.
+	Crowd float64 `json:"crowd,omitempty"`
+
 	Durations durations `json:"durations,omitzero"`
 }
 
@@ -56,22 +64,32 @@ type situation struct {
 	caps         vendorapi.Capabilities
 	learned      *learned
 	pollInterval time.Duration
-	// slot is the time between two calls when the whole quota is used.
-	slot time.Duration
-	// tasks are all tasks by creation.
-	tasks []*task
+	// slot is the time between two calls when the whole quota is used, and
+	// period how long one call takes to be free again.
+	slot, period time.Duration
+	// cards are all tasks by creation.
+	cards board
+	// cursor is the place after that of the last card that was made anew though
+	// it could have been used still.
+	cursor *int
 	// hasty: there is no later call to wait for.
 	hasty bool
 	// noWindows: windows were refused lately.
 	noWindows bool
 
-	// round is how long it takes to ask for every unsettled task once.
-	round time.Duration
-
 	// What learned amounts to at present.
 	curve       *curve
 	failureRate float64
 	typicalSize int
+
+	// round is how long it takes to ask for every unsettled task once.
+	round time.Duration
+	// asks is how many tasks are to be asked now, and deadlines how many
+	// deadlines pass before a call that leaves now is free again.
+	asks, deadlines int
+	// alone and shared are the hurries, added up, of the tasks that only a
+	// question of their own tells of, and of those that windows tell of too.
+	alone, shared float64
 }
 
 // newSituation works out what learned amounts to.
@@ -80,6 +98,9 @@ func newSituation(s situation) *situation {
 	s.typicalSize = s.learned.Durations.size()
 	return &s
 }
+
+// counts reports whether rows can be counted by their status.
+func (s *situation) counts() bool { return s.caps.StatusFilter && !s.learned.NoStatusFilter }
 
 // Priorities of a task, the first first.
 const (
@@ -97,6 +118,8 @@ type question struct {
 	// pressing: a deadline passed, or nothing is known of the task yet. It need
 	// not wait for an even pace.
 	pressing bool
+	// worth is what its answer is worth, in minutes of lag.
+	worth float64
 }
 
 // id is the task that is asked for; empty for a window.
@@ -131,46 +154,75 @@ func (s *situation) oldest() time.Time { return s.vendorNow().Add(edge - s.lookB
 // zero if only a change can bring one.
 //
 // Each question is worth the sum of what looking at each of its tasks is worth
-// (see worth): one task for a question by id, every task whose rows are known
-// for a window. A task whose pages are half read comes before everything.
+// (see weigh): one task for a question by id, every task whose rows are known
+// for a window. A window of rows that run only is asked where to know more is
+// worth more than what the other questions may prove (see bestScout). A task
+// whose pages are half read comes before everything.
 func (s *situation) plan() (best question, found bool, wake time.Time) {
-	var (
-		first      *task
-		firstClass int
-		bestWorth  = -1.0
-	)
-	s.countRound()
-	for _, t := range s.tasks {
-		t.worth = 0
-		at, class, ok := s.due(t)
-		if !ok {
-			continue
-		}
-		if at.After(s.now) {
-			if wake.IsZero() || at.Before(wake) {
-				wake = at
-			}
-			continue
-		}
-		worth := s.weigh(t, class)
-		if worth > bestWorth || worth == bestWorth && compareTasks(t, first) < 0 {
-			first, firstClass, bestWorth = t, class, worth
-		}
+	first, next := s.rank()
+	if next != math.MaxInt64 {
+		wake = time.Unix(0, next)
 	}
 	if first == nil {
 		return question{}, false, wake
 	}
-	if w, worth, ok := s.bestWindow(); ok && worth > bestWorth {
-		return w, true, wake
+	w, covered, ok := s.bestWindow()
+	best = w
+	if !ok || w.worth <= first.worth {
+		best = s.ask(first)
 	}
-	return s.ask(first, firstClass), true, wake
+	if scout, ok := s.bestScout(best.worth, covered); ok {
+		return scout, true, wake
+	}
+	return best, true, wake
+}
+
+// rank brings the cards up to date, and returns that of the task which is worth
+// the most alone, nil if none is to be asked, and when the next one is.
+func (s *situation) rank() (first *card, next int64) {
+	now, period := s.now.UnixNano(), int64(s.period)
+	next = math.MaxInt64
+	s.countRound()
+	refills, start := 0, *s.cursor
+	for n := range s.cards {
+		i := (start + n) % len(s.cards)
+		c := &s.cards[i]
+		switch {
+		case now >= c.until || now < c.made:
+			s.fill(c)
+		case now >= c.fading && refills < mostRefills:
+			s.fill(c)
+			refills++
+			*s.cursor = i + 1
+		}
+		if !c.askable {
+			continue
+		}
+		if c.deadline > now && c.deadline < now+period {
+			s.deadlines++
+		}
+		if c.at > now {
+			next = min(next, c.at)
+			continue
+		}
+		s.asks++
+		if c.joinable {
+			s.shared += float64(c.hurry)
+		} else {
+			s.alone += float64(c.hurry)
+		}
+		if first == nil || c.worth > first.worth || c.worth == first.worth && compareTasks(c.task, first.task) < 0 {
+			first = c
+		}
+	}
+	return first, next
 }
 
 // countRound works out how long a round of the unsettled tasks takes.
 func (s *situation) countRound() {
 	unsettled := 0
-	for _, t := range s.tasks {
-		if t.listed && !t.Gone && t.Phase != prefetch.Settled {
+	for i := range s.cards {
+		if s.cards[i].unsettled {
 			unsettled++
 		}
 	}
@@ -185,40 +237,27 @@ func compareTasks(a, b *task) int {
 	)
 }
 
-// weigh is what a question about the one task is worth.
-func (s *situation) weigh(t *task, class int) float64 {
-	switch class {
-	case continueReading:
-		return math.Inf(1)
-	case hopeless:
-		return residue * residue * max(0, s.now.Sub(t.LastAsked).Minutes())
-	default:
-		t.worth, _ = s.worth(t)
-		return t.worth
-	}
-}
-
 // ask is the question about one task.
-func (s *situation) ask(t *task, class int) question {
-	q := question{task: t, query: vendorapi.Query{Kind: vendorapi.QueryTask}}
-	chance, _ := s.appraise(t)
+func (s *situation) ask(c *card) question {
+	t := c.task
+	q := question{task: t, query: vendorapi.Query{Kind: vendorapi.QueryTask}, worth: c.worth}
 	switch {
-	case class == continueReading:
+	case c.class == continueReading:
 		q.why, q.pressing = "next page of a task that is being read", true
-	case class == hopeless && t.Phase == prefetch.Lost:
+	case c.class == hopeless && t.Phase == prefetch.Lost:
 		q.why = "lost task, in case the vendor knows it after all"
-	case class == hopeless:
+	case c.class == hopeless:
 		q.why = "only statuses left that no page documents"
-	case t.Counted != nil && !s.learned.NoStatusFilter:
-		_, status := s.countChance(t)
+	case t.Counted != nil && s.counts():
+		status := s.countNext(t)
 		q.query.Kind, q.query.Status = vendorapi.QueryCount, &status
-		q.why = fmt.Sprintf("counting the %s URLs of a large task, settled with chance %.2f", status, chance)
+		q.why = fmt.Sprintf("counting the %s URLs of a large task, settled with chance %.2f", status, c.chance)
 	case t.LastAsked.IsZero() && !t.Answered:
 		q.why, q.pressing = "never asked before", true
 	default:
-		q.why = fmt.Sprintf("settled with chance %.2f", chance)
+		q.why = fmt.Sprintf("settled with chance %.2f", c.chance)
 	}
-	if t.worth >= overdue {
+	if c.class == unsettled && c.worth >= overdue {
 		q.why, q.pressing = "the deadline passed since the last answer", true
 	}
 	q.query = s.taskQuery(t, q.query)
@@ -241,6 +280,11 @@ func (s *situation) due(t *task) (at time.Time, class int, ok bool) {
 		at = t.RetryAt
 	case !t.LastAsked.IsZero():
 		at = later(t.LastAsked, t.LastRefresh).Add(s.pollInterval)
+	}
+	// Asked shortly before its deadline, the task could not be asked again when
+	// it has passed.
+	if t.Deadline.After(s.now) && t.Deadline.Before(s.now.Add(s.pollInterval)) {
+		at = later(at, t.Deadline)
 	}
 	if s.caps.RowTimes {
 		// A row from the vendor's future must not keep the task from being asked.

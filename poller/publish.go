@@ -31,11 +31,7 @@ func (a *account) publishAll() {
 			watched = append(watched, t)
 		}
 	}
-	a.order = a.order[:0]
-	for _, t := range a.tasks {
-		a.order = append(a.order, t)
-	}
-	a.unsorted = true
+	a.board = newBoard(a.tasks)
 	slices.SortFunc(watched, func(x, y *task) int { return strings.Compare(x.id, y.id) })
 	states := make([]*prefetch.TaskState, len(watched))
 	var phases [prefetch.NumPhases]int

@@ -25,11 +25,10 @@ type task struct {
 	index int
 	// phase is the phase it was published with.
 	phase prefetch.Phase
-	// worth is what the planner found the task to be worth the last time, and
-	// hint what a window showed of it without proving it.
-	worth     float64
-	appraisal appraisal
-	hint      *glance
+	// place is where the task's card is on the board.
+	place int
+	// hint is what a window showed of the task without proving it.
+	hint *glance
 	// observations are durations that wait until they are durably marked as
 	// observed.
 	observations []observation

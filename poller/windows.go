@@ -33,78 +33,87 @@ func (t *task) margin() time.Duration {
 	return pad + drift
 }
 
+// value is what a window is worth that shows the task's rows.
+func (c *card) value() float64 {
+	if c.joinable {
+		return c.worth
+	}
+	return glimpse * c.worth
+}
+
 // bestWindow is the window of creation time that is worth the most among those
-// whose rows fit one page, as far as is known what rows there are.
-func (s *situation) bestWindow() (best question, bestWorth float64, ok bool) {
+// whose rows fit one page, as far as is known what rows there are. It must tell
+// of one task at least; covered is of how many.
+func (s *situation) bestWindow() (best question, covered int, ok bool) {
 	if !s.caps.Windows || s.noWindows {
 		return question{}, 0, false
 	}
-	size, oldest := s.pageSize(), s.oldest()
-	first, rows, worth, proving := 0, 0, 0.0, 0
-	var from, to, covered int
-	for i, t := range s.tasks {
-		if t.created().Add(-t.margin()).Before(oldest) || s.sizeOf(t) > size {
+	size, oldest := s.pageSize(), s.oldest().UnixNano()
+	first, rows, proving, worth := 0, 0, 0, 0.0
+	var from, to *card
+	for i := range s.cards {
+		c := &s.cards[i]
+		if c.first() < oldest || int(c.rows) > size {
 			first, rows, worth, proving = i+1, 0, 0, 0
 			continue
 		}
-		rows += s.sizeOf(t)
-		w, proves := s.windowWorth(t)
-		worth += w
-		if proves {
-			proving++
-		}
-		for first < i && !s.fits(s.tasks[first], t, rows, size) {
-			rows -= s.sizeOf(s.tasks[first])
-			w, proves := s.windowWorth(s.tasks[first])
-			worth -= w
-			if proves {
-				proving--
-			}
+		rows += int(c.rows)
+		worth += c.value()
+		proving += c.proves()
+		for d := &s.cards[first]; first < i && !s.fits(d, c, rows, size); d = &s.cards[first] {
+			rows -= int(d.rows)
+			worth -= d.value()
+			proving -= d.proves()
 			first++
 		}
-		if proving > 0 && worth > bestWorth && t.worth > 0 {
-			from, to, bestWorth, covered, ok = first, i, worth, proving, true
+		if proving > 0 && worth > best.worth && c.worth > 0 {
+			from, to, best.worth, covered = &s.cards[first], c, worth, proving
 		}
 	}
-	if !ok {
+	if covered == 0 {
 		return question{}, 0, false
 	}
-	for s.tasks[from].worth == 0 {
-		from++
+	best.query = s.window(from, to, func(c *card) bool { return c.worth > 0 })
+	best.pressing = best.worth >= overdue
+	best.why = fmt.Sprintf("one window tells of %d tasks", covered)
+	return best, covered, true
+}
+
+// window is the question for everything created from one task's creation to
+// another's. It leaves out the first tasks that are not wanted.
+func (s *situation) window(from, to *card, wanted func(*card) bool) vendorapi.Query {
+	for i := from.task.place; !wanted(from) && from != to; {
+		i++
+		from = &s.cards[i]
 	}
-	q := vendorapi.Query{Kind: vendorapi.QueryWindow, Page: 1, PageSize: size}
-	q.From, q.To = s.clamp(
-		s.tasks[from].created().Add(-s.tasks[from].margin()),
-		s.tasks[to].created().Add(s.tasks[to].margin()))
-	return question{
-		query: q, pressing: bestWorth >= overdue,
-		why: fmt.Sprintf("one window tells of %d tasks", covered),
-	}, bestWorth, true
+	q := vendorapi.Query{Kind: vendorapi.QueryWindow, Page: 1, PageSize: s.pageSize()}
+	q.From, q.To = s.clamp(time.Unix(0, from.first()), time.Unix(0, to.last()))
+	return q
+}
+
+// proves is 1 if a window tells of the task, which is to be asked, else 0.
+func (c *card) proves() int {
+	if c.joinable && c.worth > 0 {
+		return 1
+	}
+	return 0
 }
 
 // fits reports whether a window from one task's creation to another's is one
 // that can be asked for in one page.
-func (s *situation) fits(first, last *task, rows, size int) bool {
-	span := last.created().Add(last.margin()).Sub(first.created().Add(-first.margin()))
+func (s *situation) fits(first, last *card, rows, size int) bool {
+	span := time.Duration(last.last() - first.first())
 	return span <= s.caps.MaxSpan && float64(rows)+s.learned.Strangers*span.Seconds() <= float64(size)
-}
-
-// windowWorth is what a window is worth that shows the task's rows, and whether
-// it can prove what it shows.
-func (s *situation) windowWorth(t *task) (worth float64, proves bool) {
-	if t.worth == 0 {
-		return 0, false
-	}
-	if t.joinable() {
-		return t.worth, true
-	}
-	return glimpse * t.worth, false
 }
 
 // glance is what a window showed of a task without proving it.
 type glance struct {
 	at         time.Time
 	rows, left int
+	// others is the chance that the rows that are left are all another's.
+	others float64
+	// scouted: the window was limited to rows that run.
+	scouted bool
 }
 
 // joined is a task that a window showed whole.
@@ -120,8 +129,9 @@ type joined struct {
 // and asked for by id from then on.
 func (s *situation) join(q vendorapi.Query, urls []prefetch.URL) []joined {
 	j := joiner{situation: s, query: q, rows: map[rowKey][]int{}, owner: make([]*task, len(urls)), urls: urls}
-	for _, t := range s.tasks {
-		if j.near(t) {
+	near := s.cards.between(q.From, q.To)
+	for i := range near {
+		if t := near[i].task; j.near(t) {
 			j.tasks = append(j.tasks, t)
 		}
 	}
@@ -244,6 +254,7 @@ func (j *joiner) glance() {
 	}
 	for t, g := range found {
 		t.hint = g
+		j.cards.changed(t)
 	}
 }
 
@@ -267,6 +278,7 @@ func (j *joiner) settle() []joined {
 	for _, c := range j.claims {
 		if j.spoiled[c.task] {
 			c.task.Ambiguous = true
+			j.cards.changed(c.task)
 			continue
 		}
 		urls := make([]prefetch.URL, len(c.places))

@@ -51,8 +51,9 @@ type Query struct {
 	// From and To limit the answer to rows created between them, both
 	// included, in the vendor's time. Both zero means no limit.
 	From, To time.Time
-	// Status, where set, limits the answer to rows of that status. Only
-	// [prefetch.Succeeded] and [prefetch.Failed] can be asked for.
+	// Status, where set, limits the answer to rows of that status:
+	// [prefetch.Succeeded], [prefetch.Failed], or [prefetch.Running], which not
+	// every vendor page documents.
 	Status *prefetch.Status
 	// Page is the page asked for, from 1. PageSize is the number of rows in
 	// it; 0 takes the configured size. Both are ignored by vendors that do not

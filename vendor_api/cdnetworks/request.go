@@ -50,8 +50,8 @@ func (p *Provider) complete(q vendorapi.Query) (vendorapi.Query, error) {
 		return q, fmt.Errorf("page %d is negative", q.Page)
 	case q.PageSize < 0:
 		return q, fmt.Errorf("page size %d is negative", q.PageSize)
-	case q.Status != nil && !q.Status.Final():
-		return q, fmt.Errorf("the vendor's page has no filter for the status %v", *q.Status)
+	case q.Status != nil && filterWord(*q.Status) == "":
+		return q, fmt.Errorf("the vendor has no filter for the status %v", *q.Status)
 	}
 	if q.Page == 0 {
 		q.Page = 1
@@ -91,12 +91,25 @@ func (p *Provider) wire(q vendorapi.Query) wireQuery {
 		w.EndTime = p.vendorTime(q.To)
 	}
 	if q.Status != nil {
-		w.Status = "failure"
-		if *q.Status == prefetch.Succeeded {
-			w.Status = "success"
-		}
+		w.Status = filterWord(*q.Status)
 	}
 	return w
+}
+
+// filterWord is the vendor's word to filter by a status, empty if it has none.
+// The page documents success and failure; run is a word of its later SDKs and of
+// its error text only.
+func filterWord(s prefetch.Status) string {
+	switch s {
+	case prefetch.Succeeded:
+		return "success"
+	case prefetch.Failed:
+		return "failure"
+	case prefetch.Running:
+		return "run"
+	default:
+		return ""
+	}
 }
 
 func (p *Provider) vendorTime(t time.Time) string { return t.In(p.location).Format(timeLayout) }

@@ -1,0 +1,18 @@
+package poller
+
+import (
+	"time"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+// Plan is the planner's choice for an account of p at a time, by itself: for
+// benchmarks and properties, which through calls would meet everything else too.
+func Plan(p *Poller, account prefetch.Account, now time.Time) (q vendorapi.Query, why string, wake time.Time) {
+	a := p.accounts[account]
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	best, _, wake := a.situation(now).plan()
+	return best.query, best.why, wake
+}

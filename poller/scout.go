@@ -1,0 +1,290 @@
+package poller
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+const (
+	// roomy is the part of a page that rows which run are expected to fill at
+	// most: how many they are is known less well than how many there are at all.
+	roomy = 0.7
+	// horizon is over how many slots a task's chance to settle is averaged to
+	// tell how soon it would be looked at again.
+	horizon = 6
+	// scouting is how much more the other questions must be worth than a scout
+	// to be asked first. That half of what a scout is worth is the best measure
+	// was found by trying (see docs/freshness.md).
+	scouting = 0.5
+	// certain is the worth, in minutes, of questions that no scout precedes:
+	// what they prove is known already.
+	certain = 50.0
+	// newborn is how old a task must be for rows that do not run to mean much:
+	// before they wait.
+	newborn = 2 * time.Minute
+	// mostMisled is how often in a row scouts may be wrong before none is sent
+	// any more.
+	mostMisled = 3
+)
+
+// bestScout is the window, limited to rows that run, that it is worth the most
+// to know about, if that is more than what the rival question may prove. It
+// proves nothing, but a task none of whose rows run has probably settled: then
+// it is asked next, instead of one that was guessed. One page of such rows tells
+// of many more tasks than one page of all rows does. covered is of how many tasks
+// one window of all rows tells.
+func (s *situation) bestScout(rival float64, covered int) (best question, ok bool) {
+	if !s.caps.Windows || !s.counts() || s.noWindows || s.learned.NoRunFilter || rival >= certain {
+		return question{}, false
+	}
+	room, oldest := roomy*float64(s.pageSize()), s.oldest().UnixNano()
+	crowd, m := s.learned.crowd(), s.market(covered)
+	first, rows, gain := 0, 0.0, 0.0
+	var from, to *card
+	for i := range s.cards {
+		c := &s.cards[i]
+		running := crowd * float64(c.running)
+		if c.first() < oldest || running > room {
+			first, rows, gain = i+1, 0, 0
+			continue
+		}
+		rows += running
+		gain += m.gain(c)
+		for d := &s.cards[first]; first < i && (rows > room || c.last()-d.first() > int64(s.caps.MaxSpan)); d = &s.cards[first] {
+			rows -= crowd * float64(d.running)
+			gain -= m.gain(d)
+			first++
+		}
+		if gain > best.worth && m.gain(c) > 0 {
+			from, to, best.worth = &s.cards[first], c, gain
+		}
+	}
+	if scouting*best.worth <= max(rival, m.price) {
+		return question{}, false
+	}
+	wanted := func(c *card) bool { return m.gain(c) > 0 }
+	best.query = s.window(from, to, wanted)
+	running := prefetch.Running
+	best.query.Status = &running
+	told := 0
+	for i := from.task.place; i <= to.task.place; i++ {
+		if wanted(&s.cards[i]) {
+			told++
+		}
+	}
+	best.why = fmt.Sprintf("which of %d tasks have URLs that still run", told)
+	return best, true
+}
+
+// market is what calls are worth if every unsettled task is asked for as often
+// as pays best: the interval between two questions about a task that settles h
+// times a minute is in proportion to 1/√h then. It is in minutes.
+type market struct{ slot, hurry, price float64 }
+
+func (s *situation) market(covered int) market {
+	m := market{slot: s.slot.Minutes(), hurry: s.alone + s.shared/float64(max(1, covered))}
+	const half = 2
+	m.price = m.slot * m.slot * m.hurry * m.hurry / half
+	return m
+}
+
+// gain is what it is worth, in minutes of lag, to know whether the task has
+// settled without having it proven: with that chance it is asked one slot from
+// now instead of when its turn comes.
+func (m market) gain(c *card) float64 {
+	if c.worth <= 0 || c.hurry <= 0 || c.hidden {
+		return 0
+	}
+	turn, chance := m.slot*max(1, m.hurry/float64(c.hurry)), float64(c.chance)
+	// To look at it now is worth no more than the call that it costs.
+	worth := min(m.price, chance*(m.price+turn)-float64(c.lag))
+	return max(0, worth-chance*(m.price+m.slot))
+}
+
+// hurryOf is the root of how many times a minute the task would settle from now
+// on.
+func (s *situation) hurryOf(v view, chance float64) float64 {
+	ahead := horizon * s.slot
+	later := math.Pow(1-s.curve.survive(v.from, v.to+ahead), float64(v.left))
+	rate := -math.Log(max(residue, 1-later)/max(residue, 1-chance)) / ahead.Minutes()
+	return math.Sqrt(max(0, rate))
+}
+
+// waits reports whether the task may have rows that neither run nor are final.
+func (s *situation) waits(t *task) bool {
+	if t.Answered {
+		return t.Counts[prefetch.Waiting] > 0
+	}
+	return s.age(t, s.now) < newborn
+}
+
+// crowd is how many rows run for each that is expected to.
+func (l *learned) crowd() float64 {
+	if l.Crowd <= 0 {
+		return 1
+	}
+	return l.Crowd
+}
+
+// crowded learns from how many rows run where so many were expected to.
+func (l *learned) crowded(expected float64, running int) {
+	const (
+		doubt         = 5 // few rows tell little
+		memory        = 0.5
+		least, utmost = 0.1, 30.0
+	)
+	ratio := (float64(running) + doubt) / (expected + doubt)
+	l.Crowd = min(utmost, max(least, memory*l.crowd()+(1-memory)*ratio))
+}
+
+// scout reads the answer to a window of rows that run.
+type scout struct {
+	*situation
+
+	query vendorapi.Query
+	urls  []prefetch.URL
+	// whole: the answer shows all rows that run.
+	whole bool
+	tasks []*task // whose rows may be in the window
+	shown map[*task]*tally
+}
+
+// tally is how many rows of a task the answer shows. Where they may be another's
+// as well, others is the chance that all of them are.
+type tally struct {
+	rows   int
+	others float64
+}
+
+// scouted applies the answer to a window of rows that run to what is known of
+// its tasks. It returns those that it tells of: since final rows stay final, an
+// answer that shows every other row of a task shows the whole task.
+func (s *situation) scouted(q vendorapi.Query, ans vendorapi.Answer) []joined {
+	sc := scout{
+		situation: s, query: q, urls: ans.URLs, whole: ans.Count <= len(ans.URLs),
+		shown: map[*task]*tally{},
+	}
+	expected := 0.0
+	near := s.cards.between(q.From, q.To)
+	for i := range near {
+		c := &near[i]
+		if t := c.task; t.Phase != prefetch.Settled && !t.Gone && t.mayShow(q) {
+			expected += float64(c.running)
+			sc.tasks = append(sc.tasks, t)
+			sc.shown[t] = &tally{}
+		}
+	}
+	s.learned.crowded(expected, ans.Count)
+	found := sc.match()
+	for _, t := range sc.tasks {
+		sc.note(t)
+	}
+	return found
+}
+
+// match gives each row to the task that is known to own it, or else to those
+// that were created nearest.
+func (sc *scout) match() []joined {
+	rows := map[rowKey][]int{}
+	for i := range sc.urls {
+		if u := &sc.urls[i]; !u.Created.IsZero() {
+			rows[keyOf(u)] = append(rows[keyOf(u)], i)
+		}
+	}
+	owned := make([]bool, len(sc.urls))
+	var found []joined
+	for _, t := range sc.tasks {
+		if !t.Whole || t.Counted != nil {
+			continue
+		}
+		urls, all := slices.Clone(t.Rows.urls), true
+		used := map[rowKey]int{}
+		for i := range urls {
+			k := keyOf(&urls[i])
+			if urls[i].Status.Final() {
+				continue
+			}
+			if n := used[k]; n < len(rows[k]) {
+				place := rows[k][n]
+				used[k], urls[i], owned[place] = n+1, sc.urls[place], true
+				sc.shown[t].rows++
+			} else {
+				all = false
+			}
+		}
+		if all && sc.whole && within(t, sc.query) {
+			found = append(found, joined{t, urls})
+		}
+	}
+	for i := range sc.urls {
+		if !owned[i] {
+			sc.deal(&sc.urls[i])
+		}
+	}
+	return found
+}
+
+// deal gives a row to the tasks without known rows that were created nearest.
+func (sc *scout) deal(u *prefetch.URL) {
+	nearest := drift + pad
+	var best []*task
+	for _, t := range sc.tasks {
+		off := u.Created.Sub(t.created().Truncate(time.Second)).Abs()
+		switch {
+		case t.Whole && t.Counted == nil, off > t.margin(), off > nearest,
+			len(t.Expected) > 0 && !slices.Contains(t.Expected, u.URL):
+		case off < nearest:
+			nearest, best = off, []*task{t}
+		default:
+			best = append(best, t)
+		}
+	}
+	for _, t := range best {
+		n := sc.shown[t]
+		if n.rows == 0 {
+			n.others = 1
+		}
+		n.rows++
+		n.others *= 1 - 1/float64(len(best))
+	}
+}
+
+// note keeps what the answer hints at of a task.
+func (sc *scout) note(t *task) {
+	n := sc.shown[t]
+	if !within(t, sc.query) || n.rows == 0 && (!sc.whole || sc.waits(t)) {
+		return
+	}
+	if h := t.hint; h != nil && h.scouted && t.Counted != nil {
+		// Of no other rows it is told when they end.
+		from, to := sc.age(t, h.at), sc.age(t, sc.now)
+		sc.learned.Durations.watched(n.rows, from, to)
+		sc.learned.Durations.endedBetween(h.left-n.rows, from, to, sc.curve)
+	}
+	t.hint = &glance{at: sc.now, rows: max(n.rows, sc.sizeOf(t)), left: n.rows, others: n.others, scouted: true}
+	sc.cards.changed(t)
+}
+
+// checkScout compares what a scout said of the task with an answer that shows
+// all of it. A vendor that does not know the filter may as well show nothing.
+func (t *task) checkScout(urls []prefetch.URL, m *moment) {
+	h := t.hint
+	if h == nil || !h.scouted || h.left > 0 {
+		return
+	}
+	at := h.at.Add(m.learned.Offset - drift)
+	ran := func(u prefetch.URL) bool {
+		return u.Status == prefetch.Running && !u.Started.IsZero() && u.Started.Before(at)
+	}
+	if !slices.ContainsFunc(urls, ran) {
+		m.learned.Misled = 0
+		return
+	}
+	m.learned.Misled++
+	m.learned.NoRunFilter = m.learned.NoRunFilter || m.learned.Misled >= mostMisled
+}
