@@ -100,6 +100,8 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration
 	}
 	s := a.situation(now)
 	q, found, wake := s.plan()
+	a.weighBacklog(s)
+	q, found, wake = a.orWatch(s, q, found, wake)
 	if !found {
 		a.budget.rest(a.name.Name)
 		if !wake.IsZero() {
@@ -128,6 +130,7 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration
 		q.task.inFlight = true
 		q.task.LastAsked, q.task.RetryAt = now, time.Time{}
 	}
+	a.watch.left(&q)
 	a.inFlight++
 	a.announce(question{}, time.Time{})
 	e := errand{question: q, provider: a.options.Provider, budget: a.budget, call: c}
@@ -230,6 +233,9 @@ func (a *account) ask(ctx context.Context, e errand) {
 	if q.task != nil {
 		q.task.inFlight = false
 	}
+	if q.survey != nil {
+		a.watch.inFlight = false
+	}
 	defer a.signal()
 	if a.removed {
 		return
@@ -303,6 +309,8 @@ func (a *account) answered(q question, ans vendorapi.Answer, m *moment) []*task 
 		a.warn(m.now, "oddity "+oddity, "the vendor's answer is not as documented", "task", q.id(), "oddity", oddity)
 	}
 	switch t := q.task; {
+	case q.survey != nil:
+		return a.watchAnswered(q, ans, m)
 	case t == nil:
 		return a.windowAnswered(q.query, ans, m)
 	case q.query.Kind == vendorapi.QueryCount:

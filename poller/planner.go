@@ -93,7 +93,9 @@ type question struct {
 	// task is nil for a window.
 	task  *task
 	query vendorapi.Query
-	why   string
+	// survey is set if the question is about the look-back.
+	survey *survey
+	why    string
 	// pressing: a deadline passed, or nothing is known of the task yet. It need
 	// not wait for an even pace.
 	pressing bool

@@ -1,0 +1,415 @@
+package poller
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+const (
+	// oneIn is the part of the calls that the look-back gets when tasks want
+	// all of them: one in so many.
+	oneIn = 12
+	// patience is for how many times that the look-back waits behind questions that
+	// are pressing.
+	patience = 2
+	// partsOfLookBack is how many parts the look-back is cut into, unless the
+	// vendor's windows are shorter. A part is counted whole or not at all: more
+	// parts follow the look-back more closely, and cost more calls.
+	partsOfLookBack = 6
+	// leastSpan is the shortest part.
+	leastSpan = time.Minute
+	// tick is the vendor's resolution of time. Both ends of a window count.
+	tick = time.Second
+)
+
+// watch counts everything in the look-back, configured or not. The look-back is
+// cut into parts that follow each other without gap or overlap, at instants that
+// never move. A part of which nothing can change any more is not asked for
+// again; one that begins to leave the look-back cannot be, and is left out.
+type watch struct {
+	Parts []*part `json:"parts,omitempty"` // the oldest first
+	// Since is how many calls were made for tasks since the last one for the
+	// look-back.
+	Since int `json:"since,omitempty"`
+
+	// inFlight: a call for the look-back is under way.
+	inFlight bool
+}
+
+// part is a span of creation time and the rows in it. Its counts are replaced
+// by others that are whole, never bit by bit.
+type part struct {
+	// From and To are whole seconds of the vendor's time, both in the part.
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+	// Counts are of the rows created until Until, as the vendor counted them
+	// from At on, by our clock; zero if it never did.
+	Counts prefetch.Counts `json:"counts"`
+	At     time.Time       `json:"at,omitzero"`
+	Until  time.Time       `json:"until,omitzero"`
+	// Large: the rows did not fit a page the last time.
+	Large bool `json:"large,omitempty"`
+	// Piece is the span of a window whose rows did, where they cannot be counted.
+	Piece time.Duration `json:"piece,omitempty"`
+	// TooLarge is the size of a page that the rows of one second did not fit.
+	TooLarge int    `json:"too_large,omitempty"`
+	Survey   *count `json:"survey,omitempty"`
+
+	// retryAt is when to count again what made no sense.
+	retryAt time.Time
+}
+
+// count is a part that is being counted, which may take several calls. Until
+// never moves meanwhile and lies so far back that no more rows can appear before
+// it. So rows only become final while it lasts: what was counted first stays
+// true, and nothing is counted twice.
+type count struct {
+	At    time.Time `json:"at,omitzero"` // of its first call
+	Until time.Time `json:"until"`
+
+	// By reading: Next is where the next window begins, Piece its longest span
+	// (0 for no limit), Counts what those before it had.
+	Next   time.Time       `json:"next,omitzero"`
+	Piece  time.Duration   `json:"piece,omitempty"`
+	Counts prefetch.Counts `json:"counts"`
+
+	// By asking how many rows have a status.
+	Step      step `json:"step,omitempty"`
+	Total     int  `json:"total,omitempty"`
+	Succeeded int  `json:"succeeded,omitempty"`
+}
+
+// step is what is asked for next of a part that is being counted.
+type step uint8
+
+const (
+	stepRead step = iota
+	stepAll
+	stepSucceeded
+	stepFailed
+)
+
+// survey is a question about a part, with what its answer adds to.
+type survey struct {
+	part  *part
+	count count
+}
+
+// final reports whether nothing about the part can change any more.
+func (p *part) final() bool {
+	return !p.At.IsZero() && p.Until.Equal(p.To) && p.Counts.Final() == p.Counts.Total()
+}
+
+// orWatch returns the question that was found for tasks, or one about the
+// look-back where that is its turn: where tasks want nothing now and nothing
+// before the next call after this one, and else once in a while.
+func (a *account) orWatch(s *situation, q question, found bool, wake time.Time) (next question, ok bool, at time.Time) {
+	w := &a.watch
+	if !a.options.WatchWindow || !s.caps.Windows || s.lookBack() <= 0 || w.inFlight {
+		return q, found, wake
+	}
+	w.advance(s)
+	p, due := w.next(s)
+	if p == nil {
+		return q, found, wake
+	}
+	if s.noWindows {
+		due = later(due, a.noWindow)
+	}
+	if due.After(s.now) {
+		return q, found, earlier(wake, due)
+	}
+	turn := w.Since >= oneIn
+	switch {
+	case found:
+		turn = turn && !q.pressing || w.Since >= patience*oneIn
+	case wake.IsZero() || s.hasty || !wake.Before(s.now.Add(s.slot)):
+		turn = true
+	}
+	if !turn {
+		return q, found, wake
+	}
+	return p.question(s), true, wake
+}
+
+// earlier is the earlier of two moments of which zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// left is told that a call leaves.
+func (w *watch) left(q *question) {
+	if q.survey == nil {
+		// Beyond the patience the number has nothing to tell.
+		w.Since = min(w.Since+1, patience*oneIn)
+		return
+	}
+	w.Since, w.inFlight = 0, true
+}
+
+// countable is until when every row has appeared by now.
+func (s *situation) countable() time.Time { return s.vendorNow().Add(-proof).Truncate(tick) }
+
+// partSpan is how long the parts are.
+func (s *situation) partSpan() time.Duration {
+	return max(leastSpan, min(s.lookBack()/partsOfLookBack, s.caps.MaxSpan+tick).Truncate(leastSpan))
+}
+
+// canCount reports whether the rows of one status can be counted.
+func (s *situation) canCount() bool { return s.caps.StatusFilter && !s.learned.NoStatusFilter }
+
+// advance leaves out what begins to leave the look-back, and adds what began
+// since. A part that is added at the end follows what is known already: of that
+// it is known that it held nothing at its beginning.
+func (w *watch) advance(s *situation) {
+	oldest, until, span := s.oldest(), s.countable(), s.partSpan()
+	w.Parts = slices.DeleteFunc(w.Parts, func(p *part) bool { return p.From.Before(oldest) })
+	from := oldest.Add(span - 1).Truncate(span)
+	if n := len(w.Parts); n > 0 {
+		w.prepend(oldest, span)
+		from = w.Parts[len(w.Parts)-1].To.Add(tick)
+		for ; !from.After(until); from = w.Parts[len(w.Parts)-1].To.Add(tick) {
+			p := newPart(from, span)
+			p.At, p.Until = from.Add(proof-s.learned.Offset), from.Add(-tick)
+			w.Parts = append(w.Parts, p)
+		}
+		return
+	}
+	for ; !from.After(until); from = from.Add(span) {
+		w.Parts = append(w.Parts, newPart(from, span))
+	}
+}
+
+// newPart returns the part that begins at from and ends where the next one does
+// that is cut at a multiple of span.
+func newPart(from time.Time, span time.Duration) *part {
+	return &part{From: from, To: from.Truncate(span).Add(span - tick)}
+}
+
+// prepend adds parts before the first one, after the look-back grew. It takes
+// room for two of them: a clock that is set back a little must not bring back
+// what has just been left out.
+func (w *watch) prepend(oldest time.Time, span time.Duration) {
+	const enough = 2
+	first := w.Parts[0].From
+	if first.Add(-enough * span).Before(oldest) {
+		return
+	}
+	var added []*part
+	for from := first.Add(-span); !from.Before(oldest); from = from.Add(-span) {
+		added = append(added, &part{From: from, To: from.Add(span - tick)})
+	}
+	slices.Reverse(added)
+	w.Parts = append(added, w.Parts...)
+}
+
+// next is the part to count next, and when: one that was begun, else one that
+// was never counted, the newest first, else that counted longest ago.
+func (w *watch) next(s *situation) (best *part, due time.Time) {
+	interval := max(s.pollInterval, s.slot)
+	for _, p := range slices.Backward(w.Parts) {
+		if p.final() || p.From.After(s.countable()) || p.TooLarge >= s.pageSize() && !s.canCount() {
+			continue
+		}
+		if p.Survey != nil {
+			return p, time.Time{}
+		}
+		at := time.Time{}
+		if !p.At.IsZero() && !p.At.After(s.now) {
+			at = p.At.Add(interval)
+		}
+		if p.retryAt.Sub(s.now) <= longestBackoff { // or else the clock was set back
+			at = later(at, p.retryAt)
+		}
+		if best == nil || at.Before(due) {
+			best, due = p, at
+		}
+	}
+	return best, due
+}
+
+// sum is everything in the look-back, and since when that is known; nil if some
+// part is not. What cannot change any more does not age.
+func (w *watch) sum() (total *prefetch.Counts, at time.Time) {
+	total = &prefetch.Counts{}
+	for _, p := range w.Parts {
+		if p.At.IsZero() {
+			return nil, time.Time{}
+		}
+		for status, n := range p.Counts {
+			total[status] += n
+		}
+		if !p.final() {
+			at = earlier(at, p.At)
+		}
+	}
+	if at.IsZero() && len(w.Parts) > 0 {
+		// The part that comes next has not begun, or not been added yet.
+		at = w.Parts[len(w.Parts)-1].At
+	}
+	if at.IsZero() {
+		return nil, time.Time{}
+	}
+	return total, at
+}
+
+// begin is a count of the part that has not begun.
+func (p *part) begin(s *situation) count {
+	c := count{Until: p.To, Next: p.From}
+	if until := s.countable(); until.Before(p.To) {
+		c.Until = until
+	}
+	switch {
+	case !s.canCount():
+		c.Piece = p.Piece
+	case p.Large && p.Until.Equal(p.To):
+		c.Step, c.Total = stepSucceeded, p.Counts.Total() // all have appeared
+	case p.Large:
+		c.Step = stepAll
+	}
+	return c
+}
+
+// question is the next question about the part.
+func (p *part) question(s *situation) question {
+	var c count
+	if p.Survey != nil {
+		c = *p.Survey
+	} else {
+		c = p.begin(s)
+	}
+	if c.Step != stepRead && !s.canCount() {
+		// Refused since it was begun. It is known not to fit one page.
+		c.Step, c.Next, c.Counts = stepRead, p.From, prefetch.Counts{}
+		c.Piece = halve(c.Until.Sub(p.From) + tick)
+	}
+	q := vendorapi.Query{Kind: vendorapi.QueryCount, From: p.From, To: c.Until, Page: 1, PageSize: 1}
+	what := "every URL"
+	switch c.Step {
+	case stepRead:
+		q.Kind, q.From, q.PageSize = vendorapi.QueryWindow, c.Next, s.pageSize()
+		if c.Piece > 0 {
+			q.To = earlier(c.Until, c.Next.Add(c.Piece-tick))
+		}
+	case stepAll:
+	case stepSucceeded:
+		q.Status, what = new(prefetch.Succeeded), "what succeeded"
+	case stepFailed:
+		q.Status, what = new(prefetch.Failed), "what failed"
+	}
+	return question{
+		query: q, survey: &survey{p, c},
+		why: fmt.Sprintf("watch_window: %s of %s to %s", what, clockTime(q.From), clockTime(q.To)),
+	}
+}
+
+// clockTime is a moment of the vendor's for people.
+func clockTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+
+func halve(span time.Duration) time.Duration { return max(tick, (span / 2).Truncate(tick)) } //nolint:mnd // as it says
+
+// watchAnswered applies an answer about the look-back. It returns the tasks that
+// a window told of, too.
+func (a *account) watchAnswered(q question, ans vendorapi.Answer, m *moment) []*task {
+	p, c := q.survey.part, q.survey.count
+	if !slices.Contains(a.watch.Parts, p) {
+		return nil // it left the look-back meanwhile
+	}
+	p.Survey = nil
+	if m.sent.Sub(c.Until) < proof-offsetTolerance {
+		return nil // the vendor's clock is not what it seemed: more rows may appear
+	}
+	if c.At.IsZero() {
+		c.At = m.sent.Add(-a.learned.Offset)
+	}
+	if c.Step == stepRead {
+		return a.watchRead(q, c, ans, m)
+	}
+	whole, consistent := p.tally(&c, ans.Count)
+	switch {
+	case !consistent:
+		p.retryAt = m.now.Add(longestBackoff)
+		a.warn(m.now, "watch_window", "counts of a window do not fit each other; it is counted anew",
+			"from", p.From, "to", c.Until, "total", c.Total, "succeeded", c.Succeeded, "count", ans.Count)
+	case whole:
+		p.take(c)
+	default:
+		p.Survey = &c
+	}
+	return nil
+}
+
+// tally takes the answer to how many rows have a status. It reports whether all
+// of the part is known now, and whether what is known can be.
+func (p *part) tally(c *count, n int) (whole, consistent bool) {
+	var failed int
+	switch c.Step {
+	case stepSucceeded:
+		c.Succeeded, c.Step = n, stepFailed
+		// What failed stays so: the rest may be known to be just that.
+		failed = p.Counts[prefetch.Failed]
+		if c.Total > c.Succeeded+failed {
+			return false, true
+		}
+	case stepFailed:
+		failed = n
+	case stepAll, stepRead:
+		c.Total, c.Step = n, stepSucceeded
+		return false, true
+	}
+	c.Counts = prefetch.Counts{prefetch.Succeeded: c.Succeeded, prefetch.Failed: failed}
+	// Not final: the vendor was not asked how many of them wait.
+	c.Counts[prefetch.Running] = c.Total - c.Succeeded - failed
+	return true, c.Counts[prefetch.Running] >= 0
+}
+
+// watchRead takes the rows of a window.
+func (a *account) watchRead(q question, c count, ans vendorapi.Answer, m *moment) []*task {
+	p, window := q.survey.part, q.query
+	span := window.To.Sub(window.From) + tick
+	if ans.Count > len(ans.URLs) {
+		switch {
+		case m.canCount():
+			c.Step, c.Total = stepSucceeded, ans.Count
+		case span > tick:
+			c.Piece = halve(span)
+		default:
+			p.At, p.TooLarge = time.Time{}, m.pageSize()
+			a.warn(m.now, "watch_window too_large", "watch_window cannot count: more URLs were created within one second "+
+				"than fit a page, and the vendor refuses to count by status; a larger page_size may help",
+				"created", window.From, "urls", ans.Count, "page_size", window.PageSize)
+			return nil
+		}
+		p.Survey = &c
+		return nil
+	}
+	for status, n := range prefetch.CountURLs(ans.URLs) {
+		c.Counts[status] += n
+	}
+	if ans.Count <= window.PageSize/2 { // so rows come in crowds, with little between them
+		c.Piece *= 2
+	}
+	c.Next = window.To.Add(tick)
+	if c.Next.After(c.Until) {
+		p.take(c)
+	} else {
+		p.Survey = &c
+	}
+	if span <= tick {
+		return nil
+	}
+	return a.windowAnswered(window, ans, m)
+}
+
+// take replaces what is known of the part.
+func (p *part) take(c count) {
+	p.Counts, p.At, p.Until = c.Counts, c.At, c.Until
+	p.Large, p.Piece, p.TooLarge = c.Step != stepRead, c.Piece, 0
+}
