@@ -123,10 +123,10 @@ func (a *account) orWatch(s *situation, q question, found bool, wake time.Time) 
 	if due.After(s.now) {
 		return q, found, earlier(wake, due)
 	}
-	turn := w.Since >= oneIn
+	turn := w.Since >= oneIn-1
 	switch {
 	case found:
-		turn = turn && !q.pressing || w.Since >= patience*oneIn
+		turn = turn && !q.pressing || w.Since >= patience*oneIn-1
 	case wake.IsZero() || s.hasty || !wake.Before(s.now.Add(s.slot)):
 		turn = true
 	}

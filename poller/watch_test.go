@@ -230,11 +230,11 @@ func TestABusyAccountCountsItsLookBack(t *testing.T) {
 			}
 			tasks++
 		}
-		if len(gaps) < 20 || gaps[0] != 24 {
+		if len(gaps) < 20 || gaps[0] != 23 {
 			t.Fatalf("calls for tasks between those for the look-back: %v; the first 40 are pressing", gaps)
 		}
 		for _, n := range gaps[3:] {
-			if n != 12 {
+			if n != 11 {
 				t.Errorf("calls for tasks between those for the look-back: %v", gaps)
 				break
 			}
