@@ -180,7 +180,8 @@ func accountMetrics() []Metric {
 			Help: "Tasks that are listed now but not watched, because the account is over its task_limit.",
 		}, {
 			Name: nameAccountBacklog, Type: typeGauge, Labels: accountLabels(), Group: group,
-			Help: "How long the configured limit needs to ask for every unsettled task of the account once. Above max_staleness the account's work exceeds its quota.",
+			Help: "How long the configured limit needs to ask for every unsettled task of the account once. " +
+				"Above max_staleness the account's work exceeds its quota.",
 		}, {
 			Name: nameAccountWindow, Type: typeGauge, Labels: accountLabels(labelStatus), Group: group,
 			Help: "URLs of everything in the account's look-back by status, whether the task is configured or not. The value is cached; " +

@@ -313,7 +313,7 @@ func (p *part) question(s *situation) question {
 // clockTime is a moment of the vendor's for people.
 func clockTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
 
-func halve(span time.Duration) time.Duration { return max(tick, (span / 2).Truncate(tick)) } //nolint:mnd // as it says
+func halve(span time.Duration) time.Duration { return max(tick, (span / 2).Truncate(tick)) }
 
 // watchAnswered applies an answer about the look-back. It returns the tasks that
 // a window told of, too.

@@ -252,7 +252,7 @@ func TestALookBackDelaysNoTask(t *testing.T) {
 		vendor := simulator.NewCDNetworks(edgeOptions())
 		r := start(t, newMemory(), []poller.Account{watching(edge(t, vendor))})
 		wait(2 * time.Hour)
-		for r.account(t, edgeAccount).NextCall.Sub(time.Now()) > 30*second {
+		for time.Until(r.account(t, edgeAccount).NextCall) > 30*second {
 			wait(second)
 		}
 		vendor.Submit(simulator.Task{ID: "a", Owner: user, URLs: plans(20, time.Second)})
