@@ -38,6 +38,9 @@ type watch struct {
 
 	// inFlight: a call for the look-back is under way.
 	inFlight bool
+	// retryAt is when to ask again after a refusal, and yielded when the last
+	// call was left to another account.
+	retryAt, yielded time.Time
 }
 
 // part is a span of creation time and the rows in it. Its counts are replaced
@@ -114,12 +117,10 @@ func (a *account) orWatch(s *situation, q question, found bool, wake time.Time) 
 	}
 	w.advance(s)
 	p, due := w.next(s)
-	if p == nil {
-		return q, found, wake
-	}
 	if s.noWindows {
 		due = later(due, a.noWindow)
 	}
+	due = afterRetry(due, w.retryAt, s.now)
 	if due.After(s.now) {
 		return q, found, earlier(wake, due)
 	}
@@ -127,13 +128,34 @@ func (a *account) orWatch(s *situation, q question, found bool, wake time.Time) 
 	switch {
 	case found:
 		turn = turn && !q.pressing || w.Since >= patience*oneIn-1
-	case wake.IsZero() || s.hasty || !wake.Before(s.now.Add(s.slot)):
+	case !wake.IsZero() && !s.hasty && wake.Before(s.now.Add(s.slot)):
+	case !turn && a.budget.wanted(a.name.Name):
+		return question{}, false, earlier(wake, w.yield(s))
+	default:
 		turn = true
 	}
 	if !turn {
 		return q, found, wake
 	}
 	return p.question(s), true, wake
+}
+
+// yield leaves a call to an account that shares the budget, which counts like
+// one for a task of its own. It returns when to look again.
+func (w *watch) yield(s *situation) time.Time {
+	if s.now.Sub(w.yielded).Abs() >= s.slot {
+		w.Since, w.yielded = w.Since+1, s.now
+	}
+	return w.yielded.Add(s.slot)
+}
+
+// afterRetry is due, or retryAt if that is later. A retry that is further off
+// than any was reckoned by a clock that was set back since.
+func afterRetry(due, retryAt, now time.Time) time.Time {
+	if retryAt.Sub(now) > longestBackoff {
+		return due
+	}
+	return later(due, retryAt)
 }
 
 // earlier is the earlier of two moments of which zero is none.
@@ -147,6 +169,9 @@ func earlier(a, b time.Time) time.Time {
 // left is told that a call leaves.
 func (w *watch) left(q *question) {
 	if q.survey == nil {
+		if len(w.Parts) == 0 {
+			return
+		}
 		// Beyond the patience the number has nothing to tell.
 		w.Since = min(w.Since+1, patience*oneIn)
 		return
@@ -211,7 +236,8 @@ func (w *watch) prepend(oldest time.Time, span time.Duration) {
 }
 
 // next is the part to count next, and when: one that was begun, else one that
-// was never counted, the newest first, else that counted longest ago.
+// was never counted, the newest first, else that counted longest ago. There is
+// none until the next one begins if nothing can change in all of them.
 func (w *watch) next(s *situation) (best *part, due time.Time) {
 	interval := max(s.pollInterval, s.slot)
 	for _, p := range slices.Backward(w.Parts) {
@@ -225,14 +251,23 @@ func (w *watch) next(s *situation) (best *part, due time.Time) {
 		if !p.At.IsZero() && !p.At.After(s.now) {
 			at = p.At.Add(interval)
 		}
-		if p.retryAt.Sub(s.now) <= longestBackoff { // or else the clock was set back
-			at = later(at, p.retryAt)
-		}
+		at = afterRetry(at, p.retryAt, s.now)
 		if best == nil || at.Before(due) {
 			best, due = p, at
 		}
 	}
+	if best == nil {
+		return nil, s.following(w.Parts)
+	}
 	return best, due
+}
+
+// following is when the part begins that follows those there are.
+func (s *situation) following(parts []*part) time.Time {
+	if len(parts) == 0 {
+		return s.now.Add(leastSpan)
+	}
+	return later(parts[len(parts)-1].To.Add(tick+proof-s.learned.Offset), s.now.Add(tick))
 }
 
 // sum is everything in the look-back, and since when that is known; nil if some

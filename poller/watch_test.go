@@ -245,6 +245,47 @@ func TestABusyAccountCountsItsLookBack(t *testing.T) {
 	})
 }
 
+// Accounts that share a budget share it fairly; but one that has no task leaves
+// it to another's tasks, all but one call in twelve.
+func TestALookBackLeavesCallsToOtherAccounts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		mine, theirs := greedy(), greedy()
+		limit := prefetch.Limit{Calls: 1, Per: 5 * time.Minute}
+		other := prefetch.Account{Provider: edgeAccount.Provider, Name: "other"}
+		r := start(t, newMemory(), []poller.Account{watching(account(edgeAccount, mine, limit)), account(other, theirs, limit)}, many(other, 10)...)
+		wait(24 * time.Hour)
+		a, b := len(mine.calls()), len(theirs.calls())
+		if share := float64(a) / float64(a+b); share > 1.0/12+0.01 || share < 0.05 || a+b < 280 {
+			t.Errorf("%d calls for the look-back, %d for the other account's tasks", a, b)
+		}
+		if got := r.account(t, edgeAccount); got.Window == nil {
+			t.Error("not counted after a day")
+		}
+	})
+}
+
+// When nothing can change any more and the next part has not begun, the account
+// wakes when it has.
+func TestTheNextPartIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v := greedy()
+		a := watching(account(edgeAccount, v, prefetch.Limit{Calls: 1000, Per: second}))
+		wait(59*second + second/2) // midnight is within the minute in which rows may appear
+		r := start(t, newMemory(), []poller.Account{a})
+		synctest.Wait()
+		before := r.account(t, edgeAccount)
+		if before.Window == nil || before.WindowRefresh.IsZero() {
+			t.Fatalf("not counted at once: %v %v", before.Window, before.WindowRefresh)
+		}
+		wait(10 * time.Minute)
+		if age := time.Since(r.account(t, edgeAccount).WindowRefresh); age > 2*time.Minute {
+			t.Errorf("%v old", age)
+		}
+	})
+}
+
 // A slot that a task will want before the next one is free is left to it.
 func TestALookBackDelaysNoTask(t *testing.T) {
 	t.Parallel()
