@@ -411,10 +411,8 @@ func (a *account) failed(q question, e *vendorapi.Error, b *budget, m *moment) {
 	a.last.Error = &prefetch.Failure{Reason: e.Reason, Message: e.Error(), Time: m.now}
 	if q.task != nil {
 		q.task.failed(e, m)
-	} else if q.survey != nil && e.Reason.ConcernsTask() {
-		a.watch.retryAt = m.now.Add(longestBackoff) // windows for tasks go on
 	} else if e.Reason.ConcernsTask() {
-		a.noWindow = m.now.Add(longestBackoff)
+		a.pauseWindows(q, m)
 	}
 	if e.RetryAfter > 0 {
 		b.hold(e.RetryAfter)

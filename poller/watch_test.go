@@ -3,7 +3,6 @@ package poller_test
 import (
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -117,43 +116,6 @@ func TestTheLookBackIsCounted(t *testing.T) {
 				rt.Errorf("after a restart, before any call (-before +after):\n%s", diff)
 			}
 		})
-	})
-}
-
-// While URLs are under way the parts that do not fit a page are counted by
-// status; what is not final then counts as running, and every sum is whole.
-func TestCountsOfALargePartAreConsistent(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
-		task := submitted(vendor, "a", time.Now().Add(-2*time.Hour), 400, 8*time.Hour)
-		r := start(t, newMemory(), []poller.Account{watching(edge(t, vendor))})
-		var last prefetch.Counts
-		for range 10 * 12 {
-			wait(5 * time.Minute)
-			a := r.account(t, edgeAccount)
-			if a.Window == nil {
-				continue
-			}
-			got := *a.Window
-			if got.Total() != len(task.URLs) || got[prefetch.Succeeded] < last[prefetch.Succeeded] || got[prefetch.Failed] < last[prefetch.Failed] {
-				t.Fatalf("%v after %v", got, last)
-			}
-			last = got
-		}
-		if last != vendor.Counts("a") {
-			t.Errorf("shown at last %v, the vendor has %v", last, vendor.Counts("a"))
-		}
-		// When all is final, no count is made any more.
-		counts := func() (n int) {
-			r.recorder.do(func() { n = r.recorder.called[string(vendorapi.QueryCount)] })
-			return n
-		}
-		before := counts()
-		wait(3 * time.Hour)
-		if n := counts() - before; n != 0 {
-			t.Errorf("%d more counts of what cannot change", n)
-		}
 	})
 }
 
@@ -313,7 +275,8 @@ func TestALookBackTellsOfTasks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		vendor := simulator.NewCDNetworks(edgeOptions())
-		urls := plans(20, time.Hour)
+		wait(3 * time.Hour) // not at midnight, when a part begins
+		urls := plans(20, 3*time.Minute)
 		vendor.Submit(simulator.Task{ID: "a", Owner: user, URLs: urls})
 		spec := configured(edgeAccount, "a")
 		spec.Created = time.Now()
@@ -323,118 +286,14 @@ func TestALookBackTellsOfTasks(t *testing.T) {
 		a := watching(edge(t, vendor))
 		a.PollInterval = 10 * time.Hour // the task alone would be asked for once
 		r := start(t, newMemory(), []poller.Account{a}, spec)
-		wait(30 * time.Minute)
-		if r.task(t, edgeAccount, "a").Settled() {
-			t.Fatal("settled too early")
+		wait(2 * time.Minute)
+		if got := r.task(t, edgeAccount, "a"); !got.Answered || got.Settled() {
+			t.Fatalf("%v, answered: %v", got.Phase, got.Answered)
 		}
-		wait(12 * time.Hour)
+		wait(15 * time.Minute)
 		got := r.task(t, edgeAccount, "a")
 		if !got.Settled() || got.Counts != vendor.Counts("a") {
 			t.Errorf("%v %v", got.Phase, got.Counts)
-		}
-	})
-}
-
-// More URLs of one second than fit a page cannot be counted where the vendor
-// refuses a status filter: a sum with a hole would be invented, so there is none
-// until they have left the look-back.
-func TestALookBackThatCannotBeCounted(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		o := edgeOptions()
-		o.RefuseStatusFilter = true
-		vendor := simulator.NewCDNetworks(o)
-		submitted(vendor, "a", time.Now().Add(-30*time.Hour), 150, time.Hour)
-		st, told := newMemory(), &logs{}
-		r := rigUpWith(t, st, told.logger(), watching(edge(t, vendor)))
-		wait(12 * time.Hour)
-		if got := r.Snapshot().Accounts[0].Window; got != nil {
-			t.Errorf("shown: %v", got)
-		}
-		if lines := told.lines("watch_window cannot count"); len(lines) != 1 {
-			t.Errorf("warnings: %q", lines)
-		}
-		wait(30 * time.Hour)
-		if got := r.Snapshot().Accounts[0].Window; got == nil || got.Total() != 0 {
-			t.Errorf("after they have left: %v", got)
-		}
-		if n := vendor.Stats().OverQuota; n != 0 {
-			t.Errorf("%d calls over the quota", n)
-		}
-	})
-}
-
-// A larger page is tried at once.
-func TestALookBackIsCountedWithALargerPage(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		o := edgeOptions()
-		o.RefuseStatusFilter = true
-		vendor := simulator.NewCDNetworks(o)
-		submitted(vendor, "a", time.Now().Add(-30*time.Hour), 150, time.Hour)
-		small := watching(edge(t, vendor))
-		r := start(t, newMemory(), []poller.Account{small})
-		wait(6 * time.Hour)
-		large := small
-		large.Provider = paging{small.Provider, 200}
-		if err := r.Configure([]poller.Account{large}); err != nil {
-			t.Fatal(err)
-		}
-		wait(time.Hour)
-		if got := r.account(t, edgeAccount).Window; got == nil || *got != vendor.Counts("a") {
-			t.Errorf("shown %v, the vendor has %v", got, vendor.Counts("a"))
-		}
-	})
-}
-
-// paging is a provider with another page size.
-type paging struct {
-	vendorapi.Provider
-
-	size int
-}
-
-func (p paging) Capabilities() vendorapi.Capabilities {
-	c := p.Provider.Capabilities()
-	c.PageSize = p.size
-	return c
-}
-
-// Counts that do not fit each other are thrown away, and keep no other part from
-// being counted.
-func TestCountsThatMakeNoSense(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		v := greedy()
-		odd := time.Now().Add(-30 * time.Hour)
-		v.answer = func(_ int, q vendorapi.Query) (vendorapi.Answer, error) {
-			switch {
-			case odd.Before(q.From) || odd.After(q.To):
-				return vendorapi.Answer{}, nil
-			case q.Status != nil:
-				return vendorapi.Answer{Count: 140}, nil
-			default:
-				return vendorapi.Answer{Count: 200, URLs: make([]prefetch.URL, min(q.PageSize, 200))}, nil
-			}
-		}
-		told := &logs{}
-		a := watching(account(edgeAccount, v, prefetch.Limit{Calls: 1, Per: 5 * time.Minute}))
-		r := rigUpWith(t, newMemory(), told.logger(), a)
-		wait(3 * time.Hour)
-		if got := r.Snapshot().Accounts[0].Window; got != nil {
-			t.Errorf("shown: %v", got)
-		}
-		if n := len(told.lines("do not fit each other")); n == 0 || n > 3 {
-			t.Errorf("%d warnings in 3 hours", n)
-		}
-		elsewhere := 0
-		for _, q := range v.asked() {
-			if odd.Before(q.From) || odd.After(q.To) {
-				elsewhere++
-			}
-		}
-		if elsewhere < 6 {
-			t.Errorf("%d calls for other parts", elsewhere)
 		}
 	})
 }
@@ -494,23 +353,6 @@ func TestAReloadOfWatchWindow(t *testing.T) {
 	})
 }
 
-// The look-back that the vendor refuses is learned here as well.
-func TestALookBackThatIsRefused(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
-		submitted(vendor, "a", time.Now().Add(-24*time.Hour), 20, time.Hour)
-		a := watching(edge(t, vendor))
-		a.Provider = believing{a.Provider, 7 * 24 * time.Hour}
-		r := start(t, newMemory(), []poller.Account{a})
-		wait(3 * time.Hour)
-		got := r.account(t, edgeAccount)
-		if got.Window == nil || *got.Window != vendor.Counts("a") || len(r.recorder.failed) != 0 {
-			t.Errorf("%v, failures %v", got.Window, r.recorder.failed)
-		}
-	})
-}
-
 // What fails is asked again, and what was shown stays with its date.
 func TestALookBackWhoseCallsFail(t *testing.T) {
 	t.Parallel()
@@ -542,34 +384,6 @@ func TestALookBackWhoseCallsFail(t *testing.T) {
 		wait(time.Hour)
 		if got := r.account(t, edgeAccount); !got.WindowRefresh.After(before.WindowRefresh) {
 			t.Errorf("mended, and still of %v", got.WindowRefresh)
-		}
-	})
-}
-
-// What was asked last tells that it was for the look-back, and which part of it.
-func TestAQuestionOfTheLookBackSaysSo(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
-		submitted(vendor, "a", time.Now().Add(-24*time.Hour), 200, time.Hour)
-		r := start(t, newMemory(), []poller.Account{watching(edge(t, vendor))})
-		said := map[string]bool{}
-		for range 12 * 4 {
-			wait(5 * time.Minute)
-			a := r.account(t, edgeAccount)
-			for _, q := range []*prefetch.QueryState{a.LastQuery, a.NextQuery} {
-				if q == nil {
-					continue
-				}
-				why, _, _ := strings.Cut(q.Why, " of ")
-				said[q.Kind+" "+why+q.Task] = true
-			}
-		}
-		want := map[string]bool{
-			"window watch_window: every URL": true, "count watch_window: what succeeded": true, "count watch_window: what failed": true,
-		}
-		if diff := cmp.Diff(want, said); diff != "" {
-			t.Errorf("-want +said:\n%s", diff)
 		}
 	})
 }
