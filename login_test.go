@@ -2,12 +2,15 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"net"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"prefetch_exporter/prefetch"
 	"prefetch_exporter/vendor_api/simulator"
 )
 
@@ -70,15 +73,57 @@ accounts:
 	}
 }
 
-func TestWhatIsNotBuiltIsRefused(t *testing.T) {
+// TestWatchWindow counts what nobody configured, and keeps it over a restart.
+func TestWatchWindow(t *testing.T) {
 	t.Parallel()
-	file := writeFile(t, "config.yml",
-		"accounts: [{name: edge, cdnetworks: {username: ops, api_key: k, watch_window: true}}]")
-	for _, args := range [][]string{{"--config.check"}, {"--once", "--storage.path=" + t.TempDir()}} {
-		_, _, err := command(t, append(args, "--config.file="+file)...)
-		if err == nil || !strings.Contains(err.Error(), "watch_window") {
-			t.Errorf("%v: error %v, want one that names watch_window", args, err)
+	vendor := simulator.NewCDNetworks(simulator.CDNetworksOptions{
+		Quota: simulator.Quota{Calls: 50, Per: time.Hour}, APIKeys: map[string]string{"ops": testSecret},
+	})
+	var truth prefetch.Counts
+	for i, n := range []int{7, 130} {
+		task := simulator.Task{ID: fmt.Sprint(i), Owner: "ops", Created: time.Now().Add(-time.Duration(1+30*i) * time.Hour)}
+		for u := range n {
+			task.URLs = append(task.URLs, simulator.URLPlan{
+				URL: fmt.Sprintf("https://example.com/%d", u), Fails: u%5 == 0, Stuck: n == 7 && u == 6,
+			})
 		}
+		vendor.Submit(task)
+		for status, n := range vendor.Counts(task.ID) {
+			truth[status] += n
+		}
+	}
+	server := httptest.NewServer(vendor)
+	t.Cleanup(server.Close)
+	file := writeFile(t, "config.yml", fmt.Sprintf(`
+accounts:
+  - name: edge
+    rate_limit: {calls: 50, per: 1h}
+    cdnetworks: {endpoint: %q, username: ops, api_key: %s, watch_window: true}
+`, server.URL, testSecret))
+	if stdout, _, err := command(t, "--config.check", "--config.file="+file); err != nil {
+		t.Fatalf("%v: %s", err, stdout)
+	}
+	args := []string{"--once", "--config.file=" + file, "--storage.path=" + t.TempDir()}
+	for _, run := range []string{"first", "after a restart"} {
+		stdout, stderr, err := command(t, args...)
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", run, err, stderr)
+		}
+		for _, status := range prefetch.Statuses() {
+			series := fmt.Sprintf("prefetch_account_window_urls{account=\"edge\",provider=\"cdnetworks\",status=%q}", status)
+			if got, want := metric(stdout, series), fmt.Sprint(truth[status]); got != want {
+				t.Errorf("%s: %s is %q, want %s", run, series, got, want)
+			}
+		}
+		refresh := metric(stdout, `prefetch_account_window_last_refresh_timestamp_seconds{account="edge",provider="cdnetworks"}`)
+		if at, err := strconv.ParseFloat(refresh, 64); err != nil || math.Abs(float64(time.Now().Unix())-at) > 300 {
+			t.Errorf("%s: counted at %q", run, refresh)
+		}
+	}
+	// The parts of which nothing can change any more were asked for once, and so
+	// was the rest, which is not due again.
+	if n := vendor.Stats().Calls; n > 12 {
+		t.Errorf("%d calls", n)
 	}
 }
 

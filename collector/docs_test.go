@@ -25,7 +25,8 @@ func notes() map[string]string {
 	return map[string]string{
 		"Tasks": "One series for each watched task, and for each status where there is one. " +
 			"All values are cached; `prefetch_task_last_refresh_timestamp_seconds` tells how old they are.",
-		"Accounts": "One series for each configured account, from the start.",
+		"Accounts": "One series for each configured account, from the start. `prefetch_account_window_urls` is not withdrawn, however old it is: " +
+			"its own timestamp tells. [What it covers](freshness.md#watch_window) is all of the look-back but a part at its beginning.",
 		"API calls": "What the exporter asked its vendors, and what it may ask. Classic buckets of the histogram: 0.1 s to 30 s; " +
 			"it is a native histogram besides.",
 		"Durations": "Histograms with classic buckets from 10 s to 24 h, and native besides. A negative time, which a vendor's clocks can produce, counts as 0.",

@@ -108,8 +108,10 @@ func windowAccount() prefetch.AccountState {
 		Account: edge, Up: true, Phases: [prefetch.NumPhases]int{prefetch.Active: 1},
 		Limit:    prefetch.Limit{Calls: 1, Per: 5 * time.Minute},
 		NextCall: now.Add(4 * time.Minute), MaxStaleness: time.Hour,
-		Window: &prefetch.Counts{prefetch.Running: 40, prefetch.Succeeded: 240, prefetch.Failed: 1, prefetch.Unknown: 1},
-		Tasks:  []*prefetch.TaskState{t},
+		Backlog:       5 * time.Minute,
+		Window:        &prefetch.Counts{prefetch.Running: 40, prefetch.Succeeded: 240, prefetch.Failed: 1, prefetch.Unknown: 1},
+		WindowRefresh: ago(20 * time.Minute),
+		Tasks:         []*prefetch.TaskState{t},
 	}
 }
 

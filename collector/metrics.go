@@ -55,11 +55,13 @@ const (
 	nameTaskUp          = "prefetch_task_up"
 	nameTaskRefresh     = "prefetch_task_last_refresh_timestamp_seconds"
 
-	nameAccountUp      = "prefetch_account_up"
-	nameAccountFailing = "prefetch_account_failing"
-	nameAccountTasks   = "prefetch_account_tasks"
-	nameAccountDropped = "prefetch_account_tasks_dropped"
-	nameAccountWindow  = "prefetch_account_window_urls"
+	nameAccountUp            = "prefetch_account_up"
+	nameAccountFailing       = "prefetch_account_failing"
+	nameAccountTasks         = "prefetch_account_tasks"
+	nameAccountDropped       = "prefetch_account_tasks_dropped"
+	nameAccountBacklog       = "prefetch_account_backlog_seconds"
+	nameAccountWindow        = "prefetch_account_window_urls"
+	nameAccountWindowRefresh = "prefetch_account_window_last_refresh_timestamp_seconds"
 
 	nameAPIRequests = "prefetch_api_requests_total"
 	nameAPIFailures = "prefetch_api_request_failures_total"
@@ -177,9 +179,18 @@ func accountMetrics() []Metric {
 			Name: nameAccountDropped, Type: typeGauge, Labels: accountLabels(), Group: group,
 			Help: "Tasks that are listed now but not watched, because the account is over its task_limit.",
 		}, {
+			Name: nameAccountBacklog, Type: typeGauge, Labels: accountLabels(), Group: group,
+			Help: "How long the configured limit needs to ask for every unsettled task of the account once. " +
+				"Above max_staleness the account's work exceeds its quota.",
+		}, {
 			Name: nameAccountWindow, Type: typeGauge, Labels: accountLabels(labelStatus), Group: group,
-			Help:   "URLs of everything in the account's look-back by status, whether the task is configured or not.",
-			Absent: "unless `watch_window` is on and the look-back was read once",
+			Help: "URLs of everything in the account's look-back by status, whether the task is configured or not. The value is cached; " +
+				nameAccountWindowRefresh + " tells how old it is.",
+			Absent: "unless `watch_window` is on and all of the look-back was counted once",
+		}, {
+			Name: nameAccountWindowRefresh, Type: typeGauge, Labels: accountLabels(), Group: group,
+			Help:   "When the oldest part of " + nameAccountWindow + " that can still change was asked for.",
+			Absent: "together with `" + nameAccountWindow + "`",
 		},
 	}
 }

@@ -69,12 +69,13 @@ func anySnapshot() *rapid.Generator[prefetch.Snapshot] {
 			Up:           rapid.Bool().Draw(t, "up"),
 			Failing:      prefetch.Reason(anyText().Draw(t, "failing")),
 			MaxStaleness: time.Hour,
+			Backlog:      time.Duration(rapid.Int64Range(0, 1e15).Draw(t, "backlog")),
 			NextCall:     anyTime().Draw(t, "next call"),
 			Tasks:        rapid.SliceOfN(anyTask(), 0, 6).Draw(t, "tasks"),
 		}
 		if rapid.Bool().Draw(t, "window") {
 			counts := anyCounts().Draw(t, "window counts")
-			a.Window = &counts
+			a.Window, a.WindowRefresh = &counts, anyTime().Draw(t, "window refresh")
 		}
 		return a
 	})

@@ -85,6 +85,11 @@ func accountSeries() []series[*prefetch.AccountState] {
 	all := []series[at]{
 		{metric: nameAccountUp, value: always(func(a at) float64 { return number(a.Up) })},
 		{metric: nameAccountDropped, value: always(func(a at) float64 { return float64(a.Dropped) })},
+		{metric: nameAccountBacklog, value: always(func(a at) float64 { return a.Backlog.Seconds() })},
+		{metric: nameAccountWindowRefresh, value: func(a at) (float64, bool) {
+			refresh, ok := timestamp(a.WindowRefresh)
+			return refresh, ok && a.Window != nil
+		}},
 		{metric: nameAPILimit, value: always(func(a at) float64 { return float64(a.Limit.Calls) })},
 		{metric: nameAPIPeriod, value: always(func(a at) float64 { return a.Limit.Per.Seconds() })},
 		{metric: nameAPINextCall, value: always(func(a at) float64 { return unixSeconds(a.NextCall) })},

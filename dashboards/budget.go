@@ -8,6 +8,8 @@ func budget() Dashboard {
 	l := &layout{}
 	l.row("Budget")
 	l.line(graphHeight, budgetPanels()...)
+	l.row("Work")
+	l.line(graphHeight, workPanels()...)
 	l.row("Calls")
 	l.line(graphHeight, callPanels()...)
 	l.row("How long vendors take")
@@ -46,6 +48,33 @@ func budgetPanels() []panel {
 			description: "When the budget allows the next call; 0 means now.",
 			queries: []query{{
 				`ceil(clamp_min(min by (provider, account) (prefetch_api_next_call_timestamp_seconds{A}) - time(), 0))`, "{{account}}",
+			}},
+		}.panel(),
+	}
+}
+
+// workPanels show what the calls are spent on.
+func workPanels() []panel {
+	return []panel{
+		graph{
+			title: "Time to ask for every unfinished task", width: 8, unit: "s", min: new(0.0),
+			zones: steps(colorGood, from(backlogMax, colorWarn)),
+			description: "How long the quota needs to ask for every unfinished task once. Above the dashed line the work exceeds the quota " +
+				"(PrefetchQuotaExceeded): fewer tasks, their urls or a higher limit help.",
+			queries: []query{{`max by (provider, account) (prefetch_account_backlog_seconds{A})`, "{{account}}"}},
+		}.panel(),
+		graph{
+			title: "URLs in the look-back", width: 8, unit: "short", stacked: true, min: new(0.0), axis: "URLs", overrides: statusColors(),
+			description: "Every URL of the look-back by status, whether its task is watched or not. Only of accounts with watch_window.",
+			queries: []query{{
+				`sum by (status) (max by (provider, account, status) (prefetch_account_window_urls{A}))`, "{{status}}",
+			}},
+		}.panel(),
+		graph{
+			title: "Age of the look-back's count", width: 8, unit: "s", min: new(0.0),
+			description: "How long ago the oldest part of the look-back that can still change was counted. Only of accounts with watch_window.",
+			queries: []query{{
+				`time() - min by (provider, account) (prefetch_account_window_last_refresh_timestamp_seconds{A})`, "{{account}}",
 			}},
 		}.panel(),
 	}

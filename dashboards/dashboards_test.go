@@ -330,6 +330,7 @@ func TestThresholdsAreThoseOfTheAlerts(t *testing.T) {
 		{"prefetch-overview.json", "Oldest data", 2, "prefetch:setting:data_age_budget_max_seconds"},
 		{"prefetch-task.json", "Data age", 1, "prefetch:setting:data_age_max_seconds"},
 		{"prefetch-api-budget.json", "Budget used", 1, "prefetch:setting:budget_used_max"},
+		{"prefetch-api-budget.json", "Time to ask for every unfinished task", 1, "prefetch:setting:backlog_max_seconds"},
 	} {
 		d := read(t)[tc.file]
 		i := slices.IndexFunc(d.Panels, func(p panel) bool { return p.Title == tc.panel })

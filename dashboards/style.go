@@ -18,6 +18,7 @@ const (
 // The thresholds of the dashboards. Those that alerts have too are the defaults
 // of alerts/prefetch_settings.yml; a test compares them.
 const (
+	backlogMax    = 3600
 	ratioMin      = 0.95
 	dataAgeWarn   = 900
 	dataAgeBad    = 1800

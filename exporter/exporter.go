@@ -94,11 +94,6 @@ func Check(path string) ([]config.Error, error) {
 
 // usable reports what in a valid configuration cannot be used.
 func usable(cfg *config.Config) error {
-	for i := range cfg.Accounts {
-		if c := cfg.Accounts[i].CDNetworks; c != nil && c.WatchWindow {
-			return fmt.Errorf("account %q: watch_window is not available in this version", cfg.Accounts[i].Name)
-		}
-	}
 	u := update(cfg)
 	return discovery.Check(u.Files, u.HTTP)
 }

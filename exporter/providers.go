@@ -59,6 +59,7 @@ func (p *providers) accounts(cfg *config.Config) (accounts []poller.Account, kee
 			Retention:    cfg.Global.Retention,
 			MaxStaleness: cfg.Global.MaxStaleness,
 			TaskLimit:    cfg.Global.TaskLimit,
+			WatchWindow:  a.CDNetworks != nil && a.CDNetworks.WatchWindow,
 		})
 	}
 	return accounts, func() { p.built = next }, nil

@@ -50,6 +50,8 @@ type account struct {
 	removed  bool             // the account is not configured any more
 	dirty    map[string]*task // changed and not in the store yet
 	unsaved  bool             // health or learned changed likewise
+	watch    watch            // everything in the look-back
+	backlog  time.Duration    // how long the limit needs for the unsettled tasks
 	inFlight int
 	left     time.Time // when the last call left
 	swept    time.Time // when the tasks were swept last
@@ -80,6 +82,10 @@ func (a *account) configure(o Account, b *budget) {
 	b.join(a.name.Name, o.Limit, a.signal)
 	if a.identity != o.Identity {
 		a.identity, a.learned, a.curve, a.unsaved = o.Identity, learned{}, nil, true
+		a.watch = watch{}
+	}
+	if !o.WatchWindow && len(a.watch.Parts) > 0 {
+		a.watch, a.unsaved = watch{}, true
 	}
 	a.refresh(a.now())
 	a.signal()

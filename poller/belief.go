@@ -165,7 +165,7 @@ func (s *situation) novelty(t *task, chance float64) float64 {
 		return uncounted
 	case c != nil:
 		return unseen
-	case s.caps.Windows && s.counts() && s.sizeOf(t) > s.pageSize():
+	case s.caps.Windows && s.canCount() && s.sizeOf(t) > s.pageSize():
 		return stranger
 	case t.joinable() || !s.caps.Windows:
 		return familiar

@@ -38,6 +38,8 @@ type card struct {
 	// rows is how many rows the task has, running how many of them run.
 	rows    int32
 	running float32
+	// calls is how many calls it takes to answer for the task, if it is unsettled.
+	calls float64
 
 	class     uint8
 	askable   bool // at some time
@@ -121,6 +123,9 @@ func (s *situation) fill(c *card) {
 		task: t, created: c.created, made: now, until: math.MaxInt64, fading: math.MaxInt64,
 		unsettled: t.listed && !t.Gone && t.Phase != prefetch.Settled,
 		joinable:  t.joinable(), loose: t.VendorCreated.IsZero(), rows: int32(min(s.sizeOf(t), math.MaxInt32)), //nolint:gosec // bounded
+	}
+	if c.unsettled {
+		c.calls = s.callsFor(t)
 	}
 	if t.Gone || t.Phase == prefetch.Settled {
 		return

@@ -178,6 +178,18 @@ func (b *budget) rest(account string) {
 	}
 }
 
+// wanted reports whether another account waits for the budget.
+func (b *budget) wanted(account string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for name, m := range b.members {
+		if name != account && m.waiting {
+			return true
+		}
+	}
+	return false
+}
+
 // take asks for a call to leave now. It returns the call, which is in the
 // ledger durably by then, or else how long to wait before asking again. An
 // error means that the ledger cannot be kept: then no call may leave.

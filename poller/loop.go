@@ -103,6 +103,8 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration
 	}
 	s := a.situation(now)
 	q, found, wake := s.plan()
+	a.weighBacklog(s)
+	q, found, wake = a.orWatch(s, q, found, wake)
 	if !found {
 		a.budget.rest(a.name.Name)
 		if !wake.IsZero() {
@@ -136,6 +138,7 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration
 		q.task.LastAsked, q.task.RetryAt = now, time.Time{}
 		a.board.changed(q.task)
 	}
+	a.watch.left(&q)
 	a.inFlight++
 	a.left = now
 	a.announce(question{}, time.Time{})
@@ -273,6 +276,9 @@ func (a *account) ask(ctx context.Context, e errand) {
 	if q.task != nil {
 		q.task.inFlight = false
 	}
+	if q.survey != nil {
+		a.watch.inFlight = false
+	}
 	defer a.signal()
 	if a.removed {
 		return
@@ -350,6 +356,8 @@ func (a *account) answered(q question, ans vendorapi.Answer, m *moment) []*task 
 	}
 	defer a.tellScouts(a.learned.NoRunFilter)
 	switch t := q.task; {
+	case q.survey != nil:
+		return a.watchAnswered(q, ans, m)
 	case t == nil:
 		return a.windowAnswered(q.query, ans, m)
 	case q.query.Kind == vendorapi.QueryCount:
@@ -379,7 +387,7 @@ func (a *account) follow(t *task, m *moment, apply func()) {
 }
 
 func (a *account) taskAnswered(t *task, q vendorapi.Query, ans vendorapi.Answer, m *moment) {
-	canCount := m.counts()
+	canCount := m.canCount()
 	if t.Reading == nil && ans.Count > len(ans.URLs) && len(ans.URLs) > 0 && canCount && ans.Count <= mostRows {
 		t.tooLarge(ans, m)
 		return
@@ -480,7 +488,7 @@ func (a *account) failed(q question, e *vendorapi.Error, b *budget, m *moment) {
 	if q.task != nil {
 		q.task.failed(e, m)
 	} else if e.Reason.ConcernsTask() {
-		a.noWindow = m.now.Add(longestBackoff)
+		a.pauseWindows(q, m)
 	}
 	if e.RetryAfter > 0 {
 		b.hold(e.RetryAfter)

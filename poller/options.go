@@ -66,6 +66,9 @@ type Account struct {
 	MaxStaleness time.Duration
 	// TaskLimit is how many tasks are watched.
 	TaskLimit int
+	// WatchWindow counts every URL of the look-back too, where the vendor can
+	// be asked for windows.
+	WatchWindow bool
 }
 
 // Options are what a [Poller] needs. Store and Recorder are required.

@@ -30,6 +30,7 @@ type health struct {
 type accountRecord struct {
 	Health  health  `json:"health"`
 	Learned learned `json:"learned"`
+	Watch   watch   `json:"watch,omitzero"`
 	// Identity is whom the vendor counted when that was learned.
 	Identity string `json:"identity,omitempty"`
 	// Removed is since when the account is not configured any more.
@@ -50,7 +51,7 @@ func (a *account) load() error {
 			a.log.Error("the account's stored state is unreadable; what was learned is lost", "err", err)
 			return nil
 		}
-		a.health, a.learned, a.identity = rec.Health, rec.Learned, rec.Identity
+		a.health, a.learned, a.identity, a.watch = rec.Health, rec.Learned, rec.Identity, rec.Watch
 		a.unsaved = !rec.Removed.IsZero()
 		return nil
 	})
@@ -101,7 +102,7 @@ func (a *account) save() {
 		ops = append(ops, op)
 	}
 	if a.unsaved {
-		value, err := json.Marshal(accountRecord{Health: a.health, Learned: a.learned, Identity: a.identity})
+		value, err := json.Marshal(accountRecord{Health: a.health, Learned: a.learned, Watch: a.watch, Identity: a.identity})
 		if err != nil {
 			a.log.Error("an account's state cannot be stored", "err", err)
 		} else {

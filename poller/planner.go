@@ -82,6 +82,10 @@ type situation struct {
 	failureRate float64
 	typicalSize int
 
+	// unsettled is how many tasks are watched and not settled, calls how many
+	// calls it takes to answer for each of them once.
+	unsettled int
+	calls     float64
 	// round is how long it takes to ask for every unsettled task once.
 	round time.Duration
 	// asks is how many tasks are to be asked now, and deadlines how many
@@ -99,9 +103,6 @@ func newSituation(s situation) *situation {
 	return &s
 }
 
-// counts reports whether rows can be counted by their status.
-func (s *situation) counts() bool { return s.caps.StatusFilter && !s.learned.NoStatusFilter }
-
 // Priorities of a task, the first first.
 const (
 	continueReading = iota // what was begun is worth nothing until it is whole
@@ -114,7 +115,9 @@ type question struct {
 	// task is nil for a window.
 	task  *task
 	query vendorapi.Query
-	why   string
+	// survey is set if the question is about the look-back.
+	survey *survey
+	why    string
 	// pressing: a deadline passed, or nothing is known of the task yet. It need
 	// not wait for an even pace.
 	pressing bool
@@ -195,6 +198,7 @@ func (s *situation) rank() (first *card, next int64) {
 			refills++
 			*s.cursor = i + 1
 		}
+		s.calls += c.calls
 		if !c.askable {
 			continue
 		}
@@ -220,13 +224,12 @@ func (s *situation) rank() (first *card, next int64) {
 
 // countRound works out how long a round of the unsettled tasks takes.
 func (s *situation) countRound() {
-	unsettled := 0
 	for i := range s.cards {
 		if s.cards[i].unsettled {
-			unsettled++
+			s.unsettled++
 		}
 	}
-	s.round = time.Duration(unsettled) * max(s.slot, time.Second)
+	s.round = time.Duration(s.unsettled) * max(s.slot, time.Second)
 }
 
 func compareTasks(a, b *task) int {
@@ -248,7 +251,7 @@ func (s *situation) ask(c *card) question {
 		q.why = "lost task, in case the vendor knows it after all"
 	case c.class == hopeless:
 		q.why = "only statuses left that no page documents"
-	case t.Counted != nil && s.counts():
+	case t.Counted != nil && s.canCount():
 		status := s.countNext(t)
 		q.query.Kind, q.query.Status = vendorapi.QueryCount, &status
 		q.why = fmt.Sprintf("counting the %s URLs of a large task, settled with chance %.2f", status, c.chance)

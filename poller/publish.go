@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"prefetch_exporter/prefetch"
 )
@@ -17,6 +18,9 @@ type published struct {
 	budget  *budget
 	health  health
 	dropped int
+	backlog time.Duration
+	window  *prefetch.Counts
+	counted time.Time // since when the window is known
 	last    *prefetch.QueryState
 	next    *prefetch.QueryState
 }
@@ -74,6 +78,8 @@ func (a *account) publishAccount() {
 	p := &a.published
 	p.options, p.budget = a.options, a.budget
 	p.health, p.dropped, p.last, p.next = a.health, a.dropped, a.last, a.next
+	p.backlog = a.backlog
+	p.window, p.counted = a.watch.sum()
 }
 
 // snapshot is the account as it stands. It waits for no call and no disk.
@@ -85,6 +91,7 @@ func (a *account) snapshot() prefetch.AccountState {
 		Account: a.name, Up: p.health.Up, Failing: p.health.Failing,
 		Limit: p.options.Limit, NextCall: p.budget.next(), MaxStaleness: p.options.MaxStaleness,
 		Phases: p.phases, Dropped: p.dropped,
+		Backlog: p.backlog, Window: p.window, WindowRefresh: p.counted,
 		LastQuery: p.last, NextQuery: p.next,
 		Tasks: slices.Clone(p.tasks),
 	}

@@ -39,7 +39,7 @@ const (
 // of many more tasks than one page of all rows does. covered is of how many tasks
 // one window of all rows tells.
 func (s *situation) bestScout(rival float64, covered int) (best question, ok bool) {
-	if !s.caps.Windows || !s.counts() || s.noWindows || s.learned.NoRunFilter || rival >= certain {
+	if !s.caps.Windows || !s.canCount() || s.noWindows || s.learned.NoRunFilter || rival >= certain {
 		return question{}, false
 	}
 	room, oldest := roomy*float64(s.pageSize()), s.oldest().UnixNano()

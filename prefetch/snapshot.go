@@ -103,9 +103,13 @@ type AccountState struct {
 	Phases [NumPhases]int
 	// Dropped is how many tasks are listed now but over the task limit.
 	Dropped int
+	// Backlog is how long the limit needs to ask for every unsettled task once.
+	Backlog time.Duration
 	// Window counts every URL of the look-back, configured or not; nil where
-	// that is not watched or not known yet.
-	Window *Counts
+	// that is not watched or not known yet. WindowRefresh is when the oldest of
+	// what can still change in it was asked for.
+	Window        *Counts
+	WindowRefresh time.Time
 	// LastQuery and NextQuery are nil where there is none.
 	LastQuery, NextQuery *QueryState
 	// Tasks are the watched tasks, ordered by ID.

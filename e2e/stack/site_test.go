@@ -98,7 +98,7 @@ accounts:
     huaweicloud_vod: {endpoint: %q, project_id: %s, access_key: %s, secret_key: %s}
   - name: %s
     rate_limit: {calls: 1, per: 1s}
-    cdnetworks: {endpoint: %q, username: %s, api_key: %s}
+    cdnetworks: {endpoint: %q, username: %s, api_key: %s, watch_window: true}
   - name: %s
     rate_limit: {calls: 100, per: 10s}
     huaweicloud_vod: {endpoint: %q, project_id: %s, access_key: %s, secret_key_file: %s}
