@@ -124,12 +124,13 @@ func (s *situation) weigh(c *card, left int, looked time.Time) {
 	case hopeless:
 		c.worth = residue * residue * (1 + max(0, s.now.Sub(t.LastAsked).Minutes()))
 		return
+	case unsettled:
 	}
 	chance := s.chance(t)
 	worth := s.appraise(c, chance, left, looked)
 	// What was asked in vain is not worth the whole wait at once again.
 	waited := max(0, s.now.Sub(later(looked, t.LastAsked)))
-	worth = worth*share(waited, s.now.Sub(looked)) + residue*(1+waited.Minutes()) + s.novelty(t, chance)
+	worth = worth*fraction(waited, s.now.Sub(looked)) + residue*(1+waited.Minutes()) + s.novelty(t, chance)
 	if longest := starving*s.round + s.pollInterval; waited > longest {
 		worth += starvation * float64(waited) / float64(longest)
 	}
@@ -191,12 +192,12 @@ func (s *situation) urgent(t *task, worth float64) float64 {
 	}
 }
 
-// share is what part of a whole time has passed, at most all of it.
-func share(part, whole time.Duration) float64 {
-	if whole <= part {
+// fraction is what part of a whole time has passed, at most all of it.
+func fraction(some, whole time.Duration) float64 {
+	if whole <= some {
 		return 1
 	}
-	return float64(part) / float64(whole)
+	return float64(some) / float64(whole)
 }
 
 // view is what a task's chance rests on: how many URLs were left at the last

@@ -13,7 +13,7 @@ import (
 // mostRefills bounds how many cards one step makes anew only because time has
 // passed. With more tasks than that each of them waits so long for its turn that
 // its worth changes slowly.
-const mostRefills = 256
+const mostRefills = 128
 
 // card is what the planner has worked out of a task. It is kept from question
 // to question: of many tasks few change, and a task that has waited for long is
@@ -41,7 +41,7 @@ type card struct {
 	// calls is how many calls it takes to answer for the task, if it is unsettled.
 	calls float64
 
-	class     uint8
+	class     class
 	askable   bool // at some time
 	unsettled bool // watched, and not settled
 	joinable  bool // a window can tell of it
@@ -138,7 +138,7 @@ func (s *situation) fill(c *card) {
 	if !ok {
 		return
 	}
-	c.askable, c.at, c.class = true, at.UnixNano(), uint8(class)
+	c.askable, c.at, c.class = true, at.UnixNano(), class
 	if !t.Deadline.IsZero() {
 		c.deadline = t.Deadline.UnixNano()
 		if c.deadline > now {

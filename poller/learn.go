@@ -62,17 +62,23 @@ func (a *account) learnRefusal(f vendorapi.Feature, q question) bool {
 		if a.learned.NoStatusFilter {
 			return false
 		}
-		if q.query.Status != nil && *q.query.Status == prefetch.Running {
-			next.NoRunFilter = true // the other words may well be known
-			break
-		}
-		next.NoStatusFilter = true
+		next.refuseFilter(q.query.Status)
 	default:
 		return false
 	}
 	a.learned, a.unsaved, a.sweepAt = next, true, time.Time{}
 	a.board.stale()
 	return true
+}
+
+// refuseFilter notices that a question could not be limited to a status. Where
+// running is refused, the other words may well be known.
+func (l *learned) refuseFilter(status *prefetch.Status) {
+	if status != nil && *status == prefetch.Running {
+		l.NoRunFilter = true
+		return
+	}
+	l.NoStatusFilter = true
 }
 
 // shorter is the look-back to try after one was refused; false if there is none.

@@ -103,9 +103,11 @@ func newSituation(s situation) *situation {
 	return &s
 }
 
-// Priorities of a task, the first first.
+// class is what kind of question is to be asked about a task.
+type class uint8
+
 const (
-	continueReading = iota // what was begun is worth nothing until it is whole
+	continueReading class = iota // what was begun is worth nothing until it is whole
 	unsettled
 	hopeless // lost, or only statuses left that nobody understands
 )
@@ -169,12 +171,11 @@ func (s *situation) plan() (best question, found bool, wake time.Time) {
 	if first == nil {
 		return question{}, false, wake
 	}
-	w, covered, ok := s.bestWindow()
-	best = w
-	if !ok || w.worth <= first.worth {
+	best, told := s.bestWindow()
+	if told == 0 || best.worth <= first.worth {
 		best = s.ask(first)
 	}
-	if scout, ok := s.bestScout(best.worth, covered); ok {
+	if scout, ok := s.bestScout(best.worth, told); ok {
 		return scout, true, wake
 	}
 	return best, true, wake
@@ -269,16 +270,16 @@ func (s *situation) ask(c *card) question {
 
 // due says when the task may be asked, and with what priority; false if it is
 // not to be asked at all.
-func (s *situation) due(t *task) (at time.Time, class int, ok bool) {
+func (s *situation) due(t *task) (at time.Time, c class, ok bool) {
 	if !t.listed || t.Gone || t.inFlight || t.Phase == prefetch.Settled || !s.reachable(t) {
 		return time.Time{}, 0, false
 	}
-	class = s.class(t)
+	c = s.class(t)
 	switch {
 	case t.LastAsked.After(s.now):
-		return s.now, class, true // the clock was set back: what was reckoned by it is void
-	case class == continueReading:
-		return t.RetryAt, class, true
+		return s.now, c, true // the clock was set back: what was reckoned by it is void
+	case c == continueReading:
+		return t.RetryAt, c, true
 	case !t.RetryAt.IsZero():
 		at = t.RetryAt
 	case !t.LastAsked.IsZero():
@@ -297,12 +298,12 @@ func (s *situation) due(t *task) (at time.Time, class int, ok bool) {
 		}
 		at = later(at, proven)
 	}
-	return at, class, true
+	return at, c, true
 }
 
 // class is the priority of the task's next question. A reading whose last page
 // failed has none over other tasks: it would starve them if it fails for ever.
-func (s *situation) class(t *task) int {
+func (s *situation) class(t *task) class {
 	switch {
 	case t.Up && s.continues(t):
 		return continueReading

@@ -42,42 +42,22 @@ func (s *situation) bestScout(rival float64, covered int) (best question, ok boo
 	if !s.caps.Windows || !s.canCount() || s.noWindows || s.learned.NoRunFilter || rival >= certain {
 		return question{}, false
 	}
-	room, oldest := roomy*float64(s.pageSize()), s.oldest().UnixNano()
 	crowd, m := s.learned.crowd(), s.market(covered)
-	first, rows, gain := 0, 0.0, 0.0
-	var from, to *card
-	for i := range s.cards {
-		c := &s.cards[i]
-		running := crowd * float64(c.running)
-		if c.first() < oldest || running > room {
-			first, rows, gain = i+1, 0, 0
-			continue
+	shareOf := func(c *card) share {
+		if gain := m.gain(c); gain > 0 {
+			return share{crowd * float64(c.running), gain, 1}
 		}
-		rows += running
-		gain += m.gain(c)
-		for d := &s.cards[first]; first < i && (rows > room || c.last()-d.first() > int64(s.caps.MaxSpan)); d = &s.cards[first] {
-			rows -= crowd * float64(d.running)
-			gain -= m.gain(d)
-			first++
-		}
-		if gain > best.worth && m.gain(c) > 0 {
-			from, to, best.worth = &s.cards[first], c, gain
-		}
+		return share{rows: crowd * float64(c.running)}
 	}
-	if scouting*best.worth <= max(rival, m.price) {
+	w := s.slide(roomy*float64(s.pageSize()), 0, shareOf)
+	if scouting*w.worth <= max(rival, m.price) {
 		return question{}, false
 	}
-	wanted := func(c *card) bool { return m.gain(c) > 0 }
-	best.query = s.window(from, to, wanted)
-	running := prefetch.Running
-	best.query.Status = &running
-	told := 0
-	for i := from.task.place; i <= to.task.place; i++ {
-		if wanted(&s.cards[i]) {
-			told++
-		}
+	best = question{
+		query: s.window(w, shareOf), worth: w.worth,
+		why: fmt.Sprintf("which of %d tasks have URLs that still run", w.told),
 	}
-	best.why = fmt.Sprintf("which of %d tasks have URLs that still run", told)
+	best.query.Status = new(prefetch.Running)
 	return best, true
 }
 

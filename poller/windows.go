@@ -33,77 +33,85 @@ func (t *task) margin() time.Duration {
 	return pad + drift
 }
 
-// value is what a window is worth that shows the task's rows.
-func (c *card) value() float64 {
-	if c.joinable {
-		return c.worth
-	}
-	return glimpse * c.worth
+// share is what a task adds to a window: rows, and what it is worth that they are
+// shown. told is 1 if the window tells of the task, else 0.
+type share struct {
+	rows, worth float64
+	told        int
 }
 
-// bestWindow is the window of creation time that is worth the most among those
-// whose rows fit one page, as far as is known what rows there are. It must tell
-// of one task at least; covered is of how many.
-func (s *situation) bestWindow() (best question, covered int, ok bool) {
-	if !s.caps.Windows || s.noWindows {
-		return question{}, 0, false
-	}
-	size, oldest := s.pageSize(), s.oldest().UnixNano()
-	first, rows, proving, worth := 0, 0, 0, 0.0
-	var from, to *card
+// stretch is a window from one task's creation to another's.
+type stretch struct {
+	from, to *card
+	worth    float64
+	told     int
+}
+
+// slide finds the window that is worth the most among those that tell of a task
+// and can be asked for, with no more rows than there is room for: those of its
+// tasks, and so many others a second.
+func (s *situation) slide(room, others float64, shareOf func(*card) share) (best stretch) {
+	oldest, span := s.oldest().UnixNano(), int64(s.caps.MaxSpan)
+	first, sum := 0, share{}
 	for i := range s.cards {
 		c := &s.cards[i]
-		if c.first() < oldest || int(c.rows) > size {
-			first, rows, worth, proving = i+1, 0, 0, 0
+		add := shareOf(c)
+		if c.first() < oldest || add.rows > room {
+			first, sum = i+1, share{}
 			continue
 		}
-		rows += int(c.rows)
-		worth += c.value()
-		proving += c.proves()
-		for d := &s.cards[first]; first < i && !s.fits(d, c, rows, size); d = &s.cards[first] {
-			rows -= int(d.rows)
-			worth -= d.value()
-			proving -= d.proves()
-			first++
+		sum = share{sum.rows + add.rows, sum.worth + add.worth, sum.told + add.told}
+		for ; first < i; first++ {
+			d := &s.cards[first]
+			length := c.last() - d.first()
+			if length <= span && sum.rows+others*time.Duration(length).Seconds() <= room {
+				break
+			}
+			gone := shareOf(d)
+			sum = share{sum.rows - gone.rows, sum.worth - gone.worth, sum.told - gone.told}
 		}
-		if proving > 0 && worth > best.worth && c.worth > 0 {
-			from, to, best.worth, covered = &s.cards[first], c, worth, proving
+		if sum.told > 0 && sum.worth > best.worth && add.worth > 0 {
+			best = stretch{&s.cards[first], c, sum.worth, sum.told}
 		}
 	}
-	if covered == 0 {
-		return question{}, 0, false
-	}
-	best.query = s.window(from, to, func(c *card) bool { return c.worth > 0 })
-	best.pressing = best.worth >= overdue
-	best.why = fmt.Sprintf("one window tells of %d tasks", covered)
-	return best, covered, true
+	return best
 }
 
-// window is the question for everything created from one task's creation to
-// another's. It leaves out the first tasks that are not wanted.
-func (s *situation) window(from, to *card, wanted func(*card) bool) vendorapi.Query {
-	for i := from.task.place; !wanted(from) && from != to; {
+// window is the question for everything created in the stretch, but for the
+// first tasks if nothing is wanted of them.
+func (s *situation) window(w stretch, shareOf func(*card) share) vendorapi.Query {
+	for i := w.from.task.place; w.from != w.to && shareOf(w.from).worth <= 0; {
 		i++
-		from = &s.cards[i]
+		w.from = &s.cards[i]
 	}
 	q := vendorapi.Query{Kind: vendorapi.QueryWindow, Page: 1, PageSize: s.pageSize()}
-	q.From, q.To = s.clamp(time.Unix(0, from.first()), time.Unix(0, to.last()))
+	q.From, q.To = s.clamp(time.Unix(0, w.from.first()), time.Unix(0, w.to.last()))
 	return q
 }
 
-// proves is 1 if a window tells of the task, which is to be asked, else 0.
-func (c *card) proves() int {
-	if c.joinable && c.worth > 0 {
-		return 1
+// bestWindow is the window of creation time that is worth the most among those
+// whose rows fit one page, as far as is known what rows there are. told is of how
+// many tasks it tells; none if there is no such window.
+func (s *situation) bestWindow() (best question, told int) {
+	if !s.caps.Windows || s.noWindows {
+		return question{}, 0
 	}
-	return 0
-}
-
-// fits reports whether a window from one task's creation to another's is one
-// that can be asked for in one page.
-func (s *situation) fits(first, last *card, rows, size int) bool {
-	span := time.Duration(last.last() - first.first())
-	return span <= s.caps.MaxSpan && float64(rows)+s.learned.Strangers*span.Seconds() <= float64(size)
+	shareOf := func(c *card) share {
+		switch {
+		case c.joinable && c.worth > 0:
+			return share{float64(c.rows), c.worth, 1}
+		default:
+			return share{float64(c.rows), glimpse * c.worth, 0}
+		}
+	}
+	w := s.slide(float64(s.pageSize()), s.learned.Strangers, shareOf)
+	if w.told == 0 {
+		return question{}, 0
+	}
+	return question{
+		query: s.window(w, shareOf), worth: w.worth, pressing: w.worth >= overdue,
+		why: fmt.Sprintf("one window tells of %d tasks", w.told),
+	}, w.told
 }
 
 // glance is what a window showed of a task without proving it.
