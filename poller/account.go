@@ -35,7 +35,7 @@ type account struct {
 	options  Account
 	budget   *budget
 	tasks    map[string]*task
-	board    board           // what the planner made of them
+	board    *board          // what the planner made of them
 	cursor   int             // where it goes on with that
 	hasty    bool            // every call that is allowed is made now, and none later
 	noWindow time.Time       // until then windows are not asked for

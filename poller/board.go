@@ -42,6 +42,7 @@ type card struct {
 	calls float64
 
 	class     class
+	moved     bool // it is out of order, since created is new
 	askable   bool // at some time
 	unsettled bool // watched, and not settled
 	joinable  bool // a window can tell of it
@@ -60,60 +61,94 @@ func (c *card) margin() int64 {
 func (c *card) first() int64 { return c.created - c.margin() }
 func (c *card) last() int64  { return c.created + c.margin() }
 
-// board is the cards of all tasks in order of their creation.
-type board []card
+// board is the cards of all tasks in order of their creation, once it is sorted.
+type board struct {
+	cards []card
+	spare []card // room for the next sort
+	moved int    // how many cards may be out of order
+}
 
-func newBoard(tasks map[string]*task) board {
-	b := make(board, 0, len(tasks))
+func newBoard(tasks map[string]*task) *board {
+	b := &board{cards: make([]card, 0, len(tasks))}
 	for _, t := range tasks {
-		b = append(b, card{task: t, created: t.created().UnixNano()})
+		b.cards = append(b.cards, card{task: t, created: t.created().UnixNano()})
 	}
-	slices.SortFunc(b, func(x, y card) int { return x.compare(&y) })
-	for i := range b {
-		b[i].task.place = i
-	}
+	slices.SortFunc(b.cards, compareCards)
+	b.number()
 	return b
 }
 
-func (c *card) compare(d *card) int {
-	return cmp.Or(cmp.Compare(c.created, d.created), strings.Compare(c.task.id, d.task.id))
+func compareCards(x, y card) int {
+	return cmp.Or(cmp.Compare(x.created, y.created), strings.Compare(x.task.id, y.task.id))
 }
 
-// changed has the task's card made anew, and puts it where it belongs now.
-func (b board) changed(t *task) {
-	i := t.place
-	if i >= len(b) || b[i].task != t {
+// changed has the task's card made anew.
+func (b *board) changed(t *task) {
+	if t.place >= len(b.cards) || b.cards[t.place].task != t {
 		return // it is not watched any more
 	}
-	b[i].until, b[i].created = 0, t.created().UnixNano()
-	for ; i > 0 && b[i].compare(&b[i-1]) < 0; i-- {
-		b.swap(i, i-1)
-	}
-	for ; i+1 < len(b) && b[i+1].compare(&b[i]) < 0; i++ {
-		b.swap(i, i+1)
+	c := &b.cards[t.place]
+	c.until = 0
+	if created := t.created().UnixNano(); created != c.created {
+		if c.created = created; !c.moved {
+			c.moved = true
+			b.moved++
+		}
 	}
 }
 
-func (b board) swap(i, j int) {
-	b[i], b[j] = b[j], b[i]
-	b[i].task.place, b[j].task.place = i, j
+// sort puts the cards whose creation turned out to be another where they belong.
+func (b *board) sort() {
+	if b.moved == 0 {
+		return
+	}
+	moved := make([]card, 0, b.moved)
+	for i := range b.cards {
+		if b.cards[i].moved {
+			moved = append(moved, b.cards[i])
+		}
+	}
+	slices.SortFunc(moved, compareCards)
+	sorted := b.spare[:0]
+	for i := range b.cards {
+		if b.cards[i].moved {
+			continue
+		}
+		for len(moved) > 0 && compareCards(moved[0], b.cards[i]) < 0 {
+			sorted, moved = append(sorted, moved[0]), moved[1:]
+		}
+		sorted = append(sorted, b.cards[i])
+	}
+	b.cards, b.spare, b.moved = append(sorted, moved...), b.cards, 0
+	b.number()
+}
+
+// number tells the tasks where their cards are.
+func (b *board) number() {
+	for i := range b.cards {
+		b.cards[i].moved = false
+		if t := b.cards[i].task; t.place != i {
+			t.place = i
+		}
+	}
 }
 
 // stale has every card made anew.
-func (b board) stale() {
-	for i := range b {
-		b[i].until = 0
+func (b *board) stale() {
+	for i := range b.cards {
+		b.cards[i].until = 0
 	}
 }
 
 // between returns the cards of the tasks whose rows may be created between two
 // times.
-func (b board) between(from, to time.Time) board {
+func (b *board) between(from, to time.Time) []card {
 	const widest = pad + drift
+	b.sort()
 	byTime := func(c card, at int64) int { return cmp.Compare(c.created, at) }
-	first, _ := slices.BinarySearchFunc(b, from.Add(-widest).UnixNano(), byTime)
-	last, _ := slices.BinarySearchFunc(b, to.Add(widest).UnixNano()+1, byTime)
-	return b[first:last]
+	first, _ := slices.BinarySearchFunc(b.cards, from.Add(-widest).UnixNano(), byTime)
+	last, _ := slices.BinarySearchFunc(b.cards, to.Add(widest).UnixNano()+1, byTime)
+	return b.cards[first:last]
 }
 
 // fill makes the card anew.

@@ -199,7 +199,7 @@ func (a *account) situation(now time.Time) *situation {
 		now: now, curve: a.curve, caps: a.options.Provider.Capabilities(), learned: &a.learned,
 		pollInterval: a.options.PollInterval, hasty: a.hasty,
 		slot: limit.Per / time.Duration(max(1, limit.Calls)), period: limit.Per,
-		cards: a.board, cursor: &a.cursor, noWindows: now.Before(a.noWindow),
+		board: a.board, cursor: &a.cursor, noWindows: now.Before(a.noWindow),
 	})
 }
 
@@ -414,7 +414,7 @@ func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mom
 	}
 	found := m.join(q, ans.URLs)
 	strangers := ans.Count
-	near := m.cards.between(q.From, q.To)
+	near := m.board.between(q.From, q.To)
 	for i := range near {
 		if t := near[i].task; t.mayShow(q) {
 			strangers -= m.sizeOf(t)

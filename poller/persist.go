@@ -15,6 +15,8 @@ const (
 	// saveRetry is how long a loop waits before it tries again to store what
 	// could not be stored.
 	saveRetry = 15 * time.Second
+	// fewDirty is how many changed tasks the set of them is kept for.
+	fewDirty = 64
 )
 
 // health is what the last calls say of the account.
@@ -116,6 +118,10 @@ func (a *account) save() {
 		if t != nil {
 			a.observe(t)
 		}
+	}
+	if len(a.dirty) > fewDirty {
+		// A map stays as large as it ever was, and as slow to walk.
+		a.dirty = map[string]*task{}
 	}
 	clear(a.dirty)
 	a.unsaved = false

@@ -67,8 +67,9 @@ type situation struct {
 	// slot is the time between two calls when the whole quota is used, and
 	// period how long one call takes to be free again.
 	slot, period time.Duration
-	// cards are all tasks by creation.
-	cards board
+	// board is all tasks by creation, and cards what is on it.
+	board *board
+	cards []card
 	// cursor is the place after that of the last card that was made anew though
 	// it could have been used still.
 	cursor *int
@@ -186,6 +187,8 @@ func (s *situation) plan() (best question, found bool, wake time.Time) {
 func (s *situation) rank() (first *card, next int64) {
 	now, period := s.now.UnixNano(), int64(s.period)
 	next = math.MaxInt64
+	s.board.sort()
+	s.cards = s.board.cards
 	s.countRound()
 	refills, start := 0, *s.cursor
 	for n := range s.cards {

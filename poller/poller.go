@@ -117,7 +117,7 @@ func (p *Poller) load(accounts []Account) (map[prefetch.Account]*account, error)
 
 func (p *Poller) newAccount(name prefetch.Account) *account {
 	return &account{
-		name: name, store: p.options.Store, record: p.options.Recorder,
+		name: name, store: p.options.Store, record: p.options.Recorder, board: &board{},
 		log:   p.options.Logger.With("provider", name.Provider, "account", name.Name),
 		clock: p.options.Clock, random: p.options.Random,
 		wake: make(chan struct{}, 1), tasks: map[string]*task{},

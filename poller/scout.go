@@ -150,7 +150,7 @@ func (s *situation) scouted(q vendorapi.Query, ans vendorapi.Answer) []joined {
 		shown: map[*task]*tally{},
 	}
 	expected := 0.0
-	near := s.cards.between(q.From, q.To)
+	near := s.board.between(q.From, q.To)
 	for i := range near {
 		c := &near[i]
 		if t := c.task; t.Phase != prefetch.Settled && !t.Gone && t.mayShow(q) {
@@ -247,7 +247,7 @@ func (sc *scout) note(t *task) {
 		sc.learned.Durations.endedBetween(h.left-n.rows, from, to, sc.curve)
 	}
 	t.hint = &glance{at: sc.now, rows: max(n.rows, sc.sizeOf(t)), left: n.rows, others: n.others, scouted: true}
-	sc.cards.changed(t)
+	sc.board.changed(t)
 }
 
 // checkScout compares what a scout said of the task with an answer that shows

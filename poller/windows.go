@@ -137,7 +137,7 @@ type joined struct {
 // and asked for by id from then on.
 func (s *situation) join(q vendorapi.Query, urls []prefetch.URL) []joined {
 	j := joiner{situation: s, query: q, rows: map[rowKey][]int{}, owner: make([]*task, len(urls)), urls: urls}
-	near := s.cards.between(q.From, q.To)
+	near := s.board.between(q.From, q.To)
 	for i := range near {
 		if t := near[i].task; j.near(t) {
 			j.tasks = append(j.tasks, t)
@@ -262,7 +262,7 @@ func (j *joiner) glance() {
 	}
 	for t, g := range found {
 		t.hint = g
-		j.cards.changed(t)
+		j.board.changed(t)
 	}
 }
 
@@ -286,7 +286,7 @@ func (j *joiner) settle() []joined {
 	for _, c := range j.claims {
 		if j.spoiled[c.task] {
 			c.task.Ambiguous = true
-			j.cards.changed(c.task)
+			j.board.changed(c.task)
 			continue
 		}
 		urls := make([]prefetch.URL, len(c.places))
