@@ -119,7 +119,8 @@ func (b *board) sort() {
 		}
 		sorted = append(sorted, b.cards[i])
 	}
-	b.cards, b.spare, b.moved = append(sorted, moved...), b.cards, 0
+	sorted = append(sorted, moved...)
+	b.cards, b.spare, b.moved = sorted, b.cards, 0
 	b.number()
 }
 
