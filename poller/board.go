@@ -71,12 +71,15 @@ type board struct {
 func newBoard(tasks map[string]*task) *board {
 	b := &board{cards: make([]card, 0, len(tasks))}
 	for _, t := range tasks {
-		b.cards = append(b.cards, card{task: t, created: t.created().UnixNano()})
+		b.cards = append(b.cards, card{task: t, created: t.created().UnixNano(), unsettled: t.unsettled()})
 	}
 	slices.SortFunc(b.cards, compareCards)
 	b.number()
 	return b
 }
+
+// unsettled reports whether the task is watched and not settled.
+func (t *task) unsettled() bool { return t.listed && !t.Gone && t.Phase != prefetch.Settled }
 
 func compareCards(x, y card) int {
 	return cmp.Or(cmp.Compare(x.created, y.created), strings.Compare(x.task.id, y.task.id))
@@ -157,7 +160,7 @@ func (s *situation) fill(c *card) {
 	t, now := c.task, s.now.UnixNano()
 	*c = card{
 		task: t, created: c.created, made: now, until: math.MaxInt64, fading: math.MaxInt64,
-		unsettled: t.listed && !t.Gone && t.Phase != prefetch.Settled,
+		unsettled: t.unsettled(),
 		joinable:  t.joinable(), loose: t.VendorCreated.IsZero(), rows: int32(min(s.sizeOf(t), math.MaxInt32)), //nolint:gosec // bounded
 	}
 	if c.unsettled {
