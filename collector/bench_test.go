@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
-	"runtime/metrics"
 	"slices"
 	"strconv"
 	"strings"
@@ -281,10 +280,10 @@ func BenchmarkScrapeAfterAnswers(b *testing.B) {
 }
 
 // BenchmarkScrapersAtOnce has many scrapers ask for 10,000 tasks in the same
-// moment, over real connections, while a hundred answers a second arrive. The
-// time of an operation is that of the last of them; ns/scrape is an operation's
-// share for each, and peak-B by how much the heap grew at most, garbage
-// included.
+// moment, over real connections, while a hundred answers a second arrive. An
+// operation is that all of them were served, and ns/scrape the share of each.
+// B/op is what all of them and the clients allocate, so that no heap can grow
+// more by them.
 func BenchmarkScrapersAtOnce(b *testing.B) {
 	tasks := launches(slices.Max(sizes()[:min(3, len(sizes()))]))
 	for _, encoding := range []string{"identity", "gzip"} {
@@ -315,31 +314,28 @@ func scrapeAtOnce(b *testing.B, h http.Handler, s *answeredAtOnce, encoding stri
 		running.Wait()
 	}
 	round()
-	before := heap()
 	stop := make(chan struct{})
-	var peak float64
-	var beside sync.WaitGroup
-	beside.Go(func() { every(stop, 10*time.Millisecond, func() { s.answer(1) }) })
-	beside.Go(func() { every(stop, 2*time.Millisecond, func() { peak = max(peak, heapNow()) }) })
+	var answers sync.WaitGroup
+	answers.Go(func() { s.answerUntil(stop) })
+	b.ReportAllocs()
 	for b.Loop() {
 		round()
 	}
 	close(stop)
-	beside.Wait()
+	answers.Wait()
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*scrapers), "ns/scrape")
-	b.ReportMetric(max(0, peak-before), "peak-B")
 }
 
-// every calls f now and then until stop is closed.
-func every(stop <-chan struct{}, interval time.Duration, f func()) {
-	ticker := time.NewTicker(interval)
+// answerUntil publishes a hundred answers a second.
+func (s *answeredAtOnce) answerUntil(stop <-chan struct{}) {
+	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		f()
 		select {
 		case <-stop:
 			return
 		case <-ticker.C:
+			s.answer(1)
 		}
 	}
 }
@@ -388,12 +384,7 @@ func heap() float64 {
 	for range 3 { // a pool lets go of what it has in the second
 		runtime.GC()
 	}
-	return heapNow()
-}
-
-// heapNow returns how many bytes are in use, or were and are not collected yet.
-func heapNow() float64 {
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(sample)
-	return float64(sample[0].Value.Uint64())
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
 }
