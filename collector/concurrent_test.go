@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -149,4 +150,24 @@ func TestSlowClientsShareAPage(t *testing.T) {
 			t.Errorf("%q: each client costs %.0f B, a page is of %d B", r.encoding, each, page)
 		}
 	}
+}
+
+// TestLongHeadersAreNotKept has clients that send what would fill the memory if
+// it were remembered.
+//
+//nolint:paralleltest // measures memory
+func TestLongHeadersAreNotKept(t *testing.T) {
+	const clients, length = 30, 1 << 20
+	o := handlerOptions(&source{snapshotOf(vodAccount(launch()))})
+	h := collector.Handler(o)
+	samePage(t, request{}, ordinary(o), h)
+	before := heap()
+	for i := range clients {
+		accept := fmt.Sprintf("%s;q=0.%d;x=%s", acceptText, i+1, strings.Repeat("x", length))
+		samePage(t, request{accept: accept}, ordinary(o), h)
+	}
+	if grown := heap() - before; grown > clients*length/10 {
+		t.Errorf("%d headers of %d B left %.0f B", clients, length, grown)
+	}
+	samePage(t, request{}, ordinary(o), h)
 }
