@@ -49,7 +49,7 @@ LDFLAGS = $(shell sed -n 's/^ *\(-X .*\)/\1/p' .promu.yml | sed \
 .PHONY: help
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
-		printf '  make %-9s %s\n' "$$name" "$$text"; \
+		printf '  make %-10s %s\n' "$$name" "$$text"; \
 	done
 
 .PHONY: demo
@@ -62,7 +62,7 @@ build: ## the program, ./prefetch_exporter, with its version in it
 	CGO_ENABLED=0 go build -trimpath -tags netgo -ldflags '$(LDFLAGS)' -o $(OUTPUT) .
 
 .PHONY: test
-test: lint unit build e2e ## everything that must pass: linters, unit tests, coverage, end to end
+test: lint unit benchsmoke build e2e ## everything that must pass: linters, unit tests, coverage, benchmarks once, end to end
 	@echo 'make test: all passed.'
 
 .PHONY: unit
@@ -96,7 +96,12 @@ fuzz: ## every fuzzer for FUZZ_TIME (10s)
 
 .PHONY: bench
 bench: ## benchmarks; BENCH=Scrape selects, BENCH_COUNT=10 repeats for benchstat
-	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCH_COUNT) ./...
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCH_COUNT) -timeout 1h ./...
+
+.PHONY: benchsmoke
+benchsmoke: ## every benchmark once and small, so that they keep working
+	go test -short -run '^$$' -bench . -benchtime 1x ./...
+	cd e2e && go test -short -run '^$$' -bench . -benchtime 1x ./exporter
 
 .PHONY: freshness
 freshness: ## how soon the metrics tell the truth: every scenario in virtual time, minutes of work

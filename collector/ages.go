@@ -40,8 +40,8 @@ func newAgeWriters(format exposition.Format, deflate *exposition.Deflater) *ageW
 	return &ageWriters{format: format, deflate: deflate}
 }
 
-// pieces appends the ages of all tasks in some blocks to list.
-func (w *ageWriters) pieces(list []piece, blocks []*block, now time.Time) ([]piece, error) {
+// pieces returns the ages of all tasks in some blocks.
+func (w *ageWriters) pieces(blocks []*block, now time.Time) ([]piece, error) {
 	n := max(1, min(len(blocks)/blocksPerWriter, runtime.GOMAXPROCS(0)))
 	for len(w.all) < n {
 		numbers, err := w.format.NewNumbers()
@@ -62,7 +62,7 @@ func (w *ageWriters) pieces(list []piece, blocks []*block, now time.Time) ([]pie
 			return nil, fmt.Errorf("render ages: %w", err)
 		}
 	}
-	return append(list, pieces...), nil
+	return pieces, nil
 }
 
 // write renders the ages of the tasks in some blocks.

@@ -20,7 +20,9 @@ type fastHandler struct {
 	ordinary   http.Handler
 	negotiator *negotiator
 	kept       *keptPages
-	responses  sync.Pool
+
+	compressors compressors
+	responses   sync.Pool
 }
 
 func (h *fastHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -41,10 +43,12 @@ func (h *fastHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	res, ok := h.responses.Get().(*response)
 	if !ok {
-		res = newResponse()
+		res = newResponse(&h.compressors)
 	}
-	defer h.responses.Put(res)
-	defer res.reset()
+	defer func() {
+		res.reset()
+		h.responses.Put(res)
+	}()
 	for _, err := range res.render(a, content{page: page, live: live, wanted: wanted(r)}) {
 		h.failed(causeEncoding, err)
 	}

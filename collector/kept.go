@@ -7,8 +7,9 @@ import (
 	"prefetch_exporter/collector/internal/exposition"
 )
 
-// keptFor is how long pages are kept of a format that nobody asks for any more:
-// a look by hand must not cost memory for ever.
+// keptFor is how long pages are kept after they were last asked for: neither a
+// look by hand nor a scraper that left must cost memory for ever, nor the
+// states from which pages were rendered.
 const keptFor = 10 * time.Minute
 
 // keptPages are the pages in each format and compression that clients ask for.
@@ -18,7 +19,7 @@ type keptPages struct {
 	c *Collector
 
 	mu   sync.Mutex
-	sets map[pagesKey]*keptSet
+	sets map[pagesKey]keptSet
 }
 
 type pagesKey struct {
@@ -27,12 +28,12 @@ type pagesKey struct {
 }
 
 type keptSet struct {
-	pages *pages
-	used  time.Time
+	pages  *pages
+	expiry *time.Timer
 }
 
 func newKeptPages(c *Collector) *keptPages {
-	return &keptPages{c: c, sets: map[pagesKey]*keptSet{}}
+	return &keptPages{c: c, sets: map[pagesKey]keptSet{}}
 }
 
 // current returns a page of a snapshot that was taken after the call began.
@@ -45,23 +46,23 @@ func (k *keptPages) current(a agreement) (*page, error) {
 }
 
 func (k *keptPages) of(key pagesKey) (*pages, error) {
-	now := k.c.now()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for other, set := range k.sets {
-		if other != key && now.Sub(set.used) > keptFor {
-			delete(k.sets, other)
-		}
+	if set, ok := k.sets[key]; ok {
+		// If it expires this very moment, it is rendered anew the next time.
+		set.expiry.Reset(keptFor)
+		return set.pages, nil
 	}
-	set := k.sets[key]
-	if set == nil {
-		p, err := newPages(k.c, key.format, key.compressed)
-		if err != nil {
-			return nil, err
-		}
-		set = &keptSet{pages: p}
-		k.sets[key] = set
+	p, err := newPages(k.c, key.format, key.compressed)
+	if err != nil {
+		return nil, err
 	}
-	set.used = now
-	return set.pages, nil
+	k.sets[key] = keptSet{pages: p, expiry: time.AfterFunc(keptFor, func() { k.letGo(key) })}
+	return p, nil
+}
+
+func (k *keptPages) letGo(key pagesKey) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.sets, key)
 }

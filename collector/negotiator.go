@@ -34,8 +34,11 @@ type negotiator struct {
 	agreements map[string]agreement
 }
 
-// maxAgreements bounds what clients with ever new headers can make us remember.
-const maxAgreements = 64
+// What clients with ever new or long headers can make us remember is bounded.
+const (
+	maxAgreements = 64
+	maxHeaders    = 4 << 10
+)
 
 func newNegotiator() *negotiator {
 	nothing := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return nil, nil })
@@ -71,7 +74,9 @@ func (n *negotiator) agree(r *http.Request) agreement {
 	if len(n.agreements) >= maxAgreements {
 		clear(n.agreements)
 	}
-	n.agreements[key] = a
+	if len(key) <= maxHeaders {
+		n.agreements[key] = a
+	}
 	return a
 }
 

@@ -43,8 +43,6 @@ type pages struct {
 	// metrics are what is on a page, in its order.
 	metrics []metricSeries
 	ages    *ageWriters
-	// list is memory that is used again.
-	list []piece
 }
 
 // metricSeries are the series of one metric: those of accounts, or those from
@@ -259,27 +257,30 @@ func (p *pages) assemble(accounts []*accountBlocks, now time.Time) (*page, error
 	return all, nil
 }
 
-// pieces returns the samples of a metric. They are valid until the next call.
+// pieces returns the samples of a metric.
 func (p *pages) pieces(m metricSeries, accounts []*accountBlocks, now time.Time) ([]piece, error) {
-	p.list = p.list[:0]
-	switch {
-	case m.accounts != nil:
-		piece, err := p.renderer.accounts(m.accounts, accounts)
-		p.list = append(p.list, piece)
-		return p.list, err
-	case m.name == nameTaskAge:
-		var blocks []*block
+	if m.accounts != nil {
+		one, err := p.renderer.accounts(m.accounts, accounts)
+		return []piece{one}, err
+	}
+	n := 0
+	for _, a := range accounts {
+		n += len(a.blocks)
+	}
+	if m.name == nameTaskAge {
+		blocks := make([]*block, 0, n)
 		for _, a := range accounts {
 			blocks = append(blocks, a.blocks...)
 		}
-		return p.ages.pieces(p.list, blocks, now)
+		return p.ages.pieces(blocks, now)
 	}
+	pieces := make([]piece, 0, n*(m.to-m.from))
 	for _, a := range accounts {
 		for k := m.from; k < m.to; k++ {
 			for _, b := range a.blocks {
-				p.list = append(p.list, b.parts[k])
+				pieces = append(pieces, b.parts[k])
 			}
 		}
 	}
-	return p.list, nil
+	return pieces, nil
 }

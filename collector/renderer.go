@@ -3,9 +3,7 @@ package collector
 import (
 	"bytes"
 	"fmt"
-	"io"
 
-	"github.com/klauspost/compress/gzip"
 	dto "github.com/prometheus/client_model/go"
 
 	"prefetch_exporter/collector/internal/exposition"
@@ -19,7 +17,7 @@ type renderer struct {
 	families map[string]*family
 
 	// compress is nil where nothing is compressed.
-	compress *gzip.Writer
+	compress *compressors
 	deflate  *exposition.Deflater
 
 	// What follows is used again and again.
@@ -76,12 +74,7 @@ func newRenderer(c *Collector, format exposition.Format, compressed bool) (*rend
 		r.families[name] = &family{Family: f}
 	}
 	if compressed {
-		var err error
-		r.deflate = exposition.NewDeflater()
-		r.compress, err = gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
-		if err != nil {
-			return nil, fmt.Errorf("compress: %w", err)
-		}
+		r.deflate, r.compress = exposition.NewDeflater(), &compressors{}
 	}
 	return r, nil
 }
@@ -185,20 +178,8 @@ func (r *renderer) packed(text []byte) (piece, error) {
 		return piece{data: bytes.Clone(text), size: len(text)}, nil
 	}
 	var out bytes.Buffer
-	if err := pack(r.compress, &out, text); err != nil {
+	if err := r.compress.appendMember(&out, text); err != nil {
 		return piece{}, err
 	}
 	return piece{data: bytes.Clone(out.Bytes()), size: len(text)}, nil
-}
-
-// pack appends text to out as one member of a gzip file.
-func pack(w *gzip.Writer, out *bytes.Buffer, text []byte) error {
-	w.Reset(out)
-	if _, err := w.Write(text); err != nil {
-		return fmt.Errorf("compress: %w", err)
-	}
-	if err := w.Close(); err != nil {
-		return fmt.Errorf("compress: %w", err)
-	}
-	return nil
 }

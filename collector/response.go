@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/klauspost/compress/gzip"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 )
@@ -21,7 +20,7 @@ type response struct {
 	parts []part
 	// text are the live families, packed the same compressed.
 	text, packed bytes.Buffer
-	compress     *gzip.Writer
+	compressors  *compressors
 	out          *bufio.Writer
 }
 
@@ -40,8 +39,8 @@ type content struct {
 	wanted func(metric string) bool
 }
 
-func newResponse() *response {
-	return &response{compress: gzip.NewWriter(io.Discard), out: bufio.NewWriterSize(io.Discard, writeSize)}
+func newResponse(c *compressors) *response {
+	return &response{compressors: c, out: bufio.NewWriterSize(io.Discard, writeSize)}
 }
 
 // reset lets go of everything but memory that is worth keeping.
@@ -118,7 +117,7 @@ func (r *response) pack() error {
 			continue
 		}
 		start := r.packed.Len()
-		if err := pack(r.compress, &r.packed, r.text.Bytes()[p.start:p.end]); err != nil {
+		if err := r.compressors.appendMember(&r.packed, r.text.Bytes()[p.start:p.end]); err != nil {
 			return err
 		}
 		p.start, p.end = start, r.packed.Len()

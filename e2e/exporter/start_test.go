@@ -32,7 +32,11 @@ func BenchmarkStart(b *testing.B) {
 		b.Fatalf("build the exporter: %v\n%s", err, out)
 	}
 	empty := 0.0
-	for _, tasks := range []int{0, 10_000} {
+	sizes := []int{0, 10_000}
+	if testing.Short() {
+		sizes = []int{0, 100}
+	}
+	for _, tasks := range sizes {
 		b.Run(fmt.Sprintf("%d tasks", tasks), func(b *testing.B) {
 			site := newStartSite(b, program, tasks)
 			site.run(b, tasks) // fills the store

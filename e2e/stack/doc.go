@@ -5,4 +5,7 @@
 //
 // It runs them twice side by side, with the current releases and with those that
 // are installed (Debian's, if none are), on one exporter.
+//
+// Another test has both releases of Prometheus store what the exporter's handler
+// serves beside what client_golang's serves of the same state.
 package stack

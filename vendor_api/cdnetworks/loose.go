@@ -1,12 +1,14 @@
 package cdnetworks
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -24,6 +26,11 @@ func (s *scalar) UnmarshalJSON(b []byte) error {
 	case 'n':
 		return nil
 	case '"':
+		if inside := b[1 : len(b)-1]; bytes.IndexByte(inside, '\\') < 0 && utf8.Valid(inside) {
+			// A string without escapes is its own text: most are.
+			s.text = string(inside)
+			return nil
+		}
 		if err := json.Unmarshal(b, &s.text); err != nil {
 			return fmt.Errorf("string: %w", err)
 		}
