@@ -235,3 +235,28 @@ func TestBaselineProperties(t *testing.T) {
 		}
 	})
 }
+
+// TestLateOracle follows an oracle that is told a slot late: of what settled just
+// before a slot it knows in the next one, and it still asks one question a slot.
+func TestLateOracle(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		work  *freshness.Workload
+		slot  func(int) time.Duration
+		slots []int
+	}{
+		"a slot after the page oracle": {
+			work(edge(), item(0, 100*time.Second, 60), item(time.Second, 100*time.Second, 60)), edgeSlot, []int{2, 3},
+		},
+		"without windows": {
+			work(vod(), item(0, 1200*time.Millisecond, 10), item(0, 1300*time.Millisecond, 10)), vodSlot, []int{3, 4},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(answers(c.slot, c.slots...), freshness.LateOracle(c.work).Reported); diff != "" {
+				t.Errorf("reported (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

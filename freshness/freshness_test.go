@@ -75,6 +75,9 @@ func TestFreshness(t *testing.T) {
 						measure(w, freshness.ByRoundRobin, freshness.RoundRobin(w))
 						measure(w, freshness.ByRoundRobinNewLast, freshness.RoundRobinNewLast(w))
 						measure(w, freshness.ByPageOracle, freshness.PageOracle(w))
+						if w.Scenario.Vendor.Windows {
+							measure(w, freshness.ByLateOracle, freshness.LateOracle(w))
+						}
 						measure(w, freshness.ByNextSlot, freshness.NextSlot(w))
 					})
 				}

@@ -18,21 +18,32 @@ import (
 // A vendor without windows is asked for the task that settled longest ago. It
 // is greedy, so it is no bound.
 func PageOracle(w *Workload) Outcome {
+	return askOracle(w, 0)
+}
+
+// LateOracle is [PageOracle] told one slot late what has settled. Whoever must
+// look before it proves knows no more than that, and has to spend the looks
+// besides: only what is guessed can be known sooner.
+func LateOracle(w *Workload) Outcome {
+	return askOracle(w, w.Scenario.Vendor.SlotLength())
+}
+
+func askOracle(w *Workload, late time.Duration) Outcome {
 	if w.Scenario.Vendor.Windows {
-		return (&oracle{w: w, vendor: &w.Scenario.Vendor, outcome: newOutcome(w)}).run()
+		return (&oracle{w: w, vendor: &w.Scenario.Vendor, outcome: newOutcome(w), late: late}).run()
 	}
-	return longestSettled(w)
+	return longestSettled(w, late)
 }
 
 // longestSettled reports items in the order in which they settle.
-func longestSettled(w *Workload) Outcome {
+func longestSettled(w *Workload, late time.Duration) Outcome {
 	o := newOutcome(w)
 	v := &w.Scenario.Vendor
 	order := make([]int, len(w.Items))
 	provable := make([]time.Duration, len(w.Items)) // when a question may be sent
 	for i := range order {
 		order[i] = i
-		provable[i] = max(w.Items[i].Settled()-seen(0), w.Items[i].second()+v.Proof)
+		provable[i] = max(w.Items[i].Settled()+late-seen(0), w.Items[i].second()+v.Proof)
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(provable[a], provable[b]) })
 	slots := v.slots()
@@ -53,7 +64,8 @@ type oracle struct {
 	w       *Workload
 	vendor  *Vendor
 	outcome Outcome
-	counted map[int]bool // large items whose first count was asked
+	late    time.Duration // after which it knows what settled
+	counted map[int]bool  // large items whose first count was asked
 }
 
 // proposal is a question, the items that it proves, and the oldest finish of
@@ -112,7 +124,7 @@ func (o *oracle) best(sent time.Duration) *proposal {
 // the item, which is not reported, is settled.
 func (o *oracle) proves(i int, sent time.Duration) bool {
 	item := &o.w.Items[i]
-	return o.outcome.Reported[i] == Never && item.Created <= seen(sent) && item.Settled() <= seen(sent) &&
+	return o.outcome.Reported[i] == Never && item.Created <= seen(sent) && item.Settled()+o.late <= seen(sent) &&
 		o.vendor.provable(item, sent) && !o.vendor.gone(item, sent)
 }
 

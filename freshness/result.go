@@ -21,13 +21,15 @@ const (
 	ByRoundRobinNewLast Strategy = "round-robin, new ones last"
 	// ByPageOracle is [PageOracle].
 	ByPageOracle Strategy = "page oracle"
+	// ByLateOracle is [LateOracle].
+	ByLateOracle Strategy = "page oracle, one slot late"
 	// ByNextSlot is [NextSlot].
 	ByNextSlot Strategy = "next-slot bound"
 )
 
 // Strategies returns every strategy, in the order in which they are shown.
-func Strategies() [6]Strategy {
-	return [6]Strategy{Ours, OursWithURLs, ByRoundRobin, ByRoundRobinNewLast, ByPageOracle, ByNextSlot}
+func Strategies() [7]Strategy {
+	return [7]Strategy{Ours, OursWithURLs, ByRoundRobin, ByRoundRobinNewLast, ByPageOracle, ByLateOracle, ByNextSlot}
 }
 
 // Result is how one strategy did with one seed of one scenario. Times are in

@@ -127,7 +127,7 @@ func (s *situation) weigh(c *card, left int, looked time.Time) {
 	case unsettled:
 	}
 	chance := s.chance(t)
-	worth := s.appraise(c, chance, left, looked)
+	worth := s.appraise(c, chance, left, looked) * s.oneCount(t)
 	// What was asked in vain is not worth the whole wait at once again.
 	waited := max(0, s.now.Sub(later(looked, t.LastAsked)))
 	worth = worth*fraction(waited, s.now.Sub(looked)) + residue*(1+waited.Minutes()) + s.novelty(t, chance)

@@ -7,6 +7,10 @@ import (
 	"prefetch_exporter/prefetch"
 )
 
+// mostRepeats is how often what succeeded is counted before what failed is again:
+// that a URL failed is rare, but then no count of what succeeded ever tells.
+const mostRepeats = 3
+
 // lastCounted reports whether the last look at the task were its two counts.
 func (t *task) lastCounted(at time.Time) bool {
 	return t.Counted.both() && at.Equal(later(t.Counted.SucceededAt, t.Counted.FailedAt))
@@ -67,6 +71,20 @@ func (c *counted) left() int { return max(1, c.Total-c.Succeeded-c.Failed) }
 // both reports whether both counts are known.
 func (c *counted) both() bool { return c != nil && !c.SucceededAt.IsZero() && !c.FailedAt.IsZero() }
 
+// oneCount is the chance that one more count proves a task settled, if it is: 1
+// for one that is not counted.
+func (s *situation) oneCount(t *task) float64 {
+	if !t.Counted.both() {
+		return 1
+	}
+	g := s.gapAt(t, s.now)
+	final := g.succeeded + g.failed
+	if final <= 0 {
+		return 1
+	}
+	return math.Pow(max(g.succeeded, g.failed)/final, float64(t.Counted.left()))
+}
+
 // countNext is which of a large task's URLs to count: those that succeeded, or
 // those that failed. Both together prove it settled, however long ago the other
 // was counted.
@@ -77,6 +95,8 @@ func (s *situation) countNext(t *task) prefetch.Status {
 		return prefetch.Failed
 	case c.SucceededAt.IsZero():
 		return prefetch.Succeeded
+	case c.Repeats >= mostRepeats:
+		return prefetch.Failed
 	}
 	if g := s.gapAt(t, s.now); g.failed > g.succeeded && c.SucceededAt.After(c.FailedAt) {
 		return prefetch.Failed

@@ -254,8 +254,9 @@ func (t *task) tallied(status prefetch.Status, ans vendorapi.Answer, m *moment) 
 	next := *c
 	if status == prefetch.Succeeded {
 		next.Succeeded, next.SucceededAt = ans.Count, m.now
+		next.Repeats++
 	} else {
-		next.Failed, next.FailedAt = ans.Count, m.now
+		next.Failed, next.FailedAt, next.Repeats = ans.Count, m.now, 0
 		t.Rows, t.observations = t.Rows.merge(ans.URLs, t.observations)
 	}
 	t.Counted = &next

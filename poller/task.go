@@ -132,6 +132,8 @@ type counted struct {
 	Failed      int       `json:"failed"`
 	SucceededAt time.Time `json:"succeeded_at,omitzero"`
 	FailedAt    time.Time `json:"failed_at,omitzero"`
+	// Repeats is how often those that succeeded were counted since the others.
+	Repeats int `json:"repeats,omitempty"`
 }
 
 func (t *task) encode() ([]byte, error) {
