@@ -125,8 +125,8 @@ type joined struct {
 // join finds the tasks whose rows are in the answer to a window. Rows carry no
 // task: a row is a task's if its URL and creation are known to be, as a
 // multiset, or if the task's URLs are all there with one creation near the
-// configured one. Where two tasks claim a row neither gets it: both are marked
-// and asked for by id from then on.
+// configured one. Where two tasks claim a row, or there are more of it than the
+// task has, neither gets it: they are marked and asked for by id from then on.
 func (s *situation) join(q vendorapi.Query, urls []prefetch.URL) []joined {
 	j := joiner{situation: s, query: q, rows: map[rowKey][]int{}, owner: make([]*task, len(urls)), urls: urls}
 	near := s.cards.between(q.From, q.To)
@@ -191,6 +191,11 @@ func (j *joiner) claim(t *task, want []prefetch.URL) bool {
 		places = append(places, j.rows[k][n])
 	}
 	j.claims = append(j.claims, claim{t, places})
+	for k, n := range taken {
+		if n < len(j.rows[k]) {
+			j.spoil(t) // one of them is another's, and nobody knows which
+		}
+	}
 	for _, i := range places {
 		if other := j.owner[i]; other != nil && other != t {
 			j.spoil(other)
