@@ -36,10 +36,14 @@ func (t *task) margin() time.Duration {
 
 // value is what a window is worth that shows the task's rows.
 func (c *card) value() float64 {
-	if c.joinable {
+	switch {
+	case c.joinable:
 		return c.worth
+	case c.worth >= starvation:
+		return 0 // only an answer helps
+	default:
+		return glimpse * c.worth
 	}
-	return glimpse * c.worth
 }
 
 // bestWindow is the window of creation time that is worth the most among those
