@@ -131,8 +131,10 @@ func (s *situation) weigh(c *card, left int, looked time.Time) {
 	// What was asked in vain is not worth the whole wait at once again.
 	waited := max(0, s.now.Sub(later(looked, t.LastAsked)))
 	worth = worth*fraction(waited, s.now.Sub(looked)) + residue*(1+waited.Minutes()) + s.novelty(t, chance)
-	if longest := starving*s.round + s.pollInterval; waited > longest {
-		worth += starvation * float64(waited) / float64(longest)
+	// What a window hinted at is shown nowhere.
+	unanswered := s.now.Sub(later(later(t.LastAsked, t.LastRefresh), t.FirstSeen))
+	if longest := starving*s.round + s.pollInterval; unanswered > longest {
+		worth += starvation * float64(unanswered) / float64(longest)
 	}
 	c.worth = s.urgent(t, worth)
 }

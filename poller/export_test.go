@@ -16,3 +16,11 @@ func Plan(p *Poller, account prefetch.Account, now time.Time) (q vendorapi.Query
 	best, _, wake := a.situation(now).plan()
 	return best.query, best.why, wake
 }
+
+// Chance is what the planner takes for the chance that a task of p has settled.
+func Chance(p *Poller, account prefetch.Account, id string, now time.Time) float64 {
+	a := p.accounts[account]
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.situation(now).chance(a.tasks[id])
+}

@@ -421,11 +421,7 @@ func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mom
 		}
 	}
 	a.learnStrangers(q, max(0, strangers))
-	told := make([]*task, 0, len(found))
-	for _, f := range found {
-		told = append(told, f.task)
-		a.follow(f.task, m, func() { f.task.answered(f.urls, m) })
-	}
+	told := a.joined(found, m)
 	for i := range near {
 		t := near[i].task
 		// A window that should have told of the task and did not will not the
@@ -446,9 +442,18 @@ func (a *account) scoutAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mome
 	if slices.ContainsFunc(ans.URLs, func(u prefetch.URL) bool { return u.Status != prefetch.Running }) {
 		// The filter was ignored: then this is a window of all rows.
 		a.learned.NoRunFilter, q.Status = true, nil
+		if ans.Count > len(ans.URLs) {
+			// It was not meant to show them all: of whom it does not tell says
+			// nothing.
+			return a.joined(m.join(q, ans.URLs), m)
+		}
 		return a.windowAnswered(q, ans, m)
 	}
-	found := m.scouted(q, ans)
+	return a.joined(m.scouted(q, ans), m)
+}
+
+// joined applies rows to the tasks that they are all of, and returns those.
+func (a *account) joined(found []joined, m *moment) []*task {
 	told := make([]*task, 0, len(found))
 	for _, f := range found {
 		told = append(told, f.task)

@@ -176,10 +176,11 @@ func (sc *scout) match() []joined {
 			rows[keyOf(u)] = append(rows[keyOf(u)], i)
 		}
 	}
+	sc.dispute(rows)
 	owned := make([]bool, len(sc.urls))
 	var found []joined
 	for _, t := range sc.tasks {
-		if !t.Whole || t.Counted != nil {
+		if !t.tellsApart() {
 			continue
 		}
 		urls, all := slices.Clone(t.Rows.urls), true
@@ -209,6 +210,35 @@ func (sc *scout) match() []joined {
 	return found
 }
 
+// dispute marks the tasks one of whose rows that may run cannot be told from
+// another's: another task has its like, or the answer shows more of them than it
+// has.
+func (sc *scout) dispute(rows map[rowKey][]int) {
+	claims := map[rowKey]*task{}
+	for _, t := range sc.tasks {
+		if !t.tellsApart() {
+			continue
+		}
+		own := map[rowKey]int{}
+		for i := range t.Rows.urls {
+			if u := &t.Rows.urls[i]; !u.Status.Final() {
+				own[keyOf(u)]++
+			}
+		}
+		for k, n := range own {
+			other := claims[k]
+			if other != nil {
+				other.Ambiguous = true
+			}
+			t.Ambiguous = t.Ambiguous || other != nil || len(rows[k]) > n
+			claims[k] = t
+		}
+	}
+}
+
+// tellsApart reports whether the task's rows are known, and no other's.
+func (t *task) tellsApart() bool { return t.Whole && t.Counted == nil && !t.Ambiguous }
+
 // deal gives a row to the tasks without known rows that were created nearest.
 func (sc *scout) deal(u *prefetch.URL) {
 	nearest := drift + pad
@@ -216,7 +246,7 @@ func (sc *scout) deal(u *prefetch.URL) {
 	for _, t := range sc.tasks {
 		off := u.Created.Sub(t.created().Truncate(time.Second)).Abs()
 		switch {
-		case t.Whole && t.Counted == nil, off > t.margin(), off > nearest,
+		case t.tellsApart(), off > t.margin(), off > nearest,
 			len(t.Expected) > 0 && !slices.Contains(t.Expected, u.URL):
 		case off < nearest:
 			nearest, best = off, []*task{t}

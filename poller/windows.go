@@ -2,6 +2,7 @@ package poller
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"prefetch_exporter/prefetch"
@@ -100,6 +101,8 @@ func (s *situation) bestWindow() (best question, told int) {
 		switch {
 		case c.joinable && c.worth > 0:
 			return share{float64(c.rows), c.worth, 1}
+		case c.worth >= starvation:
+			return share{rows: float64(c.rows)} // only an answer helps
 		default:
 			return share{float64(c.rows), glimpse * c.worth, 0}
 		}
@@ -133,10 +136,13 @@ type joined struct {
 // join finds the tasks whose rows are in the answer to a window. Rows carry no
 // task: a row is a task's if its URL and creation are known to be, as a
 // multiset, or if the task's URLs are all there with one creation near the
-// configured one. Where two tasks claim a row neither gets it: both are marked
-// and asked for by id from then on.
+// configured one. Where two tasks claim a row, or there are more of it than the
+// task has, neither gets it: they are marked and asked for by id from then on.
 func (s *situation) join(q vendorapi.Query, urls []prefetch.URL) []joined {
-	j := joiner{situation: s, query: q, rows: map[rowKey][]int{}, owner: make([]*task, len(urls)), urls: urls}
+	j := joiner{
+		situation: s, query: q, rows: map[rowKey][]int{}, undated: map[string]bool{},
+		owner: make([]*task, len(urls)), urls: urls,
+	}
 	near := s.board.between(q.From, q.To)
 	for i := range near {
 		if t := near[i].task; j.near(t) {
@@ -144,10 +150,12 @@ func (s *situation) join(q vendorapi.Query, urls []prefetch.URL) []joined {
 		}
 	}
 	for i := range urls {
-		if !urls[i].Created.IsZero() {
-			k := keyOf(&urls[i])
-			j.rows[k] = append(j.rows[k], i)
+		if urls[i].Created.IsZero() {
+			j.undated[urls[i].URL] = true
+			continue
 		}
+		k := keyOf(&urls[i])
+		j.rows[k] = append(j.rows[k], i)
 	}
 	// What is known comes before what must be found.
 	for _, t := range j.tasks {
@@ -170,6 +178,7 @@ type joiner struct {
 	tasks   []*task // whose rows can be in the window
 	urls    []prefetch.URL
 	rows    map[rowKey][]int // places in urls
+	undated map[string]bool  // URLs of rows without a creation
 	owner   []*task          // by place in urls
 	claims  []claim
 	spoiled map[*task]bool
@@ -186,19 +195,24 @@ func (j *joiner) near(t *task) bool {
 }
 
 // claim takes the rows of a task, all of them or none.
-func (j *joiner) claim(t *task, want []prefetch.URL) bool {
+func (j *joiner) claim(t *task, want []prefetch.URL) {
 	taken := make(map[rowKey]int, len(want))
 	places := make([]int, 0, len(want))
 	for i := range want {
 		k := keyOf(&want[i])
 		n := taken[k]
 		if n >= len(j.rows[k]) {
-			return false
+			return
 		}
 		taken[k] = n + 1
 		places = append(places, j.rows[k][n])
 	}
 	j.claims = append(j.claims, claim{t, places})
+	for k, n := range taken {
+		if n < len(j.rows[k]) {
+			j.spoil(t) // one of them is another's, and nobody knows which
+		}
+	}
 	for _, i := range places {
 		if other := j.owner[i]; other != nil && other != t {
 			j.spoil(other)
@@ -206,7 +220,6 @@ func (j *joiner) claim(t *task, want []prefetch.URL) bool {
 		}
 		j.owner[i] = t
 	}
-	return true
 }
 
 func (j *joiner) spoil(t *task) {
@@ -216,17 +229,61 @@ func (j *joiner) spoil(t *task) {
 	j.spoiled[t] = true
 }
 
-// find looks for a creation at which all URLs of the task were submitted, the
-// nearest to the configured one first.
+// find looks for the one creation near the configured one at which all URLs of
+// the task were submitted. If there are more, or one of the rows has none that
+// can be read, what is found may be another submission of the same URLs.
 func (j *joiner) find(t *task) {
-	const step = time.Second
-	for off := time.Duration(0); off <= drift; off += step {
-		for _, c := range [2]time.Time{t.Created.Add(off), t.Created.Add(-off)} {
-			if len(j.rows[rowKey{t.Expected[0], c.Unix()}]) > 0 && j.claim(t, at(t.Expected, c)) {
-				return
-			}
+	if !within(t, j.query) {
+		return
+	}
+	var found []prefetch.URL
+	for c := t.Created.Add(-drift); !c.After(t.Created.Add(drift)); c = c.Add(time.Second) {
+		if len(j.rows[rowKey{t.Expected[0], c.Unix()}]) == 0 {
+			continue
+		}
+		rows := at(t.Expected, c)
+		switch open := j.open(rows); {
+		case open && found != nil:
+			j.doubt(t)
+			return
+		case open:
+			found = rows
 		}
 	}
+	if found == nil {
+		return
+	}
+	if slices.ContainsFunc(t.Expected, func(url string) bool { return j.undated[url] }) {
+		j.doubt(t)
+		return
+	}
+	j.claim(t, found)
+}
+
+// open reports whether the answer has all these rows, even without those that are
+// known to be another's.
+func (j *joiner) open(rows []prefetch.URL) bool {
+	need := make(map[rowKey]int, len(rows))
+	for i := range rows {
+		need[keyOf(&rows[i])]++
+	}
+	for k, n := range need {
+		for _, place := range j.rows[k] {
+			if j.owner[place] == nil || !j.owner[place].Whole {
+				n--
+			}
+		}
+		if n > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// doubt marks a task whose rows cannot be told from another's.
+func (j *joiner) doubt(t *task) {
+	t.Ambiguous = true
+	j.board.changed(t)
 }
 
 func at(urls []string, created time.Time) []prefetch.URL {
