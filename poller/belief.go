@@ -19,7 +19,7 @@ const (
 	// starving is for how many rounds of all unsettled tasks one may wait before
 	// waiting alone makes it worth more than anything but a deadline, and
 	// starvation that worth.
-	starving   = 4
+	starving   = 6
 	starvation = 1e3
 	// stranger is the worth, in minutes, of the first answer about a task whose
 	// rows are not known: from then on windows can tell of it. It counts whole
