@@ -55,7 +55,7 @@ func (s *situation) bestScout(rival float64, covered int) (best question, ok boo
 		}
 		rows += running
 		gain += m.gain(c)
-		for d := &s.cards[first]; first < i && (rows > room || c.last()-d.first() > int64(s.caps.MaxSpan)); d = &s.cards[first] {
+		for d := &s.cards[first]; first < i && (rows > room || s.tooLong(d, c)); d = &s.cards[first] {
 			rows -= crowd * float64(d.running)
 			gain -= m.gain(d)
 			first++

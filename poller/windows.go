@@ -85,14 +85,21 @@ func (s *situation) bestWindow() (best question, covered int, ok bool) {
 }
 
 // window is the question for everything created from one task's creation to
-// another's. It leaves out the first tasks that are not wanted.
+// another's, with the margins of all tasks between them: whichever it does not
+// show whole it could be asked for again and again. It leaves out the first tasks
+// that are not wanted.
 func (s *situation) window(from, to *card, wanted func(*card) bool) vendorapi.Query {
 	for i := from.task.place; !wanted(from) && from != to; {
 		i++
 		from = &s.cards[i]
 	}
+	first, last := from.first(), to.last()
+	for i := from.task.place; i <= to.task.place; i++ {
+		c := &s.cards[i]
+		first, last = min(first, c.first()), max(last, c.last())
+	}
 	q := vendorapi.Query{Kind: vendorapi.QueryWindow, Page: 1, PageSize: s.pageSize()}
-	q.From, q.To = s.clamp(time.Unix(0, from.first()), time.Unix(0, to.last()))
+	q.From, q.To = s.clamp(time.Unix(0, first), time.Unix(0, last))
 	return q
 }
 
@@ -108,7 +115,14 @@ func (c *card) proves() int {
 // that can be asked for in one page.
 func (s *situation) fits(first, last *card, rows, size int) bool {
 	span := time.Duration(last.last() - first.first())
-	return span <= s.caps.MaxSpan && float64(rows)+s.learned.Strangers*span.Seconds() <= float64(size)
+	return !s.tooLong(first, last) && float64(rows)+s.learned.Strangers*span.Seconds() <= float64(size)
+}
+
+// tooLong reports whether a window from one task's creation to another's, with the
+// widest margins, spans more than the vendor allows.
+func (s *situation) tooLong(first, last *card) bool {
+	const margins = 2 * (pad + drift)
+	return time.Duration(last.created-first.created)+margins > s.caps.MaxSpan
 }
 
 // glance is what a window showed of a task without proving it.
