@@ -116,12 +116,15 @@ func (b board) between(from, to time.Time) board {
 	return b[first:last]
 }
 
+// unsettled reports whether the task is watched and not settled.
+func (t *task) unsettled() bool { return t.listed && !t.Gone && t.Phase != prefetch.Settled }
+
 // fill makes the card anew.
 func (s *situation) fill(c *card) {
 	t, now := c.task, s.now.UnixNano()
 	*c = card{
 		task: t, created: c.created, made: now, until: math.MaxInt64, fading: math.MaxInt64,
-		unsettled: t.listed && !t.Gone && t.Phase != prefetch.Settled,
+		unsettled: t.unsettled(),
 		joinable:  t.joinable(), loose: t.VendorCreated.IsZero(), rows: int32(min(s.sizeOf(t), math.MaxInt32)), //nolint:gosec // bounded
 	}
 	if c.unsettled {
