@@ -142,10 +142,10 @@ func (s *situation) weigh(c *card, left int, looked time.Time) {
 // appraise is the index of a task that so many rows were left of at the last
 // look: see index. It fills in what else a scout is worth by.
 func (s *situation) appraise(c *card, chance float64, left int, looked time.Time) float64 {
-	t, waited := c.task, s.now.Sub(looked).Minutes()
+	t, waited := c.task, max(0, s.now.Sub(looked)).Minutes() // the clock may have been set back
 	c.chance = float32(chance)
 	if left == 0 {
-		return max(0, waited) * chance / surest // all that is left is the proof
+		return waited * chance / surest // all that is left is the proof
 	}
 	v := view{from: s.age(t, looked), to: s.age(t, s.now), left: left}
 	lag := waited * s.meanChance(v)

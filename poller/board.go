@@ -71,7 +71,7 @@ type board struct {
 func newBoard(tasks map[string]*task) *board {
 	b := &board{cards: make([]card, 0, len(tasks))}
 	for _, t := range tasks {
-		b.cards = append(b.cards, card{task: t, created: t.created().UnixNano(), unsettled: t.unsettled()})
+		b.cards = append(b.cards, card{task: t, created: t.created().UnixNano()})
 	}
 	slices.SortFunc(b.cards, compareCards)
 	b.number()

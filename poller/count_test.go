@@ -1,9 +1,12 @@
 package poller_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"prefetch_exporter/poller"
 	"prefetch_exporter/prefetch"
@@ -63,4 +66,50 @@ func TestALargeTaskWithOneURLLeft(t *testing.T) {
 			t.Errorf("%d calls over the quota", n)
 		}
 	})
+}
+
+// A restart amid the counts of a large task, or between them, shows nothing that
+// was not proven and costs no call.
+func TestARestartWhileATaskIsCounted(t *testing.T) {
+	t.Parallel()
+	// The calls are: the first page, what failed, what succeeded.
+	for calls := range 4 {
+		t.Run(fmt.Sprint("after ", calls), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				vendor := simulator.NewCDNetworks(edgeOptions())
+				vendor.Submit(large("a", 400))
+				st, a := newMemory(), edge(t, vendor)
+				r := start(t, st, []poller.Account{a}, configured(edgeAccount, "a"))
+				if calls == 0 {
+					r.stop()
+				}
+				for vendor.Stats().Calls < calls {
+					wait(second)
+				}
+				synctest.Wait()
+				before, made := r.task(t, edgeAccount, "a"), vendor.Stats().Calls
+				r.stop()
+				wait(2 * time.Minute)
+				r = start(t, st, []poller.Account{a}, configured(edgeAccount, "a"))
+				if diff := cmp.Diff(before, r.task(t, edgeAccount, "a")); diff != "" {
+					t.Errorf("before any call (-before +after):\n%s", diff)
+				}
+				for vendor.Stats().Calls < 3 {
+					if got := r.task(t, edgeAccount, "a"); got.Answered || got.Counts.Total() != 0 {
+						t.Fatalf("shown after %d calls: %v", vendor.Stats().Calls, got.Counts)
+					}
+					wait(second)
+				}
+				wait(20 * time.Minute)
+				got, truth := r.task(t, edgeAccount, "a"), vendor.Counts("a")
+				if !got.Settled() || got.Counts != truth {
+					t.Errorf("%v %v, the vendor has %v", got.Phase, got.Counts, truth)
+				}
+				if n := vendor.Stats(); n.Calls != max(3, made) || n.OverQuota != 0 {
+					t.Errorf("%d calls, %d of them over the quota, for a task that takes 3", n.Calls, n.OverQuota)
+				}
+			})
+		})
+	}
 }

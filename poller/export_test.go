@@ -24,3 +24,28 @@ func Chance(p *Poller, account prefetch.Account, id string, now time.Time) float
 	defer a.mu.Unlock()
 	return a.situation(now).chance(a.tasks[id])
 }
+
+// Worths is what the planner takes a question about each task of p that may be
+// asked now to be worth, with the cards that it has.
+func Worths(p *Poller, account prefetch.Account, now time.Time) map[string]float64 {
+	a := p.accounts[account]
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.situation(now)
+	s.rank()
+	worths := map[string]float64{}
+	for i := range s.cards {
+		if c := &s.cards[i]; c.askable && c.at <= now.UnixNano() {
+			worths[c.task.id] = c.worth
+		}
+	}
+	return worths
+}
+
+// Forget has every card of p made anew.
+func Forget(p *Poller, account prefetch.Account) {
+	a := p.accounts[account]
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.board.stale()
+}

@@ -205,3 +205,32 @@ func TestRowsThatAreNotJoined(t *testing.T) {
 		})
 	}
 }
+
+// A window shows whole each task that it is asked for, also one whose creation is
+// known less well than that of another of the same second.
+func TestTheMarginsOfAWindow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		created := time.Now().Add(-time.Hour)
+		never := created.Add(1000 * time.Hour)
+		j := &joins{shuffle: rand.New(rand.NewPCG(1, 1)), rows: []joinRow{
+			{url: "a", owner: "a-known", created: created, ends: never},
+			{url: "b", owner: "b-told", created: created.Add(-30 * second), ends: never},
+		}}
+		known, told := configured(edgeAccount, "a-known"), configured(edgeAccount, "b-told")
+		known.Created, told.Created, told.URLs = created, created, []string{"b"}
+		v := &stub{answer: j.answer, caps: vendorapi.Capabilities{
+			Windows: true, Paged: true, RowTimes: true, MaxInFlight: 1, PageSize: 100, LookBack: 72 * time.Hour, MaxSpan: longest,
+		}}
+		r := start(t, newMemory(), []poller.Account{account(edgeAccount, v, prefetch.Limit{Calls: 1, Per: 5 * time.Minute})}, known)
+		wait(30 * time.Minute)
+		r.list(known, told)
+		before := len(v.asked())
+		for !r.task(t, edgeAccount, told.ID).Answered && len(v.asked()) < before+20 {
+			wait(edgeSlot)
+		}
+		if last := v.asked()[len(v.asked())-1]; last.TaskID != "" || len(v.asked()) > before+2 {
+			t.Errorf("answered after %d calls, the last of them %+v", len(v.asked())-before, last)
+		}
+	})
+}

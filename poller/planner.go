@@ -229,7 +229,11 @@ func (s *situation) rank() (first *card, next int64) {
 // countRound works out how long a round of the unsettled tasks takes.
 func (s *situation) countRound() {
 	for i := range s.cards {
-		if s.cards[i].unsettled {
+		c := &s.cards[i]
+		if c.until == 0 { // it says what was, or nothing yet
+			c.unsettled = c.task.unsettled()
+		}
+		if c.unsettled {
 			s.unsettled++
 		}
 	}

@@ -52,6 +52,7 @@ type stretch struct {
 // and can be asked for, with no more rows than there is room for: those of its
 // tasks, and so many others a second.
 func (s *situation) slide(room, others float64, shareOf func(*card) share) (best stretch) {
+	const margins = 2 * int64(pad+drift) // the widest
 	oldest, span := s.oldest().UnixNano(), int64(s.caps.MaxSpan)
 	first, sum := 0, share{}
 	for i := range s.cards {
@@ -64,7 +65,7 @@ func (s *situation) slide(room, others float64, shareOf func(*card) share) (best
 		sum = share{sum.rows + add.rows, sum.worth + add.worth, sum.told + add.told}
 		for ; first < i; first++ {
 			d := &s.cards[first]
-			length := c.last() - d.first()
+			length := c.created - d.created + margins
 			if length <= span && sum.rows+others*time.Duration(length).Seconds() <= room {
 				break
 			}
@@ -78,15 +79,20 @@ func (s *situation) slide(room, others float64, shareOf func(*card) share) (best
 	return best
 }
 
-// window is the question for everything created in the stretch, but for the
-// first tasks if nothing is wanted of them.
+// window is the question for everything created in the stretch, with the margins
+// of all its tasks: one that it does not show whole could be asked for again and
+// again. It leaves out the first tasks if nothing is wanted of them.
 func (s *situation) window(w stretch, shareOf func(*card) share) vendorapi.Query {
-	for i := w.from.task.place; w.from != w.to && shareOf(w.from).worth <= 0; {
-		i++
-		w.from = &s.cards[i]
+	cards := s.cards[w.from.task.place : w.to.task.place+1]
+	for len(cards) > 1 && shareOf(&cards[0]).worth <= 0 {
+		cards = cards[1:]
+	}
+	first, last := cards[0].first(), w.to.last()
+	for i := range cards {
+		first, last = min(first, cards[i].first()), max(last, cards[i].last())
 	}
 	q := vendorapi.Query{Kind: vendorapi.QueryWindow, Page: 1, PageSize: s.pageSize()}
-	q.From, q.To = s.clamp(time.Unix(0, w.from.first()), time.Unix(0, w.to.last()))
+	q.From, q.To = s.clamp(time.Unix(0, first), time.Unix(0, last))
 	return q
 }
 
