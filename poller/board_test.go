@@ -3,6 +3,7 @@ package poller_test
 import (
 	"maps"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,15 +34,17 @@ func TestCards(t *testing.T) {
 		}
 		steps := rapid.SliceOfN(rapid.IntRange(0, 9), 30, 30).Draw(rt, "steps")
 		synctest.Test(t, func(t *testing.T) {
-			fails, jump, began := false, time.Duration(0), time.Now()
+			var fails atomic.Bool
+			var jump atomic.Int64
+			began := time.Now()
 			w.stub.answer = func(n int, q vendorapi.Query) (vendorapi.Answer, error) {
-				if fails {
+				if fails.Load() {
 					return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonInvalid}
 				}
 				return w.answer(n, q)
 			}
 			clock := func() poller.Stamp {
-				return poller.Stamp{Wall: time.Now().Add(jump), Boot: "b", Up: time.Since(began)}
+				return poller.Stamp{Wall: time.Now().Add(time.Duration(jump.Load())), Boot: "b", Up: time.Since(began)}
 			}
 			a := account(edgeAccount, w, w.limit)
 			a.PollInterval, a.Retention = w.interval, time.Hour
@@ -50,9 +53,9 @@ func TestCards(t *testing.T) {
 			for _, step := range steps {
 				switch step {
 				case 0:
-					fails = !fails
+					fails.Store(!fails.Load())
 				case 1:
-					jump -= 3 * time.Hour
+					jump.Add(-int64(3 * time.Hour))
 				case 2:
 					p.List(map[string][]prefetch.Task{a.Name: w.tasks[len(w.tasks)/2:]})
 				case 3:

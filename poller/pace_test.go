@@ -2,6 +2,7 @@ package poller_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -135,14 +136,17 @@ func firstAfter(v *stub, task prefetch.Task) time.Duration {
 func TestPaceOfAClockThatIsSetBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		v, began, jump := paced(), time.Now(), time.Duration(0)
-		clock := func() poller.Stamp { return poller.Stamp{Wall: time.Now().Add(jump), Boot: "b", Up: time.Since(began)} }
+		var jump atomic.Int64
+		v, began := paced(), time.Now()
+		clock := func() poller.Stamp {
+			return poller.Stamp{Wall: time.Now().Add(time.Duration(jump.Load())), Boot: "b", Up: time.Since(began)}
+		}
 		a := account(huaweiAccount, v, flood())
 		p := rigUp(t, newMemory(), clock, []poller.Account{a}, many(huaweiAccount, 500))
 		defer p.end()
 		wait(20 * time.Minute)
 		before := len(v.calls())
-		jump = -5 * time.Hour
+		jump.Store(-int64(5 * time.Hour))
 		wait(10 * time.Minute)
 		if n, all := len(v.calls())-before, 10*a.Limit.Calls; n < all*8/10 {
 			t.Errorf("%d calls in 10 minutes after the clock was set back, of %d", n, all)
