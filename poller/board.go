@@ -155,6 +155,13 @@ func (b *board) between(from, to time.Time) []card {
 	return b.cards[first:last]
 }
 
+// change has the card made anew at a time that is still to come.
+func (c *card) change(at time.Time) {
+	if n := at.UnixNano(); n > c.made {
+		c.until = min(c.until, n)
+	}
+}
+
 // fill makes the card anew.
 func (s *situation) fill(c *card) {
 	t, now := c.task, s.now.UnixNano()
@@ -178,12 +185,16 @@ func (s *situation) fill(c *card) {
 		return
 	}
 	c.askable, c.at, c.class = true, at.UnixNano(), class
+	// What due decided may change at these times.
 	if !t.Deadline.IsZero() {
 		c.deadline = t.Deadline.UnixNano()
-		if c.deadline > now {
-			c.until = min(c.until, c.deadline)
-		}
+		c.change(t.Deadline)
+		c.change(t.Deadline.Add(-s.pollInterval))
 	}
+	if t.Reading != nil {
+		c.change(t.LastAsked.Add(readingKept))
+	}
+	c.change(t.LastAsked)
 	if c.at > now {
 		c.until = min(c.until, c.at)
 		return
