@@ -259,23 +259,35 @@ func (s *answered) answer(n int) {
 }
 
 // BenchmarkScrapeAfterAnswers scrapes 10,000 tasks of which some were answered
-// since the last scrape, as text compressed by gzip.
+// since the last scrape, as text compressed by gzip: those that no refresh
+// rendered (found), those that one did (refreshed), and what that refresh takes
+// in the background (refresh).
 func BenchmarkScrapeAfterAnswers(b *testing.B) {
 	tasks := launches(slices.Max(sizes()[:min(3, len(sizes()))]))
-	for _, n := range []int{0, 1, 10, 100, 1_000} {
-		b.Run(fmt.Sprintf("answers=%d", n), func(b *testing.B) {
-			account := vodAccount(tasks...)
-			account.MaxStaleness = 1e6 * time.Hour
-			s := &answered{source: source{snapshotOf(account)}}
-			scrape := inMemory(b, collector.Handler(optionsOf(s)), acceptText, "gzip")
-			b.ReportAllocs()
-			for b.Loop() {
-				b.StopTimer()
-				s.answer(n)
-				b.StartTimer()
-				scrape()
-			}
-		})
+	for _, n := range []int{0, 1, 10, 25, 100, 1_000} {
+		for _, what := range []string{"found", "refreshed", "refresh"} {
+			b.Run(fmt.Sprintf("answers=%d/%s", n, what), func(b *testing.B) {
+				account := vodAccount(tasks...)
+				account.MaxStaleness = 1e6 * time.Hour
+				s := &answered{source: source{snapshotOf(account)}}
+				h := collector.Handler(optionsOf(s))
+				scrape := inMemory(b, h, acceptText, "gzip")
+				b.ReportAllocs()
+				for b.Loop() {
+					b.StopTimer()
+					s.answer(n)
+					if what == "refreshed" {
+						collector.RefreshNow(h)
+					}
+					b.StartTimer()
+					if what == "refresh" {
+						collector.RefreshNow(h)
+					} else {
+						scrape()
+					}
+				}
+			})
+		}
 	}
 }
 

@@ -119,6 +119,7 @@ func checkChanges(t *rapid.T) {
 	// Few, so that what is kept for one is used again.
 	scrapers := rapid.SliceOfN(anyRequest(), 1, 3).Draw(t, "scrapers")
 	actions := state.changes()
+	actions["a refresh"] = func(*rapid.T) { collector.RefreshNow(h) }
 	actions[""] = func(t *rapid.T) {
 		if rapid.SampledFrom([]bool{false, false, false, false, false, false, true}).Draw(t, "scrape") {
 			samePage(t, rapid.SampledFrom(scrapers).Draw(t, "scraper"), want, h)

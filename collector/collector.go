@@ -12,8 +12,8 @@ import (
 
 // Source is where the state comes from.
 type Source interface {
-	// Snapshot returns what is known now. It is called once per scrape, must
-	// not block, and what it returned is never changed again.
+	// Snapshot returns what is known now. It is called once per scrape and
+	// refresh, must not block, and what it returned is never changed again.
 	Snapshot() prefetch.Snapshot
 }
 

@@ -28,19 +28,39 @@ type HandlerOptions struct {
 	MaxRequests int
 }
 
+// MetricsHandler is what [Handler] returns. It is safe for concurrent use.
+type MetricsHandler struct {
+	handler   http.Handler
+	refresher *refresher
+}
+
+// ServeHTTP serves a scrape.
+func (h *MetricsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.handler.ServeHTTP(w, r) }
+
+// Refresh tells that the collector's source changed. What changed is rendered
+// in the background, a quarter of a second later together with whatever else
+// changed by then, for each kind of page that was asked for in the last ten
+// minutes; if there is none, nothing is. It returns at once and may be called
+// at any rate. Pages are current without it: a scrape renders what is left.
+func (h *MetricsHandler) Refresh() { h.refresher.changed() }
+
+// Close ends what Refresh began, and waits for it. Scrapes are served still.
+func (h *MetricsHandler) Close() { h.refresher.close() }
+
 // Handler returns the /metrics handler: the collector and the recorder, build
 // information, the Go runtime, the process, and the handler's own metrics
 // (promhttp_metric_handler_*), as text, OpenMetrics or protobuf, compressed
 // where the client accepts it.
 //
 // What the collector shows is rendered when a task changed and then kept, for
-// each format and compression that clients ask for; a scrape renders what is
-// left, the ages of tasks above all. Where that is not possible, promhttp
+// each format and compression that clients ask for: see
+// [MetricsHandler.Refresh]. A scrape renders what is left, the ages of tasks
+// above all. Where that is not possible, promhttp
 // renders everything; so it does for protobuf as text.
 //
 // If a part cannot be gathered, the others are still served with status 200;
 // the error is logged and counted in promhttp_metric_handler_errors_total.
-func Handler(o HandlerOptions) http.Handler {
+func Handler(o HandlerOptions) *MetricsHandler {
 	logger := o.Logger
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
@@ -48,6 +68,7 @@ func Handler(o HandlerOptions) http.Handler {
 	tasks := prometheus.NewRegistry()
 	tasks.MustRegister(o.Collector)
 	live := newLiveRegistry(o.Recorder)
+	kept := newKeptPages(o.Collector)
 	fast := &fastHandler{
 		log: logger, live: live, errors: newHandlerErrors(live),
 		ordinary: promhttp.HandlerFor(prometheus.Gatherers{tasks, live}, promhttp.HandlerOpts{
@@ -57,9 +78,12 @@ func Handler(o HandlerOptions) http.Handler {
 			EnableOpenMetrics: true,
 		}),
 		negotiator: newNegotiator(),
-		kept:       newKeptPages(o.Collector),
+		kept:       kept,
 	}
-	return promhttp.InstrumentMetricHandler(live, limited(fast, o.MaxRequests))
+	return &MetricsHandler{
+		handler:   promhttp.InstrumentMetricHandler(live, limited(fast, o.MaxRequests)),
+		refresher: newRefresher(logger, kept),
+	}
 }
 
 // The values of the label of promhttp_metric_handler_errors_total.

@@ -61,6 +61,24 @@ func (k *keptPages) of(key pagesKey) (*pages, error) {
 	return p, nil
 }
 
+// inUse returns the pages that somebody asked for lately.
+func (k *keptPages) inUse() []*pages {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	all := make([]*pages, 0, len(k.sets))
+	for _, set := range k.sets {
+		all = append(all, set.pages)
+	}
+	return all
+}
+
+// anyInUse reports whether there are such pages.
+func (k *keptPages) anyInUse() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.sets) > 0
+}
+
 func (k *keptPages) letGo(key pagesKey) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -130,26 +130,51 @@ func (p *pages) current() (*page, error) {
 	return work.page, work.err
 }
 
-// render renders what is known now. Any failure, a panic included, makes it
-// forget what it kept.
+// refresh renders what changed since the last page, so that the next one finds
+// it done. Before the first page, and after a failure, it does nothing: then
+// the next page is rendered as a whole.
+func (p *pages) refresh() error {
+	p.turn.Lock()
+	defer p.turn.Unlock()
+	if p.accounts == nil {
+		return nil
+	}
+	return p.forgetting(func() error {
+		shown, _ := p.layout.of(p.c.source.Snapshot())
+		_, err := p.update(shown, p.c.now())
+		return err
+	})
+}
+
+// render renders what is known now.
 func (p *pages) render() (done *page, err error) {
+	err = p.forgetting(func() error {
+		snapshot := p.c.source.Snapshot()
+		now := p.c.now()
+		shown, duplicates := p.layout.of(snapshot)
+		accounts, err := p.update(shown, now)
+		if err != nil {
+			return err
+		}
+		p.c.tell(hidden{duplicates: duplicates, labels: unusable(accounts)})
+		done, err = p.assemble(accounts, now)
+		return err
+	})
+	return done, err
+}
+
+// forgetting calls f. Any failure of it, a panic included, makes the pages
+// forget what they kept.
+func (p *pages) forgetting(f func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			done, err = nil, panicked(cause)
+			err = panicked(cause)
 		}
 		if err != nil {
 			p.layout, p.accounts = layout{}, nil
 		}
 	}()
-	snapshot := p.c.source.Snapshot()
-	now := p.c.now()
-	shown, duplicates := p.layout.of(snapshot)
-	accounts, err := p.update(shown, now)
-	if err != nil {
-		return nil, err
-	}
-	p.c.tell(hidden{duplicates: duplicates, labels: unusable(accounts)})
-	return p.assemble(accounts, now)
+	return f()
 }
 
 // panicked is the error that stands for a panic. A defect in what renders pages

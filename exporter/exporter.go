@@ -66,6 +66,7 @@ type Exporter struct {
 	listing   shared
 	recorder  *collector.Recorder
 	metrics   collector.HandlerOptions
+	handler   *collector.MetricsHandler
 	providers *providers
 	config    atomic.Pointer[config.Config]
 
@@ -112,11 +113,15 @@ func New(o Options) (*Exporter, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.poller = poller.New(poller.Options{Store: e.store, Recorder: e.recorder, Logger: o.Logger})
+	e.poller = poller.New(poller.Options{
+		Store: e.store, Recorder: e.recorder, Logger: o.Logger,
+		Changed: func() { e.handler.Refresh() },
+	})
 	e.metrics = collector.HandlerOptions{
 		Collector: collector.New(collector.Options{Source: e.poller, Logger: o.Logger}),
 		Recorder:  e.recorder, Logger: o.Logger,
 	}
+	e.handler = collector.Handler(e.metrics)
 	if err := e.start(cfg); err != nil {
 		return nil, errors.Join(err, e.store.Close())
 	}
@@ -150,7 +155,10 @@ func (e *Exporter) start(cfg *config.Config) error {
 }
 
 // Close closes the store. Nothing may run any more.
-func (e *Exporter) Close() error { return e.store.Close() }
+func (e *Exporter) Close() error {
+	e.handler.Close()
+	return e.store.Close()
+}
 
 // Serve polls and serves until ctx ends, then lets scrapes under way finish.
 func (e *Exporter) Serve(ctx context.Context) error {
@@ -163,7 +171,7 @@ func (e *Exporter) Serve(ctx context.Context) error {
 		tasks = e.registry
 	}
 	handler, err := web.New(web.Options{
-		Metrics: collector.Handler(e.metrics), TelemetryPath: e.options.TelemetryPath,
+		Metrics: e.handler, TelemetryPath: e.options.TelemetryPath,
 		RoutePrefix: e.options.RoutePrefix, Ready: e.poller.Ready,
 		Config:   func() []byte { return e.config.Load().Masked() },
 		Snapshot: e.poller.Snapshot,

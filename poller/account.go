@@ -26,6 +26,8 @@ type account struct {
 	log    *slog.Logger
 	clock  Clock
 	random func() float64
+	// changed tells that something was published.
+	changed func()
 	// wake tells the loop that something changed; it has room for one signal.
 	wake chan struct{}
 

@@ -80,6 +80,11 @@ type Options struct {
 	Clock Clock
 	// Random returns numbers in [0, 1) for jitter; nil means math/rand/v2.
 	Random func() float64
+	// Changed is called after what [Poller.Snapshot] returns may have changed,
+	// often and from many goroutines; nil is allowed. No lock is held that a
+	// snapshot needs, but one that answers need: it must return at once, and
+	// call no other method of the poller.
+	Changed func()
 }
 
 func (o Options) withDefaults() Options {
@@ -91,6 +96,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Random == nil {
 		o.Random = rand.Float64
+	}
+	if o.Changed == nil {
+		o.Changed = func() {}
 	}
 	return o
 }

@@ -77,6 +77,7 @@ func (p *Poller) Configure(accounts []Account) error {
 		p.start(r)
 	}
 	p.mu.Unlock()
+	p.options.Changed()
 	for name, r := range before {
 		if next[name] == nil {
 			p.remove(name, r)
@@ -119,7 +120,7 @@ func (p *Poller) newAccount(name prefetch.Account) *account {
 	return &account{
 		name: name, store: p.options.Store, record: p.options.Recorder, board: &board{},
 		log:   p.options.Logger.With("provider", name.Provider, "account", name.Name),
-		clock: p.options.Clock, random: p.options.Random,
+		clock: p.options.Clock, random: p.options.Random, changed: p.options.Changed,
 		wake: make(chan struct{}, 1), tasks: map[string]*task{},
 		dirty: map[string]*task{}, told: map[string]time.Time{}, words: map[string]bool{},
 	}

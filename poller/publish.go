@@ -44,6 +44,7 @@ func (a *account) publishAll() {
 		states[i] = t.state(a.name)
 		phases[t.Phase]++
 	}
+	defer a.changed() // when scrapes are not kept waiting any more
 	a.pubMu.Lock()
 	defer a.pubMu.Unlock()
 	a.published.tasks, a.published.phases = states, phases
@@ -59,6 +60,7 @@ func (a *account) publish(tasks ...*task) {
 			states[i] = t.state(a.name)
 		}
 	}
+	defer a.changed()
 	a.pubMu.Lock()
 	defer a.pubMu.Unlock()
 	for i, t := range tasks {
