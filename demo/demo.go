@@ -146,6 +146,7 @@ accounts:
       endpoint: http://{{ .Edge }}
       username: {{ .Username }}
       api_key: {{ .APIKey }}
+      watch_window: true
     tasks:{{ template "tasks" .Launches }}
 {{ define "tasks" }}{{ range . }}
       - id: {{ .ID }}
