@@ -17,9 +17,9 @@ const (
 	// horizon is over how many slots a task's chance to settle is averaged to
 	// tell how soon it would be looked at again.
 	horizon = 6
-	// scouting is how much more the other questions must be worth than a scout
-	// to be asked first. That half of what a scout is worth is the best measure
-	// was found by trying (see docs/freshness.md).
+	// scouting is the part of what a scout is worth that must be more than what
+	// another question is worth for it to be asked. The measure was found by
+	// trying: from a third to the whole little changes (see docs/freshness.md).
 	scouting = 0.5
 	// certain is the worth, in minutes, of questions that no scout precedes:
 	// what they prove is known already.

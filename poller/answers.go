@@ -1,0 +1,194 @@
+package poller
+
+import (
+	"slices"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+// answered applies an answer to the account and to the tasks it tells of, which
+// it returns.
+func (a *account) answered(q question, ans vendorapi.Answer, m *moment) []*task {
+	a.setHealth(health{Up: true})
+	a.learnOffset(ans.Date, m)
+	a.learnPageSize(q.query, ans)
+	for _, word := range ans.UnknownWords {
+		if a.newWord(word) {
+			a.log.Warn("the vendor used a status that it never documented; it counts as unknown",
+				"task", q.id(), "status", word, "request_id", ans.RequestID)
+		}
+	}
+	for _, oddity := range ans.Oddities {
+		a.warn(m.now, "oddity "+oddity, "the vendor's answer is not as documented", "task", q.id(), "oddity", oddity)
+	}
+	defer a.tellScouts(a.learned.NoRunFilter)
+	switch t := q.task; {
+	case q.survey != nil:
+		return a.watchAnswered(q, ans, m)
+	case t == nil:
+		return a.windowAnswered(q.query, ans, m)
+	case q.query.Kind == vendorapi.QueryCount:
+		a.follow(t, m, func() { t.tallied(*q.query.Status, ans, m) })
+	default:
+		a.follow(t, m, func() { a.taskAnswered(t, q.query, ans, m) })
+	}
+	return []*task{q.task}
+}
+
+// tellScouts logs that scouts turned out to be of no use.
+func (a *account) tellScouts(before bool) {
+	if a.learned.NoRunFilter && !before {
+		a.log.Info("the vendor does not limit answers to URLs that run; asking otherwise from now on")
+	}
+}
+
+// follow applies something to a task and logs what it made of it.
+func (a *account) follow(t *task, m *moment, apply func()) {
+	before := t.Phase
+	apply()
+	a.checkTimes(t, m)
+	if t.Phase != before {
+		a.log.Info("task changed phase", "task", t.id, "from", before, "to", t.Phase,
+			"urls", t.Counts.Total(), "succeeded", t.Counts[prefetch.Succeeded], "failed", t.Counts[prefetch.Failed])
+	}
+}
+
+func (a *account) taskAnswered(t *task, q vendorapi.Query, ans vendorapi.Answer, m *moment) {
+	canCount := m.canCount()
+	if t.Reading == nil && ans.Count > len(ans.URLs) && len(ans.URLs) > 0 && canCount && ans.Count <= mostRows {
+		t.tooLarge(ans, m)
+		return
+	}
+	urls, whole, complaint := t.page(q, ans)
+	if complaint != "" {
+		a.warn(m.now, "reading "+t.id, "an answer in pages was thrown away", "task", t.id, "why", complaint)
+	}
+	switch {
+	case !whole:
+		t.Up, t.LastError = true, nil
+	case len(urls) == 0:
+		t.empty(q, m)
+	default:
+		t.answered(urls, m)
+	}
+}
+
+// windowAnswered applies the rows of a window to the tasks they belong to, and
+// returns those that it told of.
+func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *moment) []*task {
+	if q.Status != nil {
+		return a.scoutAnswered(q, ans, m)
+	}
+	found := m.join(q, ans.URLs)
+	strangers := ans.Count
+	near := m.board.between(q.From, q.To)
+	for i := range near {
+		if t := near[i].task; t.mayShow(q) {
+			strangers -= m.sizeOf(t)
+		}
+	}
+	a.learnStrangers(q, max(0, strangers))
+	told := a.joined(found, m)
+	for i := range near {
+		t := near[i].task
+		// A window that should have told of the task and did not will not the
+		// next time either: its rows are not what they seemed, or others crowd
+		// them out of the page.
+		if near[i].worth > 0 && t.joinable() && within(t, q) && !slices.Contains(told, t) &&
+			(t.Whole || m.sent.Sub(t.Created) > 2*proof) {
+			t.Ambiguous = true
+			told = append(told, t)
+		}
+	}
+	return told
+}
+
+// scoutAnswered applies the answer to a window that was limited to rows that
+// run, and returns the tasks that it told of.
+func (a *account) scoutAnswered(q vendorapi.Query, ans vendorapi.Answer, m *moment) []*task {
+	if slices.ContainsFunc(ans.URLs, func(u prefetch.URL) bool { return u.Status != prefetch.Running }) {
+		// The filter was ignored: then this is a window of all rows.
+		a.learned.NoRunFilter, q.Status = true, nil
+		if ans.Count > len(ans.URLs) {
+			// It was not meant to show them all: of whom it does not tell says
+			// nothing.
+			return a.joined(m.join(q, ans.URLs), m)
+		}
+		return a.windowAnswered(q, ans, m)
+	}
+	return a.joined(m.scouted(q, ans), m)
+}
+
+// joined applies rows to the tasks that they are all of, and returns those.
+func (a *account) joined(found []joined, m *moment) []*task {
+	told := make([]*task, 0, len(found))
+	for _, f := range found {
+		told = append(told, f.task)
+		a.follow(f.task, m, func() { f.task.answered(f.urls, m) })
+	}
+	return told
+}
+
+// mayShow reports whether rows of the task may be in the window.
+func (t *task) mayShow(q vendorapi.Query) bool {
+	c := t.created()
+	return !c.Add(t.margin()).Before(q.From) && !c.Add(-t.margin()).After(q.To)
+}
+
+// within reports whether all of the task's rows must be in the window.
+func within(t *task, q vendorapi.Query) bool {
+	c := t.created()
+	return !c.Add(-t.margin()).Before(q.From) && !c.Add(t.margin()).After(q.To)
+}
+
+// failed applies a failed call.
+func (a *account) failed(q question, e *vendorapi.Error, b *budget, m *moment) {
+	a.learnOffset(e.Date, m)
+	if e.Refused != "" && a.learnRefusal(e.Refused, q) {
+		a.log.Info("the vendor does not support what its pages document; asking otherwise from now on",
+			"feature", e.Refused, "message", e.Message, "request_id", e.RequestID)
+		a.setHealth(health{Up: true})
+		if q.task != nil {
+			q.task.Up, q.task.LastError = true, nil
+			q.task.Reading, q.task.RetryAt = nil, m.now
+		}
+		return
+	}
+	a.failures++
+	a.record.Failed(a.name, e.Reason)
+	a.last.Error = &prefetch.Failure{Reason: e.Reason, Message: e.Error(), Time: m.now}
+	if q.task != nil {
+		q.task.failed(e, m)
+	} else if e.Reason.ConcernsTask() {
+		a.pauseWindows(q, m)
+	}
+	if e.RetryAfter > 0 {
+		b.hold(e.RetryAfter)
+	}
+	if e.Reason == prefetch.ReasonThrottled || e.Reason == prefetch.ReasonUnavailable && e.HTTPStatus == 200 {
+		// Under HTTP 200 a text that no table knows may well mean "too often".
+		b.throttled()
+	}
+	h := health{Up: true, Failing: e.Reason}
+	if !e.Reason.ConcernsTask() {
+		h.Up, h.Failures = false, a.health.Failures+1
+		if h.Failures > 1 {
+			h.RetryAt = m.now.Add(m.backoff(failureBase, h.Failures-1))
+		}
+	}
+	a.setHealth(h)
+	key := "failure " + string(e.Reason)
+	if e.Reason.ConcernsTask() {
+		key += " " + q.id()
+	}
+	a.warn(m.now, key,
+		"a vendor call failed; the last good answer stays", "task", q.id(), "reason", e.Reason,
+		"err", e, "request_id", e.RequestID, "failures_in_a_row", h.Failures)
+}
+
+func (a *account) setHealth(h health) {
+	if h != a.health {
+		a.health, a.unsaved = h, true
+	}
+}
