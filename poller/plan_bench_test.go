@@ -18,6 +18,10 @@ func BenchmarkPlan(b *testing.B) {
 		Windows: true, Paged: true, StatusFilter: true, RowTimes: true, MaxInFlight: 1,
 		PageSize: 100, LookBack: 72 * time.Hour, MaxSpan: 24*time.Hour - time.Second,
 	}
+	sizes := []int{1_000, benchTasks}
+	if testing.Short() {
+		sizes = sizes[:1]
+	}
 	for _, bench := range []struct {
 		name    string
 		account prefetch.Account
@@ -27,7 +31,7 @@ func BenchmarkPlan(b *testing.B) {
 		{"huaweicloud", huaweiAccount, vendorapi.Capabilities{MaxInFlight: 4}, prefetch.Limit{Calls: 50, Per: time.Minute}},
 		{"cdnetworks", edgeAccount, edge, prefetch.Limit{Calls: 1, Per: 5 * time.Minute}},
 	} {
-		for _, n := range []int{1_000, benchTasks} {
+		for _, n := range sizes {
 			b.Run(fmt.Sprintf("%s/tasks=%d", bench.name, n), func(b *testing.B) {
 				p := answeredOnce(b, bench.account, bench.caps, bench.limit, n)
 				slot, now := bench.limit.Per/time.Duration(bench.limit.Calls), time.Now().Add(12*time.Hour)
