@@ -29,7 +29,13 @@ func (a *account) answered(q question, ans vendorapi.Answer, m *moment) []*task 
 	case t == nil:
 		return a.windowAnswered(q.query, ans, m)
 	case q.query.Kind == vendorapi.QueryCount:
-		a.follow(t, m, func() { t.tallied(*q.query.Status, ans, m) })
+		a.follow(t, m, func() {
+			if a.ignored(q.query, ans) {
+				t.uncount(m)
+				return
+			}
+			t.tallied(*q.query.Status, ans, m)
+		})
 	default:
 		a.follow(t, m, func() { a.taskAnswered(t, q.query, ans, m) })
 	}
@@ -41,6 +47,18 @@ func (a *account) tellScouts(before bool) {
 	if a.learned.NoRunFilter && !before {
 		a.log.Info("the vendor does not limit answers to URLs that run; asking otherwise from now on")
 	}
+}
+
+// ignored reports whether the vendor answered with rows of another status than
+// was asked for: it does not count by status then, and never will be asked to.
+func (a *account) ignored(q vendorapi.Query, ans vendorapi.Answer) bool {
+	if q.Status == nil || !slices.ContainsFunc(ans.URLs, func(u prefetch.URL) bool { return u.Status != *q.Status }) {
+		return false
+	}
+	a.learned.NoStatusFilter = true
+	a.board.stale()
+	a.log.Info("the vendor does not limit answers to a status; asking otherwise from now on")
+	return true
 }
 
 // follow applies something to a task and logs what it made of it.
@@ -80,7 +98,7 @@ func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mom
 	if q.Status != nil {
 		return a.scoutAnswered(q, ans, m)
 	}
-	found := m.join(q, ans.URLs)
+	found := m.join(q, ans)
 	strangers := ans.Count
 	near := m.board.between(q.From, q.To)
 	for i := range near {
@@ -113,7 +131,7 @@ func (a *account) scoutAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mome
 		if ans.Count > len(ans.URLs) {
 			// It was not meant to show them all: of whom it does not tell says
 			// nothing.
-			return a.joined(m.join(q, ans.URLs), m)
+			return a.joined(m.join(q, ans), m)
 		}
 		return a.windowAnswered(q, ans, m)
 	}

@@ -235,6 +235,14 @@ func (t *task) lose(m *moment) {
 // was to its first page.
 func (t *task) tooLarge(ans vendorapi.Answer, m *moment) {
 	t.Up, t.LastError, t.Failures, t.RetryAt = true, nil, 0, time.Time{}
+	t.Misses, t.FirstMiss, t.LostAt, t.Search = 0, time.Time{}, time.Time{}, time.Time{}
+	switch {
+	case t.Phase != prefetch.Lost:
+	case t.Answered:
+		t.Phase = prefetch.Active
+	default:
+		t.Phase = prefetch.Pending
+	}
 	t.summarize(ans.URLs)
 	if t.provenWhole(m) {
 		m.learned.Durations.sized(max(ans.Count, len(t.Expected)))
@@ -246,6 +254,7 @@ func (t *task) tooLarge(ans vendorapi.Answer, m *moment) {
 // tallied applies the count of a large task's URLs that succeeded or failed. Of
 // those that failed the rows come along.
 func (t *task) tallied(status prefetch.Status, ans vendorapi.Answer, m *moment) {
+	failures := t.Failures
 	t.Up, t.LastError, t.Failures, t.RetryAt = true, nil, 0, time.Time{}
 	c := t.Counted
 	if c == nil {
@@ -265,7 +274,10 @@ func (t *task) tallied(status prefetch.Status, ans vendorapi.Answer, m *moment) 
 	case next.SucceededAt.IsZero() || next.FailedAt.IsZero():
 		t.RetryAt = m.now // both or nothing: the counts appear together
 	case left < 0:
-		t.Counted, t.RetryAt = nil, m.now // there are more rows than were counted
+		// There are more rows than were counted.
+		t.uncount(m)
+		t.Failures = failures + 1
+		t.RetryAt = m.now.Add(m.backoff(m.pollInterval, t.Failures))
 	default:
 		t.found(m)
 		t.Counts = prefetch.Counts{}
@@ -275,6 +287,11 @@ func (t *task) tallied(status prefetch.Status, ans vendorapi.Answer, m *moment) 
 		t.VendorFinished = time.Time{}
 		t.judge(true, m)
 	}
+}
+
+// uncount has the task read anew.
+func (t *task) uncount(m *moment) {
+	t.Up, t.LastError, t.Counted, t.hint, t.RetryAt = true, nil, nil, nil, m.now
 }
 
 // failed applies a failed call. The last good answer stays.

@@ -314,6 +314,8 @@ func (s *situation) class(t *task) class {
 	switch {
 	case t.Up && s.continues(t):
 		return continueReading
+	case t.Counted != nil && s.canCount():
+		return unsettled
 	case t.Phase == prefetch.Lost || t.Answered && t.Counts.OnlyUnknownLeft():
 		return hopeless
 	default:

@@ -120,6 +120,9 @@ func (a *account) watchAnswered(q question, ans vendorapi.Answer, m *moment) []*
 	if c.Step == stepRead {
 		return a.watchRead(q, c, ans, m)
 	}
+	if a.ignored(q.query, ans) {
+		return nil // it is counted anew, by reading
+	}
 	whole, consistent := p.tally(&c, ans.Count)
 	switch {
 	case !consistent:

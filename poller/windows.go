@@ -53,12 +53,12 @@ type stretch struct {
 // tasks, and so many others a second.
 func (s *situation) slide(room, others float64, shareOf func(*card) share) (best stretch) {
 	const margins = 2 * int64(pad+drift) // the widest
-	oldest, span := s.oldest().UnixNano(), int64(s.caps.MaxSpan)
+	oldest, newest, span := s.oldest().UnixNano(), s.vendorNow().Add(pad+drift).UnixNano(), int64(s.caps.MaxSpan)
 	first, sum := 0, share{}
 	for i := range s.cards {
 		c := &s.cards[i]
 		add := shareOf(c)
-		if c.first() < oldest || add.rows > room {
+		if c.first() < oldest || c.last() > newest || add.rows > room {
 			first, sum = i+1, share{}
 			continue
 		}
@@ -144,7 +144,8 @@ type joined struct {
 // multiset, or if the task's URLs are all there with one creation near the
 // configured one. Where two tasks claim a row, or there are more of it than the
 // task has, neither gets it: they are marked and asked for by id from then on.
-func (s *situation) join(q vendorapi.Query, urls []prefetch.URL) []joined {
+func (s *situation) join(q vendorapi.Query, ans vendorapi.Answer) []joined {
+	urls := ans.URLs
 	j := joiner{
 		situation: s, query: q, rows: map[rowKey][]int{}, undated: map[string]bool{},
 		owner: make([]*task, len(urls)), urls: urls,
@@ -169,8 +170,9 @@ func (s *situation) join(q vendorapi.Query, urls []prefetch.URL) []joined {
 			j.claim(t, t.Rows.urls)
 		}
 	}
+	// That no other submission has the same URLs only all rows can tell.
 	for _, t := range j.tasks {
-		if !t.Whole && t.joinable() {
+		if !t.Whole && t.joinable() && ans.Count <= len(urls) {
 			j.find(t)
 		}
 	}
@@ -239,7 +241,8 @@ func (j *joiner) spoil(t *task) {
 // the task were submitted. If there are more, or one of the rows has none that
 // can be read, what is found may be another submission of the same URLs.
 func (j *joiner) find(t *task) {
-	if !within(t, j.query) {
+	// The rows of this submission have appeared by then, if there are any.
+	if !within(t, j.query) || j.vendorNow().Before(t.Created.Add(drift+proof)) {
 		return
 	}
 	var found []prefetch.URL

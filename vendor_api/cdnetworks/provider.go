@@ -206,6 +206,10 @@ func (p *Provider) read(q vendorapi.Query, resp *vendorapi.Response) (vendorapi.
 	if err != nil {
 		return vendorapi.Answer{}, p.failure(q, resp, &body, err)
 	}
+	// Without a count only a page with room left shows that its rows are all.
+	if _, ok := body.Count.natural(); !ok && (q.Kind == vendorapi.QueryCount || len(rows) >= q.PageSize) {
+		return vendorapi.Answer{}, p.failure(q, resp, &body, fmt.Errorf("count %q is not a whole number", body.Count.excerpt()))
+	}
 	r := reader{location: p.location}
 	answer := r.answer(q, &body, rows, resp.Date)
 	answer.RequestID = requestID(resp)
