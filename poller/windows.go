@@ -170,10 +170,14 @@ func (s *situation) join(q vendorapi.Query, ans vendorapi.Answer) []joined {
 			j.claim(t, t.Rows.urls)
 		}
 	}
-	// That no other submission has the same URLs only all rows can tell.
+	// That no other submission near it has the same URLs only all rows can tell.
+	reach := drift
+	if ans.Count > len(urls) {
+		reach = time.Second
+	}
 	for _, t := range j.tasks {
-		if !t.Whole && t.joinable() && ans.Count <= len(urls) {
-			j.find(t)
+		if !t.Whole && t.joinable() {
+			j.find(t, reach)
 		}
 	}
 	j.glance()
@@ -240,13 +244,13 @@ func (j *joiner) spoil(t *task) {
 // find looks for the one creation near the configured one at which all URLs of
 // the task were submitted. If there are more, or one of the rows has none that
 // can be read, what is found may be another submission of the same URLs.
-func (j *joiner) find(t *task) {
+func (j *joiner) find(t *task, reach time.Duration) {
 	// The rows of this submission have appeared by then, if there are any.
 	if !within(t, j.query) || j.vendorNow().Before(t.Created.Add(drift+proof)) {
 		return
 	}
 	var found []prefetch.URL
-	for c := t.Created.Add(-drift); !c.After(t.Created.Add(drift)); c = c.Add(time.Second) {
+	for c := t.Created.Add(-reach); !c.After(t.Created.Add(reach)); c = c.Add(time.Second) {
 		if len(j.rows[rowKey{t.Expected[0], c.Unix()}]) == 0 {
 			continue
 		}
