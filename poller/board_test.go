@@ -88,7 +88,9 @@ func TestCards(t *testing.T) {
 			}
 		})
 	})
-	const few = 50
+	// One to two of a hundred are, over many runs; five and more if no card is made
+	// anew because time has passed.
+	const few = 25
 	if compared == 0 || apart*few > compared {
 		t.Errorf("%d of %d worths are far from what was kept", apart, compared)
 	}
