@@ -108,14 +108,18 @@ func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mom
 	}
 	a.learnStrangers(q, max(0, strangers))
 	told := a.joined(found, m)
+	whole := ans.Count <= len(ans.URLs)
+	for _, t := range told {
+		t.Sole = t.Whole
+	}
 	for i := range near {
 		t := near[i].task
 		// A window that should have told of the task and did not will not the
-		// next time either: its rows are not what they seemed, or others crowd
-		// them out of the page.
+		// next time either: others crowd its rows out of the page, or they are
+		// not what they seemed.
 		if near[i].worth > 0 && t.joinable() && within(t, q) && !slices.Contains(told, t) &&
 			(t.Whole || m.sent.Sub(t.Created) > 2*proof) {
-			t.Ambiguous = true
+			t.Crowded, t.Ambiguous = !whole, t.Ambiguous || whole
 			told = append(told, t)
 		}
 	}

@@ -3,6 +3,7 @@ package poller_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +20,9 @@ import (
 type joins struct {
 	rows    []joinRow
 	shuffle *rand.Rand
+	// order is 1 if the rows are in order of their creation, -1 if the newest is
+	// first; those of one second are in any order, and those without one first.
+	order int
 }
 
 // joinRow is a row, whose it is, and when it ends.
@@ -59,7 +63,13 @@ func (j *joins) answer(_ int, q vendorapi.Query) (vendorapi.Answer, error) {
 		}
 	}
 	j.shuffle.Shuffle(len(found), func(a, b int) { found[a], found[b] = found[b], found[a] })
-	return vendorapi.Answer{Count: len(found), URLs: found, Page: 1, PageSize: q.PageSize}, nil
+	slices.SortStableFunc(found, func(a, b prefetch.URL) int {
+		if a.Created.IsZero() || b.Created.IsZero() {
+			return j.order * j.order * a.Created.Compare(b.Created)
+		}
+		return j.order * a.Created.Compare(b.Created)
+	})
+	return vendorapi.Answer{Count: len(found), URLs: found[:min(len(found), q.PageSize)], Page: 1, PageSize: q.PageSize}, nil
 }
 
 // counts is the truth about a task at a time.
@@ -112,10 +122,14 @@ func TestJoin(t *testing.T) {
 			j.submit(rt, "")
 		}
 		filter := rapid.Bool().Draw(rt, "status filter")
+		pageSize := rapid.SampledFrom([]int{4, 8, 100}).Draw(rt, "page size") // each task fits
+		if pageSize < 100 {
+			j.order = rapid.SampledFrom([]int{-1, 1}).Draw(rt, "order of creation")
+		}
 		synctest.Test(t, func(t *testing.T) {
 			v := &stub{answer: j.answer, caps: vendorapi.Capabilities{
 				Windows: true, Paged: true, StatusFilter: filter, RowTimes: true, MaxInFlight: 1,
-				PageSize: 100, LookBack: 72 * time.Hour, MaxSpan: longest,
+				PageSize: pageSize, LookBack: 72 * time.Hour, MaxSpan: longest,
 			}}
 			a := account(edgeAccount, v, prefetch.Limit{Calls: 1, Per: 5 * time.Minute})
 			a.MaxStaleness = 24 * time.Hour

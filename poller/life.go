@@ -80,6 +80,7 @@ func (t *task) answered(urls []prefetch.URL, m *moment) {
 	t.checkScout(urls, m)
 	t.found(m)
 
+	t.Sole = t.Sole && sameRows(t.Rows.urls, urls)
 	var found []observation
 	t.Rows, found = t.Rows.replace(urls)
 	t.observations = append(t.observations, found...)
@@ -96,9 +97,7 @@ func (t *task) answered(urls []prefetch.URL, m *moment) {
 
 // found notes that the vendor knows the task.
 func (t *task) found(m *moment) {
-	if !t.Answered {
-		t.Answered = true
-	}
+	t.Answered, t.Crowded = true, false
 	if t.Counted == nil {
 		t.hint = nil
 	}

@@ -45,6 +45,26 @@ type rowKey struct {
 
 func keyOf(u *prefetch.URL) rowKey { return rowKey{u.URL, toUnix(u.Created)} }
 
+// sameRows reports whether two answers show the same rows, in whatever order and
+// state.
+func sameRows(a, b []prefetch.URL) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	left := make(map[rowKey]int, len(a))
+	for i := range a {
+		left[keyOf(&a[i])]++
+	}
+	for i := range b {
+		k := keyOf(&b[i])
+		if left[k] == 0 {
+			return false
+		}
+		left[k]--
+	}
+	return true
+}
+
 // observation is one duration for the histograms.
 type observation struct {
 	what uint8 // observedWait, observedFetch, or 0 for the whole task

@@ -198,7 +198,7 @@ func (sc *scout) match() []joined {
 				all = false
 			}
 		}
-		if all && sc.whole && within(t, sc.query) {
+		if all && sc.whole && t.Sole && within(t, sc.query) {
 			found = append(found, joined{t, urls})
 		}
 	}

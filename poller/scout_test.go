@@ -465,3 +465,33 @@ func TestAScoutOfTwoLargeTasksOfOneSecond(t *testing.T) {
 		}
 	})
 }
+
+// Somebody else's item has the same URL, submitted in the same second, and begins
+// to run when the task's own has ended. A scout shows one such row at any time and
+// cannot tell whose it is: no finished task is shown as running.
+func TestScoutsAndTwinsOfStrangers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		vendor := simulator.NewCDNetworks(edgeOptions())
+		finish := func(i int) time.Duration { return 4*time.Hour + time.Duration(i)*7*time.Minute }
+		tasks := stragglers(vendor, 30, finish)
+		for i := range tasks {
+			twin := simulator.URLPlan{URL: tasks[i].URLs[3], Wait: time.Since(tasks[i].Created) + finish(i), Fetch: 100 * time.Hour}
+			vendor.Submit(simulator.Task{ID: "twin-" + tasks[i].ID, Owner: user, Created: tasks[i].Created, URLs: []simulator.URLPlan{twin}})
+			tasks[i].URLs = nil // known by an answer about the task alone
+		}
+		began := time.Now()
+		s := startScouting(t, newMemory(), vendor, vendor, tasks...)
+		for s.account(t, edgeAccount).Phases[prefetch.Settled] < len(tasks) && time.Since(began) < 9*time.Hour {
+			s.next(t)
+			for _, task := range s.account(t, edgeAccount).Tasks {
+				if at, settled := vendor.Settled(task.ID); settled && !task.Settled() && task.LastRefresh.After(at) {
+					t.Fatalf("%s settled at %v and is shown with %v as of %v", task.ID, at, task.Counts, task.LastRefresh)
+				}
+			}
+		}
+		if n := scouts(s.since(0)); n == 0 {
+			t.Error("no scout was asked")
+		}
+	})
+}

@@ -86,8 +86,14 @@ type record struct {
 	// Whole: Rows are known to be all rows of the task, each with its creation,
 	// so that a window can tell of it.
 	Whole bool `json:"whole,omitempty"`
+	// Sole: all rows that were created when these were have been seen, and none of
+	// another task is like one of them.
+	Sole bool `json:"sole,omitempty"`
 	// Ambiguous: the task's rows cannot be told from another's.
 	Ambiguous bool `json:"ambiguous,omitempty"`
+	// Crowded: the last window had more rows than it showed, and did not tell of
+	// the task. It is asked for by id before a window may tell of it again.
+	Crowded bool `json:"crowded,omitempty"`
 	// Counted is set for a task too large for one page: its URLs are counted
 	// instead of read.
 	Counted *counted `json:"counted,omitempty"`

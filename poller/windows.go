@@ -20,7 +20,7 @@ const (
 // joinable reports whether a window can tell of the task: its rows are known by
 // their URL and creation, or its URLs are given and when they were submitted.
 func (t *task) joinable() bool {
-	if t.Ambiguous || t.Counted != nil {
+	if t.Ambiguous || t.Crowded || t.Counted != nil {
 		return false
 	}
 	return t.Whole || len(t.Expected) > 0 && !t.Created.IsZero()
@@ -164,20 +164,24 @@ func (s *situation) join(q vendorapi.Query, ans vendorapi.Answer) []joined {
 		k := keyOf(&urls[i])
 		j.rows[k] = append(j.rows[k], i)
 	}
+	j.see(ans.Count)
 	// What is known comes before what must be found.
 	for _, t := range j.tasks {
-		if t.Whole {
+		if t.Whole && (t.Sole || j.sees(t.VendorCreated, t.NewestRow)) {
 			j.claim(t, t.Rows.urls)
 		}
 	}
-	// That no other submission near it has the same URLs only all rows can tell.
-	reach := drift
-	if ans.Count > len(urls) {
-		reach = time.Second
-	}
 	for _, t := range j.tasks {
-		if !t.Whole && t.joinable() {
-			j.find(t, reach)
+		if t.Whole || !t.joinable() {
+			continue
+		}
+		// Where the answer ends near the task, only a submission at just about
+		// the configured time is taken for the task's.
+		for _, reach := range []time.Duration{drift, pad} {
+			if j.sees(t.Created.Add(-reach), t.Created.Add(reach)) {
+				j.find(t, reach)
+				break
+			}
 		}
 	}
 	j.glance()
@@ -186,19 +190,53 @@ func (s *situation) join(q vendorapi.Query, ans vendorapi.Answer) []joined {
 
 type joiner struct {
 	*situation
-	query   vendorapi.Query
-	tasks   []*task // whose rows can be in the window
-	urls    []prefetch.URL
-	rows    map[rowKey][]int // places in urls
-	undated map[string]bool  // URLs of rows without a creation
-	owner   []*task          // by place in urls
-	claims  []claim
-	spoiled map[*task]bool
+
+	// from and to are between which creations every row is in the answer.
+	from, to time.Time
+	query    vendorapi.Query
+	tasks    []*task // whose rows can be in the window
+	urls     []prefetch.URL
+	rows     map[rowKey][]int // places in urls
+	undated  map[string]bool  // URLs of rows without a creation
+	owner    []*task          // by place in urls
+	claims   []claim
+	spoiled  map[*task]bool
 }
 
 type claim struct {
 	task   *task
 	places []int
+}
+
+// see works out between which creations the answer shows every row. A page that
+// is cut does so up to the second where it ends if its rows are in order of their
+// creation, from either end: no page of the vendor says how they are.
+func (j *joiner) see(count int) {
+	j.from, j.to = j.query.From, j.query.To
+	if count <= len(j.urls) {
+		return
+	}
+	var shown []time.Time
+	for i := range j.urls {
+		if c := j.urls[i].Created; !c.IsZero() {
+			shown = append(shown, c)
+		}
+	}
+	backwards := func(a, b time.Time) int { return b.Compare(a) }
+	switch n := len(shown); {
+	case n > 0 && slices.IsSortedFunc(shown, time.Time.Compare):
+		j.to = shown[n-1].Add(-time.Second)
+	case n > 0 && slices.IsSortedFunc(shown, backwards):
+		j.from = shown[n-1].Add(time.Second)
+	default:
+		j.to = time.Time{}
+	}
+}
+
+// sees reports whether the answer has every row that was created between two
+// times.
+func (j *joiner) sees(from, to time.Time) bool {
+	return !from.Before(j.from) && !to.After(j.to)
 }
 
 // near reports whether the task's rows can be in the window.
