@@ -1,7 +1,6 @@
 package poller
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -16,8 +15,6 @@ const (
 	lostMisses = 3
 	// longestBackoff bounds the gaps after failures.
 	longestBackoff = 15 * time.Minute
-	// mostRows bounds what is read of one task. Vendors take 20,000 URLs a day.
-	mostRows = 100_000
 )
 
 // moment is what the life of a task depends on besides the answer.
@@ -40,38 +37,6 @@ func (m *moment) backoff(base time.Duration, n int) time.Duration {
 		d = longestBackoff
 	}
 	return max(base, d-time.Duration(m.jitter()*float64(d)/4))
-}
-
-// page takes one page of an answer. It returns the whole answer once every page
-// was read, and a complaint if what was read so far had to be thrown away.
-func (t *task) page(q vendorapi.Query, ans vendorapi.Answer) (urls []prefetch.URL, whole bool, complaint string) {
-	r := t.Reading
-	t.Reading = nil
-	if r == nil || q.Page == 1 {
-		if len(ans.URLs) >= ans.Count {
-			return ans.URLs, true, ""
-		}
-		if ans.Count > mostRows {
-			return nil, false, fmt.Sprintf("the vendor counts %d rows, more than any task can have", ans.Count)
-		}
-		r = &reading{Count: ans.Count}
-	}
-	if r.Count != ans.Count || len(ans.URLs) == 0 {
-		return nil, false, fmt.Sprintf("page %d has %d rows of %d, where page 1 counted %d; reading it anew",
-			q.Page, len(ans.URLs), ans.Count, r.Count)
-	}
-	if q.Page == 1 {
-		// What page 1 really holds, whatever was asked for or said: the pages
-		// after it must begin where it ended.
-		r.PageSize = len(ans.URLs)
-	}
-	r.From, r.To, r.Page = q.From, q.To, q.Page
-	r.Rows = r.Rows.with(ans.URLs)
-	if len(r.Rows.urls) < r.Count {
-		t.Reading = r
-		return nil, false, ""
-	}
-	return r.Rows.urls, true, ""
 }
 
 // answered applies a whole answer that has rows.

@@ -239,6 +239,100 @@ func TestAHalfReadAnswerOverARestart(t *testing.T) {
 	}
 }
 
+// twice answers with 25 rows in pages of 10, of which the first one of page 2
+// failed. While repeats() says so, the last one of page 1 stands there instead.
+func twice(repeats func() bool) func(int, vendorapi.Query) (vendorapi.Answer, error) {
+	all := paged(func() int { return 25 }, 10)
+	return func(n int, q vendorapi.Query) (vendorapi.Answer, error) {
+		ans, err := all(n, q)
+		for i := range ans.URLs {
+			switch u := &ans.URLs[i]; {
+			case u.URL != "10":
+				u.Status = prefetch.Succeeded
+			case repeats():
+				u.URL, u.Status = "9", prefetch.Succeeded
+			default:
+				u.Status = prefetch.Failed
+			}
+		}
+		return ans, err
+	}
+}
+
+// A row that moves to the next page while the pages are read hides another one:
+// what was read is not the task, although its length is right.
+func TestARowThatMovesBetweenPages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v := pagedStub()
+		readings := 0
+		v.answer = func(n int, q vendorapi.Query) (vendorapi.Answer, error) {
+			if q.Page == 1 {
+				readings++
+			}
+			return twice(func() bool { return readings == 1 })(n, q)
+		}
+		r := start(t, newMemory(), []poller.Account{quick(v)}, configured(huaweiAccount, "a"))
+		for !r.task(t, huaweiAccount, "a").Answered && readings < 5 {
+			wait(second)
+		}
+		got := r.task(t, huaweiAccount, "a")
+		if want := (prefetch.Counts{prefetch.Succeeded: 24, prefetch.Failed: 1}); readings != 2 || got.Counts != want {
+			t.Errorf("%v after %d readings", got.Counts, readings)
+		}
+	})
+}
+
+// A task may have the same URL twice. Where nobody said so, it is believed when two
+// readings agree, and from then on.
+func TestARowTwiceInATask(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		urls  []string
+		pages int // that it takes to know the task
+	}{
+		{"not configured", nil, 6},
+		{"configured", []string{"9", "9"}, 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				v := pagedStub()
+				settles := false
+				rows := twice(func() bool { return true })
+				v.answer = func(n int, q vendorapi.Query) (vendorapi.Answer, error) {
+					ans, err := rows(n, q)
+					if !settles {
+						ans.URLs[0].Status = prefetch.Running
+					}
+					return ans, err
+				}
+				spec := configured(huaweiAccount, "a")
+				spec.URLs = c.urls
+				st, a := newMemory(), quick(v)
+				r := start(t, st, []poller.Account{a}, spec)
+				for !r.task(t, huaweiAccount, "a").Answered && len(v.asked()) < 20 {
+					wait(second)
+				}
+				if n := len(v.asked()); n != c.pages {
+					t.Errorf("known after %d pages, want %d", n, c.pages)
+				}
+				r.stop()
+				settles = true
+				r = start(t, st, []poller.Account{a}, spec)
+				before := len(v.asked())
+				for !r.task(t, huaweiAccount, "a").Settled() && len(v.asked()) < before+20 {
+					wait(second)
+				}
+				if n := len(v.asked()) - before; n != 3 {
+					t.Errorf("settled after %d more pages, want 3", n)
+				}
+			})
+		})
+	}
+}
+
 // A task whose second page always times out must not keep the others waiting.
 func TestAPoisonedReadingStarvesNobody(t *testing.T) {
 	t.Parallel()

@@ -98,6 +98,9 @@ type record struct {
 	// instead of read.
 	Counted *counted `json:"counted,omitempty"`
 	Reading *reading `json:"reading,omitempty"`
+	// Repeated stands for the rows that stood on two pages when the task was last
+	// read in pages; 0 for none.
+	Repeated uint64 `json:"repeated,omitempty"`
 }
 
 // failure is [prefetch.Failure] in the store.
@@ -113,19 +116,6 @@ func (f *failure) published() *prefetch.Failure {
 	}
 	p := prefetch.Failure(*f)
 	return &p
-}
-
-// reading is an answer that is being read page by page. It is applied when it
-// is whole.
-type reading struct {
-	// From, To, Page and PageSize are those of the last page read.
-	From     time.Time `json:"from,omitzero"`
-	To       time.Time `json:"to,omitzero"`
-	Page     int       `json:"page"`
-	PageSize int       `json:"page_size"`
-	// Count is what every page must say that there is.
-	Count int  `json:"count"`
-	Rows  rows `json:"rows"`
 }
 
 // counted is what is known of a task whose URLs are counted.
