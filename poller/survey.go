@@ -57,7 +57,7 @@ func (p *part) begin(s *situation) count {
 	switch {
 	case !s.canCount():
 		c.Piece = p.Piece
-	case p.Large && p.Until.Equal(p.To):
+	case p.Large && p.Until.Equal(p.To) && !p.doubted:
 		c.Step, c.Total = stepSucceeded, p.Counts.Total() // all have appeared
 	case p.Large:
 		c.Step = stepAll
@@ -126,7 +126,7 @@ func (a *account) watchAnswered(q question, ans vendorapi.Answer, m *moment) []*
 	whole, consistent := p.tally(&c, ans.Count)
 	switch {
 	case !consistent:
-		p.retryAt = m.now.Add(longestBackoff)
+		p.retryAt, p.doubted = m.now.Add(longestBackoff), true
 		a.warn(m.now, "watch_window", "counts of a window do not fit each other; it is counted anew",
 			"from", p.From, "to", c.Until, "total", c.Total, "succeeded", c.Succeeded, "count", ans.Count)
 	case whole:
@@ -202,5 +202,5 @@ func (a *account) watchRead(q question, c count, ans vendorapi.Answer, m *moment
 // take replaces what is known of the part.
 func (p *part) take(c count) {
 	p.Counts, p.At, p.Until = c.Counts, c.At, c.Until
-	p.Large, p.Piece, p.TooLarge = c.Step != stepRead, c.Piece, 0
+	p.Large, p.Piece, p.TooLarge, p.doubted = c.Step != stepRead, c.Piece, 0, false
 }

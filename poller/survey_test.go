@@ -316,6 +316,41 @@ func TestCountsThatMakeNoSense(t *testing.T) {
 	})
 }
 
+// A total that turns out to have been wrong is asked for anew.
+func TestATotalThatWasWrong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v := greedy()
+		created, early := time.Now().Add(-30*time.Hour), time.Now().Add(time.Hour)
+		v.answer = func(_ int, q vendorapi.Query) (vendorapi.Answer, error) {
+			early := time.Now().Before(early)
+			switch {
+			case created.Before(q.From) || created.After(q.To):
+				return vendorapi.Answer{}, nil
+			case q.Status != nil && *q.Status == prefetch.Failed && early:
+				return vendorapi.Answer{Count: 10}, nil
+			case q.Status != nil && *q.Status == prefetch.Failed:
+				return vendorapi.Answer{Count: 60}, nil
+			case q.Status != nil:
+				return vendorapi.Answer{Count: 180}, nil
+			case early:
+				return vendorapi.Answer{Count: 200, URLs: make([]prefetch.URL, min(q.PageSize, 200))}, nil
+			default:
+				return vendorapi.Answer{Count: 240, URLs: make([]prefetch.URL, min(q.PageSize, 240))}, nil
+			}
+		}
+		r := start(t, newMemory(), []poller.Account{watching(account(edgeAccount, v, prefetch.Limit{Calls: 1, Per: 5 * time.Minute}))})
+		wait(time.Hour)
+		if got := r.account(t, edgeAccount).Window; got == nil || got.Total() != 200 || got.Final() != 190 {
+			t.Fatalf("shown %v", got)
+		}
+		wait(3 * time.Hour)
+		if got := r.account(t, edgeAccount).Window; got == nil || got.Total() != 240 || got.Final() != 240 {
+			t.Errorf("shown %v, the vendor has 240", got)
+		}
+	})
+}
+
 // The look-back that the vendor refuses is learned here as well.
 func TestALookBackThatIsRefused(t *testing.T) {
 	t.Parallel()

@@ -60,8 +60,10 @@ type part struct {
 	TooLarge int    `json:"too_large,omitempty"`
 	Survey   *count `json:"survey,omitempty"`
 
-	// retryAt is when to count again what made no sense.
+	// retryAt is when to count again what made no sense, and doubted is set then:
+	// nothing of it is taken from an earlier count.
 	retryAt time.Time
+	doubted bool
 }
 
 // final reports whether nothing about the part can change any more.
