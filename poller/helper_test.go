@@ -177,10 +177,16 @@ type rig struct {
 // at the latest.
 func start(t *testing.T, st *memory, accounts []poller.Account, tasks ...prefetch.Task) *rig {
 	t.Helper()
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return startLogging(t, st, log, accounts, tasks...)
+}
+
+// startLogging is start with a logger.
+func startLogging(t *testing.T, st *memory, log *slog.Logger, accounts []poller.Account, tasks ...prefetch.Task) *rig {
+	t.Helper()
 	r := &rig{recorder: newRecorder(), store: st}
 	r.Poller = poller.New(poller.Options{
-		Store: st, Recorder: r.recorder, Clock: poller.WallClock(time.Now),
-		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Store: st, Recorder: r.recorder, Clock: poller.WallClock(time.Now), Logger: log,
 		Random: func() float64 { return 0.5 },
 	})
 	if err := r.Configure(accounts); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -240,31 +239,6 @@ func (s *scouting) checkScout(t *testing.T, call listened, before []*prefetch.Ta
 			}
 		}
 	}
-}
-
-// startLogging is start with a logger.
-func startLogging(t *testing.T, st *memory, log *slog.Logger, accounts []poller.Account, tasks ...prefetch.Task) *rig {
-	t.Helper()
-	r := &rig{recorder: newRecorder(), store: st}
-	r.Poller = poller.New(poller.Options{
-		Store: st, Recorder: r.recorder, Clock: poller.WallClock(time.Now), Logger: log,
-		Random: func() float64 { return 0.5 },
-	})
-	if err := r.Configure(accounts); err != nil {
-		t.Fatal(err)
-	}
-	r.list(tasks...)
-	ctx, cancel := contextWithCancel(t)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := r.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	}()
-	r.stop = sync.OnceFunc(func() { cancel(); <-done })
-	t.Cleanup(r.stop)
-	return r
 }
 
 // A vendor that does not do what scouts need is found out, and tasks settle
