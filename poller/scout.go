@@ -90,8 +90,8 @@ func (m market) gain(c *card) float64 {
 // on.
 func (s *situation) hurryOf(v view, chance float64) float64 {
 	ahead := horizon * s.slot
-	later := math.Pow(1-s.curve.survive(v.from, v.to+ahead), float64(v.left))
-	rate := -math.Log(max(residue, 1-later)/max(residue, 1-chance)) / ahead.Minutes()
+	then := math.Pow(1-s.curve.survive(v.from, v.to+ahead), float64(v.left))
+	rate := -math.Log(max(residue, 1-then)/max(residue, 1-chance)) / ahead.Minutes()
 	return math.Sqrt(max(0, rate))
 }
 
@@ -132,6 +132,9 @@ type scout struct {
 	whole bool
 	tasks []*task // whose rows may be in the window
 	shown map[*task]*tally
+	// open is the rows that were not final yet of the tasks that can be told
+	// apart by them.
+	open map[*task]map[rowKey]int
 }
 
 // tally is how many rows of a task the answer shows. Where they may be another's
@@ -183,49 +186,55 @@ func (sc *scout) match() []joined {
 		if !t.tellsApart() {
 			continue
 		}
-		urls, all := slices.Clone(t.Rows.urls), true
-		used := map[rowKey]int{}
-		for i := range urls {
-			k := keyOf(&urls[i])
-			if urls[i].Status.Final() {
-				continue
-			}
-			if n := used[k]; n < len(rows[k]) {
-				place := rows[k][n]
-				used[k], urls[i], owned[place] = n+1, sc.urls[place], true
+		all := true
+		for k, n := range sc.open[t] {
+			all = all && n <= len(rows[k])
+			for _, place := range rows[k][:min(n, len(rows[k]))] {
+				owned[place] = true
 				sc.shown[t].rows++
-			} else {
-				all = false
 			}
 		}
 		if all && sc.whole && t.Sole && within(t, sc.query) {
-			found = append(found, joined{t, urls})
+			found = append(found, joined{t, sc.renew(t, rows)})
 		}
 	}
 	for i := range sc.urls {
-		if !owned[i] {
+		if !owned[i] && !sc.urls[i].Created.IsZero() {
 			sc.deal(&sc.urls[i])
 		}
 	}
 	return found
 }
 
+// renew returns the rows of a task with those that run as the answer has them.
+func (sc *scout) renew(t *task, rows map[rowKey][]int) []prefetch.URL {
+	urls, used := slices.Clone(t.Rows.urls), map[rowKey]int{}
+	for i := range urls {
+		if k := keyOf(&urls[i]); !urls[i].Status.Final() {
+			urls[i] = sc.urls[rows[k][used[k]]]
+			used[k]++
+		}
+	}
+	return urls
+}
+
 // dispute marks the tasks one of whose rows that may run cannot be told from
 // another's: another task has its like, or the answer shows more of them than it
 // has.
 func (sc *scout) dispute(rows map[rowKey][]int) {
+	sc.open = map[*task]map[rowKey]int{}
 	claims := map[rowKey]*task{}
 	for _, t := range sc.tasks {
 		if !t.tellsApart() {
 			continue
 		}
-		own := map[rowKey]int{}
+		open := map[rowKey]int{}
 		for i := range t.Rows.urls {
 			if u := &t.Rows.urls[i]; !u.Status.Final() {
-				own[keyOf(u)]++
+				open[keyOf(u)]++
 			}
 		}
-		for k, n := range own {
+		for k, n := range open {
 			other := claims[k]
 			if other != nil {
 				other.Ambiguous = true
@@ -233,6 +242,7 @@ func (sc *scout) dispute(rows map[rowKey][]int) {
 			t.Ambiguous = t.Ambiguous || other != nil || len(rows[k]) > n
 			claims[k] = t
 		}
+		sc.open[t] = open
 	}
 }
 
@@ -243,10 +253,12 @@ func (t *task) tellsApart() bool { return t.Whole && t.Counted == nil && !t.Ambi
 func (sc *scout) deal(u *prefetch.URL) {
 	nearest := drift + pad
 	var best []*task
-	for _, t := range sc.tasks {
+	near := sc.board.between(u.Created, u.Created)
+	for i := range near {
+		t := near[i].task
 		off := u.Created.Sub(t.created().Truncate(time.Second)).Abs()
 		switch {
-		case t.tellsApart(), off > t.margin(), off > nearest,
+		case sc.shown[t] == nil, t.tellsApart(), off > t.margin(), off > nearest,
 			len(t.Expected) > 0 && !slices.Contains(t.Expected, u.URL):
 		case off < nearest:
 			nearest, best = off, []*task{t}
