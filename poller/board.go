@@ -22,6 +22,7 @@ const mostRefills = 128
 type card struct {
 	task    *task
 	created int64 // what the cards are in order of
+	margin  int64 // how far around it the task's rows are
 	made    int64 // when the card was made
 	until   int64 // when it must be made anew; 0 at once
 	fading  int64 // from when on it should be, as far as there is time
@@ -46,20 +47,11 @@ type card struct {
 	askable   bool // at some time
 	unsettled bool // watched, and not settled
 	joinable  bool // a window can tell of it
-	loose     bool // its rows may be off its creation
 	hidden    bool // it may have rows that neither run nor are final
 }
 
-// margin is how far around the task's creation its rows are.
-func (c *card) margin() int64 {
-	if c.loose {
-		return int64(pad + drift)
-	}
-	return int64(pad)
-}
-
-func (c *card) first() int64 { return c.created - c.margin() }
-func (c *card) last() int64  { return c.created + c.margin() }
+func (c *card) first() int64 { return c.created - c.margin }
+func (c *card) last() int64  { return c.created + c.margin }
 
 // board is the cards of all tasks in order of their creation, once it is sorted.
 type board struct {
@@ -166,9 +158,9 @@ func (c *card) change(at time.Time) {
 func (s *situation) fill(c *card) {
 	t, now := c.task, s.now.UnixNano()
 	*c = card{
-		task: t, created: c.created, made: now, until: math.MaxInt64, fading: math.MaxInt64,
-		unsettled: t.unsettled(),
-		joinable:  t.joinable(), loose: t.VendorCreated.IsZero(), rows: int32(min(s.sizeOf(t), math.MaxInt32)), //nolint:gosec // bounded
+		task: t, created: c.created, margin: int64(t.margin()),
+		made: now, until: math.MaxInt64, fading: math.MaxInt64,
+		unsettled: t.unsettled(), joinable: t.joinable(), rows: int32(min(s.sizeOf(t), math.MaxInt32)), //nolint:gosec // bounded
 	}
 	if c.unsettled {
 		c.calls = s.callsFor(t)
@@ -180,11 +172,11 @@ func (s *situation) fill(c *card) {
 	waited := s.now.Sub(looked)
 	c.fading = now + int64(fresh*float64(max(waited, 0)))
 	c.running = float32(float64(left) * s.curve.survive(s.age(t, looked), s.age(t, s.now)))
-	at, class, ok := s.due(t)
+	at, kind, ok := s.due(t)
 	if !ok {
 		return
 	}
-	c.askable, c.at, c.class = true, at.UnixNano(), class
+	c.askable, c.at, c.class = true, at.UnixNano(), kind
 	// What due decided may change at these times.
 	if !t.Deadline.IsZero() {
 		c.deadline = t.Deadline.UnixNano()

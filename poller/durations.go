@@ -8,8 +8,9 @@ import (
 const (
 	// Ages are divided into bins that double every second bin, from the first
 	// 15 seconds to about two weeks.
-	ageBins  = 34
-	firstBin = 15 * time.Second
+	ageBins         = 34
+	firstBin        = 15 * time.Second
+	binsPerDoubling = 2
 
 	// What is believed before anything was seen: Huawei's page speaks of three
 	// to five minutes, and some URLs always take much longer.
@@ -46,7 +47,6 @@ func binOf(age time.Duration) int {
 	if age < firstBin {
 		return 0
 	}
-	const binsPerDoubling = 2
 	return min(ageBins-1, 1+int(binsPerDoubling*math.Log2(float64(age)/float64(firstBin))))
 }
 
@@ -55,8 +55,15 @@ func binStart(bin int) time.Duration {
 	if bin == 0 {
 		return 0
 	}
-	const binsPerDoubling = 2
 	return time.Duration(float64(firstBin) * math.Exp2(float64(bin-1)/binsPerDoubling))
+}
+
+// binEnd returns the age at which a bin ends, at most utmost: the last has no end.
+func binEnd(bin int, utmost time.Duration) time.Duration {
+	if bin == ageBins-1 {
+		return utmost
+	}
+	return min(utmost, binStart(bin+1))
 }
 
 // watched learns that n URLs were under way from age `from` to age `to`.
@@ -65,11 +72,7 @@ func (d *durations) watched(n int, from, to time.Duration) {
 		return
 	}
 	for bin := binOf(from); bin <= binOf(to); bin++ {
-		end := to
-		if bin < ageBins-1 {
-			end = min(to, binStart(bin+1))
-		}
-		d.AtRisk[bin] += float64(n) * (end - max(from, binStart(bin))).Seconds()
+		d.AtRisk[bin] += float64(n) * (binEnd(bin, to) - max(from, binStart(bin))).Seconds()
 	}
 }
 
@@ -107,20 +110,16 @@ func (d *durations) endedBetween(n int, from, to time.Duration, c *curve) {
 	if all <= 0 {
 		return
 	}
-	final := d.Final + float64(n)
 	left := float64(n)
 	for bin := binOf(from); bin <= binOf(to); bin++ {
-		start, end := max(from, binStart(bin)), to
-		if bin < ageBins-1 {
-			end = min(to, binStart(bin+1))
-		}
+		start, end := max(from, binStart(bin)), binEnd(bin, to)
 		ended := float64(n) * (c.survive(from, start) - c.survive(from, end)) / all
 		left -= ended
 		const half = 2
 		d.AtRisk[bin] += (left + ended/half) * (end - start).Seconds()
 		d.Ended[bin] += ended
 	}
-	d.Final = final
+	d.Final += float64(n)
 	d.age()
 }
 

@@ -19,11 +19,10 @@ const (
 
 // moment is what the life of a task depends on besides the answer.
 type moment struct {
-	now time.Time
+	situation
+
 	// sent is when the question left, in the vendor's time.
 	sent time.Time
-	situation
-	retention time.Duration
 	// jitter returns a number in [0, 1).
 	jitter func() float64
 }
@@ -66,7 +65,13 @@ func (t *task) found(m *moment) {
 	if t.Counted == nil {
 		t.hint = nil
 	}
-	t.Up, t.LastError, t.LastRefresh = true, nil, m.now
+	t.LastRefresh = m.now
+	t.known()
+}
+
+// known forgets what went wrong before the vendor knew the task.
+func (t *task) known() {
+	t.Up, t.LastError = true, nil
 	t.Failures, t.Misses, t.RetryAt = 0, 0, time.Time{}
 	t.FirstMiss, t.LostAt, t.Search = time.Time{}, time.Time{}, time.Time{}
 }
@@ -198,8 +203,7 @@ func (t *task) lose(m *moment) {
 // tooLarge turns to counting a task whose rows do not fit one page. The answer
 // was to its first page.
 func (t *task) tooLarge(ans vendorapi.Answer, m *moment) {
-	t.Up, t.LastError, t.Failures, t.RetryAt = true, nil, 0, time.Time{}
-	t.Misses, t.FirstMiss, t.LostAt, t.Search = 0, time.Time{}, time.Time{}, time.Time{}
+	t.known()
 	switch {
 	case t.Phase != prefetch.Lost:
 	case t.Answered:

@@ -234,7 +234,7 @@ func (a *account) sweepAll(now time.Time) time.Duration {
 			continue
 		}
 		if (t.Phase == prefetch.Pending || t.Phase == prefetch.Active) && !s.reachable(t) {
-			t.lose(&moment{now: now, situation: *s})
+			t.lose(&moment{situation: *s})
 			a.touch(t)
 			over = true
 		}
@@ -333,7 +333,6 @@ func (a *account) apply(told []*task, now time.Time) {
 // moment is the present for a task's life. It is called with the lock held.
 func (a *account) moment(sent, now time.Time) *moment {
 	return &moment{
-		now: now, sent: sent.Add(a.learned.Offset), situation: *a.situation(now),
-		retention: a.options.Retention, jitter: a.random,
+		situation: *a.situation(now), sent: sent.Add(a.learned.Offset), jitter: a.random,
 	}
 }

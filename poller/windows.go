@@ -393,8 +393,7 @@ func (j *joiner) settle() []joined {
 	var found []joined
 	for _, c := range j.claims {
 		if j.spoiled[c.task] {
-			c.task.Ambiguous = true
-			j.board.changed(c.task)
+			j.doubt(c.task)
 			continue
 		}
 		urls := make([]prefetch.URL, len(c.places))
