@@ -108,7 +108,6 @@ func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mom
 	}
 	a.learnStrangers(q, max(0, strangers))
 	told := a.joined(found, m)
-	whole := ans.Count <= len(ans.URLs)
 	for _, t := range told {
 		t.Sole = t.Whole
 	}
@@ -119,7 +118,7 @@ func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mom
 		// not what they seemed.
 		if near[i].worth > 0 && t.joinable() && within(t, q) && !slices.Contains(told, t) &&
 			(t.Whole || m.sent.Sub(t.Created) > 2*proof) {
-			t.Crowded, t.Ambiguous = !whole, t.Ambiguous || whole
+			t.Ambiguous = true
 			told = append(told, t)
 		}
 	}

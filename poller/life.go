@@ -61,7 +61,7 @@ func (t *task) answered(urls []prefetch.URL, m *moment) {
 
 // found notes that the vendor knows the task.
 func (t *task) found(m *moment) {
-	t.Answered, t.Crowded = true, false
+	t.Answered = true
 	if t.Counted == nil {
 		t.hint = nil
 	}

@@ -91,9 +91,6 @@ type record struct {
 	Sole bool `json:"sole,omitempty"`
 	// Ambiguous: the task's rows cannot be told from another's.
 	Ambiguous bool `json:"ambiguous,omitempty"`
-	// Crowded: the last window had more rows than it showed, and did not tell of
-	// the task. It is asked for by id before a window may tell of it again.
-	Crowded bool `json:"crowded,omitempty"`
 	// Counted is set for a task too large for one page: its URLs are counted
 	// instead of read.
 	Counted *counted `json:"counted,omitempty"`

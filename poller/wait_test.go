@@ -2,6 +2,7 @@ package poller_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +21,7 @@ type endless struct {
 	rows    []joinRow
 	offset  time.Duration // of its clock
 	maxPage int           // it refuses larger ones
+	order   int           // 1 if its rows are in order of creation, -1 if the newest is first
 	// problems are questions that no vendor should be asked.
 	problems []string
 }
@@ -51,7 +53,7 @@ func (e *endless) answer(n int, q vendorapi.Query) (vendorapi.Answer, error) {
 			!q.From.IsZero() && (r.created.Before(q.From) || r.created.After(q.To)) {
 			continue
 		}
-		if ans.Count++; len(ans.URLs) < q.PageSize {
+		if ans.Count++; ans.Count > (q.Page-1)*q.PageSize && len(ans.URLs) < q.PageSize {
 			u := r.at(now)
 			u.Started = r.created
 			ans.URLs = append(ans.URLs, u)
@@ -114,6 +116,9 @@ func drawWaiting(rt *rapid.T, now time.Time) *waiting {
 			spec.Deadline = now.Add(time.Duration(at) * w.slot)
 		}
 		w.tasks = append(w.tasks, spec)
+	}
+	if w.order = rapid.IntRange(-1, 1).Draw(rt, "order of creation"); w.order != 0 {
+		slices.SortStableFunc(w.rows, func(a, b joinRow) int { return w.order * a.created.Compare(b.created) })
 	}
 	return w
 }

@@ -20,7 +20,7 @@ const (
 // joinable reports whether a window can tell of the task: its rows are known by
 // their URL and creation, or its URLs are given and when they were submitted.
 func (t *task) joinable() bool {
-	if t.Ambiguous || t.Crowded || t.Counted != nil {
+	if t.Ambiguous || t.Counted != nil {
 		return false
 	}
 	return t.Whole || len(t.Expected) > 0 && !t.Created.IsZero()
