@@ -47,16 +47,7 @@ func BenchmarkCall(b *testing.B) {
 		<-calls
 	}
 	cancel()
-	for {
-		select {
-		case <-calls:
-		case err := <-done:
-			if err != nil {
-				b.Error(err)
-			}
-			return
-		}
-	}
+	drain(b, calls, done)
 }
 
 // BenchmarkSnapshot is what a scrape costs the poller with 10,000 tasks.
