@@ -151,15 +151,15 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration
 // tell sooner than as many at once after a pause. A call for each deadline that
 // passes before what leaves now is free again stays in reserve.
 func (a *account) pace(s *situation, q question) time.Duration {
-	if q.pressing || a.hasty {
+	if a.hasty || q.worth >= overdue {
 		return 0
 	}
-	const most = 2 // no more than every second call is kept
+	const kept, of = 3, 4 // no more are kept than three of four calls
 	free := a.budget.free()
-	if reserve := min(s.deadlines, a.options.Limit.Calls/most); free > 0 && free <= reserve {
+	if reserve := min(s.deadlines, a.options.Limit.Calls*kept/of); free > 0 && free <= reserve {
 		return s.slot
 	}
-	if s.asks <= free {
+	if q.pressing || s.asks <= free {
 		return 0
 	}
 	wait := a.left.Add(s.slot).Sub(s.now)

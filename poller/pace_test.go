@@ -132,40 +132,48 @@ func firstAfter(v *stub, task prefetch.Task) time.Duration {
 	return time.Hour
 }
 
-// For deadlines that pass in one moment calls are kept back before: they are asked
-// for as fast as the vendor answers, and not as fast as calls become free again.
+// For deadlines that pass in one moment calls are kept back before, also from tasks
+// that were never asked for: they are asked for as fast as the vendor answers, and
+// not as fast as calls become free again.
 func TestDeadlinesOfOneMoment(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		const together = 30
-		v := paced()
-		tasks := many(huaweiAccount, 500)
-		moment := time.Now().Add(20 * time.Minute)
-		due := map[string]bool{}
-		for i := range together {
-			tasks[7*i].Deadline = moment
-			due[tasks[7*i].ID] = true
-		}
-		start(t, newMemory(), []poller.Account{account(huaweiAccount, v, flood())}, tasks...)
-		wait(25 * time.Minute)
-		calls, asked := v.calls(), v.asked()
-		for i, q := range asked {
-			if calls[i].began.Before(moment) || !due[q.TaskID] {
-				continue
-			}
-			delete(due, q.TaskID)
-			// Four at a time, a second each.
-			if late := calls[i].began.Sub(moment); late > together/4*second+second {
-				t.Errorf("%s was asked for %v after its deadline", q.TaskID, late)
-			}
-		}
-		if len(due) > 0 {
-			t.Errorf("never asked for: %v", due)
-		}
-		if err := overQuota(calls, flood()); err != nil {
-			t.Error(err)
-		}
-	})
+	for _, c := range []struct{ together, newcomers int }{{30, 0}, {60, 0}, {30, 200}} {
+		t.Run(fmt.Sprintf("%d with %d newcomers", c.together, c.newcomers), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				const tasks = 500
+				v := paced()
+				specs := many(huaweiAccount, tasks+c.newcomers)
+				moment := time.Now().Add(20 * time.Minute)
+				due := map[string]bool{}
+				for i := range c.together {
+					specs[7*i].Deadline = moment
+					due[specs[7*i].ID] = true
+				}
+				r := start(t, newMemory(), []poller.Account{account(huaweiAccount, v, flood())}, specs[:tasks]...)
+				wait(20*time.Minute - 5*second)
+				r.list(specs...)
+				wait(5 * time.Minute)
+				calls, asked := v.calls(), v.asked()
+				for i, q := range asked {
+					if calls[i].began.Before(moment) || !due[q.TaskID] {
+						continue
+					}
+					delete(due, q.TaskID)
+					// Four at a time, a second each.
+					if late := calls[i].began.Sub(moment); late > time.Duration(c.together)*second/4+second {
+						t.Errorf("%s was asked for %v after its deadline", q.TaskID, late)
+					}
+				}
+				if len(due) > 0 {
+					t.Errorf("never asked for: %v", due)
+				}
+				if err := overQuota(calls, flood()); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }
 
 // A clock that is set back by hours stops none of this.
