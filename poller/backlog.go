@@ -22,7 +22,7 @@ func (s *situation) callsFor(t *task) float64 {
 }
 
 // weighBacklog works out how long the limit needs for the account's unsettled
-// tasks, and warns where that is longer than their numbers may be old: no choice
+// tasks that are not lost, and warns where that is longer than their numbers may be old: no choice
 // of questions can help then.
 func (a *account) weighBacklog(s *situation) {
 	a.backlog = time.Duration(s.calls * float64(s.slot))

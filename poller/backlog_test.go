@@ -63,6 +63,7 @@ func TestBacklogOfTasks(t *testing.T) {
 		told    bool // the URLs are configured
 		after   time.Duration
 		settles bool
+		unknown bool // to the vendor
 		want    time.Duration
 	}{
 		{name: "nothing is known of it", urls: 20, want: slot},
@@ -70,6 +71,7 @@ func TestBacklogOfTasks(t *testing.T) {
 		{name: "its URLs are configured", urls: 20, told: true, want: slot / 5},
 		{name: "it is counted", urls: 250, told: true, after: 20 * time.Minute, want: 2 * slot},
 		{name: "it is read page by page", urls: 250, told: true, refuse: true, after: 30 * time.Minute, want: 3 * slot},
+		{name: "it is lost", urls: 20, unknown: true, after: 40 * time.Minute},
 		{name: "it has settled", urls: 20, settles: true, after: 20 * time.Minute},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -83,6 +85,9 @@ func TestBacklogOfTasks(t *testing.T) {
 					last = time.Minute
 				}
 				spec := page(t, vendor, c.urls, last)
+				if c.unknown {
+					spec.ID = "b"
+				}
 				if !c.told {
 					spec.URLs = nil
 				}

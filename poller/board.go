@@ -162,7 +162,7 @@ func (s *situation) fill(c *card) {
 		made: now, until: math.MaxInt64, fading: math.MaxInt64,
 		unsettled: t.unsettled(), joinable: t.joinable(), rows: int32(min(s.sizeOf(t), math.MaxInt32)), //nolint:gosec // bounded
 	}
-	if c.unsettled {
+	if c.unsettled && t.Phase != prefetch.Lost { // lost ones are asked for ever less often
 		c.calls = s.callsFor(t)
 	}
 	if t.Gone || t.Phase == prefetch.Settled {
