@@ -110,8 +110,7 @@ func TestRestartKeepsTasksOfTheAPI(t *testing.T) {
 
 // TestReloadStorm reloads a thousand times, a third of them with a broken file,
 // while others scrape.
-func TestReloadStorm(t *testing.T) {
-	t.Parallel()
+func TestReloadStorm(t *testing.T) { //nolint:paralleltest // it counts the goroutines of this process
 	const reloads, scrapers = 1000, 4
 	vendor, config := huaweiVendor(t)
 	file := writeFile(t, "config.yml", config)

@@ -69,7 +69,7 @@ func TestTheLookBackIsCounted(t *testing.T) {
 		o.Quota = simulator.Quota{Calls: 1, Per: time.Minute}
 		enough := 40 * time.Minute // until all is settled and counted again
 		if o.RefuseStatusFilter = rapid.IntRange(0, 4).Draw(rt, "no status filter if 0") == 0; o.RefuseStatusFilter {
-			enough = 100 * time.Minute
+			enough = 240 * time.Minute
 		}
 		o.MaxPageSize = rapid.SampledFrom([]int{0, 60}).Draw(rt, "largest page")
 		off := time.Duration(rapid.IntRange(-40, 40).Draw(rt, "vendor's clock, minutes ahead")) * time.Minute

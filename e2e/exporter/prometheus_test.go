@@ -107,7 +107,7 @@ func startPrometheus(t *testing.T, target string, flags ...string) *run.Process 
 	config := filepath.Join(folder, "prometheus.yml")
 	text := fmt.Sprintf(`
 global:
-  scrape_interval: 1s
+  scrape_interval: 3s
 scrape_configs:
   - job_name: prefetch_exporter
     static_configs:

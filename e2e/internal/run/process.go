@@ -62,7 +62,7 @@ type Process struct {
 
 // listening finds the address in the line that exporter-toolkit logs, which the
 // exporter, Prometheus and Alertmanager share.
-var listening = regexp.MustCompile(`msg="Listening on"(?: component=web)? address=(127\.0\.0\.1:\d+)`)
+var listening = regexp.MustCompile(`msg="Listening on"(?: component=web)? address=(127\.0\.0\.[12]:\d+)`)
 
 // Listening returns where a program that logged this listens, without a slash at
 // the end; false if it does not listen yet.
@@ -171,7 +171,7 @@ func Get(t testing.TB, url string) ([]byte, error) {
 // moment ago.
 func FreeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.2:0")
 	if err != nil {
 		t.Fatal(err)
 	}
