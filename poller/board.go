@@ -144,6 +144,9 @@ func (b *board) between(from, to time.Time) []card {
 	byTime := func(c card, at int64) int { return cmp.Compare(c.created, at) }
 	first, _ := slices.BinarySearchFunc(b.cards, from.Add(-widest).UnixNano(), byTime)
 	last, _ := slices.BinarySearchFunc(b.cards, to.Add(widest).UnixNano()+1, byTime)
+	if last < first {
+		return nil // so far away that nanoseconds do not reach there
+	}
 	return b.cards[first:last]
 }
 

@@ -123,6 +123,11 @@ func TestRows(t *testing.T) {
 			want:     prefetch.URL{URL: "u", Status: prefetch.Running},
 			oddities: []string{`finishTime "1970-01-01 08:00:00" is not a time of the form 2006-01-02 15:04:05; taken as not told`},
 		},
+		"never": {
+			row:      `{"url":"u","status":"run","finishTime":"9999-12-31 23:59:59"}`,
+			want:     prefetch.URL{URL: "u", Status: prefetch.Running},
+			oddities: []string{`finishTime "9999-12-31 23:59:59" is not a time of the form 2006-01-02 15:04:05; taken as not told`},
+		},
 		"rate of nothing": {row: `{"url":"u","status":"run","rate":0}`, want: prefetch.URL{URL: "u", Status: prefetch.Running, HasRate: true}},
 		"rate of all":     {row: `{"url":"u","status":"run","rate":"100.00%"}`, want: prefetch.URL{URL: "u", Status: prefetch.Running, Rate: 1, HasRate: true}},
 		"rate beyond all": {row: `{"url":"u","status":"run","rate":"101"}`, want: prefetch.URL{URL: "u", Status: prefetch.Running}, oddities: []string{`rate "101" is not a number from 0 to 100; taken as not told`}},

@@ -84,15 +84,19 @@ func (s scalar) rate() (float64, bool) {
 // then what JSON libraries make of a time.
 var timeLayouts = [...]string{timeLayout, time.RFC3339, "2006-01-02T15:04:05"}
 
+// lastYear is where times end that a vendor may mean.
+const lastYear = 2200
+
 // time is the value as a time, in location where it has no offset of its own.
-// It reports false for what is no time, and for times at or before the Unix
-// epoch, which databases print where they hold none.
+// It reports false for what is no time, for times at or before the Unix epoch,
+// which databases print where they hold none, and for those of another age, which
+// stand for "never".
 func (s scalar) time(location *time.Location) (time.Time, bool) {
 	v := s.value()
 	for _, layout := range timeLayouts {
 		t, err := time.ParseInLocation(layout, v, location)
 		if err == nil {
-			return t, t.Unix() > 0
+			return t, t.Unix() > 0 && t.Year() < lastYear
 		}
 	}
 	return time.Time{}, false
