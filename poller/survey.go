@@ -145,7 +145,9 @@ func (p *part) tally(c *count, n int) (whole, consistent bool) {
 	case stepSucceeded:
 		c.Succeeded, c.Step = n, stepFailed
 		// What failed stays so: the rest may be known to be just that.
-		failed = p.Counts[prefetch.Failed]
+		if !p.doubted {
+			failed = p.Counts[prefetch.Failed]
+		}
 		if c.Total > c.Succeeded+failed {
 			return false, true
 		}

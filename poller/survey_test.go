@@ -316,39 +316,52 @@ func TestCountsThatMakeNoSense(t *testing.T) {
 	})
 }
 
-// A total that turns out to have been wrong is asked for anew.
-func TestATotalThatWasWrong(t *testing.T) {
+// What turns out to have been counted wrongly is counted anew, all of it: what is
+// shown is never made of old counts and new ones.
+func TestCountsThatWereWrong(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		v := greedy()
-		created, early := time.Now().Add(-30*time.Hour), time.Now().Add(time.Hour)
-		v.answer = func(_ int, q vendorapi.Query) (vendorapi.Answer, error) {
-			early := time.Now().Before(early)
-			switch {
-			case created.Before(q.From) || created.After(q.To):
-				return vendorapi.Answer{}, nil
-			case q.Status != nil && *q.Status == prefetch.Failed && early:
-				return vendorapi.Answer{Count: 10}, nil
-			case q.Status != nil && *q.Status == prefetch.Failed:
-				return vendorapi.Answer{Count: 60}, nil
-			case q.Status != nil:
-				return vendorapi.Answer{Count: 180}, nil
-			case early:
-				return vendorapi.Answer{Count: 200, URLs: make([]prefetch.URL, min(q.PageSize, 200))}, nil
-			default:
-				return vendorapi.Answer{Count: 240, URLs: make([]prefetch.URL, min(q.PageSize, 240))}, nil
-			}
-		}
-		r := start(t, newMemory(), []poller.Account{watching(account(edgeAccount, v, prefetch.Limit{Calls: 1, Per: 5 * time.Minute}))})
-		wait(time.Hour)
-		if got := r.account(t, edgeAccount).Window; got == nil || got.Total() != 200 || got.Final() != 190 {
-			t.Fatalf("shown %v", got)
-		}
-		wait(3 * time.Hour)
-		if got := r.account(t, edgeAccount).Window; got == nil || got.Total() != 240 || got.Final() != 240 {
-			t.Errorf("shown %v, the vendor has 240", got)
-		}
-	})
+	type counts struct{ total, succeeded, failed int }
+	for _, c := range []struct {
+		name        string
+		early, late counts
+	}{
+		{"too few in all", counts{200, 180, 10}, counts{240, 180, 60}},
+		{"too many failed", counts{200, 130, 60}, counts{240, 180, 40}},
+		{"too many failed, all final", counts{200, 130, 60}, counts{240, 200, 40}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				v := greedy()
+				created, early := time.Now().Add(-30*time.Hour), time.Now().Add(time.Hour)
+				v.answer = func(_ int, q vendorapi.Query) (vendorapi.Answer, error) {
+					now := c.late
+					if time.Now().Before(early) {
+						now = c.early
+					}
+					switch {
+					case created.Before(q.From) || created.After(q.To):
+						return vendorapi.Answer{}, nil
+					case q.Status == nil:
+						return vendorapi.Answer{Count: now.total, URLs: make([]prefetch.URL, min(q.PageSize, now.total))}, nil
+					case *q.Status == prefetch.Failed:
+						return vendorapi.Answer{Count: now.failed}, nil
+					default:
+						return vendorapi.Answer{Count: now.succeeded}, nil
+					}
+				}
+				r := start(t, newMemory(), []poller.Account{watching(account(edgeAccount, v, prefetch.Limit{Calls: 1, Per: 5 * time.Minute}))})
+				for _, want := range []counts{c.early, c.late} {
+					wait(time.Hour - second)
+					got := r.account(t, edgeAccount).Window
+					if got == nil || got.Total() != want.total || got[prefetch.Succeeded] != want.succeeded || got[prefetch.Failed] != want.failed {
+						t.Errorf("shown %v, the vendor has %+v", got, want)
+					}
+					wait(3 * time.Hour)
+				}
+			})
+		})
+	}
 }
 
 // The look-back that the vendor refuses is learned here as well.
