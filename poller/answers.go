@@ -79,12 +79,14 @@ func (a *account) taskAnswered(t *task, q vendorapi.Query, ans vendorapi.Answer,
 		return
 	}
 	urls, whole, complaint := t.page(q, ans)
-	if complaint != "" {
-		a.warn(m.now, "reading "+t.id, "an answer in pages was thrown away", "task", t.id, "why", complaint)
+	if !whole {
+		t.Up, t.LastError = true, nil
 	}
 	switch {
-	case !whole:
-		t.Up, t.LastError = true, nil
+	case complaint != "":
+		t.misread(complaint, m)
+		a.warn(m.now, "reading "+t.id, "an answer in pages was thrown away", "task", t.id, "why", complaint)
+	case !whole: // its next page comes first
 	case len(urls) == 0:
 		t.empty(q, m)
 	default:

@@ -27,6 +27,17 @@ type reading struct {
 	Rows  rows `json:"rows"`
 }
 
+// misread notes that what was read of a task had to be thrown away. Once that may
+// be chance; a task that it happens to again and again is asked less often.
+func (t *task) misread(complaint string, m *moment) {
+	const chance = 3
+	t.Failures++
+	t.RetryAt = m.now.Add(m.backoff(m.pollInterval, t.Failures))
+	if t.Failures >= chance {
+		t.Up, t.LastError = false, &failure{Reason: prefetch.ReasonDecode, Message: complaint, Time: m.now}
+	}
+}
+
 // page takes one page of an answer. It returns the whole answer once every page
 // was read, and a complaint if what was read so far had to be thrown away.
 func (t *task) page(q vendorapi.Query, ans vendorapi.Answer) (urls []prefetch.URL, whole bool, complaint string) {
@@ -64,25 +75,28 @@ func (t *task) page(q vendorapi.Query, ans vendorapi.Answer) (urls []prefetch.UR
 
 // checkUnion complains if a row stands on two pages: rows that moved from page to
 // page while they were read hide as many others. A task may well have the same URL
-// twice, so the reading counts if just the same rows stood twice when it was
-// read before, or were submitted so often.
+// twice, so the reading counts if it was submitted so often, or, where nobody said
+// what was submitted, if just the same rows stood twice when it was read before.
 func (t *task) checkUnion(r *reading) (complaint string) {
-	expected := map[string]int{}
+	missing := map[string]int{}
 	for _, url := range t.Expected {
-		expected[url]++
+		missing[url]++
 	}
 	var twice []rowKey
 	pages := map[rowKey]int{} // the page where a row stood last, from 1
 	for i := range r.Rows.urls {
 		u := &r.Rows.urls[i]
 		k, page := keyOf(u), 1+i/r.PageSize
-		if before := pages[k]; before != 0 && before != page && expected[u.URL] <= 1 {
+		missing[u.URL]--
+		if before := pages[k]; before != 0 && before != page && missing[u.URL] < 0 {
 			twice = append(twice, k)
 		}
 		pages[k] = page
 	}
 	before := t.Repeated
-	if t.Repeated = digest(twice); t.Repeated == 0 || t.Repeated == before {
+	t.Repeated = digest(twice)
+	hidden := slices.ContainsFunc(t.Expected, func(url string) bool { return missing[url] > 0 })
+	if t.Repeated == 0 || t.Repeated == before && !hidden {
 		return ""
 	}
 	return fmt.Sprintf("%d rows of %d stand on two pages, as %q does; reading it anew", len(twice), r.Count, twice[0].url)
