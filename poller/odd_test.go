@@ -1,13 +1,16 @@
 package poller_test
 
 import (
+	"context"
 	"fmt"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"prefetch_exporter/poller"
 	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/simulator"
 )
 
@@ -78,6 +81,95 @@ func TestResubmittedBeyondThePage(t *testing.T) {
 		}
 		if !r.task(t, edgeAccount, "second").Answered {
 			t.Error("it was never asked for")
+		}
+	})
+}
+
+// The vendor sorts by item, so that a page of few submissions looks as if it were
+// in order of creation. The first one on it has the URLs of the task, half a minute
+// earlier, and the task's own rows fall off the page.
+func TestResubmittedOnAPageInAnotherOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now().Add(-10 * time.Minute)
+		v := &stub{caps: vendorapi.Capabilities{
+			Windows: true, Paged: true, RowTimes: true, MaxInFlight: 1, PageSize: 10, LookBack: 72 * time.Hour, MaxSpan: longest,
+		}}
+		var rows []joinRow
+		for _, s := range []struct {
+			owner, url string
+			created    time.Time
+			takes      time.Duration
+		}{
+			{"", "same", began.Add(-30 * second), time.Minute},
+			{"other", "other", began.Add(5 * time.Minute), time.Minute},
+			{"task", "same", began, 100 * time.Hour},
+		} {
+			for i := range 5 {
+				rows = append(rows, joinRow{url: fmt.Sprint(s.url, i), owner: s.owner, created: s.created, ends: s.created.Add(s.takes)})
+			}
+		}
+		v.answer = func(_ int, q vendorapi.Query) (vendorapi.Answer, error) {
+			ans := vendorapi.Answer{Page: q.Page, PageSize: q.PageSize}
+			for i := range rows {
+				r := &rows[i]
+				if q.TaskID != "" && r.owner != q.TaskID || !q.From.IsZero() && (r.created.Before(q.From) || r.created.After(q.To)) {
+					continue
+				}
+				if ans.Count++; len(ans.URLs) < q.PageSize {
+					ans.URLs = append(ans.URLs, r.at(time.Now()))
+				}
+			}
+			return ans, nil
+		}
+		var specs []prefetch.Task
+		for id, created := range map[string]time.Time{"task": began, "other": began.Add(5 * time.Minute)} {
+			spec := configured(edgeAccount, id)
+			spec.Created = created
+			for i := range rows {
+				if rows[i].owner == id {
+					spec.URLs = append(spec.URLs, rows[i].url)
+				}
+			}
+			specs = append(specs, spec)
+		}
+		r := start(t, newMemory(), []poller.Account{account(edgeAccount, v, prefetch.Limit{Calls: 1, Per: 5 * time.Minute})}, specs...)
+		wait(30 * time.Minute)
+		if got := r.task(t, edgeAccount, "task"); !got.Answered || got.Counts[prefetch.Running] != 5 {
+			t.Errorf("%v with %v, all of it runs", got.Phase, got.Counts)
+		}
+		if v.asked()[0].Kind != vendorapi.QueryWindow {
+			t.Errorf("no window was asked first: %+v", v.asked())
+		}
+	})
+}
+
+// afar dates the rows that run so far ahead that nanoseconds do not reach there.
+type afar struct{ vendorapi.Provider }
+
+func (a afar) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answer, error) {
+	ans, err := a.Provider.Query(ctx, q)
+	if q.Kind == vendorapi.QueryWindow && q.Status != nil {
+		for i := range ans.URLs {
+			ans.URLs[i].Created = time.Unix(0, math.MaxInt64)
+		}
+	}
+	return ans, err
+}
+
+// Rows of another age belong to nobody.
+func TestRowsFromAfar(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		vendor := simulator.NewCDNetworks(edgeOptions())
+		tasks := stragglers(vendor, 30, func(int) time.Duration { return 100 * time.Hour })
+		a := edge(t, vendor)
+		l := &listener{Provider: afar{a.Provider}}
+		a.Provider = l
+		start(t, newMemory(), []poller.Account{a}, tasks...)
+		wait(6 * time.Hour)
+		if n := scouts(l.since(0)); n == 0 {
+			t.Error("no scout was asked")
 		}
 	})
 }

@@ -42,6 +42,8 @@ type learned struct {
 	NoStatusFilter bool `json:"no_status_filter,omitempty"`
 	// Offset is the vendor's clock minus ours.
 	Offset time.Duration `json:"offset,omitempty"`
+	// Unordered: rows do not come in order of their creation.
+	Unordered bool `json:"unordered,omitempty"`
 	// Strangers is how many rows a second of a window has that belong to no
 	// task that is watched.
 	Strangers float64 `json:"strangers,omitempty"`

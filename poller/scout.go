@@ -237,9 +237,11 @@ func (sc *scout) dispute(rows map[rowKey][]int) {
 		for k, n := range open {
 			other := claims[k]
 			if other != nil {
-				other.Ambiguous = true
+				sc.doubt(other)
 			}
-			t.Ambiguous = t.Ambiguous || other != nil || len(rows[k]) > n
+			if other != nil || len(rows[k]) > n {
+				sc.doubt(t)
+			}
 			claims[k] = t
 		}
 		sc.open[t] = open

@@ -175,13 +175,14 @@ func (s *situation) join(q vendorapi.Query, ans vendorapi.Answer) []joined {
 		if t.Whole || !t.joinable() {
 			continue
 		}
-		// Where the answer ends near the task, only a submission at just about
-		// the configured time is taken for the task's.
-		for _, reach := range []time.Duration{drift, pad} {
-			if j.sees(t.Created.Add(-reach), t.Created.Add(reach)) {
-				j.find(t, reach)
-				break
-			}
+		// Beyond what a page shows there may be another submission of the same
+		// URLs: only one at just about the configured time is the task's then.
+		reach := drift
+		if ans.Count > len(urls) {
+			reach = pad
+		}
+		if j.sees(t.Created.Add(-reach), t.Created.Add(reach)) {
+			j.find(t, reach)
 		}
 	}
 	j.glance()
@@ -210,26 +211,31 @@ type claim struct {
 
 // see works out between which creations the answer shows every row. A page that
 // is cut does so up to the second where it ends if its rows are in order of their
-// creation, from either end: no page of the vendor says how they are.
+// creation, from either end. No page of the vendor says how they are: it must be
+// seen in enough of them, and no answer may have shown otherwise.
 func (j *joiner) see(count int) {
+	const enough = 3 // different creations
 	j.from, j.to = j.query.From, j.query.To
-	if count <= len(j.urls) {
-		return
-	}
-	var shown []time.Time
+	shown := make([]time.Time, 0, len(j.urls))
 	for i := range j.urls {
 		if c := j.urls[i].Created; !c.IsZero() {
 			shown = append(shown, c)
 		}
 	}
-	backwards := func(a, b time.Time) int { return b.Compare(a) }
-	switch n := len(shown); {
-	case n > 0 && slices.IsSortedFunc(shown, time.Time.Compare):
-		j.to = shown[n-1].Add(-time.Second)
-	case n > 0 && slices.IsSortedFunc(shown, backwards):
-		j.from = shown[n-1].Add(time.Second)
-	default:
+	forwards := slices.IsSortedFunc(shown, time.Time.Compare)
+	backwards := slices.IsSortedFunc(shown, func(a, b time.Time) int { return b.Compare(a) })
+	j.learned.Unordered = j.learned.Unordered || !forwards && !backwards
+	if count <= len(j.urls) {
+		return
+	}
+	different := len(slices.CompactFunc(slices.Clone(shown), time.Time.Equal))
+	switch {
+	case j.learned.Unordered || different < enough:
 		j.to = time.Time{}
+	case forwards:
+		j.to = shown[len(shown)-1].Add(-time.Second)
+	default:
+		j.from = shown[len(shown)-1].Add(time.Second)
 	}
 }
 
@@ -332,9 +338,9 @@ func (j *joiner) open(rows []prefetch.URL) bool {
 }
 
 // doubt marks a task whose rows cannot be told from another's.
-func (j *joiner) doubt(t *task) {
+func (s *situation) doubt(t *task) {
 	t.Ambiguous = true
-	j.board.changed(t)
+	s.board.changed(t)
 }
 
 func at(urls []string, created time.Time) []prefetch.URL {
