@@ -180,7 +180,7 @@ func accountMetrics() []Metric {
 			Help: "Tasks that are listed now but not watched, because the account is over its task_limit.",
 		}, {
 			Name: nameAccountBacklog, Type: typeGauge, Labels: accountLabels(), Group: group,
-			Help: "How long the configured limit needs to ask for every unsettled task of the account once. " +
+			Help: "How long the configured limit needs to ask for every unsettled task of the account once, lost ones aside. " +
 				"Above max_staleness the account's work exceeds its quota.",
 		}, {
 			Name: nameAccountWindow, Type: typeGauge, Labels: accountLabels(labelStatus), Group: group,

@@ -103,7 +103,8 @@ type AccountState struct {
 	Phases [NumPhases]int
 	// Dropped is how many tasks are listed now but over the task limit.
 	Dropped int
-	// Backlog is how long the limit needs to ask for every unsettled task once.
+	// Backlog is how long the limit needs to ask for every unsettled task once,
+	// lost ones aside.
 	Backlog time.Duration
 	// Window counts every URL of the look-back, configured or not; nil where
 	// that is not watched or not known yet. WindowRefresh is when the oldest of
