@@ -327,20 +327,20 @@ func TestARowThatMovesBetweenPages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		v := pagedStub()
-		readings := 0
+		var readings atomic.Int64
 		v.answer = func(n int, q vendorapi.Query) (vendorapi.Answer, error) {
 			if q.Page == 1 {
-				readings++
+				readings.Add(1)
 			}
-			return twice(func() bool { return readings == 1 })(n, q)
+			return twice(func() bool { return readings.Load() == 1 })(n, q)
 		}
 		r := start(t, newMemory(), []poller.Account{quick(v)}, configured(huaweiAccount, "a"))
-		for !r.task(t, huaweiAccount, "a").Answered && readings < 5 {
+		for !r.task(t, huaweiAccount, "a").Answered && readings.Load() < 5 {
 			wait(second)
 		}
 		got := r.task(t, huaweiAccount, "a")
-		if want := (prefetch.Counts{prefetch.Succeeded: 24, prefetch.Failed: 1}); readings != 2 || got.Counts != want {
-			t.Errorf("%v after %d readings", got.Counts, readings)
+		if want := (prefetch.Counts{prefetch.Succeeded: 24, prefetch.Failed: 1}); readings.Load() != 2 || got.Counts != want {
+			t.Errorf("%v after %d readings", got.Counts, readings.Load())
 		}
 	})
 }
