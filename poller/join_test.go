@@ -16,7 +16,8 @@ import (
 )
 
 // joins is a vendor of few URLs and seconds, so that its rows are easily taken
-// for each other. It answers with its rows in another order each time.
+// for each other. It answers with its rows in another order each time, or, without
+// shuffle, as they are.
 type joins struct {
 	rows    []joinRow
 	shuffle *rand.Rand
@@ -62,13 +63,17 @@ func (j *joins) answer(_ int, q vendorapi.Query) (vendorapi.Answer, error) {
 			found = append(found, u)
 		}
 	}
-	j.shuffle.Shuffle(len(found), func(a, b int) { found[a], found[b] = found[b], found[a] })
-	slices.SortStableFunc(found, func(a, b prefetch.URL) int {
-		if a.Created.IsZero() || b.Created.IsZero() {
-			return j.order * j.order * a.Created.Compare(b.Created)
-		}
-		return j.order * a.Created.Compare(b.Created)
-	})
+	if j.shuffle != nil {
+		j.shuffle.Shuffle(len(found), func(a, b int) { found[a], found[b] = found[b], found[a] })
+	}
+	if j.order != 0 {
+		slices.SortStableFunc(found, func(a, b prefetch.URL) int {
+			if a.Created.IsZero() || b.Created.IsZero() {
+				return a.Created.Compare(b.Created)
+			}
+			return j.order * a.Created.Compare(b.Created)
+		})
+	}
 	return vendorapi.Answer{Count: len(found), URLs: found[:min(len(found), q.PageSize)], Page: 1, PageSize: q.PageSize}, nil
 }
 

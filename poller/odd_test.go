@@ -92,9 +92,6 @@ func TestResubmittedOnAPageInAnotherOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now().Add(-10 * time.Minute)
-		v := &stub{caps: vendorapi.Capabilities{
-			Windows: true, Paged: true, RowTimes: true, MaxInFlight: 1, PageSize: 10, LookBack: 72 * time.Hour, MaxSpan: longest,
-		}}
 		var rows []joinRow
 		for _, s := range []struct {
 			owner, url string
@@ -109,19 +106,10 @@ func TestResubmittedOnAPageInAnotherOrder(t *testing.T) {
 				rows = append(rows, joinRow{url: fmt.Sprint(s.url, i), owner: s.owner, created: s.created, ends: s.created.Add(s.takes)})
 			}
 		}
-		v.answer = func(_ int, q vendorapi.Query) (vendorapi.Answer, error) {
-			ans := vendorapi.Answer{Page: q.Page, PageSize: q.PageSize}
-			for i := range rows {
-				r := &rows[i]
-				if q.TaskID != "" && r.owner != q.TaskID || !q.From.IsZero() && (r.created.Before(q.From) || r.created.After(q.To)) {
-					continue
-				}
-				if ans.Count++; len(ans.URLs) < q.PageSize {
-					ans.URLs = append(ans.URLs, r.at(time.Now()))
-				}
-			}
-			return ans, nil
-		}
+		vendor := &joins{rows: rows}
+		v := &stub{answer: vendor.answer, caps: vendorapi.Capabilities{
+			Windows: true, Paged: true, RowTimes: true, MaxInFlight: 1, PageSize: 10, LookBack: 72 * time.Hour, MaxSpan: longest,
+		}}
 		var specs []prefetch.Task
 		for id, created := range map[string]time.Time{"task": began, "other": began.Add(5 * time.Minute)} {
 			spec := configured(edgeAccount, id)

@@ -84,7 +84,8 @@ func (s scalar) rate() (float64, bool) {
 // then what JSON libraries make of a time.
 var timeLayouts = [...]string{timeLayout, time.RFC3339, "2006-01-02T15:04:05"}
 
-// lastYear is where times end that a vendor may mean.
+// lastYear is where times end that a vendor may mean. Nanoseconds since 1970, in
+// which the planner reckons, reach to 2262.
 const lastYear = 2200
 
 // time is the value as a time, in location where it has no offset of its own.

@@ -168,7 +168,8 @@ func Get(t testing.TB, url string) ([]byte, error) {
 }
 
 // FreeAddress returns an address of the loopback that nobody listened on a
-// moment ago.
+// moment ago. It is not 127.0.0.1, where another test could be given the same port
+// before it is used: on Linux all of 127.0.0.0/8 is the loopback.
 func FreeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.2:0")
