@@ -34,6 +34,11 @@ WIRING := .,./exporter,./demo,./web
 FUZZ_TIME ?= 10s
 BENCH ?= .
 BENCH_COUNT ?= 1
+# Property tests draw their cases from a seed, and tests run in an order drawn
+# from it. One seed makes `make test` the same for everybody, so that a change
+# is judged by what it changed; `make stress` is what looks for the rare case.
+SEED ?= 1
+STRESS_CHECKS ?= 1000
 FRESHNESS_SEEDS ?= 3
 OUTPUT ?= prefetch_exporter
 
@@ -68,9 +73,14 @@ test: lint unit benchsmoke build e2e ## everything that must pass: linters, unit
 .PHONY: unit
 unit: deps ## unit tests with the race detector; no package under the coverage floor
 	@mkdir -p $(BUILD)
-	go test -race -shuffle=on -coverprofile=$(BUILD)/parts.out $$(go list ./... | grep -vx prefetch_exporter)
-	go test -race -shuffle=on -coverprofile=$(BUILD)/whole.out -coverpkg=$(WIRING) .
-	scripts/coverage $(COVERAGE_FLOOR) $(BUILD)/parts.out $(BUILD)/whole.out
+	go test -race -shuffle=$(SEED) -coverprofile=$(BUILD)/drawn.out $$(scripts/packages drawn) -rapid.seed=$(SEED)
+	go test -race -shuffle=$(SEED) -coverprofile=$(BUILD)/parts.out $$(scripts/packages plain)
+	go test -race -shuffle=$(SEED) -coverprofile=$(BUILD)/whole.out -coverpkg=$(WIRING) .
+	scripts/coverage $(COVERAGE_FLOOR) $(BUILD)/drawn.out $(BUILD)/parts.out $(BUILD)/whole.out
+
+.PHONY: stress
+stress: ## property tests with STRESS_CHECKS (1000) cases of a new seed: what `make test` cannot find twice
+	go test -shuffle=on -count=1 -timeout 2h $$(scripts/packages drawn) -rapid.checks=$(STRESS_CHECKS)
 
 .PHONY: e2e
 e2e: deps $(STAMPS) ## the real program with real Prometheus and Alertmanager, old and new, and a vendor's SDK
