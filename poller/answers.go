@@ -34,7 +34,7 @@ func (a *account) answered(q question, ans vendorapi.Answer, m *moment) []*task 
 				t.uncount(m)
 				return
 			}
-			t.tallied(*q.query.Status, ans, m)
+			a.complain(t, t.tallied(*q.query.Status, ans, m), m)
 		})
 	default:
 		a.follow(t, m, func() { a.taskAnswered(t, q.query, ans, m) })
@@ -72,6 +72,13 @@ func (a *account) follow(t *task, m *moment, apply func()) {
 	}
 }
 
+// complain logs why what the vendor said of a task was thrown away.
+func (a *account) complain(t *task, complaint string, m *moment) {
+	if complaint != "" {
+		a.warn(m.now, "reading "+t.id, "what the vendor said of a task was thrown away", "task", t.id, "why", complaint)
+	}
+}
+
 func (a *account) taskAnswered(t *task, q vendorapi.Query, ans vendorapi.Answer, m *moment) {
 	canCount := m.canCount()
 	if t.Reading == nil && ans.Count > len(ans.URLs) && len(ans.URLs) > 0 && canCount && ans.Count <= mostRows {
@@ -85,7 +92,7 @@ func (a *account) taskAnswered(t *task, q vendorapi.Query, ans vendorapi.Answer,
 	switch {
 	case complaint != "":
 		t.misread(complaint, m)
-		a.warn(m.now, "reading "+t.id, "an answer in pages was thrown away", "task", t.id, "why", complaint)
+		a.complain(t, complaint, m)
 	case !whole: // its next page comes first
 	case len(urls) == 0:
 		t.empty(q, m)

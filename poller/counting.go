@@ -1,15 +1,144 @@
 package poller
 
 import (
+	"fmt"
 	"math"
 	"time"
 
 	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
 )
 
 // mostRepeats is how often what succeeded is counted before what failed is again:
 // that a URL failed is rare, but then no count of what succeeded ever tells.
 const mostRepeats = 3
+
+// tooLarge turns to counting a task whose rows do not fit one page. The answer
+// was to its first page.
+func (t *task) tooLarge(ans vendorapi.Answer, m *moment) {
+	t.known()
+	// What was thrown away before counts until the counts fit.
+	t.Up, t.LastError = true, nil
+	switch {
+	case t.Phase != prefetch.Lost:
+	case t.Answered:
+		t.Phase = prefetch.Active
+	default:
+		t.Phase = prefetch.Pending
+	}
+	before := t.NewestRow
+	t.summarize(ans.URLs)
+	// The rest of the rows may have other rates, and may not have ended.
+	t.EdgeRatio, t.HasEdgeRatio, t.VendorFinished = 0, false, time.Time{}
+	t.Whole, t.Sole = false, false
+	total := max(ans.Count, len(t.Expected))
+	switch c := t.Counted; {
+	case c != nil && c.Total == total:
+		t.NewestRow = later(before, t.NewestRow)
+		t.confirm(m)
+	case t.provenWhole(m):
+		m.learned.Durations.sized(total)
+		t.Counted = &counted{Total: total, Since: m.sent, Gradual: t.gradual(ans, m)}
+		t.RetryAt = m.now
+	default:
+		t.Counted = nil
+	}
+}
+
+// gradual reports whether there may be more rows than the vendor counted. Those of
+// one submission have one creation, and are there a minute later. But those of a
+// page with several may be the oldest, while others still appear.
+func (t *task) gradual(ans vendorapi.Answer, m *moment) bool {
+	if !m.caps.RowTimes || len(t.Expected) > 0 && ans.Count <= len(t.Expected) {
+		return false
+	}
+	return !dated(ans.URLs) || !t.VendorCreated.Equal(t.NewestRow)
+}
+
+// confirm notes that the vendor says again that a task has so many URLs.
+func (t *task) confirm(m *moment) {
+	c := *t.Counted
+	c.Same, c.Confirmed = 0, !m.sent.Before(c.Since.Add(proof))
+	t.Counted = &c
+	if c.both() {
+		t.tally(m)
+	}
+	if !c.Confirmed {
+		t.RetryAt = m.now.Add(c.Since.Add(proof).Sub(m.sent))
+	}
+}
+
+// tallied applies the count of a large task's URLs that succeeded or failed. Of
+// those that failed the rows come along. It returns a complaint if the count
+// cannot be, and then has the task read anew.
+func (t *task) tallied(status prefetch.Status, ans vendorapi.Answer, m *moment) (complaint string) {
+	c := t.Counted
+	if c == nil {
+		return "" // it was read whole meanwhile
+	}
+	t.Up, t.LastError = true, nil
+	next := *c
+	counted, at := &next.Failed, &next.FailedAt
+	if status == prefetch.Succeeded {
+		counted, at = &next.Succeeded, &next.SucceededAt
+	}
+	before, first := *counted, at.IsZero()
+	*counted, *at = ans.Count, m.now
+	switch {
+	case ans.Count < before:
+		complaint = fmt.Sprintf("%d URLs %v, where %d had; reading it anew", ans.Count, status, before)
+	case next.left() < 0:
+		complaint = fmt.Sprintf("%d URLs succeeded and %d failed, of %d; reading it anew",
+			next.Succeeded, next.Failed, next.Total)
+	}
+	if complaint != "" {
+		t.uncount(m)
+		t.misread(complaint, m)
+		return complaint
+	}
+	next.Same++
+	if first || ans.Count != before {
+		next.Same = 0
+	}
+	if status == prefetch.Succeeded {
+		next.Repeats++
+	} else {
+		next.Repeats = 0
+		t.Rows, t.observations = t.Rows.merge(ans.URLs, t.observations)
+	}
+	t.Counted = &next
+	t.learnCounts(c, m)
+	if !next.both() {
+		t.RetryAt = m.now // both or nothing: the counts appear together
+		return ""
+	}
+	t.tally(m)
+	return ""
+}
+
+// tally publishes the counts of a task.
+func (t *task) tally(m *moment) {
+	c := t.Counted
+	t.found(m)
+	t.Counts = prefetch.Counts{}
+	t.Counts[prefetch.Succeeded], t.Counts[prefetch.Failed] = c.Succeeded, c.Failed
+	// Not final: the vendor was not asked how many of them still wait.
+	t.Counts[prefetch.Running] = c.left()
+	t.VendorFinished = time.Time{}
+	t.judge(c.Confirmed || !c.Gradual, m)
+}
+
+// uncount has the task read anew.
+func (t *task) uncount(m *moment) {
+	t.Counted, t.hint, t.RetryAt = nil, nil, m.now
+}
+
+// doubtful reports whether the vendor should say again how many URLs there are:
+// all that it counted are final, but there may be more; or its counts do not change
+// any more and do not make up the total, which was an error then.
+func (c *counted) doubtful() bool {
+	return c.both() && !c.Confirmed && (c.left() == 0 || c.Same > mostRepeats)
+}
 
 // lastCounted reports whether the last look at the task were its two counts.
 func (t *task) lastCounted(at time.Time) bool {
@@ -66,7 +195,7 @@ func (g gap) part(part float64, n int) float64 {
 }
 
 // left is how many URLs are in neither count.
-func (c *counted) left() int { return max(1, c.Total-c.Succeeded-c.Failed) }
+func (c *counted) left() int { return c.Total - c.Succeeded - c.Failed }
 
 // both reports whether both counts are known.
 func (c *counted) both() bool { return c != nil && !c.SucceededAt.IsZero() && !c.FailedAt.IsZero() }

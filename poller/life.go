@@ -59,20 +59,20 @@ func (t *task) answered(urls []prefetch.URL, m *moment) {
 	t.judge(whole, m)
 }
 
-// found notes that the vendor knows the task.
+// found notes a good answer to all of the task.
 func (t *task) found(m *moment) {
 	t.Answered = true
 	if t.Counted == nil {
 		t.hint = nil
 	}
 	t.LastRefresh = m.now
+	t.Up, t.LastError, t.Failures = true, nil, 0
 	t.known()
 }
 
-// known forgets what went wrong before the vendor knew the task.
+// known forgets that the vendor did not know the task.
 func (t *task) known() {
-	t.Up, t.LastError = true, nil
-	t.Failures, t.Misses, t.RetryAt = 0, 0, time.Time{}
+	t.Misses, t.RetryAt = 0, time.Time{}
 	t.FirstMiss, t.LostAt, t.Search = time.Time{}, time.Time{}, time.Time{}
 }
 
@@ -198,68 +198,6 @@ func (t *task) lose(m *moment) {
 		t.Phase, t.LostAt = prefetch.Lost, m.now
 	}
 	t.RetryAt = m.now.Add(max(lostAfter, m.now.Sub(t.LostAt)))
-}
-
-// tooLarge turns to counting a task whose rows do not fit one page. The answer
-// was to its first page.
-func (t *task) tooLarge(ans vendorapi.Answer, m *moment) {
-	t.known()
-	switch {
-	case t.Phase != prefetch.Lost:
-	case t.Answered:
-		t.Phase = prefetch.Active
-	default:
-		t.Phase = prefetch.Pending
-	}
-	t.summarize(ans.URLs)
-	if t.provenWhole(m) {
-		m.learned.Durations.sized(max(ans.Count, len(t.Expected)))
-		t.Counted = &counted{Total: max(ans.Count, len(t.Expected))}
-		t.RetryAt = m.now
-	}
-}
-
-// tallied applies the count of a large task's URLs that succeeded or failed. Of
-// those that failed the rows come along.
-func (t *task) tallied(status prefetch.Status, ans vendorapi.Answer, m *moment) {
-	failures := t.Failures
-	t.Up, t.LastError, t.Failures, t.RetryAt = true, nil, 0, time.Time{}
-	c := t.Counted
-	if c == nil {
-		return // it was read whole meanwhile
-	}
-	next := *c
-	if status == prefetch.Succeeded {
-		next.Succeeded, next.SucceededAt = ans.Count, m.now
-		next.Repeats++
-	} else {
-		next.Failed, next.FailedAt, next.Repeats = ans.Count, m.now, 0
-		t.Rows, t.observations = t.Rows.merge(ans.URLs, t.observations)
-	}
-	t.Counted = &next
-	t.learnCounts(c, m)
-	switch left := next.Total - next.Succeeded - next.Failed; {
-	case next.SucceededAt.IsZero() || next.FailedAt.IsZero():
-		t.RetryAt = m.now // both or nothing: the counts appear together
-	case left < 0:
-		// There are more rows than were counted.
-		t.uncount(m)
-		t.Failures = failures + 1
-		t.RetryAt = m.now.Add(m.backoff(m.pollInterval, t.Failures))
-	default:
-		t.found(m)
-		t.Counts = prefetch.Counts{}
-		t.Counts[prefetch.Succeeded], t.Counts[prefetch.Failed] = next.Succeeded, next.Failed
-		// Not final: the vendor was not asked how many of them still wait.
-		t.Counts[prefetch.Running] = left
-		t.VendorFinished = time.Time{}
-		t.judge(true, m)
-	}
-}
-
-// uncount has the task read anew.
-func (t *task) uncount(m *moment) {
-	t.Up, t.LastError, t.Counted, t.hint, t.RetryAt = true, nil, nil, nil, m.now
 }
 
 // failed applies a failed call. The last good answer stays.

@@ -42,6 +42,8 @@ func (s *situation) ask(c *card) question {
 		q.why = "lost task, in case the vendor knows it after all"
 	case c.class == hopeless:
 		q.why = "only statuses left that no page documents"
+	case t.Counted != nil && s.canCount() && t.Counted.doubtful():
+		q.why = "making sure how many URLs a large task has"
 	case t.Counted != nil && s.canCount():
 		status := s.countNext(t)
 		q.query.Kind, q.query.Status = vendorapi.QueryCount, &status

@@ -127,6 +127,15 @@ type counted struct {
 	FailedAt    time.Time `json:"failed_at,omitzero"`
 	// Repeats is how often those that succeeded were counted since the others.
 	Repeats int `json:"repeats,omitempty"`
+	// Same is how many counts in a row said what was known.
+	Same int `json:"same,omitempty"`
+	// Since is when the vendor first said that there are so many, in its time.
+	// Confirmed: it said so again, long enough after it.
+	Since     time.Time `json:"since,omitzero"`
+	Confirmed bool      `json:"confirmed,omitempty"`
+	// Gradual: rows may have appeared after those that were seen, so only a
+	// confirmed total is all of them.
+	Gradual bool `json:"gradual,omitempty"`
 }
 
 func (t *task) encode() ([]byte, error) {
