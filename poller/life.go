@@ -107,9 +107,9 @@ func (t *task) provenWhole(m *moment) bool {
 
 func (t *task) settle(m *moment) {
 	t.Phase, t.SettledAt = prefetch.Settled, m.now
-	// A task that was settled when it was first asked for, and whose creation
-	// nobody told, took nobody knows how long.
-	known := !t.knownCreated().IsZero() || t.SeenActive
+	// A task that was settled when it was first asked for took nobody knows how
+	// long, unless the vendor says when it ended.
+	known := !t.VendorFinished.IsZero() || t.SeenActive
 	if took := t.finished().Sub(t.created()); known && took >= 0 && !t.Timed {
 		t.observations = append(t.observations, observation{took: took})
 	}

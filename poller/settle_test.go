@@ -224,3 +224,21 @@ func TestEdgeRatioAndFinish(t *testing.T) {
 		}
 	})
 }
+
+// How long a task took is known only if somebody saw it under way, or the vendor
+// says when it ended: a task that was settled when it was first asked for did not
+// take until then.
+func TestADurationThatNobodyKnows(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		vendor, m := moody()
+		m.set("task-0", urls(prefetch.Succeeded))
+		spec := configured(huaweiAccount, "task-0")
+		spec.Created = time.Now().Add(-20 * time.Hour)
+		r := start(t, newMemory(), []poller.Account{quick(vendor)}, spec)
+		wait(time.Minute)
+		if got := r.task(t, huaweiAccount, "task-0"); !got.Settled() || len(r.recorder.tasks) != 0 {
+			t.Errorf("%v, observed to have taken %v", got.Phase, r.recorder.tasks)
+		}
+	})
+}
