@@ -170,7 +170,7 @@ func (a *account) compare(now time.Time) (fresh []prefetch.Task, watched int) {
 		}
 		listed[spec.ID] = true
 		t := a.tasks[spec.ID]
-		if t == nil || t.remembered() {
+		if t == nil || t.remembered() && !t.Gone {
 			fresh = append(fresh, spec)
 			continue
 		}
@@ -217,13 +217,13 @@ func orNow(t, now time.Time) time.Time {
 
 // unlist stops watching a task that no source lists. What is known of it is
 // kept for the retention, in case it comes back: nothing needs to be asked
-// again then.
+// again then, not even of a task whose time was over before.
 func (a *account) unlist(t *task, now time.Time) {
 	if t.listed || t.Unlisted.IsZero() {
 		t.listed, t.Unlisted = false, now
 		a.touch(t)
 	}
-	if now.Sub(t.Unlisted) >= a.options.Retention || t.Gone {
+	if now.Sub(t.Unlisted) >= a.options.Retention {
 		a.forget(t)
 	}
 }

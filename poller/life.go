@@ -242,8 +242,8 @@ func (t *task) end(retention time.Duration) time.Time {
 	}
 }
 
-// bury leaves only a tombstone, so that a source which lists the task still
-// neither revives it nor has it asked again.
+// bury leaves only a tombstone, so that a source which lists the task still, or
+// again after a moment, neither revives it nor has it asked again.
 func (t *task) bury() {
 	t.Gone = true
 	t.Rows, t.Reading, t.Expected, t.Labels = rows{}, nil, nil, nil

@@ -82,12 +82,20 @@ func TestLifeOfATask(t *testing.T) {
 			t.Errorf("%d calls after it had settled", got-calls)
 		}
 
+		r.list() // as when a file is replaced
+		wait(a.Retention - second)
+		r.list(spec)
+		wait(48 * time.Hour)
+		if got := r.task(t, a.Account, "a"); got != nil || vendor.Stats().Calls != calls {
+			t.Errorf("revived by a source that did not list it for a while: %+v", got)
+		}
+
 		r.list()
-		wait(second)
+		wait(a.Retention)
 		r.list(spec)
 		wait(second)
 		if got := r.task(t, a.Account, "a"); got == nil || got.Phase != prefetch.Settled || vendor.Stats().Calls != calls+1 {
-			t.Errorf("listed anew after it was not listed: %+v", got)
+			t.Errorf("listed anew long after it was not listed: %+v", got)
 		}
 	})
 }

@@ -49,7 +49,7 @@ type record struct {
 	SettledAt time.Time      `json:"settled_at,omitzero"` // first seen settled
 	LostAt    time.Time      `json:"lost_at,omitzero"`
 	// Gone: the task's time is over; it stays as a tombstone while a source
-	// lists it.
+	// lists it, and for the retention after.
 	Gone bool `json:"gone,omitempty"`
 
 	VendorCreated  time.Time `json:"vendor_created,omitzero"` // earliest row
