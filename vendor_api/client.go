@@ -26,6 +26,10 @@ const (
 	DefaultMaxBody = 32 << 20
 	// maxMessage bounds a vendor's words in an [Error], in bytes.
 	maxMessage = 300
+	// maxExcerpted is how much of a text is read for that; the rest may be space.
+	maxExcerpted = 4 * maxMessage
+	// ellipsis ends a text that was cut.
+	ellipsis = "…"
 	// maxRetryAfter is longer than any vendor's window, and bounds what a
 	// broken header can do.
 	maxRetryAfter = 24 * time.Hour
@@ -54,6 +58,8 @@ type Client struct {
 	timeout   time.Duration
 	maxBody   int64
 	now       func() time.Time
+	// proxySecrets must not be shown.
+	proxySecrets []string
 }
 
 // Response is a whole answer of a vendor, whatever its HTTP status.
@@ -98,6 +104,8 @@ func NewClient(opts ClientOptions) (*Client, error) {
 		timeout:   opts.Timeout,
 		maxBody:   opts.MaxBody,
 		now:       opts.Now,
+
+		proxySecrets: proxySecrets(&opts.HTTP.ProxyConfig),
 	}
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
@@ -239,27 +247,32 @@ func (c *Client) RetryAfter(r *Response) time.Duration {
 // one line, valid UTF-8, without control and formatting characters (which could
 // rewrite a terminal's line), at most 300 bytes.
 func Excerpt(text []byte) string {
-	cut := len(text) > 4*maxMessage
+	cut := len(text) > maxExcerpted
 	if cut {
-		text = text[:4*maxMessage]
+		text = text[:maxExcerpted]
 	}
-	s := strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
-		}
-		if unicode.In(r, unicode.Cc, unicode.Cf) {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(string(text), "\uFFFD"))
-	s = strings.Join(strings.Fields(s), " ")
+	s := oneLine(string(text))
 	if len(s) <= maxMessage && !cut {
 		return s
 	}
-	const ellipsis = "…"
 	end := min(len(s), maxMessage-len(ellipsis))
 	for end > 0 && end < len(s) && !utf8.RuneStart(s[end]) {
 		end--
 	}
 	return s[:end] + ellipsis
+}
+
+// oneLine returns a text on one line, valid UTF-8, without control and
+// formatting characters.
+func oneLine(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return ' '
+		}
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	return strings.Join(strings.Fields(text), " ")
 }

@@ -23,6 +23,8 @@ type Auth interface {
 	// has no body; now is the time of the call. It fails with a
 	// [*vendorapi.Error] if there are none that could be sent.
 	Authorize(ctx context.Context, req *http.Request, now time.Time) error
+	// Secrets are what Authorize uses now and nobody must see.
+	Secrets() []string
 	// Refused tells that the vendor refused the credentials that Authorize put
 	// on req.
 	Refused(req *http.Request)
@@ -69,6 +71,14 @@ func (a *aksk) Authorize(_ context.Context, req *http.Request, now time.Time) er
 	return nil
 }
 
+func (a *aksk) Secrets() []string {
+	secrets := []string{a.accessKey(), a.secretKey()}
+	if a.securityToken != nil {
+		secrets = append(secrets, a.securityToken())
+	}
+	return secrets
+}
+
 // Refused does nothing: the keys are read anew for the next request anyway.
 func (*aksk) Refused(*http.Request) {}
 
@@ -95,6 +105,8 @@ func (t *readyToken) Authorize(_ context.Context, req *http.Request, _ time.Time
 	req.Header.Set(headerAuthToken, token)
 	return nil
 }
+
+func (t *readyToken) Secrets() []string { return []string{t.token()} }
 
 // Refused does nothing: the token is read anew for the next request anyway.
 func (*readyToken) Refused(*http.Request) {}

@@ -16,9 +16,6 @@ import (
 // Signing Guide).
 const maxSkew = 15 * time.Minute
 
-// minSecret keeps a token of a few letters from blotting out ordinary words.
-const minSecret = 8
-
 // words is what a body says of an error.
 type words struct {
 	code, message string
@@ -203,38 +200,4 @@ func skewOf(req *http.Request, resp *vendorapi.Response) error {
 
 func requestID(resp *vendorapi.Response) string {
 	return vendorapi.Excerpt([]byte(resp.Header.Get("X-Request-Id")))
-}
-
-// credentialsOf returns the values on req that nobody must see: some proxies
-// show the whole request in their error page.
-func credentialsOf(req *http.Request) []string {
-	var secrets []string
-	for _, name := range []string{headerAuthToken, headerSecurityToken, headerAuthorization} {
-		if v := req.Header.Get(name); len(v) >= minSecret {
-			secrets = append(secrets, v)
-		}
-	}
-	return secrets
-}
-
-// redact replaces secrets in a vendor's text: plain, and as JSON writes them,
-// which may or may not escape what is special in HTML.
-func redact(text []byte, secrets ...string) []byte {
-	for _, secret := range secrets {
-		for _, form := range []string{inJSON(secret, true), inJSON(secret, false), secret} {
-			text = bytes.ReplaceAll(text, []byte(form), []byte("<secret>"))
-		}
-	}
-	return text
-}
-
-// inJSON is s as it stands between the quotes of a JSON string.
-func inJSON(s string, escapeHTML bool) string {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(escapeHTML)
-	if err := enc.Encode(s); err != nil {
-		return s
-	}
-	return strings.TrimSuffix(strings.TrimPrefix(b.String(), `"`), "\"\n")
 }

@@ -100,6 +100,10 @@ func (a *iam) Authorize(ctx context.Context, req *http.Request, now time.Time) e
 	return nil
 }
 
+// Secrets is empty: the password is sent to IAM alone, whose answers do not show
+// it, and the token is on the request.
+func (*iam) Secrets() []string { return nil }
+
 // Refused drops the token on req if it is still the one that is kept: of
 // several requests under way with an old token, only the first drops anything.
 func (a *iam) Refused(req *http.Request) {
@@ -174,12 +178,21 @@ func waitEnded(ctx context.Context) error {
 	}
 }
 
-// request fetches a token and tells how long it is good for.
+// request fetches a token and tells how long it is good for. Whatever IAM says,
+// the password is not shown.
 func (a *iam) request(ctx context.Context, now time.Time) (token string, life time.Duration, err error) {
 	password := a.opts.Password()
 	if password == "" {
 		return "", 0, noCredentials("the password for IAM is empty")
 	}
+	token, life, err = a.send(ctx, now, password)
+	if err != nil {
+		return "", 0, a.opts.Client.Redactor(password).Error(err)
+	}
+	return token, life, nil
+}
+
+func (a *iam) send(ctx context.Context, now time.Time, password string) (token string, life time.Duration, err error) {
 	req, err := a.newRequest(ctx, password)
 	if err != nil {
 		return "", 0, noCredentials(err.Error())
@@ -192,7 +205,7 @@ func (a *iam) request(ctx context.Context, now time.Time) (token string, life ti
 	}
 	token = resp.Header.Get("X-Subject-Token")
 	if resp.Status >= http.StatusMultipleChoices || token == "" {
-		return "", 0, a.refusal(resp, password)
+		return "", 0, a.refusal(resp)
 	}
 	if err := checkHeaderValue("the token from IAM", token); err != nil {
 		return "", 0, err
@@ -231,12 +244,9 @@ func (a *iam) newRequest(ctx context.Context, password string) (*http.Request, e
 	return req, nil
 }
 
-// refusal is the error of an answer without a token. Whatever it holds, the
-// password is not shown.
-func (a *iam) refusal(resp *vendorapi.Response, password string) error {
-	w := readWords(redact(resp.Body, password))
-	// Once more, for a password that the body had escaped in its own way.
-	w.code, w.message = string(redact([]byte(w.code), password)), string(redact([]byte(w.message), password))
+// refusal is the error of an answer without a token.
+func (a *iam) refusal(resp *vendorapi.Response) error {
+	w := readWords(resp.Body)
 	e := newError(a.opts.Client, resp, w)
 	e.Err = errors.New("no token from IAM")
 	e.Reason = prefetch.ReasonUnavailable

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,11 +109,24 @@ func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answ
 	if err != nil {
 		return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonInvalid, Unsent: true, Err: err}
 	}
+	secrets := p.opts.Auth.Secrets()
 	if err := p.opts.Auth.Authorize(ctx, req, p.opts.Now()); err != nil {
 		e := *vendorapi.AsError(err)
 		e.Unsent = true
 		return vendorapi.Answer{}, &e
 	}
+	answer, err := p.send(ctx, req)
+	redactor := p.opts.Client.Redactor(slices.Concat(secrets,
+		vendorapi.Carried(req, headerAuthorization, headerAuthToken, headerSecurityToken))...)
+	if err != nil {
+		return vendorapi.Answer{}, redactor.Error(err)
+	}
+	return redactor.Answer(answer), nil
+}
+
+// send makes the request and reads its answer, which may show the request's
+// credentials, as may the error.
+func (p *Provider) send(ctx context.Context, req *http.Request) (vendorapi.Answer, error) {
 	resp, err := p.opts.Client.Do(ctx, req)
 	if err != nil {
 		return vendorapi.Answer{}, sendError(p.opts.Client, resp, err)
@@ -125,7 +139,7 @@ func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answ
 	case errors.Is(err, errErrorBody):
 		return vendorapi.Answer{}, p.refusal(req, resp)
 	case err != nil:
-		e := newError(p.opts.Client, resp, readWords(redact(resp.Body, credentialsOf(req)...)))
+		e := newError(p.opts.Client, resp, readWords(resp.Body))
 		e.Reason, e.Err = prefetch.ReasonDecode, err
 		return vendorapi.Answer{}, e
 	}
@@ -166,7 +180,7 @@ func (p *Provider) request(ctx context.Context, taskID string) (*http.Request, e
 // refusal is the error of an answer that is none. It tells Auth if the vendor
 // refused the credentials.
 func (p *Provider) refusal(req *http.Request, resp *vendorapi.Response) *vendorapi.Error {
-	w := readWords(redact(resp.Body, credentialsOf(req)...))
+	w := readWords(resp.Body)
 	e := newError(p.opts.Client, resp, w)
 	e.Reason = classify(resp.Status, w)
 	if e.Reason == prefetch.ReasonAuth {

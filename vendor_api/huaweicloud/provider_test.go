@@ -283,6 +283,8 @@ func TestForeignAuth(t *testing.T) {
 
 type brokenAuth struct{}
 
+func (brokenAuth) Secrets() []string { return nil }
+
 func (brokenAuth) Authorize(context.Context, *http.Request, time.Time) error { return io.ErrNoProgress }
 func (brokenAuth) Refused(*http.Request)                                     {}
 
