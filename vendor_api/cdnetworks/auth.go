@@ -22,6 +22,8 @@ type Auth interface {
 	// they may have changed. An error means that req must not be sent; it holds
 	// no secret.
 	Authorize(req *http.Request, body []byte, now time.Time) error
+	// Secrets are what Authorize uses now and nobody must see.
+	Secrets() []string
 }
 
 // APIKey returns the vendor's API-key authentication: HTTP Basic whose password
@@ -55,6 +57,8 @@ func (a *apiKeyAuth) Authorize(req *http.Request, _ []byte, now time.Time) error
 	return nil
 }
 
+func (a *apiKeyAuth) Secrets() []string { return []string{a.apiKey()} }
+
 // AKSK returns the vendor's AK/SK authentication, CNC-HMAC-SHA256
 // (documents.cdnetworks.com, "AK/SK authentication"). Both functions are called
 // for every request.
@@ -72,6 +76,9 @@ const (
 	akskAlgorithm = "CNC-HMAC-SHA256"
 	signedHeaders = "content-type;host"
 )
+
+// headerAccessKey repeats the access key beside the signature.
+const headerAccessKey = "X-Cnc-Accesskey"
 
 // maxUsedSeconds bounds the memory of used timestamps.
 const maxUsedSeconds = 4096
@@ -101,12 +108,14 @@ func (a *akskAuth) Authorize(req *http.Request, body []byte, now time.Time) erro
 	mac.Write([]byte(toSign))
 
 	req.Header.Set("X-Cnc-Auth-Method", "AKSK")
-	req.Header.Set("X-Cnc-Accesskey", accessKey)
+	req.Header.Set(headerAccessKey, accessKey)
 	req.Header.Set("X-Cnc-Timestamp", timestamp)
 	req.Header.Set("Authorization", fmt.Sprintf("%s Credential=%s, SignedHeaders=%s, Signature=%s",
 		akskAlgorithm, accessKey, signedHeaders, hex.EncodeToString(mac.Sum(nil))))
 	return nil
 }
+
+func (a *akskAuth) Secrets() []string { return []string{a.accessKey(), a.secretKey()} }
 
 // unusedSecond is the first second from now on that was never returned before.
 func (a *akskAuth) unusedSecond(now time.Time) int64 {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"prefetch_exporter/prefetch"
@@ -180,10 +182,22 @@ func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answ
 	if err != nil {
 		return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonInvalid, Unsent: true, Err: err}
 	}
+	secrets := p.auth.Secrets()
 	if err := p.auth.Authorize(req, body, p.now()); err != nil {
 		err = fmt.Errorf("authenticate: %w", err)
 		return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonAuth, Unsent: true, Err: err}
 	}
+	answer, err := p.send(ctx, q, req)
+	redactor := p.client.Redactor(slices.Concat(secrets, vendorapi.Carried(req, "Authorization", headerAccessKey))...)
+	if err != nil {
+		return vendorapi.Answer{}, redactor.Error(err)
+	}
+	return redactor.Answer(answer), nil
+}
+
+// send makes the request and reads its answer, which may show the request's
+// credentials, as may the error.
+func (p *Provider) send(ctx context.Context, q vendorapi.Query, req *http.Request) (vendorapi.Answer, error) {
 	resp, err := p.client.Do(ctx, req)
 	if err != nil {
 		e := vendorapi.AsError(err)
