@@ -123,11 +123,12 @@ func NewClient(opts ClientOptions) (*Client, error) {
 // to the limit, and not after a change of protocol) and closed. req itself is
 // not changed.
 //
-// The error is an [*Error]: timeout if the call's limit or the context's
-// deadline passed, decode if the body is over the limit, unavailable for
-// everything else, refused redirects included. It names the host and never the
-// rest of the URL. Where a response came but cannot be used, it is returned
-// beside the error, without a body, for what its header tells. An answer with an
+// The error is an [*Error]: throttled if the HTTP status says so, timeout if the
+// call's limit or the context's deadline passed, decode if the body is over the
+// limit, unavailable for everything else, refused redirects included. It names
+// the host and never the rest of the URL. Where a response came but cannot be
+// used, it is returned beside the error, without a body, for the vendor's id of
+// the call; the rest of what its header tells is in the error. An answer with an
 // HTTP error status is no error here: what it means is for the vendor's client
 // to say.
 func (c *Client) Do(ctx context.Context, req *http.Request) (*Response, error) {
@@ -166,7 +167,11 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*Response, error) {
 	r.Body, err = c.readBody(resp)
 	if err != nil {
 		e := c.transportError(ctx, callCtx, req.URL.Host, err)
-		e.HTTPStatus, e.Date = resp.StatusCode, r.Date
+		e.HTTPStatus, e.Date, e.RetryAfter = resp.StatusCode, r.Date, c.RetryAfter(r)
+		if resp.StatusCode == http.StatusTooManyRequests {
+			// That leaves no doubt, whatever the body would have said.
+			e.Reason = prefetch.ReasonThrottled
+		}
 		return r, e
 	}
 	return r, nil

@@ -3,9 +3,11 @@ package cdnetworks_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 	"unicode/utf8"
 
@@ -165,13 +167,24 @@ func TestTransportErrors(t *testing.T) {
 	}
 }
 
-// The vendor's id of a call is kept even where the transport refuses the answer.
-func TestRequestIDOfARefusedAnswer(t *testing.T) {
+// What the header says counts, although the answer cannot be used.
+func TestHeaderOfAnUnusableAnswer(t *testing.T) {
 	t.Parallel()
-	_, err := ask(t, reply{status: 302, header: map[string]string{
-		"Location": "https://example.com/", "x-cnc-request-id": "23f9\x01abf8",
-	}}, taskQuery(), beijing)
-	if e := vendorError(t, err); e.Reason != prefetch.ReasonUnavailable || e.RequestID != "23f9abf8" {
-		t.Errorf("error = %+v", e)
+	for status, want := range map[int]prefetch.Reason{
+		302: prefetch.ReasonUnavailable, 429: prefetch.ReasonThrottled, 503: prefetch.ReasonUnavailable,
+	} {
+		answer := reply{status: status, header: map[string]string{
+			"Location": "https://example.com/", "x-cnc-request-id": "23f9\x01abf8", "Retry-After": "3600",
+		}}.transport()
+		p := newProvider(t, cdnetworks.Options{Client: newClient(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+			resp, err := answer.RoundTrip(r)
+			resp.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF))
+			return resp, err
+		}))})
+		_, err := p.Query(t.Context(), taskQuery())
+		e := vendorError(t, err)
+		if e.Reason != want || e.HTTPStatus != status || e.RetryAfter != time.Hour || e.RequestID != "23f9abf8" {
+			t.Errorf("HTTP %d: error = %+v", status, e)
+		}
 	}
 }

@@ -176,12 +176,12 @@ func newError(c *vendorapi.Client, resp *vendorapi.Response, w words) *vendorapi
 	}
 }
 
-// sendError is the error of a request without a usable answer, with what the
-// header of an unusable one tells; resp is nil if none came.
-func sendError(c *vendorapi.Client, resp *vendorapi.Response, err error) *vendorapi.Error {
+// sendError is the error of a request without a usable answer; resp is nil if
+// none came.
+func sendError(resp *vendorapi.Response, err error) *vendorapi.Error {
 	e := *vendorapi.AsError(err)
 	if resp != nil {
-		e.RequestID, e.RetryAfter = requestID(resp), c.RetryAfter(resp)
+		e.RequestID = requestID(resp)
 	}
 	return &e
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -135,6 +136,20 @@ func TestTransportErrors(t *testing.T) {
 	e := wantError(t, err)
 	if e.Reason != prefetch.ReasonUnavailable || e.RequestID != "4c3" || e.RetryAfter != 9*time.Second || !e.Date.Equal(now()) {
 		t.Errorf("got %+v", e)
+	}
+}
+
+// What the header says counts, although the body cannot be read.
+func TestUnreadableBody(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]prefetch.Reason{429: prefetch.ReasonThrottled, 503: prefetch.ReasonUnavailable} {
+		resp := respond(status, "", "Retry-After", "3600", "X-Request-Id", "4c3")
+		resp.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF))
+		_, err := ask(t, resp)
+		e := wantError(t, err)
+		if e.Reason != want || e.HTTPStatus != status || e.RetryAfter != time.Hour || e.RequestID != "4c3" || !e.Date.Equal(now()) {
+			t.Errorf("HTTP %d: got %+v", status, e)
+		}
 	}
 }
 

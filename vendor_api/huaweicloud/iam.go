@@ -199,7 +199,7 @@ func (a *iam) send(ctx context.Context, now time.Time, password string) (token s
 	}
 	resp, err := a.opts.Client.Do(ctx, req)
 	if err != nil {
-		e := sendError(a.opts.Client, resp, err)
+		e := sendError(resp, err)
 		e.Err = fmt.Errorf("no token from IAM: %w", e.Err)
 		return "", 0, accountError(e)
 	}

@@ -129,7 +129,7 @@ func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answ
 func (p *Provider) send(ctx context.Context, req *http.Request) (vendorapi.Answer, error) {
 	resp, err := p.opts.Client.Do(ctx, req)
 	if err != nil {
-		return vendorapi.Answer{}, sendError(p.opts.Client, resp, err)
+		return vendorapi.Answer{}, sendError(resp, err)
 	}
 	if resp.Status < http.StatusOK || resp.Status >= http.StatusMultipleChoices {
 		return vendorapi.Answer{}, p.refusal(req, resp)
