@@ -33,8 +33,8 @@ type Config struct {
 	// endpoint without TLS; sorted by line.
 	Warnings []Error
 
+	file    string // absolute
 	masked  []byte
-	files   []string
 	secrets []*Secret
 }
 
@@ -80,47 +80,61 @@ type RateLimit struct {
 // Either the configuration is returned or an error, never both. The error is an
 // [Errors] with every problem that was found, sorted by line.
 func Load(path string) (*Config, error) {
+	c, _, err := Read(path)
+	return c, err
+}
+
+// Read is [Load] that also tells which files it read: the configuration file and
+// every secret and certificate file that it names, each an absolute path. The
+// globs of task discovery are not among them.
+//
+// They come with an error as well, those that cannot be read included: the error
+// may be over as soon as one of them changes.
+func Read(path string) (*Config, []string, error) {
 	r := &reader{file: path}
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		r.failf(1, wholeDocument, "cannot be read: %w", err)
-		return nil, r.errs
+		return nil, nil, r.errs
 	}
 	r.dir = filepath.Dir(absolute)
+	c := r.read()
+	slices.Sort(r.files)
+	files := append([]string{absolute}, slices.Compact(r.files)...)
+	if len(r.errs) > 0 {
+		byLine(r.errs)
+		return nil, files, r.errs
+	}
+	byLine(r.warnings)
+	c.file, c.Warnings, c.secrets = absolute, r.warnings, r.secrets
+	return c, files, nil
+}
+
+// read reads the whole file; what it returns is valid unless errors were found.
+func (r *reader) read() *Config {
 	// Unlike a secret it is read only once, so it may be a pipe.
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(r.file)
 	if err != nil {
 		r.failf(1, wholeDocument, "cannot be read: %w", err)
-		return nil, r.errs
+		return nil
 	}
 	root := r.document(data)
 	if root == nil {
-		return nil, r.errs
+		return nil
 	}
 	c := r.config(root)
 	if len(r.errs) > 0 {
-		byLine(r.errs)
-		return nil, r.errs
+		return nil
 	}
 	if c.masked, err = c.marshalMasked(); err != nil {
 		r.failf(1, wholeDocument, "cannot be shown: %w", err)
-		return nil, r.errs
 	}
-	byLine(r.warnings)
-	slices.Sort(r.files)
-	c.Warnings, c.secrets = r.warnings, r.secrets
-	c.files = append([]string{absolute}, slices.Compact(r.files)...)
-	return c, nil
+	return c
 }
 
 // Masked returns the effective configuration as YAML: defaults filled in, paths
 // absolute, and <secret> instead of every secret.
 func (c *Config) Masked() []byte { return slices.Clone(c.masked) }
-
-// Files returns the configuration file and every secret and certificate file
-// that it names, each an absolute path. The globs of task discovery are not
-// among them.
-func (c *Config) Files() []string { return slices.Clone(c.files) }
 
 // OnSecretError sets the hook of every secret of an account; see
 // [Secret.OnError].

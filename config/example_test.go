@@ -62,15 +62,15 @@ func read(t *testing.T, path string) string {
 
 func TestExampleLoads(t *testing.T) {
 	t.Parallel()
-	c, err := config.Load(examplePath)
+	c, files, err := config.Read(examplePath)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(c.Warnings) > 0 {
 		t.Errorf("warnings: %v", c.Warnings)
 	}
-	if len(c.Files()) != 1 {
-		t.Errorf("needs files that a fresh clone does not have: %v", c.Files())
+	if len(files) != 1 {
+		t.Errorf("needs files that a fresh clone does not have: %v", files)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 )
 
 // The types below hold prometheus/common HTTP client configurations, whose
@@ -12,9 +11,7 @@ import (
 // way in which it can be printed. What may be shown is [Config.Masked].
 
 // String returns the name of the configuration file.
-func (c Config) String() string {
-	return "config(" + strings.Join(c.files[:min(1, len(c.files))], "") + ")"
-}
+func (c Config) String() string { return "config(" + c.file + ")" }
 
 // Format writes [Config.String] for every verb and flag.
 func (c Config) Format(f fmt.State, _ rune) { format(f, c) }

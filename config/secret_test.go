@@ -22,7 +22,7 @@ const marker = "hunter2-the-secret"
 // that a log line, an error or a debug page might.
 func TestNothingPrintsASecret(t *testing.T) {
 	t.Parallel()
-	c := load(t, fmt.Sprintf(`accounts:
+	file := writeFile(t, filepath.Join(t.TempDir(), "config.yml"), fmt.Sprintf(`accounts:
   - name: edge
     cdnetworks:
       username: ops
@@ -61,10 +61,14 @@ task_discovery:
           endpoint_params: {password: %[1]s}
           claims: {deep: [{er: %[1]s}]}
 `, marker))
+	c, err := config.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if got := string(c.Masked()); strings.Contains(got, marker) {
 		t.Errorf("Masked:\n%s", got)
 	} else {
-		golden(t, "testdata/masked-secrets.yml", strings.ReplaceAll(got, filepath.Dir(c.Files()[0]), "DIR"))
+		golden(t, "testdata/masked-secrets.yml", strings.ReplaceAll(got, filepath.Dir(file), "DIR"))
 	}
 	vod := c.Accounts[2]
 	things := []any{
@@ -120,9 +124,6 @@ func fileSecret(t *testing.T) (secret *config.Secret, path string) {
 		"accounts:\n  - name: a\n    cdnetworks: {username: u, api_key_file: key}\n"))
 	if err != nil {
 		t.Fatal(err)
-	}
-	if got := c.Files(); len(got) != 2 || got[0] != filepath.Join(dir, "config.yml") || got[1] != path {
-		t.Errorf("Files = %q", got)
 	}
 	return c.Accounts[0].CDNetworks.APIKey, path
 }

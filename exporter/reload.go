@@ -85,18 +85,20 @@ func (e *Exporter) reloadOnRequest(ctx context.Context) {
 	}
 }
 
-// load reads the configuration file. What its files were is remembered from
-// before they were read, so that a change meanwhile is seen as one after.
+// load reads the configuration file. Its files are watched whether it can be
+// used or not, since what it wants may be a secret that comes later. What they
+// were is remembered from before they were read, so that a change meanwhile is
+// seen as one after; that it names other files by then is a change too.
 func (e *Exporter) load() (*config.Config, error) {
-	if e.options.AutoReload {
-		files := []string{e.options.ConfigFile}
-		// Only the configuration tells which other files belong to it.
-		if cfg, err := config.Load(e.options.ConfigFile); err == nil {
-			files = cfg.Files()
-		}
-		e.watched, e.seen = files, fingerprint(files)
+	if !e.options.AutoReload {
+		return config.Load(e.options.ConfigFile)
 	}
-	return config.Load(e.options.ConfigFile)
+	_, files, _ := config.Read(e.options.ConfigFile) // which files there are is known in any case
+	e.seen = fingerprint(files)
+	var cfg *config.Config
+	var err error
+	cfg, e.watched, err = config.Read(e.options.ConfigFile)
+	return cfg, err
 }
 
 // changed reports whether a file of the configuration was changed since it was
