@@ -53,7 +53,7 @@ func parseAddress(v value, text string) *url.URL {
 	case err != nil:
 		v.failf("is not a URL")
 	case u.Scheme != schemeHTTPS && u.Scheme != schemeHTTP:
-		v.failf("must begin with https://")
+		v.failf("must begin with https:// or http://")
 	case !validHost(u):
 		v.failf("has no valid host and port")
 	case strings.Contains(text, "#"):

@@ -83,7 +83,7 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 	}
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http", u.Host == "":
-		return nil, errors.New("endpoint must begin with https:// and name a host")
+		return nil, errors.New("endpoint must begin with https:// or http:// and name a host")
 	case u.User != nil, strings.Trim(u.Path, "/") != "", u.RawQuery != "", u.ForceQuery, u.Fragment != "":
 		return nil, fmt.Errorf("endpoint must be scheme and host only: %s://%s", u.Scheme, u.Host)
 	}
