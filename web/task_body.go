@@ -16,10 +16,11 @@ import (
 //
 //	{"created": …, "deadline": …, "urls": […], "labels": {…}}
 //
-// in which everything may be left out or null; an empty body says nothing. Keys
-// that are unknown, written in another case or given twice are errors: a
-// deadline that is silently not there is found out when it was missed. The error
-// names every field of a wrong form; what the fields say is not judged here.
+// in which everything may be left out or null; an empty body says nothing. A body
+// of null, which is what a script makes of a missing value, and keys that are
+// unknown, written in another case or given twice are errors: a deadline that is
+// silently not there is found out when it was missed. The error names every field
+// of a wrong form; what the fields say is not judged here.
 func decodeTask(body []byte) (prefetch.Task, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return prefetch.Task{}, nil
