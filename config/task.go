@@ -91,10 +91,18 @@ func readTime(v value) time.Time {
 
 func readTaskURLs(v value) []string {
 	var urls []string
-	for _, item := range v.list() {
+	first := map[string]int{}
+	for i, item := range v.list() {
 		text := item.text()
 		if text == "" {
 			continue
+		}
+		// Whether a URL that was submitted twice has two rows is the vendor's
+		// affair, so it must stay possible.
+		if before, twice := first[text]; twice {
+			item.warnf("is listed already, as urls[%d]: the task settles only when the vendor shows a row for each", before)
+		} else {
+			first[text] = i
 		}
 		checkPrintable(item, text, maxURL)
 		// What a vendor makes of odd URLs is its own affair: the rows must be

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"prefetch_exporter/prefetch"
 )
 
 // maxQuoted bounds what an error repeats of somebody's words, in runes.
@@ -33,6 +35,13 @@ func (found *issues) err() error {
 }
 
 func (found *issues) String() string { return strings.Join(*found, "; ") }
+
+// nameTask puts the name of the task, if it has one, before the first issue.
+func (found *issues) nameTask(task prefetch.Task) {
+	if task.ID != "" {
+		(*found)[0] = fmt.Sprintf("task %q of account %q: %s", abbreviate(task.ID), abbreviate(task.Account), (*found)[0])
+	}
+}
 
 // abbreviate bounds what a message repeats of somebody's words.
 func abbreviate(text string) string {

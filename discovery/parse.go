@@ -10,14 +10,15 @@ import (
 	"prefetch_exporter/prefetch"
 )
 
-// Problem is one entry of a list that cannot be used. The rest of the list can.
+// Problem is one entry of a list that cannot be used, or is taken although it is
+// odd. The rest of the list can be used.
 type Problem struct {
 	// Place is where the entry begins, as "name:line".
 	Place string
 	// Entry is the place of the entry in its list, from 1.
 	Entry int
-	// Tasks is how many tasks the entry would have been: 1, or the targets of a
-	// target group that is unusable as a whole, at least 1.
+	// Tasks is how many tasks are lost with the entry: 1, or the targets of a
+	// target group that is unusable as a whole, at least 1; 0 if it is only odd.
 	Tasks int
 	// Message says what is wrong, each field as "field: what is wrong".
 	Message string
@@ -40,7 +41,8 @@ type Problem struct {
 // The error is about the list as a whole: not valid UTF-8, neither YAML nor
 // JSON, not a list, empty. An entry that is unusable, one with an unknown key
 // included, is a [Problem]; of two entries with the same account and id the
-// first wins and the second is a problem. All tasks pass [Validate]; their
+// first wins and the second is a problem. So are the [Doubts] of an entry that is
+// taken. All tasks pass [Validate]; their
 // Source is empty, and their times are UTC. name is the file or source that
 // Place speaks of.
 func Parse(data []byte, name string) ([]prefetch.Task, []Problem, error) {
@@ -139,7 +141,7 @@ func (l *listReader) readGroup() {
 		}
 	}
 	if len(found) > 0 {
-		l.reject(found, max(1, len(ids)))
+		l.report(found, max(1, len(ids)))
 		return
 	}
 	for i, id := range ids {
@@ -159,17 +161,20 @@ func (l *listReader) add(task prefetch.Task, found issues) {
 		found.addf("", "is listed a second time; the entry at line %d stands", first)
 	}
 	if len(found) > 0 {
-		if task.ID != "" {
-			found[0] = fmt.Sprintf("task %q of account %q: %s", abbreviate(task.ID), abbreviate(task.Account), found[0])
-		}
-		l.reject(found, 1)
+		found.nameTask(task)
+		l.report(found, 1)
 		return
+	}
+	if doubts := issues(Doubts(task)); len(doubts) > 0 {
+		doubts.nameTask(task)
+		l.report(doubts, 0)
 	}
 	l.lines[keyOf(task)] = l.node.Line
 	l.tasks = append(l.tasks, task)
 }
 
-func (l *listReader) reject(found issues, tasks int) {
+// report notes a problem of the element being read; tasks are lost with it.
+func (l *listReader) report(found issues, tasks int) {
 	l.problems = append(l.problems, Problem{
 		Place:   fmt.Sprintf("%s:%d", l.name, l.node.Line),
 		Entry:   l.entry,

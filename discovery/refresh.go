@@ -101,7 +101,7 @@ func (m *Manager) logConflicts(conflicts []Conflict) {
 	}
 }
 
-// logProblems logs the entries that were not unusable in the reading before.
+// logProblems logs the problems that the reading before did not have.
 func (m *Manager) logProblems(now, before *content) {
 	if now == before {
 		return
@@ -109,9 +109,14 @@ func (m *Manager) logProblems(now, before *content) {
 	found := now.newProblems(before)
 	for i, problem := range found {
 		if i == maxLogged {
-			m.log.Warn("more entries are unusable", "source", problem.Place, "entries", len(found)-maxLogged)
+			m.log.Warn("more entries have problems", "source", problem.Place, "entries", len(found)-maxLogged)
 			return
 		}
-		m.log.Warn("an entry is unusable", "place", problem.Place, "entry", problem.Entry, "problem", problem.Message)
+		where := []any{"place", problem.Place, "entry", problem.Entry, "problem", problem.Message}
+		if problem.Tasks == 0 {
+			m.log.Warn("an entry is odd; it is used as it is", where...)
+		} else {
+			m.log.Warn("an entry is unusable", where...)
+		}
 	}
 }

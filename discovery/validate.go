@@ -47,6 +47,24 @@ func Validate(task prefetch.Task) error {
 	return found.err()
 }
 
+// Doubts says what is odd of a task that can be watched, as "field: what is
+// odd": a URL that is listed twice. The vendor may have two rows of it if it was
+// submitted twice; if it has one, the task waits for the other for ever.
+func Doubts(task prefetch.Task) []string {
+	var found issues
+	first := make(map[string]int, len(task.URLs))
+	for i, u := range task.URLs {
+		if before, twice := first[u]; twice {
+			found.addf(fmt.Sprintf("urls[%d]", i),
+				"is listed already, as urls[%d]: the task settles only when the vendor shows a row for each", before)
+			// One shows what is wrong with a list that was built wrongly.
+			break
+		}
+		first[u] = i
+	}
+	return found
+}
+
 func check(task prefetch.Task) issues {
 	var found issues
 	found.checkName(labelAccount, task.Account)

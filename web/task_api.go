@@ -65,6 +65,7 @@ func (a *api) putTask(w http.ResponseWriter, r *http.Request) {
 		warnings = append(warnings, fmt.Sprintf(
 			"the task is also listed in source %q, whose entry is shown and counts; this one is kept and counts when that one is gone", view.Source))
 	}
+	warnings = append(warnings, discovery.Doubts(task)...)
 	succeed(w, status, success{Data: view, Warnings: warnings})
 }
 

@@ -280,3 +280,17 @@ func TestDurable(t *testing.T) {
 		t.Errorf("replacing what an earlier run put: %d", w.Code)
 	}
 }
+
+// A URL that is listed twice is kept, and what that means is said.
+func TestRepeatedURL(t *testing.T) {
+	t.Parallel()
+	e := newExporter()
+	w := ask(t, handler(t, e.options()), "PUT /api/v1/tasks/edge/x", `{"urls":["https://a","https://b","https://a"]}`)
+	got := open(t, w)
+	if w.Code != http.StatusCreated || len(got.Warnings) != 1 || !strings.HasPrefix(got.Warnings[0], "urls[2]: is listed already, as urls[0]") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if task, kept := e.Get("edge", "x"); !kept || len(task.URLs) != 3 {
+		t.Errorf("kept %v", task)
+	}
+}
