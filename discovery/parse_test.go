@@ -160,6 +160,7 @@ func TestParseProblems(t *testing.T) {
 		"time a list": {`{account: a, id: x, created: []}`, `task "x" of account "a": created: must be a time, found a list`},
 		"year one":    {`{account: a, id: x, created: 0001-01-01T00:00:00Z}`, `task "x" of account "a": created: is not between the years 2000 and 2199`},
 		"year 1970":   {`{account: a, id: x, deadline: 1970-01-01T00:00:00Z}`, `task "x" of account "a": deadline: is not between the years 2000 and 2199`},
+		"year 2263":   {`{account: a, id: x, created: 2263-01-01T00:00:00Z}`, `task "x" of account "a": created: is not between the years 2000 and 2199`},
 		"deadline before created": {`{account: a, id: x, created: 2026-11-21T08:00:00Z, deadline: 2026-11-21T08:00:00+01:00}`,
 			`task "x" of account "a": deadline: is before created`},
 		"urls no list":      {`{account: a, id: x, urls: https://h/a}`, `task "x" of account "a": urls: must be a list, found "https://h/a"`},
@@ -180,6 +181,7 @@ func TestParseProblems(t *testing.T) {
 		"group of one target":      {`{targets: x, labels: {account: a}}`, `targets: must be a list, found "x"`},
 		"group with a bad target":  {`{targets: [{}], labels: {account: a}}`, `targets[0]: must be a text, found a mapping`},
 		"group with a bad time":    {`{targets: [x], labels: {account: a, created: y}}`, `labels.created: "y" is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z`},
+		"group of another age":     {`{targets: [x], labels: {account: a, deadline: "2263-01-01T00:00:00Z"}}`, `task "x" of account "a": deadline: is not between the years 2000 and 2199`},
 		"group with a bad label":   {`{targets: [x], labels: {account: a, task: y}}`, `task "x" of account "a": labels.task: would hide a label of the exporter's own`},
 	} {
 		t.Run(name, func(t *testing.T) {

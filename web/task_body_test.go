@@ -43,6 +43,7 @@ func TestBadBodies(t *testing.T) {
 		"no offset":           {`{"deadline":"2026-11-21T10:00:00"}`, `deadline: "2026-11-21T10:00:00"` + noTime},
 		"day":                 {`{"deadline":"2026-11-21"}`, `deadline: "2026-11-21"` + noTime},
 		"year 1":              {`{"created":"0001-01-01T00:00:00Z"}`, `created: "0001-01-01T00:00:00Z"` + noTime},
+		"year 2263":           {`{"deadline":"2263-01-01T00:00:00Z"}`, "deadline: is not between the years 2000 and 2199"},
 		"year 1999":           {`{"created":"1999-01-01T00:00:00Z"}`, "created: is not between the years 2000 and 2199"},
 		"too late":            {`{"created":"2026-11-21T10:00:00Z","deadline":"2026-11-21T09:59:59Z"}`, "deadline: is before created"},
 		"URLs as a text":      {`{"urls":"https://a"}`, "urls: must be a list, found a text"},
