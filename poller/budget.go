@@ -2,7 +2,6 @@ package poller
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"prefetch_exporter/prefetch"
-	"prefetch_exporter/store"
 )
 
 const (
@@ -141,7 +139,7 @@ func (b *budget) take(account string) (*call, time.Duration, error) {
 		return nil, wait, nil
 	}
 	c := &call{Begun: now, seq: b.seq + 1}
-	ops := append(b.prune(now), b.put(c))
+	ops := append(b.prune(now), b.put(c.key(), c))
 	if err := b.store.Write(ops...); err != nil {
 		return nil, 0, fmt.Errorf("ledger: %w", err)
 	}
@@ -160,7 +158,7 @@ func (b *budget) end(c *call) {
 	now := b.clock()
 	c.Ended = &now
 	b.tell(now)
-	op := b.put(c)
+	op := b.put(c.key(), c)
 	wake := b.others("")
 	b.mu.Unlock()
 	_ = b.store.Write(op)
@@ -191,12 +189,8 @@ func (b *budget) change(f func(now Stamp)) {
 	now := b.clock()
 	f(now)
 	b.tell(now)
-	value, err := json.Marshal(b.throttle)
-	if err != nil {
-		return
-	}
 	// A throttle that cannot be recorded is still kept while this runs.
-	_ = b.store.Write(store.Op{Table: store.Ledger, Scope: b.identity, Key: throttleKey, Value: value})
+	_ = b.store.Write(b.put(throttleKey, b.throttle))
 }
 
 // next is when the budget allows the next call: zero if no call was ever made,

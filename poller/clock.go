@@ -23,14 +23,24 @@ func WallClock(now func() time.Time) Clock {
 // elapsed is the time from s to now, never negative. Within one boot the boot
 // clock decides, so that setting the wall clock buys no call; a stamp from the
 // future counts as now.
-func (s Stamp) elapsed(now Stamp) time.Duration {
-	var d time.Duration
+func (s Stamp) elapsed(now Stamp) time.Duration { return max(s.until(now), 0) }
+
+// until is the time from s to now; negative if s is from the future.
+func (s Stamp) until(now Stamp) time.Duration {
 	if s.Boot != "" && s.Boot == now.Boot {
-		d = now.Up - s.Up
-	} else {
-		d = now.Wall.Sub(s.Wall)
+		return now.Up - s.Up
 	}
-	return max(d, 0)
+	return now.Wall.Sub(s.Wall)
+}
+
+// dated returns s as a stamp of the clock that tells now, and whether that had to
+// be said anew: an earlier boot's clock says nothing any more, and a stamp from
+// the future counts as now.
+func (s Stamp) dated(now Stamp) (dated Stamp, anew bool) {
+	if s.Wall.IsZero() || s.Boot == now.Boot && s.until(now) >= 0 {
+		return s, false
+	}
+	return now.before(s.elapsed(now)), true
 }
 
 // before returns the moment d before s.

@@ -60,11 +60,14 @@ func newBudget(identity string, st Store, clock Clock) (*budget, error) {
 		lost := now.before(Stamp{Wall: at}.elapsed(now))
 		b.refill = &lost
 	}
-	var open []*call
+	var ops []store.Op
 	err := st.ScanScope(store.Ledger, identity, func(key string, value []byte) error {
 		if key == throttleKey {
 			if json.Unmarshal(value, &b.throttle) != nil {
 				b.refill = &now
+			}
+			if b.throttle.restore(now) {
+				ops = append(ops, b.put(throttleKey, b.throttle))
 			}
 			return nil
 		}
@@ -73,42 +76,42 @@ func newBudget(identity string, st Store, clock Clock) (*budget, error) {
 			b.refill = &now // who knows what it was
 			return nil      //nolint:nilerr // the quota counts as spent instead
 		}
-		if c.Ended == nil {
-			open = append(open, c)
+		if b.restore(c, now) {
+			ops = append(ops, b.put(c.key(), c))
 		}
-		b.restore(c, now)
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ledger of %s: %w", identity, err)
 	}
-	b.close(open)
-	return b, nil
-}
-
-// close records that the calls ended now, lest each restart counts them anew.
-// If it cannot be recorded, the next restart does just that: safe.
-func (b *budget) close(calls []*call) {
-	ops := make([]store.Op, len(calls))
-	for i, c := range calls {
-		ops[i] = b.put(c)
-	}
 	if len(ops) > 0 {
+		// If it cannot be recorded, the next restart dates it anew: safe.
 		_ = b.store.Write(ops...)
 	}
+	return b, nil
 }
 
 // restore adds a call of an earlier process. A call that was never closed ended
 // now at the latest; one from the future counts as now. Its end is dated on the
-// present boot's clock from here on.
-func (b *budget) restore(c *call, now Stamp) {
+// present boot's clock from here on. It reports whether that is to be written
+// down, lest each restart counts the call anew.
+func (b *budget) restore(c *call, now Stamp) (anew bool) {
 	ended := now
-	if c.Ended != nil {
-		ended = now.before(c.Ended.elapsed(now))
+	if anew = c.Ended == nil; !anew {
+		ended, anew = c.Ended.dated(now)
 	}
 	c.Ended = &ended
 	b.calls = append(b.calls, c)
 	b.seq = max(b.seq, c.seq)
+	return anew
+}
+
+// restore dates the throttle of an earlier process likewise.
+func (t *throttle) restore(now Stamp) (anew bool) {
+	at, anewAt := t.At.dated(now)
+	hold, anewHold := t.HoldAt.dated(now)
+	t.At, t.HoldAt = at, hold
+	return anewAt || anewHold
 }
 
 // prune forgets the calls that no limit counts any more.
@@ -135,11 +138,11 @@ func (b *budget) prune(now Stamp) []store.Op {
 	return ops
 }
 
-func (b *budget) put(c *call) store.Op {
-	value, err := json.Marshal(c)
+func (b *budget) put(key string, entry any) store.Op {
+	value, err := json.Marshal(entry)
 	if err != nil {
-		// A call is two stamps, which always marshal.
+		// Stamps and numbers always marshal.
 		panic(err)
 	}
-	return store.Op{Table: store.Ledger, Scope: b.identity, Key: c.key(), Value: value}
+	return store.Op{Table: store.Ledger, Scope: b.identity, Key: key, Value: value}
 }

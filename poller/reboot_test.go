@@ -1,0 +1,121 @@
+package poller_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"prefetch_exporter/poller"
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+// machine is a computer whose wall clock runs ahead until it boots anew.
+type machine struct {
+	boots  int
+	booted time.Time
+	ahead  time.Duration
+}
+
+func newMachine(ahead time.Duration) *machine { return &machine{booted: time.Now(), ahead: ahead} }
+
+func (m *machine) clock() poller.Stamp {
+	// Round takes the monotonic time away, which no restart survives.
+	return poller.Stamp{
+		Wall: time.Now().Round(0).Add(m.ahead), Boot: fmt.Sprint("boot ", m.boots), Up: time.Since(m.booted),
+	}
+}
+
+// reboot boots the machine with the right time.
+func (m *machine) reboot() { m.boots, m.booted, m.ahead = m.boots+1, time.Now(), 0 }
+
+// throttles answers that there were too many calls.
+func throttles(retryAfter time.Duration) func() (vendorapi.Answer, error) {
+	return func() (vendorapi.Answer, error) {
+		return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonThrottled, RetryAfter: retryAfter}
+	}
+}
+
+// What the vendor asked for while the clock ran ahead ends after a reboot as it
+// would have without that.
+func TestThrottlingOfAClockThatRanAhead(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		retryAfter, lasts time.Duration
+		soon              int // calls in the first hour
+	}{
+		"retry after": {retryAfter: time.Minute, lasts: second, soon: 5},
+		// Slowed down to a sixteenth, a call leaves each 80 minutes at first.
+		"throttling": {lasts: 3 * time.Hour},
+	} {
+		for _, ahead := range []time.Duration{time.Hour, 1000 * time.Hour} {
+			t.Run(fmt.Sprint(name, " ", ahead), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					v, mood := moody()
+					mood.set("task-0", throttles(c.retryAfter))
+					a := account(huaweiAccount, v, prefetch.Limit{Calls: 1, Per: 5 * time.Minute})
+					m, st := newMachine(ahead), newMemory()
+					p := rigUp(t, st, m.clock, []poller.Account{a}, many(huaweiAccount, 1))
+					wait(c.lasts)
+					p.end()
+					m.reboot()
+					mood.set("task-0", urls(prefetch.Running))
+					p = rigUp(t, st, m.clock, []poller.Account{a}, many(huaweiAccount, 1))
+					defer p.end()
+					before := mood.count("task-0")
+					wait(time.Hour)
+					if n := mood.count("task-0") - before; n < c.soon {
+						t.Errorf("%d calls in the first hour, want %d", n, c.soon)
+					}
+					wait(4 * time.Hour)
+					before = mood.count("task-0")
+					wait(time.Hour)
+					if n := mood.count("task-0") - before; n < 11 {
+						t.Errorf("%d calls an hour when the rate should be whole again, want 11", n)
+					}
+				})
+			})
+		}
+	}
+}
+
+// What counts as now because it was dated in the future does so once: not at each
+// restart after it.
+func TestTheFutureCountsAsNowOnce(t *testing.T) {
+	t.Parallel()
+	const per = 5 * time.Minute
+	for name, c := range map[string]struct {
+		says   func() (vendorapi.Answer, error)
+		within time.Duration // of the reboot, the next call must leave
+	}{
+		"call":        {urls(prefetch.Running), 2 * per},
+		"retry after": {throttles(4 * per), 8 * per},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				v, mood := moody()
+				mood.set("task-0", c.says)
+				a := account(huaweiAccount, v, prefetch.Limit{Calls: 1, Per: per})
+				m, st := newMachine(1000*time.Hour), newMemory()
+				p := rigUp(t, st, m.clock, []poller.Account{a}, many(huaweiAccount, 1))
+				wait(second)
+				p.end()
+				m.reboot()
+				for range c.within / (per - time.Minute) {
+					p = rigUp(t, st, m.clock, []poller.Account{a}, many(huaweiAccount, 1))
+					wait(per - time.Minute)
+					p.end()
+				}
+				if n := mood.count("task-0"); n < 2 {
+					t.Errorf("no call within %v of restarts", c.within)
+				}
+				if err := overQuota(v.calls(), a.Limit); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
