@@ -42,9 +42,11 @@ type budget struct {
 	seq      uint64
 	turn     uint64
 	throttle throttle
-	// refill, where set, is when a damaged ledger was lost: every limit counts
-	// as spent then.
-	refill *Stamp
+	// forgotten is until when calls may have been made that are not in the ledger;
+	// nil if it was always whole. Whatever limit counts them counts as spent.
+	forgotten *Stamp
+	// damaged: some of the ledger could not be read.
+	damaged bool
 
 	nextAt atomic.Pointer[time.Time]
 }
@@ -72,25 +74,7 @@ func (b *budget) join(account string, limit prefetch.Limit, wake func()) {
 	}
 	m.limit, m.wake = limit, wake
 	now := b.clock()
-	if b.refill != nil {
-		b.spend(limit, now)
-	}
 	b.tell(now)
-}
-
-// spend fills up the ledger, which was not whole at the time of the refill, so
-// that the limit counts as spent then.
-func (b *budget) spend(limit prefetch.Limit, now Stamp) {
-	missing := limit.Calls
-	for _, c := range b.calls {
-		if c.Ended == nil || c.Ended.elapsed(now) <= b.refill.elapsed(now) {
-			missing--
-		}
-	}
-	for range missing {
-		b.seq++
-		b.restore(&call{Begun: *b.refill, Ended: b.refill, seq: b.seq}, now)
-	}
 }
 
 // leave removes an account. Its calls stay: the vendor counts them still.
@@ -206,7 +190,7 @@ func (b *budget) next() time.Time {
 // tell publishes when the next call is allowed.
 func (b *budget) tell(now Stamp) {
 	hold := b.throttle.holds(now)
-	if len(b.calls) == 0 && hold == 0 {
+	if len(b.calls) == 0 && hold == 0 && b.forgotten == nil {
 		return
 	}
 	free := -keptFor
@@ -255,15 +239,26 @@ func (b *budget) slot(limit prefetch.Limit, reserved int, now Stamp) time.Durati
 			left = append(left, period-c.Ended.elapsed(now))
 		}
 	}
+	known := b.known(limit, now)
 	need := len(left) + reserved + 1 - limit.Calls
 	if need <= 0 {
-		return -keptFor
+		return known
 	}
 	if need > len(left) {
-		return period
+		return max(known, period)
 	}
 	slices.Sort(left)
-	return left[need-1]
+	return max(known, left[need-1])
+}
+
+// known is the time until the limit counts no call that was forgotten; how long
+// ago it did is negative. Throttling does not stretch it: what was forgotten
+// because no limit counted it must not count again.
+func (b *budget) known(limit prefetch.Limit, now Stamp) time.Duration {
+	if b.forgotten == nil {
+		return -keptFor
+	}
+	return max(-keptFor, full(limit)-b.forgotten.elapsed(now))
 }
 
 // free is how many calls the account may make at once, if nobody else makes any.
@@ -279,6 +274,9 @@ func (b *budget) free() int {
 				taken++
 			}
 		}
+		if b.known(m.limit, now) > 0 {
+			taken = m.limit.Calls
+		}
 		free = min(free, m.limit.Calls-taken)
 	}
 	return free
@@ -286,9 +284,11 @@ func (b *budget) free() int {
 
 // period is the limit's period with the slack, stretched by throttling.
 func (b *budget) period(limit prefetch.Limit, now Stamp) time.Duration {
-	full := limit.Per + limit.Per*slack/100
-	return time.Duration(float64(full) / b.throttle.factor(now))
+	return time.Duration(float64(full(limit)) / b.throttle.factor(now))
 }
+
+// full is the limit's period with the slack.
+func full(limit prefetch.Limit) time.Duration { return limit.Per + limit.Per*slack/100 }
 
 // others returns a function that wakes every waiting account but one; it is to
 // be called without the lock.

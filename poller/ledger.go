@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"prefetch_exporter/store"
@@ -14,8 +15,9 @@ const (
 	// limits, so that a limit that is tightened finds the calls it counts.
 	kept    = 200
 	keptFor = 24 * time.Hour
-	// throttleKey is the ledger's key for the throttle; calls have numbers.
-	throttleKey = "throttle"
+	// throttleKey and forgottenKey are the ledger's keys for what is no call;
+	// calls have numbers.
+	throttleKey, forgottenKey = "throttle", "forgotten"
 )
 
 // call is one entry of the ledger. Ended is zero while the call is under way.
@@ -56,45 +58,74 @@ func (t *throttle) holds(now Stamp) time.Duration {
 func newBudget(identity string, st Store, clock Clock) (*budget, error) {
 	b := &budget{identity: identity, store: st, clock: clock, members: map[string]*member{}}
 	now := clock()
-	if at, ok := st.Recovery(); ok {
-		lost := now.before(Stamp{Wall: at}.elapsed(now))
-		b.refill = &lost
-	}
 	var ops []store.Op
 	err := st.ScanScope(store.Ledger, identity, func(key string, value []byte) error {
-		if key == throttleKey {
-			if json.Unmarshal(value, &b.throttle) != nil {
-				b.refill = &now
-			}
-			if b.throttle.restore(now) {
-				ops = append(ops, b.put(throttleKey, b.throttle))
-			}
-			return nil
-		}
-		c := &call{}
-		if _, err := fmt.Sscanf(key, "%d", &c.seq); err != nil || json.Unmarshal(value, c) != nil {
-			b.refill = &now // who knows what it was
-			return nil      //nolint:nilerr // the quota counts as spent instead
-		}
-		if b.restore(c, now) {
-			ops = append(ops, b.put(c.key(), c))
+		entry, anew, err := b.load(key, value, now)
+		switch {
+		case err != nil: // who knows what it was
+			b.damaged = true
+			ops = append(ops, store.Op{Table: store.Ledger, Scope: identity, Key: key})
+		case anew:
+			ops = append(ops, b.put(key, entry))
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ledger of %s: %w", identity, err)
 	}
+	if b.damaged {
+		ops = append(ops, b.forget(now))
+	} else if at, ok := st.Recovery(); ok && b.forgotten == nil {
+		lost, _ := Stamp{Wall: at}.dated(now)
+		ops = append(ops, b.forget(lost))
+	}
 	if len(ops) > 0 {
-		// If it cannot be recorded, the next restart dates it anew: safe.
+		// If it cannot be recorded, the next restart does the same: safe.
 		_ = b.store.Write(ops...)
 	}
 	return b, nil
 }
 
+// load takes over an entry of an earlier process. It returns the entry, and
+// whether it is to be written anew, lest each restart dates it anew.
+func (b *budget) load(key string, value []byte, now Stamp) (entry any, anew bool, err error) {
+	switch key {
+	case throttleKey:
+		t := throttle{}
+		if err := json.Unmarshal(value, &t); err != nil {
+			return nil, false, fmt.Errorf("throttle: %w", err)
+		}
+		anew = t.restore(now)
+		b.throttle = t
+		return t, anew, nil
+	case forgottenKey:
+		at := Stamp{}
+		if err := json.Unmarshal(value, &at); err != nil {
+			return nil, false, fmt.Errorf("forgotten: %w", err)
+		}
+		at, anew = at.dated(now)
+		b.forgotten = &at
+		return at, anew, nil
+	}
+	c := &call{}
+	if c.seq, err = strconv.ParseUint(key, 10, 64); err != nil {
+		return nil, false, fmt.Errorf("call: %w", err)
+	}
+	if err := json.Unmarshal(value, c); err != nil {
+		return nil, false, fmt.Errorf("call %s: %w", key, err)
+	}
+	return c, b.restore(c, now), nil
+}
+
+// forget notes that calls until then may be missing in the ledger.
+func (b *budget) forget(at Stamp) store.Op {
+	b.forgotten = &at
+	return b.put(forgottenKey, at)
+}
+
 // restore adds a call of an earlier process. A call that was never closed ended
 // now at the latest; one from the future counts as now. Its end is dated on the
-// present boot's clock from here on. It reports whether that is to be written
-// down, lest each restart counts the call anew.
+// present boot's clock from here on. It reports whether that says something new.
 func (b *budget) restore(c *call, now Stamp) (anew bool) {
 	ended := now
 	if anew = c.Ended == nil; !anew {

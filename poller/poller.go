@@ -98,7 +98,7 @@ func (p *Poller) load(accounts []Account) (map[prefetch.Account]*account, error)
 			if err != nil {
 				return nil, err
 			}
-			if b.refill != nil && p.options.Store.State() != store.Recovered {
+			if b.damaged {
 				p.options.Logger.Warn("the ledger is not whole: the whole quota counts as spent", "account", o.Name)
 			}
 			budgets[o.Identity] = b

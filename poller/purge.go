@@ -132,12 +132,19 @@ func (p *Poller) purgeLedgers(used map[string]bool, now Stamp) error {
 // ledgerAge is the time since a ledger's entry said something; 0 if it cannot
 // be read.
 func ledgerAge(key string, value []byte, now Stamp) time.Duration {
-	if key == throttleKey {
+	switch key {
+	case throttleKey:
 		var t throttle
 		if json.Unmarshal(value, &t) != nil {
 			return 0
 		}
 		return min(t.At.elapsed(now), t.HoldAt.elapsed(now))
+	case forgottenKey:
+		var at Stamp
+		if json.Unmarshal(value, &at) != nil {
+			return 0
+		}
+		return at.elapsed(now)
 	}
 	var c call
 	if json.Unmarshal(value, &c) != nil {
