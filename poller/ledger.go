@@ -145,9 +145,11 @@ func (t *throttle) restore(now Stamp) (anew bool) {
 	return anewAt || anewHold
 }
 
-// prune forgets the calls that no limit counts any more.
+// prune forgets the calls that no limit counts any more, and notes until when it
+// did: a limit that is changed to a longer period would count them.
 func (b *budget) prune(now Stamp) []store.Op {
 	var ops []store.Op
+	last := b.forgotten
 	spare := len(b.calls) - kept
 	b.calls = slices.DeleteFunc(b.calls, func(c *call) bool {
 		if c.Ended == nil {
@@ -164,8 +166,14 @@ func (b *budget) prune(now Stamp) []store.Op {
 		}
 		spare--
 		ops = append(ops, store.Op{Table: store.Ledger, Scope: b.identity, Key: c.key()})
+		if last == nil || age < last.elapsed(now) {
+			last = c.Ended
+		}
 		return true
 	})
+	if last != b.forgotten {
+		ops = append(ops, b.forget(*last))
+	}
 	return ops
 }
 

@@ -57,3 +57,77 @@ func TestADamagedLedgerIsSpentOnce(t *testing.T) {
 		})
 	}
 }
+
+// A limit with a longer period counts calls that the one before had no use for:
+// where they are forgotten, it counts as spent.
+func TestALongerPeriodCountsForgottenCalls(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"reload", "restart", "kill"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				v := &stub{caps: vendorapi.Capabilities{MaxInFlight: 4}, answer: running}
+				a := account(huaweiAccount, v, prefetch.Limit{Calls: 20, Per: time.Minute})
+				a.PollInterval = second
+				st, tasks := newMemory(), many(huaweiAccount, 100)
+				p := rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, tasks)
+				wait(50 * time.Minute)
+				a.Limit = prefetch.Limit{Calls: 500, Per: time.Hour}
+				before := len(v.calls())
+				switch how {
+				case "kill":
+					st = p.kill(st)
+				case "restart":
+					p.end()
+				default:
+					if err := p.Configure([]poller.Account{a}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if how != "reload" {
+					p = rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, tasks)
+				}
+				wait(90 * time.Minute)
+				p.end()
+				calls := v.calls()
+				if len(calls) == before {
+					t.Fatal("no call within 90 minutes of the change")
+				}
+				if err := overQuota(calls[before-a.Limit.Calls:], a.Limit); err != nil {
+					t.Errorf("%d calls, %d before: %v", len(calls), before, err)
+				}
+			})
+		})
+	}
+}
+
+// An account whose limit stays waits for nothing that the ledger forgot, however
+// often it starts anew.
+func TestForgottenCallsDelayNoOtherCall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v := &stub{caps: vendorapi.Capabilities{MaxInFlight: 4}, answer: running}
+		a := account(huaweiAccount, v, prefetch.Limit{Calls: 60, Per: time.Minute})
+		a.PollInterval = second
+		st := newMemory()
+		for range 20 { // in this time the ledger forgets most of its calls
+			before := len(v.calls())
+			p := rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, many(huaweiAccount, 100))
+			wait(time.Minute)
+			p.end()
+			if n := len(v.calls()) - before; n < 55 {
+				t.Errorf("%d calls within a minute of a restart, want about 60", n)
+			}
+		}
+		wait(72 * time.Hour) // now the next call makes it forget the rest
+		for range 2 {
+			before := len(v.calls())
+			p := rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, many(huaweiAccount, 1))
+			wait(second)
+			p.end()
+			if n := len(v.calls()) - before; n == 0 {
+				t.Error("no call within a second of a restart, though 59 of 60 are left")
+			}
+		}
+	})
+}
