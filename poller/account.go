@@ -83,14 +83,28 @@ func (a *account) configure(o Account, b *budget) {
 	a.options, a.budget = o, b
 	b.join(a.name.Name, o.Limit, a.signal)
 	if a.identity != o.Identity {
-		a.identity, a.learned, a.curve, a.unsaved = o.Identity, learned{}, nil, true
-		a.watch = watch{}
+		a.anotherHost(o.Identity)
 	}
 	if !o.WatchWindow && len(a.watch.Parts) > 0 {
 		a.watch, a.unsaved = watch{}, true
 	}
 	a.refresh(a.now())
 	a.signal()
+}
+
+// anotherHost forgets what was learned of the host that was asked before. What is
+// known of tasks stays, but for what was begun there.
+func (a *account) anotherHost(identity string) {
+	a.identity, a.learned, a.curve, a.unsaved = identity, learned{}, nil, true
+	a.watch = watch{}
+	a.health.Failures, a.health.RetryAt = 0, time.Time{}
+	for _, t := range a.tasks {
+		t.hint = nil
+		if t.Reading != nil {
+			t.Reading = nil
+			a.touch(t)
+		}
+	}
 }
 
 // remove ends the account: from here on nothing is stored of it.

@@ -193,13 +193,7 @@ func (a *account) failed(q question, e *vendorapi.Error, b *budget, m *moment) {
 	} else if e.Reason.ConcernsTask() {
 		a.pauseWindows(q, m)
 	}
-	if e.RetryAfter > 0 {
-		b.hold(e.RetryAfter)
-	}
-	if e.Reason == prefetch.ReasonThrottled || e.Reason == prefetch.ReasonUnavailable && e.HTTPStatus == 200 {
-		// Under HTTP 200 a text that no table knows may well mean "too often".
-		b.throttled()
-	}
+	b.heed(e)
 	h := health{Up: true, Failing: e.Reason}
 	if !e.Reason.ConcernsTask() {
 		h.Up, h.Failures = false, a.health.Failures+1

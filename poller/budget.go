@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
 )
 
 const (
@@ -147,6 +148,17 @@ func (b *budget) end(c *call) {
 	b.mu.Unlock()
 	_ = b.store.Write(op)
 	wake()
+}
+
+// heed takes over what a failed call says of the quota.
+func (b *budget) heed(e *vendorapi.Error) {
+	if e.RetryAfter > 0 {
+		b.hold(e.RetryAfter)
+	}
+	if e.Reason == prefetch.ReasonThrottled || e.Reason == prefetch.ReasonUnavailable && e.HTTPStatus == 200 {
+		// Under HTTP 200 a text that no table knows may well mean "too often".
+		b.throttled()
+	}
 }
 
 // throttled slows the budget down after the vendor said that there were too

@@ -141,7 +141,7 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration
 	a.inFlight++
 	a.left = now
 	a.announce(question{}, time.Time{})
-	e := errand{question: q, provider: a.options.Provider, budget: a.budget, call: c}
+	e := errand{question: q, provider: a.options.Provider, identity: a.identity, budget: a.budget, call: c}
 	calls.Go(func() { a.ask(ctx, e) })
 	return 0
 }
@@ -170,11 +170,12 @@ func (a *account) pace(s *situation, q question) time.Duration {
 }
 
 // errand is a question on its way, with what was in force when it left: a
-// reload may have changed both since.
+// reload may have changed all of it since.
 type errand struct {
 	question
 
 	provider vendorapi.Provider
+	identity string
 	budget   *budget
 	call     *call
 }
@@ -288,6 +289,13 @@ func (a *account) ask(ctx context.Context, e errand) {
 	}
 	if err != nil && callCtx.Err() != nil {
 		return // the exporter stops; the call tells nothing of the vendor
+	}
+	if e.identity != a.identity {
+		// A host that the account does not ask any more tells nothing but of its quota.
+		if err != nil {
+			e.budget.heed(vendorapi.AsError(err))
+		}
+		return
 	}
 	if q.task != nil && (a.tasks[q.task.id] != q.task || q.task.Gone) {
 		// Its time ended while the call was under way: only the account learns.
