@@ -67,6 +67,9 @@ func (a *account) load() error {
 			return nil
 		}
 		a.tasks[key] = t
+		if t.date(a.now()) {
+			a.touch(t)
+		}
 		return nil
 	})
 	if err != nil {

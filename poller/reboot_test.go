@@ -8,6 +8,7 @@ import (
 
 	"prefetch_exporter/poller"
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
@@ -118,4 +119,109 @@ func TestTheFutureCountsAsNowOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a clock that ran ahead dated in the future neither keeps a task from being
+// asked, lost or forgotten when it should, nor is it shown, once a reboot set the
+// clock right; however often the poller starts anew then.
+func TestTasksOfAClockThatRanAhead(t *testing.T) {
+	t.Parallel()
+	const slow = 5 * time.Minute
+	for name, c := range map[string]struct {
+		says      func() (vendorapi.Answer, error)
+		rowTimes  bool
+		unlist    bool
+		lasts     time.Duration // until the reboot
+		after     time.Duration // it
+		calls     int           // at least since
+		phase     prefetch.Phase
+		forgotten bool
+	}{
+		"never asked": {says: urls(prefetch.Running), rowTimes: true, lasts: second, after: 3 * slow, calls: 2, phase: prefetch.Active},
+		"active":      {says: urls(prefetch.Running), lasts: time.Hour, after: 3 * slow, calls: 2, phase: prefetch.Active},
+		"settled":     {says: urls(prefetch.Succeeded), lasts: time.Hour, after: 25 * time.Hour, forgotten: true},
+		"missed":      {says: fails(prefetch.ReasonNotFound), lasts: second, after: time.Hour, calls: 3, phase: prefetch.Lost},
+		"lost":        {says: fails(prefetch.ReasonNotFound), lasts: 2 * time.Hour, after: time.Hour, calls: 1, phase: prefetch.Lost},
+		"lost before": {says: fails(prefetch.ReasonNotFound), lasts: 2 * time.Hour, after: 25 * time.Hour, calls: 1, forgotten: true},
+		"invalid":     {says: fails(prefetch.ReasonInvalid), lasts: 2 * time.Hour, after: time.Hour, calls: 3},
+		"unlisted":    {says: urls(prefetch.Running), unlist: true, lasts: time.Hour, after: 25 * time.Hour, forgotten: true},
+	} {
+		for _, restarts := range []int{0, 2} {
+			t.Run(fmt.Sprint(name, ", ", restarts, " restarts"), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					v, mood := moody()
+					v.caps.RowTimes = c.rowTimes
+					mood.set("task-0", c.says)
+					a := account(huaweiAccount, v, prefetch.Limit{Calls: 1, Per: slow})
+					m, st := newMachine(1000*time.Hour), newMemory()
+					tasks := many(huaweiAccount, 1)
+					p := rigUp(t, st, m.clock, []poller.Account{a}, tasks)
+					wait(c.lasts)
+					if c.unlist {
+						p.List(nil)
+						tasks = nil
+					}
+					p.end()
+					before := mood.count("task-0")
+					m.reboot()
+					for range restarts + 1 {
+						p = rigUp(t, st, m.clock, []poller.Account{a}, tasks)
+						for _, task := range p.Snapshot().Accounts[0].Tasks {
+							if now := time.Now(); task.FirstSeen.After(now) || task.LastRefresh.After(now) || task.Finished.After(now) {
+								t.Errorf("shown with times from the future: %+v", task)
+							}
+						}
+						wait(c.after / time.Duration(restarts+1))
+						p.end()
+					}
+					if n := mood.count("task-0") - before; n < c.calls {
+						t.Errorf("%d calls within %v, want at least %d", n, c.after, c.calls)
+					}
+					shown := p.Snapshot().Accounts[0].Tasks
+					if len(shown) == 0 != c.forgotten {
+						t.Errorf("%d tasks are shown", len(shown))
+					}
+					for _, task := range shown {
+						if task.Phase != c.phase {
+							t.Errorf("%v, want %v", task.Phase, c.phase)
+						}
+					}
+					kept := 0
+					if err := st.Scan(store.Tasks, func(string, string, []byte) error { kept++; return nil }); err != nil {
+						t.Fatal(err)
+					}
+					// One that is listed still leaves a tombstone.
+					if c.unlist && kept != 0 {
+						t.Errorf("%d tasks are kept", kept)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A task that was asked for by a clock that ran ahead has its turn among others
+// that came later.
+func TestATaskOfAClockThatRanAheadDoesNotStarve(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v := &stub{caps: vendorapi.Capabilities{MaxInFlight: 1}, answer: running}
+		a := account(huaweiAccount, v, prefetch.Limit{Calls: 1, Per: time.Minute})
+		m, st := newMachine(1000*time.Hour), newMemory()
+		tasks := many(huaweiAccount, 20)
+		p := rigUp(t, st, m.clock, []poller.Account{a}, tasks[:3])
+		wait(10 * time.Minute)
+		p.end()
+		m.reboot()
+		p = rigUp(t, st, m.clock, []poller.Account{a}, tasks)
+		defer p.end()
+		booted := time.Now()
+		wait(3 * time.Hour)
+		for _, task := range p.Snapshot().Accounts[0].Tasks {
+			if age := time.Since(task.LastRefresh); age > 2*time.Hour || age < 0 || !task.LastRefresh.After(booted) {
+				t.Errorf("%s was refreshed %v ago", task.ID, age)
+			}
+		}
+	})
 }

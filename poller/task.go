@@ -155,6 +155,28 @@ func decodeTask(id string, value []byte) (*task, error) {
 	return t, nil
 }
 
+// date takes what the exporter dated in the future for now, and what was to be
+// waited for since then for over: a clock that ran ahead wrote it, and nothing may
+// wait until then. It reports whether there was such a time.
+func (r *record) date(now time.Time) (anew bool) {
+	times := []*time.Time{&r.FirstSeen, &r.Unlisted, &r.SettledAt, &r.LostAt, &r.LastAsked, &r.LastRefresh, &r.FirstMiss}
+	if r.LastError != nil {
+		times = append(times, &r.LastError.Time)
+	}
+	if c := r.Counted; c != nil {
+		times = append(times, &c.SucceededAt, &c.FailedAt)
+	}
+	for _, at := range times {
+		if at.After(now) {
+			*at, anew = now, true
+		}
+	}
+	if anew {
+		r.RetryAt = time.Time{}
+	}
+	return anew
+}
+
 // describe takes over what a source says of the task, and reports whether
 // anything changed.
 func (t *task) describe(spec prefetch.Task) bool {
