@@ -55,6 +55,7 @@ type account struct {
 	watch    watch            // everything in the look-back
 	backlog  time.Duration    // how long the limit needs for the unsettled tasks
 	inFlight int
+	looked   Stamp     // the last look at our clock
 	left     time.Time // when the last call left
 	swept    time.Time // when the tasks were swept last
 	sweepAt  time.Time // when they are to be swept next

@@ -11,7 +11,7 @@ import (
 // it returns.
 func (a *account) answered(q question, ans vendorapi.Answer, m *moment) []*task {
 	a.setHealth(health{Up: true})
-	a.learnOffset(ans.Date, m)
+	wrong := a.tellTime(ans.Date, m)
 	a.learnPageSize(q.query, ans)
 	for _, word := range ans.UnknownWords {
 		if a.newWord(word) {
@@ -37,7 +37,13 @@ func (a *account) answered(q question, ans vendorapi.Answer, m *moment) []*task 
 			a.complain(t, t.tallied(*q.query.Status, ans, m), m)
 		})
 	default:
-		a.follow(t, m, func() { a.taskAnswered(t, q.query, ans, m) })
+		a.follow(t, m, func() {
+			if wrong && len(ans.URLs) == 0 && !q.query.To.IsZero() {
+				t.Up, t.LastError = true, nil // it is asked again, with the right window
+				return
+			}
+			a.taskAnswered(t, q.query, ans, m)
+		})
 	}
 	return []*task{q.task}
 }
@@ -174,7 +180,7 @@ func within(t *task, q vendorapi.Query) bool {
 
 // failed applies a failed call.
 func (a *account) failed(q question, e *vendorapi.Error, b *budget, m *moment) {
-	a.learnOffset(e.Date, m)
+	a.tellTime(e.Date, m)
 	if e.Refused != "" && a.learnRefusal(e.Refused, q) {
 		a.log.Info("the vendor does not support what its pages document; asking otherwise from now on",
 			"feature", e.Refused, "message", e.Message, "request_id", e.RequestID)

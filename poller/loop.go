@@ -89,7 +89,9 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration
 	if !a.known || a.removed {
 		return idle // what is stored is not to be judged before it is listed
 	}
-	now := a.now()
+	present := a.clock()
+	a.look(present)
+	now := present.Wall
 	sleep := a.sweep(now)
 	if !a.saved() {
 		a.save()
@@ -234,7 +236,7 @@ func (a *account) sweepAll(now time.Time) time.Duration {
 			}
 			continue
 		}
-		if (t.Phase == prefetch.Pending || t.Phase == prefetch.Active) && !s.reachable(t) {
+		if (t.Phase == prefetch.Pending || t.Phase == prefetch.Active) && s.gone(t) {
 			t.lose(&moment{situation: *s})
 			a.touch(t)
 			over = true
@@ -267,7 +269,8 @@ func (a *account) ask(ctx context.Context, e errand) {
 	sent := a.now()
 	ans, err := e.provider.Query(callCtx, e.query)
 	e.budget.end(e.call)
-	ended := a.now()
+	present := a.clock()
+	ended := present.Wall
 	q := e.question
 
 	a.mu.Lock()
@@ -301,6 +304,7 @@ func (a *account) ask(ctx context.Context, e errand) {
 		// Its time ended while the call was under way: only the account learns.
 		q.task = &task{id: q.task.id, index: -1}
 	}
+	a.look(present)
 	m := a.moment(sent, ended)
 	a.last = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.id(), Why: q.why, Time: sent}
 	a.unsaved, a.curve = true, nil // every answer teaches something

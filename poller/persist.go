@@ -55,6 +55,7 @@ func (a *account) load() error {
 		}
 		a.health, a.learned, a.identity, a.watch = rec.Health, rec.Learned, rec.Identity, rec.Watch
 		a.unsaved = !rec.Removed.IsZero()
+		a.doubtTime()
 		return nil
 	})
 	if err != nil {

@@ -42,6 +42,9 @@ type learned struct {
 	NoStatusFilter bool `json:"no_status_filter,omitempty"`
 	// Offset is the vendor's clock minus ours.
 	Offset time.Duration `json:"offset,omitempty"`
+	// OffsetAt is a moment of our clock that Offset is true of; zero if nobody knows
+	// since the machine booted.
+	OffsetAt Stamp `json:"offset_at,omitzero"`
 	// Unordered: rows do not come in order of their creation.
 	Unordered bool `json:"unordered,omitempty"`
 	// Strangers is how many rows a second of a window has that belong to no
@@ -229,7 +232,7 @@ func compareTasks(a, b *task) int {
 // due says when the task may be asked, and with what priority; false if it is
 // not to be asked at all.
 func (s *situation) due(t *task) (at time.Time, c class, ok bool) {
-	if !t.listed || t.Gone || t.inFlight || t.Phase == prefetch.Settled || !s.reachable(t) {
+	if !t.listed || t.Gone || t.inFlight || t.Phase == prefetch.Settled || s.gone(t) {
 		return time.Time{}, 0, false
 	}
 	c = s.class(t)
