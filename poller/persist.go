@@ -54,7 +54,7 @@ func (a *account) load() error {
 			return nil
 		}
 		a.health, a.learned, a.identity, a.watch = rec.Health, rec.Learned, rec.Identity, rec.Watch
-		a.unsaved = !rec.Removed.IsZero()
+		a.unsaved = a.watch.date(a.now()) || !rec.Removed.IsZero()
 		a.doubtTime()
 		return nil
 	})

@@ -23,6 +23,7 @@ func (a *account) look(now Stamp) {
 	}
 	a.learned.Offset -= by.Round(tick)
 	a.learned.OffsetAt, a.unsaved = now, true
+	a.watch.date(now.Wall)
 	for _, t := range a.tasks {
 		if t.date(now.Wall) {
 			a.touch(t)

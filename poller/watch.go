@@ -167,12 +167,12 @@ func (s *situation) partSpan() time.Duration {
 	return max(leastSpan, min(s.lookBack()/partsOfLookBack, s.caps.MaxSpan+tick).Truncate(leastSpan))
 }
 
-// advance leaves out what begins to leave the look-back, and adds what began
-// since. A part that is added at the end follows what is known already: of that
+// advance leaves out what begins to leave the look-back, and what has not begun:
+// a clock that ran ahead made that. It adds what began since. A part that is added at the end follows what is known already: of that
 // it is known that it held nothing at its beginning.
 func (w *watch) advance(s *situation) {
 	oldest, until, span := s.oldest(), s.countable(), s.partSpan()
-	w.Parts = slices.DeleteFunc(w.Parts, func(p *part) bool { return p.From.Before(oldest) })
+	w.Parts = slices.DeleteFunc(w.Parts, func(p *part) bool { return p.From.Before(oldest) || p.From.After(s.vendorNow()) })
 	from := oldest.Add(span - 1).Truncate(span)
 	if n := len(w.Parts); n > 0 {
 		w.prepend(oldest, span)
@@ -187,6 +187,19 @@ func (w *watch) advance(s *situation) {
 	for ; !from.After(until); from = from.Add(span) {
 		w.Parts = append(w.Parts, newPart(from, span))
 	}
+}
+
+// date takes times from the future for now, as those of tasks are.
+func (w *watch) date(now time.Time) (anew bool) {
+	for _, p := range w.Parts {
+		if p.At.After(now) {
+			p.At, anew = now, true
+		}
+		if c := p.Survey; c != nil && c.At.After(now) {
+			c.At, anew = now, true
+		}
+	}
+	return anew
 }
 
 // newPart returns the part that begins at from and ends where the next one does
