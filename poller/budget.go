@@ -124,7 +124,7 @@ func (b *budget) take(account string) (*call, time.Duration, error) {
 		return nil, wait, nil
 	}
 	c := &call{Begun: now, seq: b.seq + 1}
-	ops := append(b.prune(now), b.put(c.key(), c))
+	ops := append(b.compact(now), b.put(c.key(), c))
 	if err := b.store.Write(ops...); err != nil {
 		return nil, 0, fmt.Errorf("ledger: %w", err)
 	}
@@ -243,34 +243,40 @@ func (b *budget) wait(account string, now Stamp) time.Duration {
 // how long ago it had is negative.
 func (b *budget) slot(limit prefetch.Limit, reserved int, now Stamp) time.Duration {
 	period := b.period(limit, now)
-	left := make([]time.Duration, 0, len(b.calls))
+	type taken struct {
+		left  time.Duration
+		slots int
+	}
+	all, total := make([]taken, 0, len(b.calls)), 0
 	for _, c := range b.calls {
-		if c.Ended == nil {
-			left = append(left, period)
-		} else {
-			left = append(left, period-c.Ended.elapsed(now))
+		t := taken{period, c.count()}
+		if c.Ended != nil {
+			t.left -= c.Ended.elapsed(now)
 		}
+		all = append(all, t)
+		total += t.slots
 	}
 	known := b.known(limit, now)
-	need := len(left) + reserved + 1 - limit.Calls
+	need := total + reserved + 1 - limit.Calls
 	if need <= 0 {
 		return known
 	}
-	if need > len(left) {
-		return max(known, period)
+	slices.SortFunc(all, func(x, y taken) int { return cmp.Compare(x.left, y.left) })
+	for _, t := range all {
+		if need -= t.slots; need <= 0 {
+			return max(known, t.left)
+		}
 	}
-	slices.Sort(left)
-	return max(known, left[need-1])
+	return max(known, period)
 }
 
 // known is the time until the limit counts no call that was forgotten; how long
-// ago it did is negative. Throttling does not stretch it: what was forgotten
-// because no limit counted it must not count again.
+// ago it did is negative.
 func (b *budget) known(limit prefetch.Limit, now Stamp) time.Duration {
 	if b.forgotten == nil {
 		return -keptFor
 	}
-	return max(-keptFor, full(limit)-b.forgotten.elapsed(now))
+	return max(-keptFor, b.period(limit, now)-b.forgotten.elapsed(now))
 }
 
 // free is how many calls the account may make at once, if nobody else makes any.
@@ -283,7 +289,7 @@ func (b *budget) free() int {
 		period, taken := b.period(m.limit, now), 0
 		for _, c := range b.calls {
 			if c.Ended == nil || c.Ended.elapsed(now) < period {
-				taken++
+				taken += c.count()
 			}
 		}
 		if b.known(m.limit, now) > 0 {
@@ -296,11 +302,9 @@ func (b *budget) free() int {
 
 // period is the limit's period with the slack, stretched by throttling.
 func (b *budget) period(limit prefetch.Limit, now Stamp) time.Duration {
-	return time.Duration(float64(full(limit)) / b.throttle.factor(now))
+	full := limit.Per + limit.Per*slack/100
+	return time.Duration(float64(full) / b.throttle.factor(now))
 }
-
-// full is the limit's period with the slack.
-func full(limit prefetch.Limit) time.Duration { return limit.Per + limit.Per*slack/100 }
 
 // others returns a function that wakes every waiting account but one; it is to
 // be called without the lock.

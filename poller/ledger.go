@@ -3,7 +3,6 @@ package poller
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -11,24 +10,32 @@ import (
 )
 
 const (
-	// kept and keptFor bound what the ledger remembers beyond the current
-	// limits, so that a limit that is tightened finds the calls it counts.
-	kept    = 200
-	keptFor = 24 * time.Hour
+	// keptFor is how long calls are remembered that no limit counts now, in case
+	// one is changed: longer than any limit's period may be.
+	keptFor = 32 * 24 * time.Hour
+	// fine is what part of their age such calls may be apart to be counted as one,
+	// and mostMerged how many become one at a time.
+	fine       = 16
+	mostMerged = 4
 	// throttleKey and forgottenKey are the ledger's keys for what is no call;
 	// calls have numbers.
 	throttleKey, forgottenKey = "throttle", "forgotten"
 )
 
-// call is one entry of the ledger. Ended is zero while the call is under way.
+// call is one entry of the ledger. Ended is nil while the call is under way.
 type call struct {
 	Begun Stamp  `json:"begun"`
 	Ended *Stamp `json:"ended,omitempty"`
+	// Count is how many calls the entry stands for, the first of which began at
+	// Begun and the last of which ended at Ended; 0 for one.
+	Count int `json:"count,omitempty"`
 
 	seq uint64
 }
 
 func (c *call) key() string { return fmt.Sprintf("%020d", c.seq) }
+
+func (c *call) count() int { return max(1, c.Count) }
 
 // throttle is what the vendor asked for beyond the configured limit.
 type throttle struct {
@@ -130,6 +137,7 @@ func (b *budget) restore(c *call, now Stamp) (anew bool) {
 	ended := now
 	if anew = c.Ended == nil; !anew {
 		ended, anew = c.Ended.dated(now)
+		c.Begun, _ = c.Begun.dated(now)
 	}
 	c.Ended = &ended
 	b.calls = append(b.calls, c)
@@ -145,36 +153,54 @@ func (t *throttle) restore(now Stamp) (anew bool) {
 	return anewAt || anewHold
 }
 
-// prune forgets the calls that no limit counts any more, and notes until when it
-// did: a limit that is changed to a longer period would count them.
-func (b *budget) prune(now Stamp) []store.Op {
+// compact forgets the calls that no limit can count any more, and makes one entry
+// of others that none counts now: so the ledger stays small, and yet a limit that
+// is changed to a longer period finds the calls that it counts. They count as of
+// the last of them, later than they ended: safe.
+func (b *budget) compact(now Stamp) []store.Op {
+	var counted time.Duration
+	for _, m := range b.members {
+		counted = max(counted, b.period(m.limit, now))
+	}
 	var ops []store.Op
-	last := b.forgotten
-	spare := len(b.calls) - kept
-	b.calls = slices.DeleteFunc(b.calls, func(c *call) bool {
-		if c.Ended == nil {
-			return false
+	left, merged := b.calls[:0], 0
+	for _, c := range b.calls {
+		if c.Ended == nil || c.Ended.elapsed(now) < counted {
+			left = append(left, c)
+			continue
 		}
 		age := c.Ended.elapsed(now)
-		for _, m := range b.members {
-			if age < b.period(m.limit, now) {
-				return false
+		if age >= keptFor {
+			ops = append(ops, b.drop(c))
+			continue
+		}
+		if n := len(left); n > 0 && merged < mostMerged {
+			d := left[n-1]
+			if d.Ended != nil && d.Ended.elapsed(now) >= counted && d.Begun.elapsed(now)-age <= age/fine {
+				c.merge(d, now)
+				ops = append(ops, b.drop(d), b.put(c.key(), c))
+				left[n-1] = c
+				merged++
+				continue
 			}
 		}
-		if age < keptFor && spare <= 0 {
-			return false
-		}
-		spare--
-		ops = append(ops, store.Op{Table: store.Ledger, Scope: b.identity, Key: c.key()})
-		if last == nil || age < last.elapsed(now) {
-			last = c.Ended
-		}
-		return true
-	})
-	if last != b.forgotten {
-		ops = append(ops, b.forget(*last))
+		left = append(left, c)
 	}
+	clear(b.calls[len(left):])
+	b.calls = left
 	return ops
+}
+
+// merge makes the call stand for another before it, too.
+func (c *call) merge(d *call, now Stamp) {
+	c.Begun, c.Count = d.Begun, c.count()+d.count()
+	if d.Ended.elapsed(now) < c.Ended.elapsed(now) {
+		c.Ended = d.Ended
+	}
+}
+
+func (b *budget) drop(c *call) store.Op {
+	return store.Op{Table: store.Ledger, Scope: b.identity, Key: c.key()}
 }
 
 func (b *budget) put(key string, entry any) store.Op {

@@ -1,6 +1,8 @@
 package poller_test
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,59 +60,83 @@ func TestADamagedLedgerIsSpentOnce(t *testing.T) {
 	}
 }
 
-// A limit with a longer period counts calls that the one before had no use for:
-// where they are forgotten, it counts as spent.
-func TestALongerPeriodCountsForgottenCalls(t *testing.T) {
+// A limit that is changed to a longer period counts the calls that the one before
+// had no use for, and no more than those; though the ledger stays small.
+func TestALongerPeriodCountsEarlierCalls(t *testing.T) {
 	t.Parallel()
-	for _, how := range []string{"reload", "restart", "kill"} {
-		t.Run(how, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				v := &stub{caps: vendorapi.Capabilities{MaxInFlight: 4}, answer: running}
-				a := account(huaweiAccount, v, prefetch.Limit{Calls: 20, Per: time.Minute})
-				a.PollInterval = second
-				st, tasks := newMemory(), many(huaweiAccount, 100)
-				p := rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, tasks)
-				wait(50 * time.Minute)
-				a.Limit = prefetch.Limit{Calls: 500, Per: time.Hour}
-				before := len(v.calls())
-				switch how {
-				case "kill":
-					st = p.kill(st)
-				case "restart":
+	const (
+		minute = time.Minute
+		day    = 24 * time.Hour
+	)
+	for name, c := range map[string]struct {
+		before, after prefetch.Limit
+		lasts         time.Duration // until the change
+		resumes       time.Duration // after it, at the latest
+	}{
+		// Of the 1000 calls, the last 500 are younger than 26 minutes.
+		"an hour":       {prefetch.Limit{Calls: 20, Per: minute}, prefetch.Limit{Calls: 500, Per: time.Hour}, 50 * minute, 38 * minute},
+		"the same rate": {prefetch.Limit{Calls: 1, Per: 5 * minute}, prefetch.Limit{Calls: 280, Per: day}, 3 * day, 2 * time.Hour},
+		"many are left": {prefetch.Limit{Calls: 1, Per: 5 * minute}, prefetch.Limit{Calls: 700, Per: 31 * day}, 2 * day, 6 * minute},
+		"few are left":  {prefetch.Limit{Calls: 2, Per: 10 * minute}, prefetch.Limit{Calls: 586, Per: 31 * day}, 2 * day, 90 * minute}, // evenly
+	} {
+		for _, how := range []string{"reload", "restart", "kill"} {
+			t.Run(name+" "+how, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					v := &stub{caps: vendorapi.Capabilities{MaxInFlight: 4}, answer: running}
+					a := account(huaweiAccount, v, c.before)
+					a.PollInterval = second
+					st, tasks := newMemory(), many(huaweiAccount, 30)
+					p := rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, tasks)
+					wait(c.lasts)
+					a.Limit = c.after
+					before := len(v.calls())
+					switch how {
+					case "kill":
+						st = p.kill(st)
+					case "restart":
+						p.end()
+					default:
+						if err := p.Configure([]poller.Account{a}); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if how != "reload" {
+						p = rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, tasks)
+					}
+					wait(c.resumes)
+					if n := len(v.calls()) - before; n == 0 {
+						t.Errorf("no call within %v of the change, after %d calls", c.resumes, before)
+					}
+					wait(2 * time.Hour)
 					p.end()
-				default:
-					if err := p.Configure([]poller.Account{a}); err != nil {
+					calls := v.calls()
+					if err := overQuota(calls[max(0, before-c.after.Calls):], c.after); err != nil {
+						t.Errorf("%d calls, %d before: %v", len(calls), before, err)
+					}
+					entries := 0
+					if err := st.Scan(store.Ledger, func(string, string, []byte) error { entries++; return nil }); err != nil {
 						t.Fatal(err)
 					}
-				}
-				if how != "reload" {
-					p = rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, tasks)
-				}
-				wait(90 * time.Minute)
-				p.end()
-				calls := v.calls()
-				if len(calls) == before {
-					t.Fatal("no call within 90 minutes of the change")
-				}
-				if err := overQuota(calls[before-a.Limit.Calls:], a.Limit); err != nil {
-					t.Errorf("%d calls, %d before: %v", len(calls), before, err)
-				}
+					if entries > 300+len(calls)-before {
+						t.Errorf("%d entries for %d calls, %d of them since the change", entries, len(calls), len(calls)-before)
+					}
+				})
 			})
-		})
+		}
 	}
 }
 
-// An account whose limit stays waits for nothing that the ledger forgot, however
+// An account whose limit stays waits for no call that it does not count, however
 // often it starts anew.
-func TestForgottenCallsDelayNoOtherCall(t *testing.T) {
+func TestEarlierCallsDelayNoOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		v := &stub{caps: vendorapi.Capabilities{MaxInFlight: 4}, answer: running}
 		a := account(huaweiAccount, v, prefetch.Limit{Calls: 60, Per: time.Minute})
 		a.PollInterval = second
 		st := newMemory()
-		for range 20 { // in this time the ledger forgets most of its calls
+		for range 20 { // most calls are not counted any more then
 			before := len(v.calls())
 			p := rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, many(huaweiAccount, 100))
 			wait(time.Minute)
@@ -119,7 +145,7 @@ func TestForgottenCallsDelayNoOtherCall(t *testing.T) {
 				t.Errorf("%d calls within a minute of a restart, want about 60", n)
 			}
 		}
-		wait(72 * time.Hour) // now the next call makes it forget the rest
+		wait(72 * time.Hour) // now none is
 		for range 2 {
 			before := len(v.calls())
 			p := rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, many(huaweiAccount, 1))
@@ -130,4 +156,56 @@ func TestForgottenCallsDelayNoOtherCall(t *testing.T) {
 			}
 		}
 	})
+}
+
+// However the limit changes, over reloads and kills: a call leaves only where the
+// limit of that moment allows it, whatever allowed those before it.
+func TestEveryLimitHoldsForAllCallsBefore(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(6) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { changes(t, rand.New(rand.NewPCG(seed, 3))) })
+		})
+	}
+}
+
+func changes(t *testing.T, random *rand.Rand) {
+	t.Helper()
+	v := &stub{
+		caps: vendorapi.Capabilities{MaxInFlight: 4}, answer: running,
+		takes: func(n int) time.Duration { return time.Duration(n%7) * second },
+	}
+	a := account(huaweiAccount, v, prefetch.Limit{Calls: 10, Per: time.Minute})
+	a.PollInterval = second
+	st, tasks := newMemory(), many(huaweiAccount, 30)
+	p := rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, tasks)
+	checked := 0
+	for range 15 {
+		wait(time.Duration(random.IntN(int(20 * time.Minute))))
+		calls := v.calls()
+		for i := checked; i < len(calls); i++ {
+			counted := 0
+			for _, c := range calls[:i] {
+				if c.ended.IsZero() || calls[i].began.Sub(c.ended) < a.Limit.Per {
+					counted++
+				}
+			}
+			if counted >= a.Limit.Calls {
+				t.Fatalf("call %d left although %d of %v were counted", i, counted, a.Limit)
+			}
+		}
+		checked = len(calls)
+		a.Limit = prefetch.Limit{Calls: 1 + random.IntN(30), Per: time.Duration(60+random.IntN(1<<random.IntN(13))) * second}
+		if random.IntN(2) == 0 {
+			st = p.kill(st)
+			p = rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, tasks)
+		} else if err := p.Configure([]poller.Account{a}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.end()
+	if checked < 50 {
+		t.Errorf("%d calls: the test tests nothing", checked)
+	}
 }
