@@ -73,8 +73,8 @@ func TestALongerPeriodCountsEarlierCalls(t *testing.T) {
 		lasts         time.Duration // until the change
 		resumes       time.Duration // after it, at the latest
 	}{
-		// Of the 1000 calls, the last 500 are younger than 26 minutes.
-		"an hour":       {prefetch.Limit{Calls: 20, Per: minute}, prefetch.Limit{Calls: 500, Per: time.Hour}, 50 * minute, 38 * minute},
+		// Of the 500 calls, the last 250 are younger than 26 minutes.
+		"an hour":       {prefetch.Limit{Calls: 10, Per: minute}, prefetch.Limit{Calls: 250, Per: time.Hour}, 50 * minute, 38 * minute},
 		"the same rate": {prefetch.Limit{Calls: 1, Per: 5 * minute}, prefetch.Limit{Calls: 280, Per: day}, 3 * day, 2 * time.Hour},
 		"many are left": {prefetch.Limit{Calls: 1, Per: 5 * minute}, prefetch.Limit{Calls: 700, Per: 31 * day}, 2 * day, 6 * minute},
 		"few are left":  {prefetch.Limit{Calls: 2, Per: 10 * minute}, prefetch.Limit{Calls: 586, Per: 31 * day}, 2 * day, 90 * minute}, // evenly
@@ -133,16 +133,16 @@ func TestEarlierCallsDelayNoOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		v := &stub{caps: vendorapi.Capabilities{MaxInFlight: 4}, answer: running}
-		a := account(huaweiAccount, v, prefetch.Limit{Calls: 60, Per: time.Minute})
+		a := account(huaweiAccount, v, prefetch.Limit{Calls: 30, Per: time.Minute})
 		a.PollInterval = second
 		st := newMemory()
-		for range 20 { // most calls are not counted any more then
+		for range 10 { // most calls are not counted any more then
 			before := len(v.calls())
 			p := rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, many(huaweiAccount, 100))
 			wait(time.Minute)
 			p.end()
-			if n := len(v.calls()) - before; n < 55 {
-				t.Errorf("%d calls within a minute of a restart, want about 60", n)
+			if n := len(v.calls()) - before; n < 27 {
+				t.Errorf("%d calls within a minute of a restart, want about 30", n)
 			}
 		}
 		wait(72 * time.Hour) // now none is
@@ -152,7 +152,7 @@ func TestEarlierCallsDelayNoOther(t *testing.T) {
 			wait(second)
 			p.end()
 			if n := len(v.calls()) - before; n == 0 {
-				t.Error("no call within a second of a restart, though 59 of 60 are left")
+				t.Error("no call within a second of a restart, though 29 of 30 are left")
 			}
 		}
 	})

@@ -2,6 +2,7 @@ package poller_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 // machine is a computer whose wall clock runs ahead until it boots anew.
 type machine struct {
+	mu     sync.Mutex
 	boots  int
 	booted time.Time
 	ahead  time.Duration
@@ -22,6 +24,8 @@ type machine struct {
 func newMachine(ahead time.Duration) *machine { return &machine{booted: time.Now(), ahead: ahead} }
 
 func (m *machine) clock() poller.Stamp {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	// Round takes the monotonic time away, which no restart survives.
 	return poller.Stamp{
 		Wall: time.Now().Round(0).Add(m.ahead), Boot: fmt.Sprint("boot ", m.boots), Up: time.Since(m.booted),
@@ -29,7 +33,19 @@ func (m *machine) clock() poller.Stamp {
 }
 
 // reboot boots the machine with the right time.
-func (m *machine) reboot() { m.boots, m.booted, m.ahead = m.boots+1, time.Now(), 0 }
+func (m *machine) reboot() {
+	m.set()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.boots, m.booted = m.boots+1, time.Now()
+}
+
+// set sets the clock right.
+func (m *machine) set() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ahead = 0
+}
 
 // throttles answers that there were too many calls.
 func throttles(retryAfter time.Duration) func() (vendorapi.Answer, error) {

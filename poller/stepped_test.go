@@ -33,10 +33,10 @@ func TestTheVendorsClockAfterOursIsSetRight(t *testing.T) {
 					}
 					switch how {
 					case "step":
-						m.ahead = 0
+						m.set()
 					case "restart":
 						p.end()
-						m.ahead = 0
+						m.set()
 						p = rigUp(t, st, m.clock, []poller.Account{a}, []prefetch.Task{spec})
 					default:
 						p.end()

@@ -31,7 +31,7 @@ func TestTheLookBackOfAClockThatRanAhead(t *testing.T) {
 					wait(30 * time.Minute)
 					switch how {
 					case "step":
-						m.ahead = 0
+						m.set()
 					case "reboot":
 						p.end()
 						m.reboot()
