@@ -231,7 +231,8 @@ func durationMetrics() []Metric {
 			Help: "Time from the start of a URL's fetch to its end, by the vendor's times. Each URL that was read counts once.",
 		}, {
 			Name: nameTaskDuration, Type: typeHistogram, Labels: accountLabels(), Group: group,
-			Help: "Time from the creation of a task to the moment when its last URL became final. Each task counts once, unless it had settled before it was first asked for and the vendor does not say when.",
+			Help: "Time from the creation of a task to the moment when its last URL became final. Each task counts once, " +
+				"unless it had settled before it was first asked for and the vendor does not say when.",
 		},
 	}
 }

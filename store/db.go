@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -101,6 +102,9 @@ func (db *DB) commit(b *batch) {
 	db.commitMutex.Lock()
 	defer db.commitMutex.Unlock()
 
+	// Whoever is about to write may join. On one core nobody else would run before
+	// the disk is waited for, and hardly any two writes would share a transaction.
+	runtime.Gosched()
 	db.nextMutex.Lock()
 	db.next = nil
 	db.nextMutex.Unlock()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -246,6 +247,18 @@ func TestClosed(t *testing.T) {
 // at once.
 func TestWritesShareSyncs(t *testing.T) {
 	t.Parallel()
+	writesShareSyncs(t)
+}
+
+// TestWritesShareSyncsOnOneCore is how a container with the limit of one core runs.
+func TestWritesShareSyncsOnOneCore(t *testing.T) { //nolint:paralleltest // the cores are the process's
+	before := runtime.GOMAXPROCS(1)
+	defer runtime.GOMAXPROCS(before)
+	writesShareSyncs(t)
+}
+
+func writesShareSyncs(t *testing.T) {
+	t.Helper()
 	const (
 		writers    = 10_000
 		maxCommits = 50
