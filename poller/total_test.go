@@ -3,6 +3,7 @@ package poller_test
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +26,7 @@ type scriptedRow struct {
 // scripted is a vendor like CDNetworks whose items a test writes down row by row,
 // for what the simulator cannot do. Odd may spoil an answer.
 type scripted struct {
+	mu    sync.Mutex
 	items map[string][]scriptedRow
 	page  int // largest page
 	odd   func(q vendorapi.Query, ans *vendorapi.Answer)
@@ -40,7 +42,16 @@ func (s *scripted) provider() *stub {
 	}
 }
 
+// locked runs f while no call is answered.
+func (s *scripted) locked(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
 func (s *scripted) ask(q vendorapi.Query) (vendorapi.Answer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if q.PageSize > s.page {
 		return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonInvalid, Refused: vendorapi.FeaturePageSize}
 	}
@@ -203,8 +214,9 @@ func TestATaskThatWasReadIsCounted(t *testing.T) {
 		s, end := &scripted{items: map[string][]scriptedRow{}}, began.Add(50*time.Hour)
 		small := func(ids ...string) (specs []prefetch.Task) {
 			for _, id := range ids {
-				s.items[id] = item(id, 5, began, end)
-				specs = append(specs, edgeTask(id, began, s.items[id]))
+				rows := item(id, 5, began, end)
+				s.locked(func() { s.items[id] = rows })
+				specs = append(specs, edgeTask(id, began, rows))
 			}
 			return specs
 		}
@@ -226,7 +238,8 @@ func TestATaskThatWasReadIsCounted(t *testing.T) {
 		specs = append(specs, small("b", "c")...)
 		r.list(specs...)
 		wait(45 * time.Minute)
-		for s.page = 50; !odd; {
+		s.locked(func() { s.page = 50 })
+		for counted := false; !counted; s.locked(func() { counted = odd }) {
 			wait(time.Minute)
 		}
 		r.list(append(specs, small("d", "e")...)...)
@@ -264,12 +277,14 @@ func TestACountOfNothing(t *testing.T) {
 		for range 12 * 8 {
 			wait(5 * time.Minute)
 			if got := r.task(t, edgeAccount, "a"); got.Counts != want {
-				t.Fatalf("%v after %d counts, want %v", got.Counts, counts, want)
+				t.Fatalf("%v, want %v", got.Counts, want)
 			}
 		}
-		if counts <= 6 {
-			t.Errorf("only %d counts", counts)
-		}
+		s.locked(func() {
+			if counts <= 6 {
+				t.Errorf("only %d counts", counts)
+			}
+		})
 		wait(4 * time.Hour)
 		if got := r.task(t, edgeAccount, "a"); !got.Settled() {
 			t.Errorf("%v %v in the end", got.Phase, got.Counts)
