@@ -46,8 +46,8 @@ type card struct {
 	moved     bool // it is out of order, since created is new
 	askable   bool // at some time
 	unsettled bool // watched, and not settled
-	joinable  bool // a window can tell of it
-	hidden    bool // it may have rows that neither run nor are final
+	joinable  bool // a window that is asked for now can tell of it
+	hidden    bool // a scout cannot: it may have rows that neither run nor are final
 }
 
 func (c *card) first() int64 { return c.created - c.margin }
@@ -163,7 +163,7 @@ func (s *situation) fill(c *card) {
 	*c = card{
 		task: t, created: c.created, margin: int64(t.margin()),
 		made: now, until: math.MaxInt64, fading: math.MaxInt64,
-		unsettled: t.unsettled(), joinable: t.joinable(), rows: int32(min(s.sizeOf(t), math.MaxInt32)), //nolint:gosec // bounded
+		unsettled: t.unsettled(), rows: int32(min(s.sizeOf(t), math.MaxInt32)), //nolint:gosec // bounded
 	}
 	if c.unsettled && t.Phase != prefetch.Lost { // lost ones are asked for ever less often
 		c.calls = s.callsFor(t)
@@ -190,10 +190,17 @@ func (s *situation) fill(c *card) {
 		c.change(t.LastAsked.Add(readingKept))
 	}
 	c.change(t.LastAsked)
+	if t.joinable() {
+		windowAt := s.windowAt(t)
+		c.joinable = !windowAt.After(s.now)
+		c.change(windowAt)
+	}
+	scoutAt := s.again(t.scouted)
+	c.change(scoutAt)
 	if c.at > now {
 		c.until = min(c.until, c.at)
 		return
 	}
-	c.hidden = s.waits(t)
+	c.hidden = s.waits(t) || scoutAt.After(s.now)
 	s.weigh(c, left, looked)
 }

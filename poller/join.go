@@ -19,13 +19,13 @@ type joined struct {
 // multiset, or if the task's URLs are all there with one creation near the
 // configured one. Where two tasks claim a row, or there are more of it than the
 // task has, neither gets it: they are marked and asked for by id from then on.
-func (s *situation) join(q vendorapi.Query, ans vendorapi.Answer) []joined {
+func (m *moment) join(q vendorapi.Query, ans vendorapi.Answer) []joined {
 	urls := ans.URLs
 	j := joiner{
-		situation: s, query: q, rows: map[rowKey][]int{}, undated: map[string]bool{},
+		moment: m, query: q, rows: map[rowKey][]int{}, undated: map[string]bool{},
 		owner: make([]*task, len(urls)), urls: urls,
 	}
-	near := s.board.between(q.From, q.To)
+	near := m.board.between(q.From, q.To)
 	for i := range near {
 		if t := near[i].task; j.near(t) {
 			j.tasks = append(j.tasks, t)
@@ -52,11 +52,11 @@ func (s *situation) join(q vendorapi.Query, ans vendorapi.Answer) []joined {
 		}
 		// Beyond what a page shows there may be another submission of the same
 		// URLs: only one at just about the configured time is the task's then.
-		reach := drift
+		reach := t.reach()
 		if ans.Count > len(urls) {
-			reach = pad
+			reach = min(reach, pad)
 		}
-		if j.sees(t.Created.Add(-reach), t.Created.Add(reach)) {
+		if j.sees(t.created().Add(-reach), t.created().Add(reach)) {
 			j.find(t, reach)
 		}
 	}
@@ -65,7 +65,7 @@ func (s *situation) join(q vendorapi.Query, ans vendorapi.Answer) []joined {
 }
 
 type joiner struct {
-	*situation
+	*moment
 
 	// from and to are between which creations every row is in the answer.
 	from, to time.Time
@@ -160,16 +160,15 @@ func (j *joiner) spoil(t *task) {
 	j.spoiled[t] = true
 }
 
-// find looks for the one creation near the configured one at which all URLs of
-// the task were submitted. If there are more, or one of the rows has none that
+// find looks for the one creation within reach at which all URLs of the task were
+// submitted. If there are more, or one of the rows has none that
 // can be read, what is found may be another submission of the same URLs.
 func (j *joiner) find(t *task, reach time.Duration) {
-	// The rows of this submission have appeared by then, if there are any.
-	if !within(t, j.query) || j.vendorNow().Before(t.Created.Add(drift+proof)) {
+	if !within(t, j.query) || j.sent.Before(t.tellable()) {
 		return
 	}
 	var found []prefetch.URL
-	for c := t.Created.Add(-reach); !c.After(t.Created.Add(reach)); c = c.Add(time.Second) {
+	for c := t.created().Add(-reach); !c.After(t.created().Add(reach)); c = c.Add(time.Second) {
 		if len(j.rows[rowKey{t.Expected[0], c.Unix()}]) == 0 {
 			continue
 		}

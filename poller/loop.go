@@ -140,6 +140,7 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration
 		a.board.changed(q.task)
 	}
 	a.watch.left(&q)
+	s.windowLeaves(&q)
 	a.inFlight++
 	a.left = now
 	a.announce(question{}, time.Time{})

@@ -144,7 +144,8 @@ func (s *situation) oldest() time.Time { return s.vendorNow().Add(edge - s.lookB
 // (see weigh): one task for a question by id, every task whose rows are known
 // for a window. A window of rows that run only is asked where to know more is
 // worth more than what the other questions may prove (see bestScout). A task
-// whose pages are half read comes before everything.
+// whose pages are half read comes before everything, and tasks that were just
+// submitted together wait for the window that tells of all (see together).
 func (s *situation) plan() (best question, found bool, wake time.Time) {
 	first, next := s.rank()
 	if next != math.MaxInt64 {
@@ -155,6 +156,9 @@ func (s *situation) plan() (best question, found bool, wake time.Time) {
 	}
 	best, told := s.bestWindow()
 	if told == 0 || best.worth <= first.worth {
+		if at := s.together(first); !at.IsZero() {
+			return question{}, false, at
+		}
 		best = s.ask(first)
 	}
 	if scout, ok := s.bestScout(best.worth, told); ok {
@@ -286,7 +290,7 @@ func (s *situation) continues(t *task) bool {
 // provable is when an answer can prove at the earliest that it shows every row
 // of the task. Asked before that, a scarce call would be wasted; where calls are
 // not scarce, or there will be no later one, only an answer that shows everything
-// final must wait. A task whose creation nobody told may be old: it is asked at
+// final must wait, or one that would prove it before the next call leaves. A task whose creation nobody told may be old: it is asked at
 // once.
 func (s *situation) provable(t *task) time.Time {
 	newest := t.NewestRow
@@ -299,10 +303,12 @@ func (s *situation) provable(t *task) time.Time {
 	default:
 		newest = t.FirstSeen.Add(s.learned.Offset)
 	}
-	if (s.hasty || s.slot < proof) && !t.Counts.AllFinal() {
+	at := newest.Add(proof + pad - s.learned.Offset)
+	soon := t.Answered && at.Sub(s.now) < s.slot
+	if (s.hasty || s.slot < proof && !soon) && !t.Counts.AllFinal() {
 		return time.Time{}
 	}
-	return newest.Add(proof + pad - s.learned.Offset)
+	return at
 }
 
 func later(a, b time.Time) time.Time {

@@ -27,6 +27,9 @@ type task struct {
 	phase prefetch.Phase
 	// place is where the task's card is on the board.
 	place int
+	// windowed and scouted are when the last window left that could show the task:
+	// of all rows, and of those that run.
+	windowed, scouted time.Time
 	// hint is what a window showed of the task without proving it.
 	hint *glance
 	// observations are durations that wait until they are durably marked as

@@ -13,6 +13,8 @@ const (
 	// glimpse is the part of a task's worth that a window has which shows its
 	// rows but cannot prove that they are all.
 	glimpse = 0.1
+	// gathering is how long it takes to submit the tasks of one launch.
+	gathering = 10 * time.Second
 )
 
 // joinable reports whether a window can tell of the task: its rows are known by
@@ -24,12 +26,63 @@ func (t *task) joinable() bool {
 	return t.Whole || len(t.Expected) > 0 && !t.Created.IsZero()
 }
 
-// margin is how far around the task's creation its rows are.
-func (t *task) margin() time.Duration {
-	if !t.VendorCreated.IsZero() {
-		return pad
+// tellable is from when on, in the vendor's time, a window must be asked for to
+// tell of the task. Where its rows are looked for by their URLs, all of them must
+// have appeared by then: what is found before may be another submission's.
+func (t *task) tellable() time.Time {
+	if t.Whole {
+		return time.Time{}
 	}
-	return pad + drift
+	return t.created().Add(t.reach() + proof)
+}
+
+// windowAt is from when on, by our clock, a window may be asked for the task's
+// sake: when it can tell of the task, and no sooner than the poll interval after
+// the last one that could have.
+func (s *situation) windowAt(t *task) time.Time {
+	return later(t.tellable().Add(-s.learned.Offset), s.again(t.windowed))
+}
+
+// again is when a window like one that left at a time may be asked for again.
+func (s *situation) again(left time.Time) time.Time {
+	if left.After(s.now) {
+		return time.Time{} // the clock was set back: what was reckoned by it is void
+	}
+	return left.Add(s.pollInterval)
+}
+
+// windowLeaves is told that a question leaves. Until the poll interval is over no
+// window like it is asked for the sake of the same tasks, whatever it tells: one
+// that told nothing would tell nothing again, and could take the whole quota.
+func (s *situation) windowLeaves(q *question) {
+	if q.task != nil || q.survey != nil {
+		return
+	}
+	near := s.board.between(q.query.From, q.query.To)
+	for i := range near {
+		t := near[i].task
+		switch {
+		case !t.mayShow(q.query):
+			continue
+		case q.query.Status != nil:
+			t.scouted = s.now
+		default:
+			t.windowed = s.now
+		}
+		s.board.changed(t)
+	}
+}
+
+// margin is how far around the task's creation its rows are.
+func (t *task) margin() time.Duration { return pad + t.reach() }
+
+// reach is how far off the task's creation may be: not at all where the vendor
+// told it.
+func (t *task) reach() time.Duration {
+	if !t.VendorCreated.IsZero() {
+		return 0
+	}
+	return drift
 }
 
 // share is what a task adds to a window: rows, and what it is worth that they are
@@ -119,6 +172,27 @@ func (s *situation) bestWindow() (best question, told int) {
 		query: s.window(w, shareOf), worth: w.worth, pressing: w.worth >= overdue,
 		why: fmt.Sprintf("one window tells of %d tasks", w.told),
 	}, w.told
+}
+
+// together is when one window tells of the task and of others that were submitted
+// with it, if that is so soon that a scarce call for the task alone should wait;
+// else zero.
+func (s *situation) together(c *card) time.Time {
+	t := c.task
+	at := s.windowAt(t).Add(gathering)
+	if s.hasty || s.noWindows || s.slot < proof || c.worth >= overdue || t.Answered || !t.joinable() ||
+		!at.After(s.now) || at.After(s.now.Add(s.slot)) || t.Deadline.After(s.now) && t.Deadline.Before(at) {
+		return time.Time{}
+	}
+	rows := s.sizeOf(t)
+	near := s.board.between(t.Created, t.Created)
+	for i := range near {
+		o := near[i].task
+		if o != t && o.unsettled() && !o.Answered && o.joinable() && !s.windowAt(o).After(at) && rows+s.sizeOf(o) <= s.pageSize() {
+			return at
+		}
+	}
+	return time.Time{}
 }
 
 // glance is what a window showed of a task without proving it.
