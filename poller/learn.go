@@ -38,6 +38,10 @@ func (a *account) learnRefusal(f vendorapi.Feature, q question) bool {
 		if q.query.PageSize > s.pageSize() {
 			return true // learned since this reading began
 		}
+		if q.query.Kind == vendorapi.QueryCount && q.query.PageSize < s.pageSize() {
+			next.NoSmallPage = true // a larger one gave the rows that are counted now
+			break
+		}
 		size := min(s.pageSize(), q.query.PageSize)
 		if size <= 1 {
 			return false

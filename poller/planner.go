@@ -35,6 +35,9 @@ type learned struct {
 	// PageSize is the largest page the vendor gives; 0 while the configured
 	// one was not refused.
 	PageSize int `json:"page_size,omitempty"`
+	// NoSmallPage: pages can also be too small, even where only the count is
+	// wanted.
+	NoSmallPage bool `json:"no_small_page,omitempty"`
 	// LookBack is how far back the vendor lets us ask; 0 while the configured
 	// one was not refused.
 	LookBack time.Duration `json:"look_back,omitempty"`
@@ -125,6 +128,14 @@ func (s *situation) pageSize() int {
 		return min(s.learned.PageSize, s.caps.PageSize)
 	}
 	return s.caps.PageSize
+}
+
+// countPage is the size of the page to ask for where its rows are not wanted.
+func (s *situation) countPage() int {
+	if s.learned.NoSmallPage {
+		return s.pageSize()
+	}
+	return 1
 }
 
 func (s *situation) lookBack() time.Duration {

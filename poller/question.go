@@ -92,7 +92,7 @@ func (s *situation) taskQuery(t *task, q vendorapi.Query) vendorapi.Query {
 	}
 	q.Page, q.PageSize = 1, s.pageSize()
 	if q.Status != nil && *q.Status == prefetch.Succeeded {
-		q.PageSize = 1 // the count tells; of those that failed the rows are wanted
+		q.PageSize = s.countPage() // the count tells; of those that failed the rows are wanted
 	}
 	if s.learned.NeedWindow {
 		q.From, q.To = s.taskWindow(t)

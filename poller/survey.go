@@ -78,7 +78,7 @@ func (p *part) question(s *situation) question {
 		c.Step, c.Next, c.Counts = stepRead, p.From, prefetch.Counts{}
 		c.Piece = halve(c.Until.Sub(p.From) + tick)
 	}
-	q := vendorapi.Query{Kind: vendorapi.QueryCount, From: p.From, To: c.Until, Page: 1, PageSize: 1}
+	q := vendorapi.Query{Kind: vendorapi.QueryCount, From: p.From, To: c.Until, Page: 1, PageSize: s.countPage()}
 	what := "every URL"
 	switch c.Step {
 	case stepRead:
