@@ -132,7 +132,7 @@ func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mom
 		// next time either: others crowd its rows out of the page, or they are
 		// not what they seemed.
 		if near[i].worth > 0 && t.joinable() && within(t, q) && !slices.Contains(told, t) &&
-			m.sent.After(t.tellable()) {
+			m.surely().After(t.tellable()) {
 			t.Ambiguous = true
 			told = append(told, t)
 		}

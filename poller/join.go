@@ -164,7 +164,7 @@ func (j *joiner) spoil(t *task) {
 // submitted. If there are more, or one of the rows has none that
 // can be read, what is found may be another submission of the same URLs.
 func (j *joiner) find(t *task, reach time.Duration) {
-	if !within(t, j.query) || j.sent.Before(t.tellable()) {
+	if !within(t, j.query) || j.surely().Before(t.tellable()) {
 		return
 	}
 	var found []prefetch.URL

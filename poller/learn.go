@@ -124,9 +124,11 @@ func (a *account) learnOffset(date time.Time, m *moment) {
 	if diff := offset - a.learned.Offset; diff.Abs() <= offsetTolerance+took/2 {
 		return
 	}
+	before := a.learned.Offset
 	a.learned.Offset, a.unsaved = offset.Round(time.Second), true
 	a.board.stale()
-	m.sent = m.now.Add(-took).Add(a.learned.Offset)
+	m.moved = a.learned.Offset - before
+	m.sent = m.sent.Add(m.moved)
 	if offset.Abs() > edge {
 		a.warn(m.now, "clock", "the vendor's clock differs from ours; one of them is wrong",
 			"offset", a.learned.Offset)

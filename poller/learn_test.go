@@ -70,3 +70,88 @@ func TestAVendorThatRefusesSmallPages(t *testing.T) {
 		})
 	}
 }
+
+// dated is a vendor whose rows appear when they are created, by its clock, and
+// that dates each answer as a test wants.
+func dated(vendor *joins, date func(n int) time.Time) *stub {
+	v, rows := windowsOf(vendor), vendor.rows
+	v.answer = func(n int, q vendorapi.Query) (vendorapi.Answer, error) {
+		vendor.rows = nil
+		for i := range rows {
+			if !rows[i].created.After(time.Now()) {
+				vendor.rows = append(vendor.rows, rows[i])
+			}
+		}
+		ans, err := vendor.answer(n, q)
+		ans.Date = date(n).Truncate(time.Second)
+		return ans, err
+	}
+	return v
+}
+
+// One answer is dated three minutes ahead, as by another server, while rows appear
+// still: it does not prove that there are no more.
+func TestADateThatIsAhead(t *testing.T) {
+	t.Parallel()
+	for _, urls := range []bool{false, true} {
+		for ahead := range 4 {
+			t.Run(fmt.Sprintf("urls=%v, answer %d", urls, ahead), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					const all = 40
+					vendor, began := &joins{}, time.Now()
+					for i := range all {
+						created := began.Add(time.Duration(i) * 10 * time.Second)
+						vendor.rows = append(vendor.rows, joinRow{
+							url: fmt.Sprint("https://example.com/", i), owner: "a", created: created, ends: created.Add(2 * time.Second),
+						})
+					}
+					v := dated(vendor, func(n int) time.Time {
+						if n == ahead {
+							return time.Now().Add(3 * time.Minute)
+						}
+						return time.Now()
+					})
+					spec := configured(edgeAccount, "a")
+					if urls {
+						spec.Created, spec.URLs = began, []string{vendor.rows[0].url}
+					}
+					a := account(edgeAccount, v, prefetch.Limit{Calls: 1, Per: 5 * time.Minute})
+					r := start(t, newMemory(), []poller.Account{a}, spec)
+					wait(time.Hour)
+					if got := r.task(t, edgeAccount, "a"); !got.Settled() || got.Counts[prefetch.Succeeded] != all {
+						t.Errorf("%v with %v, there are %d rows", got.Phase, got.Counts, all)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Where one of the clocks is really wrong, the first answer proves less, and the
+// second all that it can.
+func TestAClockThatIsWrong(t *testing.T) {
+	t.Parallel()
+	for _, off := range []time.Duration{-8 * time.Hour, 10 * time.Minute, 8 * time.Hour} {
+		t.Run(off.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(24 * time.Hour)
+				created := time.Now().Add(off - 5*time.Minute).Truncate(time.Second)
+				vendor := &joins{rows: itemOf("a", 5, created, func(int) time.Duration { return -9 * time.Hour })}
+				v := windowsOf(vendor)
+				v.answer = func(n int, q vendorapi.Query) (vendorapi.Answer, error) {
+					ans, err := vendor.answer(n, q)
+					ans.Date = time.Now().Add(off).Truncate(time.Second)
+					return ans, err
+				}
+				a := account(edgeAccount, v, prefetch.Limit{Calls: 1, Per: 5 * time.Minute})
+				r := start(t, newMemory(), []poller.Account{a}, configured(edgeAccount, "a"))
+				wait(2*edgeSlot + time.Minute)
+				if got := r.task(t, edgeAccount, "a"); !got.Settled() || len(v.calls()) > 2 {
+					t.Errorf("%v with %v after %d calls", got.Phase, got.Counts, len(v.calls()))
+				}
+			})
+		})
+	}
+}

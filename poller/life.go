@@ -23,9 +23,16 @@ type moment struct {
 
 	// sent is when the question left, in the vendor's time.
 	sent time.Time
+	// moved is by how much the answer itself put the vendor's clock ahead.
+	moved time.Duration
 	// jitter returns a number in [0, 1).
 	jitter func() float64
 }
+
+// surely is the earliest that the question can have left, in the vendor's time. A
+// Date that does not fit those before it may be another server's: what it puts
+// ahead proves nothing until another one fits it.
+func (m *moment) surely() time.Time { return m.sent.Add(-max(0, m.moved)) }
 
 // backoff is the gap after the n-th failure in a row: base doubled n-1 times,
 // at most 15 minutes, less up to a quarter at random, but never below base.
@@ -102,7 +109,7 @@ func (t *task) provenWhole(m *moment) bool {
 	if newest.IsZero() {
 		newest = t.FirstSeen
 	}
-	return !m.sent.Before(newest.Add(proof))
+	return !m.surely().Before(newest.Add(proof))
 }
 
 func (t *task) settle(m *moment) {

@@ -111,7 +111,7 @@ func (a *account) watchAnswered(q question, ans vendorapi.Answer, m *moment) []*
 		return nil // it left the look-back meanwhile
 	}
 	p.Survey = nil
-	if m.sent.Sub(c.Until) < proof-offsetTolerance {
+	if m.surely().Sub(c.Until) < proof-offsetTolerance {
 		return nil // the vendor's clock is not what it seemed: more rows may appear
 	}
 	if c.At.IsZero() {
