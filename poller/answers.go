@@ -121,7 +121,7 @@ func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mom
 			strangers -= m.sizeOf(t)
 		}
 	}
-	a.learnStrangers(q, max(0, strangers))
+	a.learnStrangers(max(0, strangers), q, m)
 	told := a.joined(found, m)
 	for _, t := range told {
 		t.Sole = t.Whole

@@ -21,6 +21,8 @@ const (
 	offsetTolerance = 3 * time.Second
 	// slowCall is how long a call may take for its Date to tell the offset.
 	slowCall = 10 * time.Second
+	// strangersHalve is how long it takes to forget half of the rows of others.
+	strangersHalve = time.Hour
 )
 
 // learnRefusal notices that the vendor refused a feature, and reports whether
@@ -232,9 +234,18 @@ func (t *task) learnCounts(before *counted, m *moment) {
 	d.endedBetween(succeeded, from, to, m.curve)
 }
 
-// learnStrangers learns how many rows of a window belong to no task.
-func (a *account) learnStrangers(q vendorapi.Query, n int) {
+// learnStrangers learns how many rows of a window belong to no task. What fills
+// a page in the narrowest window is as much as any number beyond.
+func (a *account) learnStrangers(n int, q vendorapi.Query, m *moment) {
 	const memory = 0.8
-	span := q.To.Sub(q.From).Seconds()
-	a.learned.Strangers = memory*a.learned.Strangers + (1-memory)*float64(n)/span
+	l, span, most := &a.learned, q.To.Sub(q.From), float64(m.pageSize())/narrowest.Seconds()
+	l.Strangers = min(most, memory*l.strangers(m.now)+(1-memory)*float64(n)/span.Seconds())
+	l.StrangersAt = m.now
+}
+
+// strangers is how many rows a second of a window has that belong to no task, as
+// far as it can be told by now. Only windows tell, and where many were there may
+// be none: so it is forgotten with time.
+func (l *learned) strangers(now time.Time) float64 {
+	return l.Strangers * math.Exp2(-float64(max(0, now.Sub(l.StrangersAt)))/float64(strangersHalve))
 }

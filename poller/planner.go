@@ -50,9 +50,10 @@ type learned struct {
 	OffsetAt Stamp `json:"offset_at,omitzero"`
 	// Unordered: rows do not come in order of their creation.
 	Unordered bool `json:"unordered,omitempty"`
-	// Strangers is how many rows a second of a window has that belong to no
-	// task that is watched.
-	Strangers float64 `json:"strangers,omitempty"`
+	// Strangers is how many rows a second of a window had that belong to no
+	// task that is watched, as the last window showed, at StrangersAt.
+	Strangers   float64   `json:"strangers,omitempty"`
+	StrangersAt time.Time `json:"strangers_at,omitzero"`
 
 	// NoRunFilter: a question cannot be limited to rows that run.
 	NoRunFilter bool `json:"no_run_filter,omitempty"`

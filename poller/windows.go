@@ -13,6 +13,8 @@ const (
 	// glimpse is the part of a task's worth that a window has which shows its
 	// rows but cannot prove that they are all.
 	glimpse = 0.1
+	// narrowest is a window around one task whose rows are not known.
+	narrowest = 2 * (pad + drift)
 	// gathering is how long it takes to submit the tasks of one launch.
 	gathering = 10 * time.Second
 )
@@ -103,7 +105,6 @@ type stretch struct {
 // and can be asked for, with no more rows than there is room for: those of its
 // tasks, and so many others a second.
 func (s *situation) slide(room, others float64, shareOf func(*card) share) (best stretch) {
-	const margins = 2 * int64(pad+drift) // the widest
 	oldest, newest, span := s.oldest().UnixNano(), s.vendorNow().Add(pad+drift).UnixNano(), int64(s.caps.MaxSpan)
 	first, sum := 0, share{}
 	for i := range s.cards {
@@ -116,7 +117,7 @@ func (s *situation) slide(room, others float64, shareOf func(*card) share) (best
 		sum = share{sum.rows + add.rows, sum.worth + add.worth, sum.told + add.told}
 		for ; first < i; first++ {
 			d := &s.cards[first]
-			length := c.created - d.created + margins
+			length := c.created - d.created + int64(narrowest)
 			if length <= span && sum.rows+others*time.Duration(length).Seconds() <= room {
 				break
 			}
@@ -164,7 +165,7 @@ func (s *situation) bestWindow() (best question, told int) {
 			return share{float64(c.rows), glimpse * c.worth, 0}
 		}
 	}
-	w := s.slide(float64(s.pageSize()), s.learned.Strangers, shareOf)
+	w := s.slide(float64(s.pageSize()), s.learned.strangers(s.now), shareOf)
 	if w.told == 0 {
 		return question{}, 0
 	}
