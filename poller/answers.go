@@ -2,6 +2,7 @@ package poller
 
 import (
 	"slices"
+	"time"
 
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -22,6 +23,7 @@ func (a *account) answered(q question, ans vendorapi.Answer, m *moment) []*task 
 	for _, oddity := range ans.Oddities {
 		a.warn(m.now, "oddity "+oddity, "the vendor's answer is not as documented", "task", q.id(), "oddity", oddity)
 	}
+	a.tryFilters(m.now)
 	defer a.tellScouts(a.learned.NoRunFilter)
 	switch t := q.task; {
 	case q.survey != nil:
@@ -30,7 +32,7 @@ func (a *account) answered(q question, ans vendorapi.Answer, m *moment) []*task 
 		return a.windowAnswered(q.query, ans, m)
 	case q.query.Kind == vendorapi.QueryCount:
 		a.follow(t, m, func() {
-			if a.ignored(q.query, ans) {
+			if a.ignored(q.query, ans, m.now) {
 				t.uncount(m)
 				return
 			}
@@ -56,12 +58,12 @@ func (a *account) tellScouts(before bool) {
 }
 
 // ignored reports whether the vendor answered with rows of another status than
-// was asked for: it does not count by status then, and never will be asked to.
-func (a *account) ignored(q vendorapi.Query, ans vendorapi.Answer) bool {
+// was asked for: it does not count by status then.
+func (a *account) ignored(q vendorapi.Query, ans vendorapi.Answer, now time.Time) bool {
 	if q.Status == nil || !slices.ContainsFunc(ans.URLs, func(u prefetch.URL) bool { return u.Status != *q.Status }) {
 		return false
 	}
-	a.learned.NoStatusFilter = true
+	a.learned.refuseFilter(q.Status, now)
 	a.board.stale()
 	a.log.Info("the vendor does not limit answers to a status; asking otherwise from now on")
 	return true
@@ -145,7 +147,8 @@ func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mom
 func (a *account) scoutAnswered(q vendorapi.Query, ans vendorapi.Answer, m *moment) []*task {
 	if slices.ContainsFunc(ans.URLs, func(u prefetch.URL) bool { return u.Status != prefetch.Running }) {
 		// The filter was ignored: then this is a window of all rows.
-		a.learned.NoRunFilter, q.Status = true, nil
+		a.learned.refuseFilter(q.Status, m.now)
+		q.Status = nil
 		if ans.Count > len(ans.URLs) {
 			// It was not meant to show them all: of whom it does not tell says
 			// nothing.

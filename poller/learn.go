@@ -21,6 +21,9 @@ const (
 	offsetTolerance = 3 * time.Second
 	// slowCall is how long a call may take for its Date to tell the offset.
 	slowCall = 10 * time.Second
+	// secondTry is after how long it is tried again whether the vendor can limit
+	// answers to a status.
+	secondTry = 24 * time.Hour
 	// strangersHalve is how long it takes to forget half of the rows of others.
 	strangersHalve = time.Hour
 )
@@ -68,7 +71,7 @@ func (a *account) learnRefusal(f vendorapi.Feature, q question) bool {
 		if a.learned.NoStatusFilter {
 			return false
 		}
-		next.refuseFilter(q.query.Status)
+		next.refuseFilter(q.query.Status, s.now)
 	default:
 		return false
 	}
@@ -79,12 +82,25 @@ func (a *account) learnRefusal(f vendorapi.Feature, q question) bool {
 
 // refuseFilter notices that a question could not be limited to a status. Where
 // running is refused, the other words may well be known.
-func (l *learned) refuseFilter(status *prefetch.Status) {
+func (l *learned) refuseFilter(status *prefetch.Status, now time.Time) {
+	l.RefusedAt = now
 	if status != nil && *status == prefetch.Running {
 		l.NoRunFilter = true
 		return
 	}
 	l.NoStatusFilter = true
+}
+
+// tryFilters forgets that the vendor cannot limit answers to a status when that
+// was so for a day: one odd row can have shown it, and to do without is dear.
+func (a *account) tryFilters(now time.Time) {
+	l := &a.learned
+	if !l.NoStatusFilter && !l.NoRunFilter || now.Sub(l.RefusedAt).Abs() < secondTry {
+		return
+	}
+	l.NoStatusFilter, l.NoRunFilter = false, false
+	l.Misled = min(l.Misled, mostMisled-1) // once more is enough
+	a.board.stale()
 }
 
 // shorter is the look-back to try after one was refused; false if there is none.

@@ -155,3 +155,65 @@ func TestAClockThatIsWrong(t *testing.T) {
 		})
 	}
 }
+
+// One row of another status than was asked for, as when it changed while the vendor
+// answered, is no proof for ever that the vendor cannot limit answers to one: it is
+// asked again a day later, once a day if it really cannot.
+func TestASecondTryOfTheFilters(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		ignored func(n int) bool // the filter, in the n-th question that has one
+		least   int              // questions with a filter on the third day
+		most    int
+	}{
+		{name: "once", ignored: func(n int) bool { return n == 0 }, least: 20, most: 300},
+		{name: "always", ignored: func(int) bool { return true }, least: 1, most: 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(time.Hour)
+				vendor := &joins{rows: itemOf("a", 150, time.Now().Add(-time.Hour), func(n int) time.Duration {
+					return time.Duration(n) * time.Hour
+				})}
+				v, filtered := windowsOf(vendor), 0
+				v.answer = func(n int, q vendorapi.Query) (vendorapi.Answer, error) {
+					whole := q
+					whole.PageSize = len(vendor.rows)
+					if q.Status != nil {
+						if c.ignored(filtered) {
+							whole.Status = nil
+						}
+						filtered++
+					}
+					ans, err := vendor.answer(n, whole)
+					ans.URLs = ans.URLs[min(ans.Count, (q.Page-1)*q.PageSize):min(ans.Count, q.Page*q.PageSize)]
+					ans.Page, ans.PageSize = q.Page, q.PageSize
+					return ans, err
+				}
+				st := newMemory()
+				a := account(edgeAccount, v, prefetch.Limit{Calls: 1, Per: 5 * time.Minute})
+				r := start(t, st, []poller.Account{a}, configured(edgeAccount, "a"))
+				wait(20 * time.Hour)
+				if filtered == 0 || filtered > 3 {
+					t.Fatalf("%d questions with a filter on the first day", filtered)
+				}
+				r.stop()
+				r = start(t, st, []poller.Account{a}, configured(edgeAccount, "a"))
+				wait(28 * time.Hour)
+				before := filtered
+				wait(24 * time.Hour)
+				if n := filtered - before; n < c.least || n > c.most {
+					t.Errorf("%d questions with a filter on the third day, want %d to %d", n, c.least, c.most)
+				}
+				if got := r.task(t, edgeAccount, "a"); got.Counts != vendor.counts("a", got.LastRefresh) || time.Since(got.LastRefresh) > time.Hour {
+					t.Errorf("%v of %v", got.Counts, got.LastRefresh)
+				}
+				if len(r.recorder.failed) != 0 {
+					t.Errorf("failures %v", r.recorder.failed)
+				}
+			})
+		})
+	}
+}

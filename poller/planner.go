@@ -60,6 +60,8 @@ type learned struct {
 	// Misled is how often in a row a task had rows that ran although a question
 	// limited to those showed none.
 	Misled int `json:"misled,omitempty"`
+	// RefusedAt is when it last showed that it cannot limit answers to a status.
+	RefusedAt time.Time `json:"refused_at,omitzero"`
 	// Crowd is how many rows run for each that is expected to; 0 stands for 1.
 	Crowd float64 `json:"crowd,omitempty"`
 

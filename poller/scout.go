@@ -310,5 +310,7 @@ func (t *task) checkScout(urls []prefetch.URL, m *moment) {
 		return
 	}
 	m.learned.Misled++
-	m.learned.NoRunFilter = m.learned.NoRunFilter || m.learned.Misled >= mostMisled
+	if m.learned.Misled >= mostMisled {
+		m.learned.refuseFilter(new(prefetch.Running), m.now)
+	}
 }

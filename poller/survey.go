@@ -120,7 +120,7 @@ func (a *account) watchAnswered(q question, ans vendorapi.Answer, m *moment) []*
 	if c.Step == stepRead {
 		return a.watchRead(q, c, ans, m)
 	}
-	if a.ignored(q.query, ans) {
+	if a.ignored(q.query, ans, m.now) {
 		return nil // it is counted anew, by reading
 	}
 	whole, consistent := p.tally(&c, ans.Count)
