@@ -126,7 +126,7 @@ func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mom
 	a.learnStrangers(max(0, strangers), q, m)
 	told := a.joined(found, m)
 	for _, t := range told {
-		t.Sole = t.Whole
+		t.Sole, t.overlooked = t.Whole, false
 	}
 	for i := range near {
 		t := near[i].task
@@ -135,6 +135,10 @@ func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mom
 		// not what they seemed.
 		if near[i].worth > 0 && t.joinable() && within(t, q) && !slices.Contains(told, t) &&
 			m.surely().After(t.tellable()) {
+			if ans.Count == 0 && !t.overlooked {
+				t.overlooked = true // an answer without any row may be a slip
+				continue
+			}
 			t.Ambiguous = true
 			told = append(told, t)
 		}

@@ -161,3 +161,35 @@ func TestRowsFromAfar(t *testing.T) {
 		}
 	})
 }
+
+// One window comes back without any row. The tasks that it should have told of are
+// told of by the next ones still, and not asked for one by one from then on.
+func TestAWindowWithoutRowsOnce(t *testing.T) {
+	t.Parallel()
+	for _, slips := range []bool{false, true} {
+		t.Run(fmt.Sprint(slips), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				vendor := &joins{}
+				specs := vendor.burst(20, 6*time.Hour)
+				v, windows := windowsOf(vendor), 0
+				v.answer = func(n int, q vendorapi.Query) (vendorapi.Answer, error) {
+					if q.Kind == vendorapi.QueryWindow && q.Status == nil {
+						if windows++; slips && windows == 3 {
+							return vendorapi.Answer{Page: 1, PageSize: q.PageSize}, nil
+						}
+					}
+					return vendor.answer(n, q)
+				}
+				r := start(t, newMemory(), []poller.Account{account(edgeAccount, v, prefetch.Limit{Calls: 1, Per: 5 * time.Minute})}, specs...)
+				wait(7 * time.Hour)
+				if windows < 4 || r.recorder.called[string(vendorapi.QueryTask)] > 5 {
+					t.Errorf("calls %v", r.recorder.called)
+				}
+				if got := r.account(t, edgeAccount).Phases[prefetch.Settled]; got != len(specs) {
+					t.Errorf("%d of %d tasks are known to be settled", got, len(specs))
+				}
+			})
+		})
+	}
+}

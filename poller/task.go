@@ -30,6 +30,8 @@ type task struct {
 	// windowed and scouted are when the last window left that could show the task:
 	// of all rows, and of those that run.
 	windowed, scouted time.Time
+	// overlooked: the last window that should have told of the task had no rows.
+	overlooked bool
 	// hint is what a window showed of the task without proving it.
 	hint *glance
 	// observations are durations that wait until they are durably marked as
