@@ -40,20 +40,8 @@ func (a *account) learnRefusal(f vendorapi.Feature, q question) bool {
 		}
 		next.NeedWindow = true
 	case vendorapi.FeaturePageSize:
-		if q.query.PageSize > s.pageSize() {
-			return true // learned since this reading began
-		}
-		if q.query.Kind == vendorapi.QueryCount && q.query.PageSize < s.pageSize() {
-			next.NoSmallPage = true // a larger one gave the rows that are counted now
-			break
-		}
-		size := min(s.pageSize(), q.query.PageSize)
-		if size <= 1 {
+		if !next.refusePage(q.query, s.pageSize()) {
 			return false
-		}
-		next.PageSize = size / 2
-		if size > defaultPage {
-			next.PageSize = max(next.PageSize, defaultPage)
 		}
 	case vendorapi.FeatureLookBack:
 		if q.query.From.IsZero() {
@@ -77,6 +65,27 @@ func (a *account) learnRefusal(f vendorapi.Feature, q question) bool {
 	}
 	a.learned, a.unsaved, a.sweepAt = next, true, time.Time{}
 	a.board.stale()
+	return true
+}
+
+// refusePage notices that a page was too large, or too small, and reports whether
+// there is another size to ask for. size is what pages are asked for with now.
+func (l *learned) refusePage(q vendorapi.Query, size int) bool {
+	switch {
+	case q.PageSize > size:
+		return true // learned since this reading began
+	case q.Kind == vendorapi.QueryCount && q.PageSize < size:
+		l.NoSmallPage = true // a larger one gave the rows that are counted now
+		return true
+	}
+	size = min(size, q.PageSize)
+	if size <= 1 {
+		return false
+	}
+	l.PageSize = size / 2
+	if size > defaultPage {
+		l.PageSize = max(l.PageSize, defaultPage)
+	}
 	return true
 }
 

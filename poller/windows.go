@@ -175,21 +175,25 @@ func (s *situation) bestWindow() (best question, told int) {
 	}, w.told
 }
 
+// unknown reports whether nothing was told of the task yet, and a window can.
+func (t *task) unknown() bool { return t.unsettled() && !t.Answered && t.joinable() }
+
 // together is when one window tells of the task and of others that were submitted
 // with it, if that is so soon that a scarce call for the task alone should wait;
 // else zero.
 func (s *situation) together(c *card) time.Time {
 	t := c.task
 	at := s.windowAt(t).Add(gathering)
-	if s.hasty || s.noWindows || s.slot < proof || c.worth >= overdue || t.Answered || !t.joinable() ||
-		!at.After(s.now) || at.After(s.now.Add(s.slot)) || t.Deadline.After(s.now) && t.Deadline.Before(at) {
+	soon := at.After(s.now) && !at.After(s.now.Add(s.slot))
+	pressed := s.hasty || c.worth >= overdue || t.Deadline.After(s.now) && t.Deadline.Before(at)
+	if !soon || pressed || s.noWindows || s.slot < proof || !t.unknown() {
 		return time.Time{}
 	}
 	rows := s.sizeOf(t)
 	near := s.board.between(t.Created, t.Created)
 	for i := range near {
 		o := near[i].task
-		if o != t && o.unsettled() && !o.Answered && o.joinable() && !s.windowAt(o).After(at) && rows+s.sizeOf(o) <= s.pageSize() {
+		if o != t && o.unknown() && !s.windowAt(o).After(at) && rows+s.sizeOf(o) <= s.pageSize() {
 			return at
 		}
 	}
