@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -172,10 +173,11 @@ func TestAWindowWithoutRowsOnce(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				vendor := &joins{}
 				specs := vendor.burst(20, 6*time.Hour)
-				v, windows := windowsOf(vendor), 0
+				v := windowsOf(vendor)
+				var windows atomic.Int64
 				v.answer = func(n int, q vendorapi.Query) (vendorapi.Answer, error) {
 					if q.Kind == vendorapi.QueryWindow && q.Status == nil {
-						if windows++; slips && windows == 3 {
+						if windows.Add(1) == 3 && slips {
 							return vendorapi.Answer{Page: 1, PageSize: q.PageSize}, nil
 						}
 					}
@@ -183,7 +185,7 @@ func TestAWindowWithoutRowsOnce(t *testing.T) {
 				}
 				r := start(t, newMemory(), []poller.Account{account(edgeAccount, v, prefetch.Limit{Calls: 1, Per: 5 * time.Minute})}, specs...)
 				wait(7 * time.Hour)
-				if windows < 4 || r.recorder.called[string(vendorapi.QueryTask)] > 5 {
+				if windows.Load() < 4 || r.recorder.called[string(vendorapi.QueryTask)] > 5 {
 					t.Errorf("calls %v", r.recorder.called)
 				}
 				if got := r.account(t, edgeAccount).Phases[prefetch.Settled]; got != len(specs) {
