@@ -58,7 +58,7 @@ func (t *task) gradual(ans vendorapi.Answer, m *moment) bool {
 // confirm notes that the vendor says again that a task has so many URLs.
 func (t *task) confirm(m *moment) {
 	c := *t.Counted
-	c.Same, c.Confirmed = 0, !m.sent.Before(c.Since.Add(proof))
+	c.Same, c.Confirmed = 0, !m.surely().Before(c.Since.Add(proof))
 	t.Counted = &c
 	if c.both() {
 		t.tally(m)
