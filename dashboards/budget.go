@@ -67,7 +67,9 @@ func workPanels() []panel {
 			title: "URLs in the look-back", width: 8, unit: "short", stacked: true, min: new(0.0), axis: "URLs", overrides: statusColors(),
 			description: "Every URL of the look-back by status, whether its task is watched or not. Only of accounts with watch_window.",
 			queries: []query{{
-				`sum by (status) (max by (provider, account, status) (prefetch_account_window_urls{A}))`, "{{status}}",
+				// Of the exporter that counted last: counts of two do not add up.
+				`sum by (status) (prefetch_account_window_urls{A}
+and ignoring (status) topk by (provider, account) (1, prefetch_account_window_last_refresh_timestamp_seconds{A}))`, "{{status}}",
 			}},
 		}.panel(),
 		graph{
@@ -220,7 +222,11 @@ func exporterPanels() []panel {
 		graph{
 			title: "Tasks by phase", width: 8, unit: "short", min: new(0.0), stacked: true,
 			description: "Watched tasks: not answered yet, under way, finished, unknown to the vendor.",
-			queries:     []query{{`sum by (phase) (max by (provider, account, phase) (prefetch_account_tasks{A}))`, "{{phase}}"}},
+			queries: []query{{
+				// Of the exporter that knows the most of them finished.
+				`sum by (phase) (prefetch_account_tasks{A}
+and ignoring (phase) topk by (provider, account) (1, prefetch_account_tasks{A, phase="settled"}))`, "{{phase}}",
+			}},
 			overrides: []override{
 				override1("settled", property{"color", fixed(colorGood)}),
 				override1("active", property{"color", fixed(colorRunning)}),

@@ -19,8 +19,8 @@ func overview() Dashboard {
 			description: "Succeeded URLs of all URLs of the account's selected tasks. The dashed line is what a task must reach " +
 				"(prefetch:setting:success_ratio_min).",
 			queries: []query{{
-				`sum by (provider, account) (max by (provider, account, task) (prefetch_task_urls{T, status="succeeded"}))
-/ sum by (provider, account) (` + taskURLs + `)`, "{{account}}",
+				`sum by (provider, account) ` + urls("succeeded") + `
+/ sum by (provider, account) ` + urls(anyStatus), "{{account}}",
 			}},
 		}.panel(),
 	)
@@ -39,7 +39,7 @@ func overview() Dashboard {
 func statusQueries() []query {
 	var queries []query
 	for _, s := range statuses() {
-		queries = append(queries, query{`sum(max by (provider, account, task) (prefetch_task_urls{T, status="` + s + `"}))`, s})
+		queries = append(queries, query{`sum` + urls(s), s})
 	}
 	return queries
 }
@@ -54,7 +54,7 @@ func overviewStats() []panel {
 		stat{
 			title: "Failed URLs", width: 4, unit: "short", thresholds: badFrom(1), noValue: "0", decimals: new(0),
 			description: "URLs that the vendor gave up. They must be submitted again.",
-			queries:     []query{{expr: `sum(max by (provider, account, task) (prefetch_task_urls{T, status="failed"}))`}},
+			queries:     []query{{expr: `sum` + urls("failed")}},
 		}.panel(),
 		stat{
 			title: "Lowest ratio", width: 4, unit: "percentunit", thresholds: ratioThresholds(), noValue: "none finished", decimals: new(0),

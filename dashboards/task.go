@@ -4,24 +4,25 @@ package dashboards
 // last half hour, or of its whole life if it is younger; a finished one, when it
 // was. Paces are measured from answer to answer, so that old data does not look
 // like a standstill; a task that stands still has no projection.
-const projected = `max by (provider, account, task) (prefetch_task_finished_timestamp_seconds{T})
+func projected() string {
+	const halfHour = "30m"
+	total, done, doneBefore := sumPerTask+urls(anyStatus), sumPerTask+urls(final), sumPerTask+urlsBefore(final, halfHour)
+	return perTask + `(prefetch_task_finished_timestamp_seconds{T})
 or
 (
   ` + taskAsked + `
-  + (` + taskTotal + ` - ` + taskFinal + `)
+  + (` + total + ` - ` + done + `)
   / (
     (
-      (` + taskFinal + ` - ` + taskFinalBefore + `)
-      / (` + taskAsked + ` - max by (provider, account, task) (prefetch_task_last_refresh_timestamp_seconds{T} offset 30m))
+      (` + done + ` - ` + doneBefore + `)
+      / (` + taskAsked + ` - ` + perTask + `(prefetch_task_last_refresh_timestamp_seconds{T} offset ` + halfHour + `))
       >= 0
       or
-      ` + taskFinal + ` / (` + taskAsked + ` - max by (provider, account, task) (prefetch_task_created_timestamp_seconds{T}) > 0)
+      ` + done + ` / (` + taskAsked + ` - ` + perTask + `(prefetch_task_created_timestamp_seconds{T}) > 0)
     ) > 0
   )
 )`
-
-const taskFinalBefore = `sum by (provider, account, task) ` +
-	`(max by (provider, account, task, status) (prefetch_task_urls{T, status=~"succeeded|failed"} offset 30m))`
+}
 
 // task answers, for one task or several: how far is it, and when is it done?
 func task() Dashboard {
@@ -47,7 +48,7 @@ func task() Dashboard {
 				"The threshold is what a task must reach.",
 			queries: []query{
 				{taskRatio, name},
-				{`max by (provider, account, task) (prefetch_task_edge_success_ratio{T})`, name + " edge"},
+				{perTask + `(prefetch_task_edge_success_ratio{T} and ` + newestAnswer + `)`, name + " edge"},
 			},
 			overrides: []override{dashed("/ edge$/")},
 		}.panel(),
@@ -59,7 +60,7 @@ func task() Dashboard {
 				"when it was finished. " +
 				"Solid above dashed: it is late. A task that stands still has no solid line.",
 			queries: []query{
-				{`1000 * (` + projected + `)`, name},
+				{`1000 * (` + projected() + `)`, name},
 				{`1000 * ` + taskDue, name + " deadline"},
 			},
 			overrides: []override{dashed("/ deadline$/")},
@@ -85,13 +86,13 @@ func taskStats() []panel {
 		stat{
 			title: "Projected finish", width: 8, unit: "dateTimeFromNow", plain: true, listed: true, noValue: "no progress",
 			description: "When the task is finished at the pace of the last half hour; of a finished one, when it was.",
-			queries:     []query{{`1000 * (` + projected + `)`, name}},
+			queries:     []query{{`1000 * (` + projected() + `)`, name}},
 		}.panel(),
 		stat{
 			title: "To spare before the deadline", width: 8, unit: "s", thresholds: spareThresholds(), listed: true, decimals: new(0),
 			noValue:     "not known",
 			description: "Deadline minus projected finish, or minus the finish of a finished task. Negative: late by so much.",
-			queries:     []query{{taskDue + ` - (` + projected + `)`, name}},
+			queries:     []query{{taskDue + ` - (` + projected() + `)`, name}},
 		}.panel(),
 	}
 }

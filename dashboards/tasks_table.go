@@ -16,31 +16,60 @@ const (
 	stateLate
 )
 
-// perTask takes one of several exporters that watch the same task.
-const perTask = `max by (provider, account, task) `
-
-// Of each task: its URLs by status, how many there are, how many are final.
+// perTask takes one of several exporters that watch the same task, and sumPerTask
+// sums what one of them knows.
 const (
-	taskURLs  = `max by (provider, account, task, status) (prefetch_task_urls{T})`
-	finalURLs = `max by (provider, account, task, status) (prefetch_task_urls{T, status=~"succeeded|failed"})`
-	taskTotal = `sum by (provider, account, task) (` + taskURLs + `)`
-	taskFinal = `sum by (provider, account, task) (` + finalURLs + `)`
-	taskRatio = perTask + `(prefetch_task_success_ratio{T})`
+	perTask    = `max by (provider, account, task) `
+	sumPerTask = `sum by (provider, account, task) `
+)
+
+// newestAnswer is the one exporter, of several that watch the same task, that has
+// the newest answer.
+const newestAnswer = `topk by (provider, account, task) (1, prefetch_task_last_refresh_timestamp_seconds{T})`
+
+// Of each task: what share is on the edge, when that must be all, when it was
+// last answered, whether URLs are still to come.
+const (
+	taskRatio = perTask + `(prefetch_task_success_ratio{T} and ` + newestAnswer + `)`
 	taskDue   = perTask + `(prefetch_task_deadline_timestamp_seconds{T})`
 	taskAsked = perTask + `(prefetch_task_last_refresh_timestamp_seconds{T})`
 	unsettled = perTask + `(prefetch_task_settled{T}) == 0`
 )
 
+// What urls takes beside a single status.
+const (
+	anyStatus = ""
+	final     = "succeeded|failed"
+)
+
+// urls are the URLs of each task by status, of the statuses that the pattern
+// matches. They are of one exporter's answer: those of two do not add up, for a
+// URL that waits in the older one has succeeded in the newer.
+func urls(statuses string) string { return urlsBefore(statuses, "") }
+
+// urlsBefore are the URLs as they were so long ago.
+func urlsBefore(statuses, ago string) string {
+	matchers, offset := "{T}", ""
+	if statuses != anyStatus {
+		matchers = `{T, status=~"` + statuses + `"}`
+	}
+	if ago != "" {
+		offset = " offset " + ago
+	}
+	return `(prefetch_task_urls` + matchers + offset + ` and ignoring (status) ` +
+		strings.Replace(newestAnswer, "{T}", "{T}"+offset, 1) + `)`
+}
+
 // taskState is the worst that is to be said of each task.
 func taskState() string {
 	return fmt.Sprintf(`0 * (%[1]s(prefetch_task_deadline_timestamp_seconds{T}) < time() unless %[2]s == 1) + %[7]d
-or 0 * (%[1]s(prefetch_task_urls{T, status="failed"}) > 0) + %[6]d
+or 0 * (%[11]s > 0) + %[6]d
 or 0 * (%[1]s(prefetch_task_up{T}) == 0 and %[3]s) + %[5]d
 or 0 * (%[1]s(prefetch_task_age_seconds{T}) > %[9]d and %[3]s) + %[10]d
 or 0 * (%[3]s) + %[4]d
 or 0 * %[1]s(prefetch_task_settled{T}) + %[8]d`,
 		perTask, taskRatio, unsettled, stateRunning, stateNoAnswer, stateFailures, stateLate, stateWarm,
-		usualDuration, stateSlow)
+		usualDuration, stateSlow, sumPerTask+urls("failed"))
 }
 
 // nothing keeps what is not there from the colour of the lowest threshold.
@@ -115,7 +144,7 @@ func countColumns() []column {
 	}
 	for i := range columns {
 		c := &columns[i]
-		c.expr = perTask + fmt.Sprintf(`(prefetch_task_urls{T, status=%q})`, strings.ToLower(c.name))
+		c.expr = sumPerTask + urls(strings.ToLower(c.name))
 	}
 	return columns
 }
@@ -136,11 +165,11 @@ func tasksTable(title, description string) panel {
 // failuresTable lists the tasks with failed URLs, those that failed last first.
 func failuresTable() panel {
 	const (
-		failed = perTask + `(prefetch_task_urls{T, status="failed"}) > 0`
-		before = perTask + `(prefetch_task_urls{T, status="failed"} offset $__range)`
 		narrow = 80
 		wide   = 120
 	)
+	failed := sumPerTask + urls("failed") + ` > 0`
+	before := sumPerTask + urlsBefore("failed", "$__range")
 	return table{
 		title: "Recent failures", width: 14, sortedBy: "New",
 		description: "Tasks with failed URLs. \"New\" are those that failed in the time that is shown. The vendors do not say why; " +
@@ -152,7 +181,7 @@ func failuresTable() panel {
 				properties: colored(steps(colorNeutral, from(1, colorBad))),
 			},
 			{name: "Failed", expr: failed, width: narrow},
-			{name: "URLs", expr: taskTotal + ` and ` + failed, width: narrow},
+			{name: "URLs", expr: sumPerTask + urls(anyStatus) + ` and ` + failed, width: narrow},
 			{
 				name: "Age of the task", expr: perTask + `(prefetch_task_age_seconds{T}) and ` + failed, width: wide,
 				properties: []property{{"unit", "s"}, {"decimals", 0}},
