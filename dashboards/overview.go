@@ -8,13 +8,13 @@ func overview() Dashboard {
 	l.line(statHeight, overviewStats()...)
 	l.line(graphHeight,
 		graph{
-			title: "URLs by status", width: 12, unit: "short", stacked: true, min: new(0.0), overrides: statusColors(),
+			title: "URLs by status", width: 12, unit: "short", stacked: true, min: new(0.0), overrides: statusColors(), interval: everyAnswer,
 			description: "URLs of all selected tasks. Green is on the edge; red will not come any more. A drop means that a task left: " +
 				"its list, or after its retention.",
 			queries: statusQueries(),
 		}.panel(),
 		graph{
-			title: "Success ratio by account", width: 12, unit: "percentunit", min: new(0.0), max: new(1.0),
+			title: "Success ratio by account", width: 12, unit: "percentunit", min: new(0.0), max: new(1.0), interval: everyAnswer,
 			zones: steps(colorBad, from(ratioMin, colorGood)),
 			description: "Succeeded URLs of all URLs of the account's selected tasks. The dashed line is what a task must reach " +
 				"(prefetch:setting:success_ratio_min).",
@@ -35,6 +35,11 @@ func overview() Dashboard {
 	d.Panels = l.panels
 	return d
 }
+
+// everyAnswer is the least time between two points of a graph of all tasks: the
+// default poll_interval. More of them show nothing new, and of 10,000 tasks they
+// are more samples than Prometheus loads for a query.
+const everyAnswer = "1m"
 
 func statusQueries() []query {
 	var queries []query
