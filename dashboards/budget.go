@@ -140,7 +140,8 @@ func accountStates() panel {
 func durationPanels() []panel {
 	quantiles := func(metric string) []query {
 		q := func(quantile string) string {
-			return `histogram_quantile(` + quantile + `, sum by (provider, account, le) (rate(` + metric + `_bucket{A}[1h]))) >= 0`
+			return `histogram_quantile(` + quantile + `, sum by (provider, account, le) (rate(` + metric + `_bucket{A}[1h]))) >= 0
+or histogram_quantile(` + quantile + `, sum by (provider, account) (rate(` + metric + `{A}[1h]))) >= 0`
 		}
 		return []query{{q("0.5"), "{{account}} p50"}, {q("0.9"), "{{account}} p90"}}
 	}
@@ -163,11 +164,15 @@ func durationPanels() []panel {
 	}
 }
 
-// latencyHeatmap uses the classic buckets: Prometheus stores native ones only
-// where it was told to.
+// latencyHeatmap asks for the classic buckets, and where there are none for the
+// native histogram: Prometheus stores native ones only where it was told to, and
+// then no others.
 func latencyHeatmap() panel {
 	source := prometheus()
-	targets := rangeTargets(query{`sum by (le) (increase(prefetch_api_request_duration_seconds_bucket{A}[$__rate_interval]))`, "{{le}}"})
+	targets := rangeTargets(query{
+		`sum by (le) (increase(prefetch_api_request_duration_seconds_bucket{A}[$__rate_interval]))
+or on () sum(increase(prefetch_api_request_duration_seconds{A}[$__rate_interval]))`, "{{le}}",
+	})
 	targets[0].Format = "heatmap"
 	return panel{
 		Type: "heatmap", Title: "API latency", GridPos: gridPos{W: 8}, Datasource: &source, Targets: targets,

@@ -40,6 +40,9 @@ const (
 type release struct {
 	name                                       string
 	prometheus, promtool, alertmanager, amtool string
+	// native tells that Prometheus stores native histograms and no classic
+	// buckets; the other release proves the classic ones.
+	native bool
 }
 
 // releases are the current release and the installed one. E2E_TOOLS is the
@@ -57,7 +60,7 @@ func releases(t *testing.T) []release {
 	return []release{
 		{
 			name: "current", prometheus: current("prometheus"), promtool: current("promtool"),
-			alertmanager: current("alertmanager"), amtool: current("amtool"),
+			alertmanager: current("alertmanager"), amtool: current("amtool"), native: true,
 		},
 		{
 			name: "installed", prometheus: installed(t, "prometheus"), promtool: installed(t, "promtool"),
@@ -122,6 +125,10 @@ func startLeg(t *testing.T, r release, exporter string) *leg {
 	for _, file := range []string{rulesFile, settingsFile} {
 		write(t, filepath.Join(folder, file), hasten(t, read(t, filepath.Join(alertsFolder, file)), "for", "keep_firing_for"))
 	}
+	histograms := ""
+	if r.native {
+		histograms = "scrape_native_histograms: true"
+	}
 	config := filepath.Join(folder, "prometheus.yml")
 	write(t, config, fmt.Sprintf(`
 global: {scrape_interval: %s, scrape_timeout: %s, evaluation_interval: 1s}
@@ -130,7 +137,8 @@ alerting: {alertmanagers: [{static_configs: [{targets: [%q]}]}]}
 scrape_configs:
   - job_name: %s
     static_configs: [{targets: [%q]}]
-`, scrapeInterval, scrapeInterval, rulesFile, settingsFile, alertmanager.Host, job, target.Host))
+    %s
+`, scrapeInterval, scrapeInterval, rulesFile, settingsFile, alertmanager.Host, job, target.Host, histograms))
 	l.prometheus = run.Start(t, r.prometheus,
 		"--config.file="+config, "--storage.tsdb.path="+filepath.Join(folder, "data"), "--web.listen-address=127.0.0.1:0")
 	return l

@@ -3,6 +3,7 @@ package stack_test
 import (
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -10,14 +11,12 @@ import (
 // the rules' own tests.
 func TestTools(t *testing.T) {
 	t.Parallel()
-	tests, err := filepath.Glob(filepath.Join(alertsFolder, "tests", "*_test.yml"))
-	if err != nil || len(tests) == 0 {
-		t.Fatalf("no tests of rules: %v", err)
-	}
-	for i, file := range tests {
-		tests[i] = filepath.Join("tests", filepath.Base(file))
-	}
+	tests, native := ruleTests(t, "tests"), ruleTests(t, filepath.Join("tests", "native"))
 	for _, r := range releases(t) {
+		tests := tests
+		if r.native {
+			tests = slices.Concat(tests, native)
+		}
 		for _, command := range [][]string{
 			{r.promtool, "check", "rules", "--lint=all", "--lint-fatal", rulesFile, settingsFile},
 			append([]string{r.promtool, "test", "rules"}, tests...),
@@ -34,4 +33,17 @@ func TestTools(t *testing.T) {
 			})
 		}
 	}
+}
+
+// ruleTests are the files of tests in a folder of the alerts.
+func ruleTests(t *testing.T, folder string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(alertsFolder, folder, "*_test.yml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no tests of rules in %s: %v", folder, err)
+	}
+	for i, file := range files {
+		files[i] = filepath.Join(folder, filepath.Base(file))
+	}
+	return files
 }
