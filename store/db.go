@@ -18,6 +18,7 @@ import (
 type DB struct {
 	log     *slog.Logger
 	onError func(reason string)
+	now     func() time.Time
 	path    string
 	state   State
 	meta    metadata
@@ -39,8 +40,14 @@ type DB struct {
 	// commitMutex is held for one transaction; it guards what follows.
 	commitMutex sync.Mutex
 	closed      bool
-	failing     bool // the last transaction failed, and that was logged
+	failing     bool      // it was logged that writing fails, and not that it works again
+	working     time.Time // since when no transaction failed, while failing; zero if the last did
 }
+
+// calm is how long no transaction may fail before writing counts as working
+// again. On a nearly full disk small writes succeed between large ones that
+// fail, and each pair would be told of.
+const calm = time.Minute
 
 // State reports what [Open] found.
 func (db *DB) State() State { return db.state }
@@ -126,8 +133,8 @@ func (db *DB) commit(b *batch) {
 	db.writes.Add(b.writes)
 }
 
-// report logs the first failure after a success and the first success after a
-// failure, and counts every failure.
+// report counts every failure. It logs the first, and then when writing has
+// worked again for a while.
 func (db *DB) report(err error) {
 	switch {
 	case err != nil:
@@ -135,10 +142,14 @@ func (db *DB) report(err error) {
 		if !db.failing {
 			db.log.Error("Writing to the store fails; nothing that happens now survives a restart", "path", db.path, "err", err)
 		}
-	case db.failing:
+		db.failing, db.working = true, time.Time{}
+	case !db.failing:
+	case db.working.IsZero():
+		db.working = db.now()
+	case db.now().Sub(db.working) >= calm:
 		db.log.Info("Writing to the store works again", "path", db.path)
+		db.failing = false
 	}
-	db.failing = err != nil
 }
 
 // scopeName is a scope in a table.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"prefetch_exporter/store"
 )
@@ -97,6 +98,8 @@ func writeUnderLimit(folder string) error {
 // room, and writes on.
 func writeUntilItFails(folder string, want error, fill, free func() error) error {
 	o := observe(folder)
+	now := o.Now()
+	o.Now = func() time.Time { return now }
 	db, err := store.Open(o.Options)
 	if err != nil {
 		return err
@@ -116,9 +119,15 @@ func writeUntilItFails(folder string, want error, fill, free func() error) error
 		if err := db.Write(bigValue(written)); !isOrSays(err, want) {
 			return fmt.Errorf("got error %w, want %w", err, want)
 		}
+		// Small writes that succeed between the large ones, more than a minute
+		// apart, do not mean that writing works.
+		now = now.Add(2 * time.Minute)
+		if err := db.Write(put(store.Ledger, "account", "call", "1"), store.Op{Table: store.Ledger, Scope: "account", Key: "call"}); err != nil {
+			return fmt.Errorf("a small write on a full disk: %w", err)
+		}
 	}
-	if log := o.log.String(); strings.Count(log, "level=ERROR") != 1 {
-		return fmt.Errorf("logged %q, want one error", log)
+	if log := o.log.String(); strings.Count(log, "level=ERROR") != 1 || strings.Contains(log, "works again") {
+		return fmt.Errorf("logged %q, want one error and nothing else", log)
 	}
 	if !slices.Equal(o.errors, []string{"write", "write", "write", "write"}) {
 		return fmt.Errorf("told %q", o.errors)
@@ -127,9 +136,13 @@ func writeUntilItFails(folder string, want error, fill, free func() error) error
 		return err
 	}
 	for i := range 10 {
+		if log := o.log.String(); i < 6 && strings.Contains(log, "works again") {
+			return fmt.Errorf("logged %q after %d writes, want it after a minute", log, i)
+		}
 		if err := db.Write(bigValue(written + i)); err != nil {
 			return fmt.Errorf("with room again: %w", err)
 		}
+		now = now.Add(10 * time.Second)
 	}
 	if log := o.log.String(); strings.Count(log, "works again") != 1 {
 		return fmt.Errorf("logged %q, want that writing works again", log)

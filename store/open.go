@@ -108,7 +108,7 @@ func (o *opening) open() (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{log: o.Logger, onError: o.OnError, path: o.path, state: state}
+	db := &DB{log: o.Logger, onError: o.OnError, now: o.Now, path: o.path, state: state}
 	if err := db.openBolt(); err != nil {
 		return nil, err
 	}

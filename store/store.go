@@ -155,7 +155,8 @@ type Options struct {
 	// OnError is called for every error with one of the reasons above, from
 	// the goroutine that met it; nil is allowed.
 	OnError func(reason string)
-	// Now is the clock that dates a store; nil is [time.Now].
+	// Now is the clock that dates a store and tells how long writing works again;
+	// nil is [time.Now].
 	Now func() time.Time
 }
 
