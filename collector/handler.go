@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"log/slog"
@@ -24,9 +25,13 @@ type HandlerOptions struct {
 	// Logger is told of what could not be gathered or sent; nil discards it.
 	Logger *slog.Logger
 	// MaxRequests is how many scrapes may be under way at once; those above it
-	// are answered with 503. 0 means no limit.
+	// are answered with 503. 0 means 200.
 	MaxRequests int
 }
+
+// defaultMaxRequests is far above what scrapes at once, and bounds what clients
+// that do not read can hold: each keeps a part of a page.
+const defaultMaxRequests = 200
 
 // MetricsHandler is what [Handler] returns. It is safe for concurrent use.
 type MetricsHandler struct {
@@ -81,7 +86,7 @@ func Handler(o HandlerOptions) *MetricsHandler {
 		kept:       kept,
 	}
 	return &MetricsHandler{
-		handler:   promhttp.InstrumentMetricHandler(live, limited(fast, o.MaxRequests)),
+		handler:   promhttp.InstrumentMetricHandler(live, limited(fast, cmp.Or(o.MaxRequests, defaultMaxRequests))),
 		refresher: newRefresher(logger, kept),
 	}
 }
@@ -110,9 +115,6 @@ func newHandlerErrors(r prometheus.Registerer) *prometheus.CounterVec {
 // limit is not left to promhttp because it has to hold for all ways in which a
 // request is answered.
 func limited(h http.Handler, limit int) http.Handler {
-	if limit <= 0 {
-		return h
-	}
 	places := make(chan struct{}, limit)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -153,6 +154,31 @@ func TestHandlerLimitsScrapes(t *testing.T) {
 	close(s.release)
 	if code := <-first; code != http.StatusOK {
 		t.Errorf("the first scrape got %d, want 200", code)
+	}
+}
+
+// TestHandlerLimitsSlowClients has as many clients that do not read as are let
+// in, whether their page is kept or rendered by promhttp.
+func TestHandlerLimitsSlowClients(t *testing.T) {
+	t.Parallel()
+	const most = 200
+	h := collector.Handler(handlerOptions(&source{snapshotOf(vodAccount(launch()))}))
+	reading, resume := make(chan struct{}), make(chan struct{})
+	var running sync.WaitGroup
+	for i := range most {
+		running.Go(func() {
+			r := []request{{}, {accept: acceptProtobuf}}[i%2].to()
+			h.ServeHTTP(&slowClient{ResponseWriter: httptest.NewRecorder(), reading: reading, resume: resume}, r)
+		})
+		<-reading
+	}
+	if resp := getPath(t, h, "/metrics", acceptText); resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("one client too many got %d, want 503", resp.StatusCode)
+	}
+	close(resume)
+	running.Wait()
+	if resp := getPath(t, h, "/metrics", acceptText); resp.StatusCode != http.StatusOK {
+		t.Errorf("after the slow clients are gone: %d, want 200", resp.StatusCode)
 	}
 }
 

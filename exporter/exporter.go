@@ -26,13 +26,9 @@ import (
 	"prefetch_exporter/web"
 )
 
-const (
-	// drain is how long scrapes under way may go on after the exporter was
-	// told to stop.
-	drain = 10 * time.Second
-	// readHeaderTimeout bounds how long a client may take to send its request.
-	readHeaderTimeout = 10 * time.Second
-)
+// drain is how long scrapes under way may go on after the exporter was told to
+// stop.
+const drain = 10 * time.Second
 
 // Options are what the command line decides.
 type Options struct {
@@ -184,8 +180,7 @@ func (e *Exporter) Serve(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: readHeaderTimeout,
-		ErrorLog: slog.NewLogLogger(e.log.Handler(), slog.LevelWarn)}
+	server := web.NewServer(handler, e.log)
 
 	var background sync.WaitGroup
 	defer background.Wait()
