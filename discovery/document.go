@@ -26,12 +26,21 @@ const (
 // and not the wish to watch nothing.
 var errEmpty = errors.New("is empty; an empty list is written []")
 
+// maxElements bounds the elements of lists and the keys of mappings in a document.
+// Each costs up to half a kilobyte while the document is read, however short it
+// is. 32 MiB hold about as many URLs, and an account is seldom given more than a
+// hundredth of it as tasks.
+const maxElements = 500_000
+
 // readList returns the elements of the list that data holds, as YAML nodes that
 // know their lines. JSON is told apart by its content.
 func readList(data []byte) ([]*yaml.Node, error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if !utf8.Valid(data) {
 		return nil, errors.New("is not valid UTF-8")
+	}
+	if err := checkElements(data); err != nil {
+		return nil, err
 	}
 	root, err := readDocument(data)
 	if err != nil {
@@ -45,6 +54,44 @@ func readList(data []byte) ([]*yaml.Node, error) {
 	default:
 		return nil, fmt.Errorf("line %d: a list of tasks or target groups is expected, found %s", root.Line, kindOf(root))
 	}
+}
+
+// checkElements refuses a document with more than [maxElements]. It looks at the
+// text alone, since the parsers make nodes of the whole document before they
+// return. What separates elements in JSON and in YAML is counted: brackets,
+// commas, indicators and lines, but that the end of a line which ends with one of
+// the others separates nothing more.
+func checkElements(data []byte) error {
+	elements, line := 0, 1
+	filled := false // there is something after the last separator
+	var before rune
+	for _, r := range string(data) {
+		if r == '\n' {
+			line++
+		}
+		switch r {
+		case ',', '[', '{':
+			elements++
+			filled = false
+		case '\n', '\r', '\u0085', '\u2028', '\u2029':
+			if filled {
+				elements++
+			}
+			filled = false
+		case ' ', '\t':
+			if before == '-' || before == '?' {
+				elements++
+				filled = false
+			}
+		default:
+			filled = true
+		}
+		if elements > maxElements {
+			return fmt.Errorf("line %d: the document has more than %d elements up to here; several smaller ones can have them", line, maxElements)
+		}
+		before = r
+	}
+	return nil
 }
 
 func readDocument(data []byte) (*yaml.Node, error) {

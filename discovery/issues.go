@@ -13,13 +13,25 @@ import (
 	"prefetch_exporter/prefetch"
 )
 
-// maxQuoted bounds what an error repeats of somebody's words, in runes.
-const maxQuoted = 64
+const (
+	// maxQuoted bounds what an error repeats of somebody's words, in runes.
+	maxQuoted = 64
+	// maxIssues bounds what is told of one entry: it can be wrong in half a
+	// million places.
+	maxIssues = 20
+)
 
 // issues are what is wrong with one entry, each as "field: what is wrong".
 type issues []string
 
 func (found *issues) addf(field, format string, args ...any) {
+	if len(*found) > maxIssues {
+		return
+	}
+	if len(*found) == maxIssues {
+		*found = append(*found, "and more")
+		return
+	}
 	text := fmt.Sprintf(format, args...)
 	if field != "" {
 		text = field + ": " + text

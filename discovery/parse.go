@@ -22,7 +22,14 @@ type Problem struct {
 	Tasks int
 	// Message says what is wrong, each field as "field: what is wrong".
 	Message string
+	// More is set for the last problem of a list that has too many: it stands for
+	// so many, its Tasks are theirs, and its place is that of the first of them.
+	More int
 }
+
+// maxProblems bounds the problems of a list that are told one by one: a list that
+// was built wrongly has as many as entries.
+const maxProblems = 100
 
 // Parse reads a list of tasks. An element is a task entry,
 //
@@ -42,7 +49,7 @@ type Problem struct {
 // JSON, not a list, empty. An entry that is unusable, one with an unknown key
 // included, is a [Problem]; of two entries with the same account and id the
 // first wins and the second is a problem. So are the [Doubts] of an entry that is
-// taken. All tasks pass [Validate]; their
+// taken. From the hundred and first problem on, one stands for all. All tasks pass [Validate]; their
 // Source is empty, and their times are UTC. name is the file or source that
 // Place speaks of.
 func Parse(data []byte, name string) ([]prefetch.Task, []Problem, error) {
@@ -50,7 +57,7 @@ func Parse(data []byte, name string) ([]prefetch.Task, []Problem, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
-	list := listReader{name: name, lines: make(map[key]int, len(elements))}
+	list := listReader{name: name, lines: make(map[key]int)}
 	for i, element := range elements {
 		list.entry, list.node = i+1, element
 		if isGroup(element) {
@@ -59,7 +66,7 @@ func Parse(data []byte, name string) ([]prefetch.Task, []Problem, error) {
 			list.readEntry()
 		}
 	}
-	return list.tasks, list.problems, nil
+	return list.tasks, list.allProblems(), nil
 }
 
 // key identifies a task over all sources.
@@ -76,6 +83,7 @@ type listReader struct {
 	name     string
 	tasks    []prefetch.Task
 	problems []Problem
+	rest     Problem     // stands for those above maxProblems
 	lines    map[key]int // where a task was first listed
 
 	// The element being read.
@@ -175,10 +183,25 @@ func (l *listReader) add(task prefetch.Task, found issues) {
 
 // report notes a problem of the element being read; tasks are lost with it.
 func (l *listReader) report(found issues, tasks int) {
-	l.problems = append(l.problems, Problem{
-		Place:   fmt.Sprintf("%s:%d", l.name, l.node.Line),
-		Entry:   l.entry,
-		Tasks:   tasks,
-		Message: found.String(),
-	})
+	place := func() string { return fmt.Sprintf("%s:%d", l.name, l.node.Line) }
+	if len(l.problems) < maxProblems {
+		l.problems = append(l.problems, Problem{
+			Place: place(), Entry: l.entry, Tasks: tasks, Message: found.String(),
+		})
+		return
+	}
+	if l.rest.More == 0 {
+		l.rest = Problem{Place: place(), Entry: l.entry}
+	}
+	l.rest.More++
+	l.rest.Tasks += tasks
+}
+
+// allProblems returns the problems with the one that stands for the rest.
+func (l *listReader) allProblems() []Problem {
+	if l.rest.More == 0 {
+		return l.problems
+	}
+	l.rest.Message = fmt.Sprintf("%d more problems are not told one by one", l.rest.More)
+	return append(l.problems, l.rest)
 }

@@ -1,6 +1,10 @@
 package discovery
 
-import "prefetch_exporter/prefetch"
+import (
+	"cmp"
+
+	"prefetch_exporter/prefetch"
+)
 
 // maxLogged bounds how many problems of one kind are logged one by one.
 const maxLogged = 10
@@ -106,11 +110,12 @@ func (m *Manager) logProblems(now, before *content) {
 	if now == before {
 		return
 	}
-	found := now.newProblems(before)
-	for i, problem := range found {
-		if i == maxLogged {
-			m.log.Warn("more entries have problems", "source", problem.Place, "entries", len(found)-maxLogged)
-			return
+	place, more := "", 0
+	for i, problem := range now.newProblems(before) {
+		if i >= maxLogged || problem.More > 0 {
+			place = cmp.Or(place, problem.Place)
+			more += max(1, problem.More)
+			continue
 		}
 		where := []any{"place", problem.Place, "entry", problem.Entry, "problem", problem.Message}
 		if problem.Tasks == 0 {
@@ -118,5 +123,8 @@ func (m *Manager) logProblems(now, before *content) {
 		} else {
 			m.log.Warn("an entry is unusable", where...)
 		}
+	}
+	if more > 0 {
+		m.log.Warn("more entries have problems", "source", place, "entries", more)
 	}
 }

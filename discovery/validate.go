@@ -32,8 +32,8 @@ const (
 	labelStatus   = "status"
 )
 
-// Validate reports whether the task can be watched. The error names each field
-// that is wrong, separated by "; ", and never speaks of the source.
+// Validate reports whether the task can be watched. The error names the fields
+// that are wrong, the first 20, separated by "; ", and never speaks of the source.
 //
 // Account and id are not empty, at most 256 bytes long, not "." or "..", and
 // do not begin or end with a blank. Times lie in the years 2000 to 2199, and the
