@@ -12,29 +12,39 @@ import (
 // published is what scrapes see of an account. Its task states are immutable;
 // the slice is copied by each snapshot.
 type published struct {
-	tasks   []*prefetch.TaskState // by id
-	phases  [prefetch.NumPhases]int
-	options Account
-	budget  *budget
-	health  health
-	dropped int
-	backlog time.Duration
-	window  *prefetch.Counts
-	counted time.Time // since when the window is known
-	last    *prefetch.QueryState
-	next    *prefetch.QueryState
+	tasks []*prefetch.TaskState // by id
+	// unwatched are by id too; they change with the set of tasks only.
+	unwatched []prefetch.UnwatchedTask
+	phases    [prefetch.NumPhases]int
+	options   Account
+	budget    *budget
+	health    health
+	dropped   int
+	backlog   time.Duration
+	window    *prefetch.Counts
+	counted   time.Time // since when the window is known
+	last      *prefetch.QueryState
+	next      *prefetch.QueryState
 }
 
 // publishAll publishes every watched task, after the set of them changed. It is
 // called with the lock held.
 func (a *account) publishAll() {
 	watched := make([]*task, 0, len(a.tasks))
+	var unwatched []prefetch.UnwatchedTask
 	for _, t := range a.tasks {
 		t.index = -1
 		if t.listed && !t.Gone {
 			watched = append(watched, t)
+			continue
 		}
+		u := prefetch.UnwatchedTask{TaskState: t.state(a.name)}
+		if t.Gone {
+			u.Ended = t.end(0)
+		}
+		unwatched = append(unwatched, u)
 	}
+	slices.SortFunc(unwatched, func(x, y prefetch.UnwatchedTask) int { return strings.Compare(x.ID, y.ID) })
 	a.board = newBoard(a.tasks)
 	slices.SortFunc(watched, func(x, y *task) int { return strings.Compare(x.id, y.id) })
 	states := make([]*prefetch.TaskState, len(watched))
@@ -47,7 +57,7 @@ func (a *account) publishAll() {
 	defer a.changed() // when scrapes are not kept waiting any more
 	a.pubMu.Lock()
 	defer a.pubMu.Unlock()
-	a.published.tasks, a.published.phases = states, phases
+	a.published.tasks, a.published.phases, a.published.unwatched = states, phases, unwatched
 	a.publishAccount()
 }
 
@@ -95,7 +105,7 @@ func (a *account) snapshot() prefetch.AccountState {
 		Phases: p.phases, Dropped: p.dropped,
 		Backlog: p.backlog, Window: p.window, WindowRefresh: p.counted,
 		LastQuery: p.last, NextQuery: p.next,
-		Tasks: slices.Clone(p.tasks),
+		Tasks: slices.Clone(p.tasks), Unwatched: p.unwatched,
 	}
 }
 

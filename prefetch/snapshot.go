@@ -115,6 +115,20 @@ type AccountState struct {
 	LastQuery, NextQuery *QueryState
 	// Tasks are the watched tasks, ordered by ID.
 	Tasks []*TaskState
+	// Unwatched are the others of which something is known, ordered by ID: they
+	// are on no page.
+	Unwatched []UnwatchedTask
+}
+
+// UnwatchedTask is a task that is not watched now, as it was known last.
+type UnwatchedTask struct {
+	*TaskState
+
+	// Ended is when the exporter first saw the task settled or found it lost, if
+	// its time is over: it is not watched again as long as it is known, whoever
+	// lists it. It is zero for others, which are over the task limit or listed by
+	// no source.
+	Ended time.Time
 }
 
 // Snapshot is what the exporter knows at one moment, ordered by provider and

@@ -168,30 +168,59 @@ func (a *api) getTask(w http.ResponseWriter, r *http.Request) {
 	succeed(w, http.StatusOK, success{Data: view, Warnings: warnings})
 }
 
-// find returns a task as it is watched, or as it was put if it is not. A task of
-// an account that does not exist is not found.
+// The warnings of tasks that are shown though they are not watched.
+const (
+	warnEnded = "the task's time is over: it ended longer than global.retention ago, or made room for others of global.task_limit; " +
+		"this is how it ended, and it is not watched or asked for again"
+	warnUnwatched = "the task is kept but not watched now: it is over global.task_limit"
+)
+
+// find returns a task as it is watched, else as it ended, else as it was known
+// last or, if nothing is known, as it was put. A task of an account that does not
+// exist is not found.
 func (a *api) find(account, id string) (view taskDetail, warnings []string, found bool) {
 	state := a.account(account)
 	if state == nil {
 		return taskDetail{}, nil, false
 	}
-	i, watched := slices.BinarySearchFunc(state.Tasks, id, func(t *prefetch.TaskState, id string) int {
+	if i, watched := slices.BinarySearchFunc(state.Tasks, id, func(t *prefetch.TaskState, id string) int {
 		return strings.Compare(t.ID, id)
-	})
-	if watched {
+	}); watched {
 		return viewDetail(state.Tasks[i]), nil, true
 	}
-	if a.registry == nil {
+	i, known := slices.BinarySearchFunc(state.Unwatched, id, func(t prefetch.UnwatchedTask, id string) int {
+		return strings.Compare(t.ID, id)
+	})
+	var last prefetch.UnwatchedTask
+	if known {
+		last = state.Unwatched[i]
+	}
+	ended := !last.Ended.IsZero()
+	var task prefetch.Task
+	kept := false
+	if a.registry != nil {
+		task, kept = a.registry.Get(account, id)
+	}
+	if !ended && !kept {
 		return taskDetail{}, nil, false
 	}
-	task, kept := a.registry.Get(account, id)
-	if !kept {
-		return taskDetail{}, nil, false
+	shown := prefetch.TaskState{Account: state.Account, ID: id, Created: task.Created}
+	if known {
+		shown = *last.TaskState
 	}
-	return viewDetail(&prefetch.TaskState{
-		Account: state.Account, ID: id, Source: prefetch.SourceAPI,
-		Labels: task.Labels, Created: task.Created, Deadline: task.Deadline,
-	}), []string{"the task is kept but not watched now: it is over global.task_limit, or it ended longer than global.retention ago"}, true
+	if !ended {
+		shown.Source = prefetch.SourceAPI
+	}
+	if kept && shown.Source == prefetch.SourceAPI {
+		// What was put is newer than what was watched.
+		shown.Labels, shown.Deadline = task.Labels, task.Deadline
+	}
+	view = viewDetail(&shown)
+	if !ended {
+		return view, []string{warnUnwatched}, true
+	}
+	view.URLList = nil // the rows are not kept
+	return view, []string{warnEnded}, true
 }
 
 // account returns the configured account of the name, nil if there is none.

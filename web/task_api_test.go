@@ -167,6 +167,61 @@ func TestUnwatchedTask(t *testing.T) {
 	}
 }
 
+// A task whose time is over shows how it ended, and not as one that was never
+// asked for, also to who puts it again.
+func TestEndedTask(t *testing.T) {
+	t.Parallel()
+	e := newExporter()
+	e.unwatched = true
+	edge := e.accounts[0].Account
+	ended := func(id, source string, phase prefetch.Phase) prefetch.UnwatchedTask {
+		return prefetch.UnwatchedTask{Ended: fixed, TaskState: &prefetch.TaskState{
+			Account: edge, ID: id, Source: source, Phase: phase, Answered: true,
+			Counts: prefetch.Counts{prefetch.Succeeded: 2, prefetch.Failed: 1}, Created: fixed, Finished: fixed.Add(time.Minute),
+		}}
+	}
+	e.accounts[0].Unwatched = []prefetch.UnwatchedTask{
+		ended("config", prefetch.SourceConfig, prefetch.Settled),
+		{TaskState: &prefetch.TaskState{Account: edge, ID: "deleted", Source: prefetch.SourceAPI, Phase: prefetch.Active}},
+		{TaskState: &prefetch.TaskState{
+			Account: edge, ID: "dropped", Source: prefetch.SourceAPI, Phase: prefetch.Active, Created: fixed,
+			Answered: true, Counts: prefetch.Counts{prefetch.Running: 3},
+		}},
+		ended("lost", prefetch.SourceAPI, prefetch.Lost),
+		ended("put", prefetch.SourceAPI, prefetch.Settled),
+	}
+	h := handler(t, e.options())
+	const settled = `"phase":"settled","settled":true,"created":"2026-11-21T09:30:00Z","finished":"2026-11-21T09:31:00Z"`
+	for _, step := range []struct {
+		request         string
+		status          int
+		want, labels    string
+		ended           bool
+		warning, source string
+	}{
+		{"PUT /api/v1/tasks/edge/put", http.StatusCreated, settled, `{"title":"launch"}`, true, "time is over", "api"},
+		{"GET /api/v1/tasks/edge/put", http.StatusOK, settled, `{"title":"launch"}`, true, "time is over", "api"},
+		{"GET /api/v1/tasks/edge/config", http.StatusOK, settled, `{}`, true, "time is over", "config"},
+		{"GET /api/v1/tasks/edge/lost", http.StatusOK, `"phase":"lost","settled":false`, `{}`, true, "time is over", "api"},
+		{"PUT /api/v1/tasks/edge/dropped", http.StatusCreated, `"phase":"active","settled":false`, `{"title":"launch"}`, false, "task_limit", "api"},
+	} {
+		w := ask(t, h, step.request, `{"labels":{"title":"launch"}}`)
+		got := open(t, w)
+		data := string(got.Data)
+		if w.Code != step.status || len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], step.warning) {
+			t.Errorf("%s: %d, warnings %q", step.request, w.Code, got.Warnings)
+		}
+		if !strings.Contains(data, step.want) || !strings.Contains(data, `"labels":`+step.labels) ||
+			!strings.Contains(data, `"source":"`+step.source+`"`) || !strings.Contains(data, `"urls":{`) ||
+			step.ended != strings.Contains(data, `"url_list":null`) {
+			t.Errorf("%s: %s, want %s", step.request, data, step.want)
+		}
+	}
+	if w := ask(t, h, "GET /api/v1/tasks/edge/deleted", ""); w.Code != http.StatusNotFound {
+		t.Errorf("a deleted task that is remembered: %d %s", w.Code, w.Body)
+	}
+}
+
 // An account that is removed while a task is put leaves an answer all the same.
 func TestAccountVanishes(t *testing.T) {
 	t.Parallel()
