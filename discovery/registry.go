@@ -157,6 +157,40 @@ func (r *Registry) Delete(account, id string) (existed bool, err error) {
 	return true, nil
 }
 
+// Prune forgets, durably and all at once, the tasks for which over returns true,
+// and returns how many. Nothing is put or deleted meanwhile. An error is the
+// keeper's, and then all are still there until the next start.
+func (r *Registry) Prune(over func(account, id string) bool) (pruned int, err error) {
+	for i := range r.writing {
+		r.writing[i].Lock()
+	}
+	defer func() {
+		for i := range r.writing {
+			r.writing[i].Unlock()
+		}
+	}()
+	var ops []store.Op
+	r.mu.RLock()
+	for k := range r.tasks {
+		if over(k.account, k.id) {
+			ops = append(ops, store.Op{Table: store.Submitted, Scope: k.account, Key: k.id})
+		}
+	}
+	r.mu.RUnlock()
+	if len(ops) == 0 {
+		return 0, nil
+	}
+	if err := r.keeper.Write(ops...); err != nil {
+		return 0, fmt.Errorf("forgetting %d tasks: %w", len(ops), err)
+	}
+	r.change(func() {
+		for _, op := range ops {
+			delete(r.tasks, key{account: op.Scope, id: op.Key})
+		}
+	})
+	return len(ops), nil
+}
+
 func (r *Registry) write(k key, value []byte) error {
 	err := r.keeper.Write(store.Op{Table: store.Submitted, Scope: k.account, Key: k.id, Value: value})
 	if err != nil {

@@ -105,6 +105,44 @@ func TestRegistrySurvivesARestart(t *testing.T) {
 	}
 }
 
+func TestRegistryPrune(t *testing.T) {
+	t.Parallel()
+	keeper := &faulty{Memory: store.NewMemory()}
+	r := newRegistry(t, keeper)
+	for _, id := range []string{"1", "2", "3"} {
+		put(t, r, task("edge", id))
+	}
+	put(t, r, task("other", "1"))
+	notTwo := func(account, id string) bool { return account == "edge" && id != "2" }
+	keeper.err = errors.New("no space left on device")
+	if n, err := r.Prune(notTwo); n != 0 || !errors.Is(err, keeper.err) || len(r.List()) != 4 {
+		t.Errorf("without a disk: %d, %v, left %v", n, err, r.List())
+	}
+	keeper.err = nil
+	told := 0
+	m := newManager(t, discovery.Options{Registry: r})
+	m.Set(nil, []string{"edge", "other"})
+	<-m.Changes()
+	for _, want := range []int{2, 0} {
+		if n, err := r.Prune(notTwo); n != want || err != nil {
+			t.Errorf("%d, %v, want %d", n, err, want)
+		}
+		select {
+		case <-m.Changes():
+			told++
+		default:
+		}
+	}
+	if told != 1 {
+		t.Errorf("the change was told %d times, want once", told)
+	}
+	wantIDs(t, m, "edge/2 api", "other/1 api")
+	want := from("api", task("edge", "2"), task("other", "1"))
+	if diff := cmp.Diff(want, newRegistry(t, keeper).List()); diff != "" {
+		t.Errorf("after a restart (-want +got):\n%s", diff)
+	}
+}
+
 func TestRegistryKeepsNothingOfTheCaller(t *testing.T) {
 	t.Parallel()
 	r := newRegistry(t, store.NewMemory())

@@ -131,7 +131,7 @@ func (e *Exporter) start(cfg *config.Config) error {
 		return fmt.Errorf("tasks of the task API: %w", err)
 	}
 	e.listing.run = e.list
-	e.registry = registry{Registry: submitted, listed: &e.listing}
+	e.registry = registry{Registry: submitted, listed: &e.listing, forgetting: &sync.RWMutex{}}
 	u := update(cfg)
 	e.discovery, err = discovery.New(discovery.Options{
 		Files: u.Files, HTTP: u.HTTP, Registry: submitted, UserAgent: UserAgent(),
@@ -185,6 +185,7 @@ func (e *Exporter) Serve(ctx context.Context) error {
 	var background sync.WaitGroup
 	defer background.Wait()
 	background.Go(func() { e.reloadOnRequest(ctx) })
+	background.Go(func() { e.forgetEnded(ctx) })
 	polling := make(chan error, 2)
 	go func() { polling <- e.poller.Run(ctx) }()
 	go func() { polling <- e.discover(ctx) }()

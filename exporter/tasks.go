@@ -84,10 +84,16 @@ func (e *Exporter) discoverOnce(ctx context.Context) error {
 type registry struct {
 	*discovery.Registry
 	listed *shared
+	// forgetting is held for reading while a task is put or deleted, until it is
+	// listed: what the poller knows is of the tasks that are there while it is
+	// held for writing.
+	forgetting *sync.RWMutex
 }
 
 // Put adds or replaces a task; see [discovery.Registry.Put].
 func (r registry) Put(task prefetch.Task) (created bool, err error) {
+	r.forgetting.RLock()
+	defer r.forgetting.RUnlock()
 	created, err = r.Registry.Put(task)
 	r.listed.do()
 	return created, err
@@ -95,6 +101,8 @@ func (r registry) Put(task prefetch.Task) (created bool, err error) {
 
 // Delete forgets a task; see [discovery.Registry.Delete].
 func (r registry) Delete(account, id string) (existed bool, err error) {
+	r.forgetting.RLock()
+	defer r.forgetting.RUnlock()
 	existed, err = r.Registry.Delete(account, id)
 	r.listed.do()
 	return existed, err
