@@ -37,16 +37,22 @@ func Merge(accounts []string, listings ...[]prefetch.Task) (map[string][]prefetc
 		merged[account] = nil
 	}
 	left := Leftover{UnknownAccounts: make(map[string]int)}
-	kept := make(map[key]prefetch.Task)
+	most := 0
 	for _, listing := range listings {
-		for _, task := range listing {
+		most += len(listing)
+	}
+	kept := make(map[key]*prefetch.Task, most)
+	for _, listing := range listings {
+		for i := range listing {
+			task := &listing[i]
 			_, known := merged[task.Account]
-			first, listed := kept[keyOf(task)]
+			k := keyOf(*task)
+			first := kept[k]
 			switch {
-			case !listed:
-				kept[keyOf(task)] = task
+			case first == nil:
+				kept[k] = task
 				if known {
-					merged[task.Account] = append(merged[task.Account], task)
+					merged[task.Account] = append(merged[task.Account], *task)
 				} else {
 					left.UnknownAccounts[task.Account]++
 				}
@@ -67,7 +73,7 @@ func Merge(accounts []string, listings ...[]prefetch.Task) (map[string][]prefetc
 }
 
 // sameTask reports whether both entries say the same, wherever they came from.
-func sameTask(a, b prefetch.Task) bool {
+func sameTask(a, b *prefetch.Task) bool {
 	return a.Created.Equal(b.Created) && a.Deadline.Equal(b.Deadline) &&
 		slices.Equal(a.URLs, b.URLs) && maps.Equal(a.Labels, b.Labels)
 }

@@ -39,6 +39,9 @@ type Registry struct {
 
 	mu    sync.RWMutex
 	tasks map[key]prefetch.Task
+	// sorted are the tasks as List returns them, nil if they must be sorted anew.
+	// It is replaced and never changed.
+	sorted []prefetch.Task
 	// unreadable is what is wrong with the tasks that are only in the store.
 	unreadable map[key]error
 	listener   func() // told after each change; may be nil
@@ -129,6 +132,7 @@ func (r *Registry) Put(task prefetch.Task) (created bool, err error) {
 	r.change(func() {
 		created = !r.has(k)
 		r.tasks[k] = task
+		r.resort(k, task)
 		delete(r.unreadable, k)
 	})
 	return created, nil
@@ -152,6 +156,7 @@ func (r *Registry) Delete(account, id string) (existed bool, err error) {
 	}
 	r.change(func() {
 		delete(r.tasks, k)
+		r.resort(k)
 		delete(r.unreadable, k)
 	})
 	return true, nil
@@ -187,6 +192,7 @@ func (r *Registry) Prune(over func(account, id string) bool) (pruned int, err er
 		for _, op := range ops {
 			delete(r.tasks, key{account: op.Scope, id: op.Key})
 		}
+		r.sorted = nil
 	})
 	return len(ops), nil
 }
@@ -219,13 +225,29 @@ func (r *Registry) Get(account, id string) (prefetch.Task, bool) {
 }
 
 // List returns all tasks by account and id, those of accounts that do not exist
-// included. The tasks must not be changed.
+// included. They must not be changed, nor the slice.
 func (r *Registry) List() []prefetch.Task {
-	r.mu.RLock()
-	tasks := slices.Collect(maps.Values(r.tasks))
-	r.mu.RUnlock()
-	slices.SortFunc(tasks, func(a, b prefetch.Task) int { return keyOf(a).compare(keyOf(b)) })
-	return tasks
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sorted == nil {
+		r.sorted = slices.SortedFunc(maps.Values(r.tasks), func(a, b prefetch.Task) int { return keyOf(a).compare(keyOf(b)) })
+	}
+	return r.sorted
+}
+
+// resort puts tasks, one or none, in the place of the key's: all of them are
+// listed after each change, and to sort them is most of the work. The lock is
+// held.
+func (r *Registry) resort(k key, tasks ...prefetch.Task) {
+	if r.sorted == nil {
+		return
+	}
+	first, there := slices.BinarySearchFunc(r.sorted, k, func(t prefetch.Task, k key) int { return keyOf(t).compare(k) })
+	next := first
+	if there {
+		next++
+	}
+	r.sorted = slices.Concat(r.sorted[:first], tasks, r.sorted[next:])
 }
 
 // Unreadable says which tasks of the store could not be read at the start, by

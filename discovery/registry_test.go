@@ -3,12 +3,16 @@ package discovery_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
 
 	"prefetch_exporter/discovery"
 	"prefetch_exporter/prefetch"
@@ -103,6 +107,49 @@ func TestRegistrySurvivesARestart(t *testing.T) {
 	if _, there := r.Get("vod", "8ff"); there {
 		t.Error("Get found what is not there")
 	}
+}
+
+// Whatever was listed before, the list is that of the tasks, in order.
+func TestRegistryListsInOrder(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		r, err := discovery.NewRegistry(store.NewMemory())
+		if err != nil {
+			rt.Fatal(err)
+		}
+		model := map[string]prefetch.Task{}
+		name := rapid.SampledFrom([]string{"a", "b", "c", "d"})
+		for i := range rapid.IntRange(1, 30).Draw(rt, "steps") {
+			held := r.List()
+			copied := slices.Clone(held)
+			changed := task(name.Draw(rt, "account"), name.Draw(rt, "id"))
+			switch place := changed.Account + "/" + changed.ID; rapid.IntRange(0, 9).Draw(rt, "step") {
+			case 0, 1, 2:
+				delete(model, place)
+				_, err = r.Delete(changed.Account, changed.ID)
+			case 3:
+				delete(model, place)
+				_, err = r.Prune(func(account, id string) bool { return account+"/"+id == place })
+			default:
+				changed.Labels, changed.Source = map[string]string{"step": strconv.Itoa(i)}, prefetch.SourceAPI
+				model[place] = changed
+				_, err = r.Put(changed)
+			}
+			if err != nil {
+				rt.Fatal(err)
+			}
+			var want []prefetch.Task
+			for _, place := range slices.Sorted(maps.Keys(model)) {
+				want = append(want, model[place])
+			}
+			if diff := cmp.Diff(want, r.List(), cmpopts.EquateEmpty()); diff != "" {
+				rt.Fatalf("-want +got:\n%s", diff)
+			}
+			if diff := cmp.Diff(copied, held); diff != "" {
+				rt.Fatalf("a list that was returned has changed:\n%s", diff)
+			}
+		}
+	})
 }
 
 func TestRegistryPrune(t *testing.T) {
