@@ -73,9 +73,12 @@ test: lint unit benchsmoke build e2e ## everything that must pass: linters, unit
 .PHONY: unit
 unit: deps ## unit tests with the race detector; no package under the coverage floor
 	@mkdir -p $(BUILD)
-	go test -race -shuffle=$(SEED) -coverprofile=$(BUILD)/drawn.out $$(scripts/packages drawn) -rapid.seed=$(SEED)
-	go test -race -shuffle=$(SEED) -coverprofile=$(BUILD)/parts.out $$(scripts/packages plain)
-	go test -race -shuffle=$(SEED) -coverprofile=$(BUILD)/whole.out -coverpkg=$(WIRING) .
+	go test -race -timeout 30m -shuffle=$(SEED) $$(scripts/packages drawn) -rapid.seed=$(SEED)
+	go test -race -timeout 30m -shuffle=$(SEED) $$(scripts/packages plain) .
+	@echo 'Once more for the coverage: to count it under the race detector takes three times as long.'
+	go test -coverprofile=$(BUILD)/drawn.out $$(scripts/packages drawn) -rapid.seed=$(SEED)
+	go test -coverprofile=$(BUILD)/parts.out $$(scripts/packages plain)
+	go test -coverprofile=$(BUILD)/whole.out -coverpkg=$(WIRING) .
 	scripts/coverage $(COVERAGE_FLOOR) $(BUILD)/drawn.out $(BUILD)/parts.out $(BUILD)/whole.out
 
 .PHONY: stress
