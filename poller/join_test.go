@@ -24,6 +24,8 @@ type joins struct {
 	// order is 1 if the rows are in order of their creation, -1 if the newest is
 	// first; those of one second are in any order, and those without one first.
 	order int
+	// gradual: rows appear when they are created.
+	gradual bool
 }
 
 // joinRow is a row, whose it is, and when it ends.
@@ -56,7 +58,8 @@ func (j *joins) answer(_ int, q vendorapi.Query) (vendorapi.Answer, error) {
 		r := &j.rows[i]
 		u := r.at(time.Now())
 		switch {
-		case q.TaskID != "" && r.owner != q.TaskID,
+		case j.gradual && r.created.After(time.Now()),
+			q.TaskID != "" && r.owner != q.TaskID,
 			!q.From.IsZero() && (r.created.Before(q.From) || r.created.After(q.To)),
 			q.Status != nil && u.Status != *q.Status:
 		default:

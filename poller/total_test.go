@@ -2,7 +2,6 @@ package poller_test
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,106 +12,57 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
-// scriptedRow is a URL of a scripted item: when it was created, from when on the
-// vendor shows it, when it ends and how.
-type scriptedRow struct {
-	url            string
-	created, shown time.Time
-	ends           time.Time
-	end            prefetch.Status
-	rate           bool
-}
+// oddVendor is [joins] with a largest page, some of whose answers a test spoils.
+type oddVendor struct {
+	joins
 
-// scripted is a vendor like CDNetworks whose items a test writes down row by row,
-// for what the simulator cannot do. Odd may spoil an answer.
-type scripted struct {
-	mu    sync.Mutex
-	items map[string][]scriptedRow
-	page  int // largest page
-	odd   func(q vendorapi.Query, ans *vendorapi.Answer)
-}
-
-func (s *scripted) provider() *stub {
-	return &stub{
-		caps: vendorapi.Capabilities{
-			Windows: true, Paged: true, RowTimes: true, StatusFilter: true, MaxInFlight: 1,
-			PageSize: 100, LookBack: 72 * time.Hour, MaxSpan: 24*time.Hour - time.Second,
-		},
-		answer: func(_ int, q vendorapi.Query) (vendorapi.Answer, error) { return s.ask(q) },
-	}
+	mu   sync.Mutex
+	page int // 0 for any
+	odd  func(q vendorapi.Query, ans *vendorapi.Answer)
 }
 
 // locked runs f while no call is answered.
-func (s *scripted) locked(f func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (o *oddVendor) locked(f func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	f()
 }
 
-func (s *scripted) ask(q vendorapi.Query) (vendorapi.Answer, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if q.PageSize > s.page {
+func (o *oddVendor) answer(n int, q vendorapi.Query) (vendorapi.Answer, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.page > 0 && q.PageSize > o.page {
 		return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonInvalid, Refused: vendorapi.FeaturePageSize}
 	}
-	now := time.Now()
-	var rows []prefetch.URL
-	for id, item := range s.items {
-		for _, row := range item {
-			u := prefetch.URL{URL: row.url, Created: row.created, Status: prefetch.Running, HasRate: row.rate}
-			if !now.Before(row.ends) {
-				u.Status, u.Finished = row.end, row.ends
-				if row.rate {
-					u.Rate = 1
-				}
-			}
-			out := now.Before(row.shown) || q.TaskID != "" && id != q.TaskID || q.Status != nil && *q.Status != u.Status ||
-				!q.From.IsZero() && (u.Created.Before(q.From.Truncate(time.Second)) || u.Created.After(q.To))
-			if !out {
-				rows = append(rows, u)
-			}
-		}
+	ans, err := o.joins.answer(n, q)
+	ans.Date = time.Now()
+	if o.odd != nil {
+		o.odd(q, &ans)
 	}
-	slices.SortStableFunc(rows, func(a, b prefetch.URL) int { return a.Created.Compare(b.Created) })
-	from, to := min(len(rows), (q.Page-1)*q.PageSize), min(len(rows), q.Page*q.PageSize)
-	ans := vendorapi.Answer{URLs: rows[from:to], Count: len(rows), Page: q.Page, PageSize: q.PageSize, Date: now}
-	if s.odd != nil {
-		s.odd(q, &ans)
-	}
-	return ans, nil
+	return ans, err
 }
 
-// item is n rows that are created at once and succeed at the same time.
-func item(id string, n int, created, ends time.Time) []scriptedRow {
-	rows := make([]scriptedRow, n)
-	for i := range rows {
-		rows[i] = scriptedRow{
-			url: fmt.Sprintf("https://example.com/%s/%d", id, i), created: created, shown: created, ends: ends, end: prefetch.Succeeded,
-		}
-	}
-	return rows
-}
-
-// watchScripted has items watched at one call in five minutes.
-func watchScripted(t *testing.T, s *scripted, specs ...prefetch.Task) *rig {
+// watchOdd has tasks watched at one call in five minutes.
+func watchOdd(t *testing.T, o *oddVendor, specs ...prefetch.Task) *rig {
 	t.Helper()
-	if s.page == 0 {
-		s.page = 100
-	}
-	return start(t, newMemory(), []poller.Account{
-		account(edgeAccount, s.provider(), prefetch.Limit{Calls: 1, Per: 5 * time.Minute}),
-	}, specs...)
+	v := windowsOf(&o.joins)
+	v.answer = o.answer
+	a := account(edgeAccount, v, prefetch.Limit{Calls: 1, Per: 5 * time.Minute})
+	return start(t, newMemory(), []poller.Account{a}, specs...)
 }
 
-// edgeTask is an item with its creation, and with its URLs if they are given.
-func edgeTask(id string, created time.Time, rows []scriptedRow) prefetch.Task {
+// edgeTask is an item with its creation, and with its URLs if rows are given.
+func edgeTask(id string, created time.Time, rows []joinRow) prefetch.Task {
 	spec := configured(edgeAccount, id)
 	spec.Created = created
-	for _, row := range rows {
-		spec.URLs = append(spec.URLs, row.url)
+	for i := range rows {
+		spec.URLs = append(spec.URLs, rows[i].url)
 	}
 	return spec
 }
+
+// after is for rows that all end so long after their creation.
+func after(d time.Duration) func(int) time.Duration { return func(int) time.Duration { return d } }
 
 // The rows of a large item appear one after the other, the oldest on the first
 // page: that page does not tell that more are to come.
@@ -123,15 +73,14 @@ func TestALargeTaskThatAppearsGradually(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now().Truncate(time.Second)
-				rows := item("a", 400, began, began.Add(14*time.Minute))
+				rows := itemOf("a", 400, began, after(14*time.Minute))
 				for i := range rows {
 					rows[i].created = began.Add(time.Duration(i) * time.Second)
-					rows[i].shown = rows[i].created
 				}
 				for i := len(rows) - late; i < len(rows); i++ {
 					rows[i].ends = began.Add(12 * time.Hour)
 				}
-				r := watchScripted(t, &scripted{items: map[string][]scriptedRow{"a": rows}}, edgeTask("a", began, nil))
+				r := watchOdd(t, &oddVendor{joins: joins{rows: rows, gradual: true}}, edgeTask("a", began, nil))
 				wait(11 * time.Hour)
 				want := prefetch.Counts{prefetch.Running: late, prefetch.Succeeded: 400 - late}
 				if got := r.task(t, edgeAccount, "a"); got.Settled() || got.Counts != want {
@@ -155,15 +104,15 @@ func TestATotalThatWasWrongOnce(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now().Truncate(time.Second)
-				s := &scripted{items: map[string][]scriptedRow{"a": item("a", size, began, began.Add(10*time.Minute))}}
+				o := &oddVendor{joins: joins{rows: itemOf("a", size, began, after(10*time.Minute))}}
 				first := true
-				s.odd = func(_ vendorapi.Query, ans *vendorapi.Answer) {
+				o.odd = func(_ vendorapi.Query, ans *vendorapi.Answer) {
 					if first {
 						ans.Count++
 					}
 					first = false
 				}
-				r := watchScripted(t, s, edgeTask("a", began, nil))
+				r := watchOdd(t, o, edgeTask("a", began, nil))
 				wait(8 * time.Hour)
 				if got := r.task(t, edgeAccount, "a"); !got.Settled() || got.Counts != (prefetch.Counts{prefetch.Succeeded: size}) {
 					t.Errorf("%v %v after %v calls", got.Phase, got.Counts, r.recorder.called)
@@ -182,15 +131,15 @@ func TestAForgottenTask(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now().Truncate(time.Second)
-				rows := item("a", size, began, began.Add(10*time.Minute))
+				rows := itemOf("a", size, began, after(10*time.Minute))
 				rows[0].ends = began.Add(1000 * time.Hour)
-				s := &scripted{items: map[string][]scriptedRow{"a": rows}}
-				s.odd = func(_ vendorapi.Query, ans *vendorapi.Answer) {
+				o := &oddVendor{joins: joins{rows: rows}}
+				o.odd = func(_ vendorapi.Query, ans *vendorapi.Answer) {
 					if time.Since(began) > 72*time.Hour {
 						ans.URLs, ans.Count = nil, 0
 					}
 				}
-				r := watchScripted(t, s, edgeTask("a", began, nil))
+				r := watchOdd(t, o, edgeTask("a", began, nil))
 				wait(72 * time.Hour)
 				refreshed := r.task(t, edgeAccount, "a").LastRefresh
 				wait(10 * time.Hour)
@@ -211,35 +160,35 @@ func TestATaskThatWasReadIsCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now().Truncate(time.Second)
-		s, end := &scripted{items: map[string][]scriptedRow{}}, began.Add(50*time.Hour)
+		o, forever := &oddVendor{page: 100}, 50*time.Hour
 		small := func(ids ...string) (specs []prefetch.Task) {
 			for _, id := range ids {
-				rows := item(id, 5, began, end)
-				s.locked(func() { s.items[id] = rows })
+				rows := itemOf(id, 5, began, after(forever))
+				o.locked(func() { o.rows = append(o.rows, rows...) })
 				specs = append(specs, edgeTask(id, began, rows))
 			}
 			return specs
 		}
-		rows := item("a", 70, began, began.Add(5*time.Minute))
-		rows[0].end, rows[1].end = prefetch.Failed, prefetch.Failed
+		rows := itemOf("a", 70, began, after(5*time.Minute))
+		rows[0].failed, rows[1].failed = true, true
 		for i := range 10 {
-			rows[60+i].ends = end
+			rows[60+i].ends = began.Add(forever)
 		}
-		s.items["a"] = rows
+		o.rows = rows
 		odd := false
-		s.odd = func(q vendorapi.Query, ans *vendorapi.Answer) {
+		o.odd = func(q vendorapi.Query, ans *vendorapi.Answer) {
 			if q.Kind == vendorapi.QueryCount && *q.Status == prefetch.Succeeded && !odd {
 				odd, ans.Count = true, 100
 			}
 		}
 		specs := []prefetch.Task{edgeTask("a", began, nil)}
-		r := watchScripted(t, s, specs...)
+		r := watchOdd(t, o, specs...)
 		wait(15 * time.Minute)
 		specs = append(specs, small("b", "c")...)
 		r.list(specs...)
 		wait(45 * time.Minute)
-		s.locked(func() { s.page = 50 })
-		for counted := false; !counted; s.locked(func() { counted = odd }) {
+		o.locked(func() { o.page = 50 })
+		for counted := false; !counted; o.locked(func() { counted = odd }) {
 			wait(time.Minute)
 		}
 		r.list(append(specs, small("d", "e")...)...)
@@ -258,20 +207,20 @@ func TestACountOfNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now().Truncate(time.Second)
-		rows := item("a", 150, began, began.Add(10*time.Minute))
+		rows := itemOf("a", 150, began, after(10*time.Minute))
 		for i := range 10 {
 			rows[i].ends = began.Add(10 * time.Hour)
 		}
-		s := &scripted{items: map[string][]scriptedRow{"a": rows}}
+		o := &oddVendor{joins: joins{rows: rows}}
 		counts := 0
-		s.odd = func(q vendorapi.Query, ans *vendorapi.Answer) {
+		o.odd = func(q vendorapi.Query, ans *vendorapi.Answer) {
 			if q.Kind == vendorapi.QueryCount && *q.Status == prefetch.Succeeded {
 				if counts++; counts == 6 {
 					ans.URLs, ans.Count = nil, 0
 				}
 			}
 		}
-		r := watchScripted(t, s, edgeTask("a", began, nil))
+		r := watchOdd(t, o, edgeTask("a", began, nil))
 		wait(40 * time.Minute)
 		want := prefetch.Counts{prefetch.Running: 10, prefetch.Succeeded: 140}
 		for range 12 * 8 {
@@ -280,7 +229,7 @@ func TestACountOfNothing(t *testing.T) {
 				t.Fatalf("%v, want %v", got.Counts, want)
 			}
 		}
-		s.locked(func() {
+		o.locked(func() {
 			if counts <= 6 {
 				t.Errorf("only %d counts", counts)
 			}
@@ -300,11 +249,17 @@ func TestALargeTaskHasNoEdgeRatio(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now().Truncate(time.Second)
-				rows := item("a", size, began, began.Add(20*time.Minute))
-				for i := range rows {
-					rows[i].rate = true
+				rows := itemOf("a", size, began, after(20*time.Minute))
+				o := &oddVendor{joins: joins{rows: rows}}
+				o.odd = func(_ vendorapi.Query, ans *vendorapi.Answer) {
+					for i := range ans.URLs {
+						u := &ans.URLs[i]
+						if u.HasRate = true; u.Status == prefetch.Succeeded {
+							u.Rate = 1
+						}
+					}
 				}
-				r := watchScripted(t, &scripted{items: map[string][]scriptedRow{"a": rows}}, edgeTask("a", began, nil))
+				r := watchOdd(t, o, edgeTask("a", began, nil))
 				wait(2 * time.Hour)
 				got := r.task(t, edgeAccount, "a")
 				if !got.Settled() || got.HasEdgeRatio != (size <= 100) || got.HasEdgeRatio && got.EdgeRatio != 1 {
