@@ -73,7 +73,7 @@ func newAPI(o Options) *api {
 func (a *api) addTo(r routes) {
 	r.handle("", apiRoot, http.HandlerFunc(noEndpoint))
 	r.handle("", "/api/v1/accounts", byMethod(map[string]http.HandlerFunc{http.MethodGet: a.listAccounts}))
-	r.handle("", "/api/v1/tasks", byMethod(map[string]http.HandlerFunc{http.MethodGet: a.listTasks}))
+	r.handle("", "/api/v1/tasks", byMethod(map[string]http.HandlerFunc{http.MethodGet: a.listTasks}, paramAccount, paramLabel, paramPhase))
 	r.handle("", tasksRoot, named(strings.Count(r.prefix+tasksRoot, "/"), byMethod(map[string]http.HandlerFunc{
 		http.MethodGet: a.getTask, http.MethodPut: a.putTask, http.MethodDelete: a.deleteTask,
 	}), noEndpoint))
@@ -102,20 +102,25 @@ func named(segment int, h http.Handler, missing http.HandlerFunc) http.Handler {
 	})
 }
 
-// byMethod answers other methods in the envelope, which a ServeMux would not.
-// HEAD is answered where GET is.
-func byMethod(handlers map[string]http.HandlerFunc) http.Handler {
+// byMethod answers other methods in the envelope, which a ServeMux would not, and
+// likewise other query parameters than these. HEAD is answered where GET is.
+func byMethod(handlers map[string]http.HandlerFunc, parameters ...string) http.Handler {
 	if get, ok := handlers[http.MethodGet]; ok {
 		handlers[http.MethodHead] = get
 	}
 	allow := strings.Join(slices.Sorted(maps.Keys(handlers)), ", ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if h, ok := handlers[r.Method]; ok {
-			h(w, r)
+		h, ok := handlers[r.Method]
+		if !ok {
+			w.Header().Set("Allow", allow)
+			fail(w, apiError{http.StatusMethodNotAllowed, errorBadData, "the method is not allowed here; these are: " + allow})
 			return
 		}
-		w.Header().Set("Allow", allow)
-		fail(w, apiError{http.StatusMethodNotAllowed, errorBadData, "the method is not allowed here; these are: " + allow})
+		if wrong := checkParameters(r, parameters); wrong != nil {
+			fail(w, *wrong)
+			return
+		}
+		h(w, r)
 	})
 }
 
@@ -137,7 +142,12 @@ func (a *api) listAccounts(w http.ResponseWriter, _ *http.Request) {
 
 // listTasks writes one task after the other: there can be many, and nothing
 // grows with them here.
-func (a *api) listTasks(w http.ResponseWriter, _ *http.Request) {
+func (a *api) listTasks(w http.ResponseWriter, r *http.Request) {
+	filter, wrong := parseTaskFilter(r.URL.Query())
+	if wrong != nil {
+		fail(w, *wrong)
+		return
+	}
 	accounts := a.snapshot().Accounts
 	jsonHeader(w, http.StatusOK)
 	out := bufio.NewWriter(w)
@@ -146,7 +156,13 @@ func (a *api) listTasks(w http.ResponseWriter, _ *http.Request) {
 	_, _ = out.WriteString(`{"status":"success","data":[`)
 	separator := "\n"
 	for i := range accounts {
+		if !filter.hasAccount(accounts[i].Account.Name) {
+			continue
+		}
 		for _, t := range accounts[i].Tasks {
+			if !filter.matches(t) {
+				continue
+			}
 			_, _ = out.WriteString(separator)
 			separator = ","
 			if err := encoder.Encode(viewTask(t)); err != nil {
@@ -154,7 +170,14 @@ func (a *api) listTasks(w http.ResponseWriter, _ *http.Request) {
 			}
 		}
 	}
-	_, _ = out.WriteString("]}\n")
+	_, _ = out.WriteString("]")
+	if doubts := filter.doubts(accounts); len(doubts) > 0 {
+		_, _ = out.WriteString(`,"warnings":`)
+		if err := encoder.Encode(doubts); err != nil {
+			return
+		}
+	}
+	_, _ = out.WriteString("}\n")
 	_ = out.Flush()
 }
 
