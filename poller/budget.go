@@ -136,12 +136,13 @@ func (b *budget) take(account string) (*call, time.Duration, error) {
 	return c, 0, nil
 }
 
-// end closes a call: its slot is free again one period from now. If that cannot
-// be recorded, a restart counts the call as ended then, which is later: safe.
-func (b *budget) end(c *call) {
+// end closes a call: its slot is free again one period from now, or from when the
+// vendor may have answered if no answer came. If that cannot be recorded, a restart
+// counts the call as ended then, which is later: safe.
+func (b *budget) end(c *call, answered bool) {
 	b.mu.Lock()
 	now := b.clock()
-	c.Ended = &now
+	c.over(now, answered)
 	b.tell(now)
 	op := b.put(c.key(), c)
 	wake := b.others("")
@@ -251,7 +252,7 @@ func (b *budget) slot(limit prefetch.Limit, reserved int, now Stamp) time.Durati
 	for _, c := range b.calls {
 		t := taken{period, c.count()}
 		if c.Ended != nil {
-			t.left -= c.Ended.elapsed(now)
+			t.left -= c.since(now)
 		}
 		all = append(all, t)
 		total += t.slots
@@ -288,7 +289,7 @@ func (b *budget) free() int {
 	for _, m := range b.members {
 		period, taken := b.period(m.limit, now), 0
 		for _, c := range b.calls {
-			if c.Ended == nil || c.Ended.elapsed(now) < period {
+			if c.Ended == nil || c.since(now) < period {
 				taken += c.count()
 			}
 		}

@@ -17,8 +17,8 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
-// span is one call as it went over the network: it reached the vendor at some
-// moment between both times.
+// span is one call as the vendor sees it, which counts it at some moment between
+// both times: when it came, or when it was answered.
 type span struct{ began, ended time.Time }
 
 // stub is a vendor that answers as a test says and remembers every call.
@@ -40,14 +40,18 @@ func (s *stub) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answer, 
 	s.queries = append(s.queries, q)
 	s.spans = append(s.spans, span{began: time.Now()})
 	s.mu.Unlock()
+	ended := time.Now()
 	if s.takes != nil {
+		took := s.takes(n)
+		ended = ended.Add(took)
 		select {
-		case <-time.After(s.takes(n)):
+		case <-time.After(took):
 		case <-ctx.Done():
 		}
 	}
+	// Whoever waits for the answer or not: the vendor goes on until it answers.
 	s.mu.Lock()
-	s.spans[n].ended = time.Now()
+	s.spans[n].ended = ended
 	s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonUnavailable, Err: err}

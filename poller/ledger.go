@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"prefetch_exporter/store"
+	vendorapi "prefetch_exporter/vendor_api"
 )
 
 const (
@@ -29,6 +30,9 @@ type call struct {
 	// Count is how many calls the entry stands for, the first of which began at
 	// Begun and the last of which ended at Ended; 0 for one.
 	Count int `json:"count,omitempty"`
+	// Late is by how much after Ended the vendor may still have answered: nobody
+	// saw the answer, and some vendors count a call only then.
+	Late time.Duration `json:"late,omitempty"`
 
 	seq uint64
 }
@@ -36,6 +40,19 @@ type call struct {
 func (c *call) key() string { return fmt.Sprintf("%020d", c.seq) }
 
 func (c *call) count() int { return max(1, c.Count) }
+
+// since is how long ago the vendor counted the call at the latest; negative if it
+// still may. The call has ended.
+func (c *call) since(now Stamp) time.Duration { return c.Ended.elapsed(now) - c.Late }
+
+// over notes that the call ended. If nobody saw its answer, it may be under way at
+// the vendor for as long as a call can take.
+func (c *call) over(now Stamp, answered bool) {
+	c.Ended = &now
+	if !answered {
+		c.Late = max(0, vendorapi.DefaultTimeout-c.Begun.elapsed(now))
+	}
+}
 
 // throttle is what the vendor asked for beyond the configured limit.
 type throttle struct {
@@ -130,16 +147,19 @@ func (b *budget) forget(at Stamp) store.Op {
 	return b.put(forgottenKey, at)
 }
 
-// restore adds a call of an earlier process. A call that was never closed ended
-// now at the latest; one from the future counts as now. Its end is dated on the
-// present boot's clock from here on. It reports whether that says something new.
+// restore adds a call of an earlier process. A call that was never closed left
+// before now, and may be under way at the vendor still; one from the future counts
+// as now. Its end is dated on the present boot's clock from here on. It reports
+// whether that says something new.
 func (b *budget) restore(c *call, now Stamp) (anew bool) {
-	ended := now
-	if anew = c.Ended == nil; !anew {
+	if c.Ended == nil {
+		c.Ended, c.Late, anew = &now, vendorapi.DefaultTimeout, true
+	} else {
+		var ended Stamp
 		ended, anew = c.Ended.dated(now)
+		c.Ended = &ended
 		c.Begun, _ = c.Begun.dated(now)
 	}
-	c.Ended = &ended
 	b.calls = append(b.calls, c)
 	b.seq = max(b.seq, c.seq)
 	return anew
@@ -165,18 +185,18 @@ func (b *budget) compact(now Stamp) []store.Op {
 	var ops []store.Op
 	left, merged := b.calls[:0], 0
 	for _, c := range b.calls {
-		if c.Ended == nil || c.Ended.elapsed(now) < counted {
+		if c.Ended == nil || c.since(now) < counted {
 			left = append(left, c)
 			continue
 		}
-		age := c.Ended.elapsed(now)
+		age := c.since(now)
 		if age >= keptFor {
 			ops = append(ops, b.drop(c))
 			continue
 		}
 		if n := len(left); n > 0 && merged < mostMerged {
 			d := left[n-1]
-			if d.Ended != nil && d.Ended.elapsed(now) >= counted && d.Begun.elapsed(now)-age <= age/fine {
+			if d.Ended != nil && d.since(now) >= counted && d.Begun.elapsed(now)-age <= age/fine {
 				c.merge(d, now)
 				ops = append(ops, b.drop(d), b.put(c.key(), c))
 				left[n-1] = c
@@ -194,8 +214,8 @@ func (b *budget) compact(now Stamp) []store.Op {
 // merge makes the call stand for another before it, too.
 func (c *call) merge(d *call, now Stamp) {
 	c.Begun, c.Count = d.Begun, c.count()+d.count()
-	if d.Ended.elapsed(now) < c.Ended.elapsed(now) {
-		c.Ended = d.Ended
+	if d.since(now) < c.since(now) {
+		c.Ended, c.Late = d.Ended, d.Late
 	}
 }
 

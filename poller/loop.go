@@ -269,7 +269,7 @@ func (a *account) ask(ctx context.Context, e errand) {
 
 	sent := a.now()
 	ans, err := e.provider.Query(callCtx, e.query)
-	e.budget.end(e.call)
+	e.budget.end(e.call, answered(err))
 	present := a.clock()
 	ended := present.Wall
 	q := e.question
@@ -319,6 +319,13 @@ func (a *account) ask(ctx context.Context, e errand) {
 		return
 	}
 	a.apply([]*task{q.task}, ended)
+}
+
+// answered reports whether nothing of a call can be under way at the vendor any
+// more: it answered, or was never asked.
+func answered(err error) bool {
+	e := vendorapi.AsError(err)
+	return e == nil || e.HTTPStatus != 0 || e.Unsent
 }
 
 // apply makes what a call told of tasks durable and then publishes it, all at
