@@ -30,9 +30,9 @@ const (
 	maxExcerpted = 4 * maxMessage
 	// ellipsis ends a text that was cut.
 	ellipsis = "…"
-	// maxRetryAfter is longer than any vendor's window, and bounds what a
-	// broken header can do.
-	maxRetryAfter = 24 * time.Hour
+	// maxRetryAfter bounds what a broken header can do: an account that is left
+	// alone for longer is asked once in between.
+	maxRetryAfter = time.Hour
 )
 
 // ClientOptions are the settings of a [Client]. The zero value is usable.
@@ -224,8 +224,8 @@ func (c *Client) transportError(parent, callCtx context.Context, host string, er
 	return &Error{Reason: reason, Err: fmt.Errorf("%s: %w", host, err)}
 }
 
-// RetryAfter reads a Retry-After header, in seconds or as a date, of at most a
-// day; 0 if there is none that can be read. A date is read against the answer's
+// RetryAfter reads a Retry-After header, in seconds or as a date, of at most an
+// hour; 0 if there is none that can be read. A date is read against the answer's
 // own Date header where there is one, so that a wrong clock here does not
 // matter.
 func (c *Client) RetryAfter(r *Response) time.Duration {
