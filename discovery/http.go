@@ -14,6 +14,7 @@ import (
 
 	promconfig "github.com/prometheus/common/config"
 
+	"prefetch_exporter/internal/httpanswer"
 	"prefetch_exporter/prefetch"
 )
 
@@ -191,8 +192,11 @@ func (s *httpSource) get(ctx context.Context, userAgent string, before httpState
 	if resp.StatusCode < http.StatusOK || resp.StatusCode >= http.StatusMultipleChoices {
 		return nil, fmt.Errorf("the server answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
-	body, err := readDocumentFrom(resp.Body)
-	if err != nil {
+	body, err := httpanswer.Read(resp, maxDocument)
+	switch {
+	case errors.Is(err, httpanswer.ErrTooLarge):
+		return nil, errTooLarge
+	case err != nil:
 		return nil, bareError(err)
 	}
 	return &httpAnswer{body: body, etag: resp.Header.Get("ETag"), lastModified: resp.Header.Get("Last-Modified")}, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -16,6 +15,7 @@ import (
 
 	promconfig "github.com/prometheus/common/config"
 
+	"prefetch_exporter/internal/httpanswer"
 	"prefetch_exporter/prefetch"
 )
 
@@ -124,13 +124,14 @@ func NewClient(opts ClientOptions) (*Client, error) {
 // not changed.
 //
 // The error is an [*Error]: throttled if the HTTP status says so, timeout if the
-// call's limit or the context's deadline passed, decode if the body is over the
-// limit, unavailable for everything else, refused redirects included. It names
+// call's limit or the context's deadline passed, decode if the body of a success
+// is over the limit or in a coding other than gzip, unavailable for everything
+// else, refused redirects included. It names
 // the host and never the rest of the URL. Where a response came but cannot be
 // used, it is returned beside the error, without a body, for the vendor's id of
 // the call; the rest of what its header tells is in the error. An answer with an
-// HTTP error status is no error here: what it means is for the vendor's client
-// to say.
+// HTTP error status is no error here, even where its body cannot be read in full:
+// what it means is for the vendor's client to say.
 func (c *Client) Do(ctx context.Context, req *http.Request) (*Response, error) {
 	if ctx.Err() != nil {
 		e := c.transportError(ctx, ctx, req.URL.Host, context.Cause(ctx))
@@ -187,18 +188,31 @@ type noAnswerError struct {
 func (e *noAnswerError) Error() string { return e.text }
 
 func (c *Client) readBody(resp *http.Response) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
+	body, err := httpanswer.Read(resp, c.maxBody)
 	if resp.StatusCode >= http.StatusMultipleChoices && resp.StatusCode < http.StatusBadRequest {
 		location := Excerpt([]byte(resp.Header.Get("Location")))
 		return nil, &noAnswerError{prefetch.ReasonUnavailable, fmt.Sprintf("refused to follow a redirect to %q", location)}
 	}
-	if err != nil {
+	text := ""
+	if coding, ok := errors.AsType[*httpanswer.CodingError](err); ok {
+		text = coding.Error()
+	} else if errors.Is(err, httpanswer.ErrTooLarge) {
+		text = fmt.Sprintf("the answer's body is larger than the limit of %d bytes", c.maxBody)
+	}
+	switch {
+	case err == nil:
+		return body, nil
+	case text == "":
 		return nil, fmt.Errorf("reading the answer: %w", err)
+	case resp.StatusCode < http.StatusBadRequest:
+		return nil, &noAnswerError{prefetch.ReasonDecode, text}
+	case len(body) == 0:
+		// The status tells what it means for the account; that no word of it can
+		// be read must not make it the task's affair.
+		return []byte("(" + text + ")"), nil
+	default:
+		return body, nil
 	}
-	if int64(len(body)) > c.maxBody {
-		return nil, &noAnswerError{prefetch.ReasonDecode, fmt.Sprintf("the answer's body is larger than the limit of %d bytes", c.maxBody)}
-	}
-	return body, nil
 }
 
 // transportError classifies a failure of the network or of the call's limits.

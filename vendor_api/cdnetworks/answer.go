@@ -40,12 +40,9 @@ type row struct {
 	FinishTime scalar `json:"finishTime"`
 }
 
-// byteOrderMark is what some servers open a text with; JSON allows none.
-const byteOrderMark = "\uFEFF"
-
 // decodePage reads body into p. The error says that body is no JSON object.
 func decodePage(body []byte, p *page) error {
-	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte(byteOrderMark)))
+	body = bytes.TrimSpace(body)
 	if len(body) == 0 {
 		return errors.New("the answer is empty")
 	}

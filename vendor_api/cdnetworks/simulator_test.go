@@ -39,6 +39,26 @@ func simulated(t *testing.T, o simulator.CDNetworksOptions, p cdnetworks.Options
 	return vendor, newProvider(t, p)
 }
 
+// TestCompressed asks a vendor whose answers and errors something on the way
+// compresses, though nobody asked for that.
+func TestCompressed(t *testing.T) {
+	t.Parallel()
+	vendor, _ := simulated(t, simulator.CDNetworksOptions{}, cdnetworks.Options{})
+	client := newClient(t, simulator.Transport(simulator.Compressing(vendor)))
+	for user, want := range map[string]string{"ops": "", "nobody": "username is invalid"} {
+		p := newProvider(t, cdnetworks.Options{
+			Client: client, Auth: cdnetworks.APIKey(user, secret("apiKey")), Now: func() time.Time { return vendorNow },
+		})
+		answer, err := p.Query(t.Context(), vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: "launch"})
+		switch {
+		case want == "" && (err != nil || answer.Count != 250 || len(answer.URLs) != 100):
+			t.Errorf("%v: %d rows of %d", err, len(answer.URLs), answer.Count)
+		case want != "" && (vendorError(t, err).Message != want || vendorError(t, err).Reason != prefetch.ReasonAuth):
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
 // TestSimulatedPages reads a task whole, with either authentication, from a
 // server that shares no code with the client.
 func TestSimulatedPages(t *testing.T) {

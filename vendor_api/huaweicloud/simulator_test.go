@@ -14,12 +14,9 @@ import (
 	"prefetch_exporter/vendor_api/simulator"
 )
 
-// The simulated vendor was written from the vendor's pages and shares no code
-// with the client: each way to authenticate works against it, over the life of
-// a task.
-func TestAgainstSimulator(t *testing.T) {
-	t.Parallel()
-	for name, auth := range map[string]func(*vendorapi.Client) huaweicloud.Auth{
+// ways are the ways to authenticate at the vendor that simulated returns.
+func ways() map[string]func(*vendorapi.Client) huaweicloud.Auth {
+	return map[string]func(*vendorapi.Client) huaweicloud.Auth{
 		"AK/SK": func(*vendorapi.Client) huaweicloud.Auth {
 			return huaweicloud.AKSK(text("AKEXAMPLE"), text("SKEXAMPLE"), nil)
 		},
@@ -33,44 +30,68 @@ func TestAgainstSimulator(t *testing.T) {
 				ProjectID: project, Client: c,
 			})
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				vendor := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{
-					AccessKeys:     map[string]string{"AKEXAMPLE": "SKEXAMPLE", "AKTEMPORARY": "SKTEMPORARY"},
-					SecurityTokens: map[string]string{"AKTEMPORARY": "SECURITYTOKEN"},
-					StaticTokens:   []string{"STATICTOKEN"},
-					IAMUsers:       map[string]string{"company/ops": password},
-				})
-				vendor.Submit(simulator.Task{ID: "a b/+é", Owner: project, URLs: []simulator.URLPlan{
-					{URL: "https://cdn.example/1", Fetch: time.Minute},
-					{URL: "https://cdn.example/2", Fetch: time.Minute, Fails: true},
-					{URL: "https://cdn.example/3", Fetch: 48 * time.Hour},
-				}})
-				client := newClient(t, simulator.Transport(vendor))
-				p, err := huaweicloud.New(huaweicloud.Options{
-					Endpoint: "https://vod.example", ProjectID: project, Client: client, Auth: auth(client),
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, wait := range []time.Duration{time.Second, time.Hour, 24 * time.Hour, 24 * time.Hour} {
-					tick(wait)
-					a, err := p.Query(t.Context(), vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: "a b/+é"})
+	}
+}
+
+// simulated returns a vendor with one task, "a b/+é", on the clock of the test's
+// bubble.
+func simulated() *simulator.Huaweicloud {
+	vendor := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{
+		AccessKeys:     map[string]string{"AKEXAMPLE": "SKEXAMPLE", "AKTEMPORARY": "SKTEMPORARY"},
+		SecurityTokens: map[string]string{"AKTEMPORARY": "SECURITYTOKEN"},
+		StaticTokens:   []string{"STATICTOKEN"},
+		IAMUsers:       map[string]string{"company/ops": password},
+	})
+	vendor.Submit(simulator.Task{ID: "a b/+é", Owner: project, URLs: []simulator.URLPlan{
+		{URL: "https://cdn.example/1", Fetch: time.Minute},
+		{URL: "https://cdn.example/2", Fetch: time.Minute, Fails: true},
+		{URL: "https://cdn.example/3", Fetch: 48 * time.Hour},
+	}})
+	return vendor
+}
+
+// The simulated vendor was written from the vendor's pages and shares no code
+// with the client: each way to authenticate works against it, over the life of
+// a task, also where something on the way compresses its answers and IAM's.
+func TestAgainstSimulator(t *testing.T) {
+	t.Parallel()
+	plain := func(h http.Handler) http.Handler { return h }
+	for way, auth := range ways() {
+		for network, between := range map[string]func(http.Handler) http.Handler{"plain": plain, "compressing": simulator.Compressing} {
+			t.Run(way+", "+network, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					vendor := simulated()
+					client := newClient(t, simulator.Transport(between(vendor)))
+					p, err := huaweicloud.New(huaweicloud.Options{
+						Endpoint: "https://vod.example", ProjectID: project, Client: client, Auth: auth(client),
+					})
 					if err != nil {
-						t.Fatalf("after %v: %v", wait, err)
+						t.Fatal(err)
 					}
-					if diff := cmp.Diff(vendor.Counts("a b/+é"), prefetch.CountURLs(a.URLs)); diff != "" {
-						t.Errorf("after %v (-truth +got):\n%s", wait, diff)
-					}
-				}
-				_, err = p.Query(t.Context(), vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: "nobody's"})
-				if e := wantError(t, err); e.Reason != prefetch.ReasonNotFound {
-					t.Errorf("got %v", e)
-				}
+					followTask(t, vendor, p)
+				})
 			})
-		})
+		}
+	}
+}
+
+// followTask asks for the task over its life and expects the truth.
+func followTask(t *testing.T, vendor *simulator.Huaweicloud, p *huaweicloud.Provider) {
+	t.Helper()
+	for _, wait := range []time.Duration{time.Second, time.Hour, 24 * time.Hour, 24 * time.Hour} {
+		tick(wait)
+		a, err := p.Query(t.Context(), vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: "a b/+é"})
+		if err != nil {
+			t.Fatalf("after %v: %v", wait, err)
+		}
+		if diff := cmp.Diff(vendor.Counts("a b/+é"), prefetch.CountURLs(a.URLs)); diff != "" {
+			t.Errorf("after %v (-truth +got):\n%s", wait, diff)
+		}
+	}
+	_, err := p.Query(t.Context(), vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: "nobody's"})
+	if e := wantError(t, err); e.Reason != prefetch.ReasonNotFound {
+		t.Errorf("got %v", e)
 	}
 }
 
