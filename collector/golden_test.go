@@ -53,6 +53,7 @@ func settledTask() *prefetch.TaskState {
 	t := launch()
 	t.Phase = prefetch.Settled
 	t.Counts = prefetch.Counts{prefetch.Succeeded: 19, prefetch.Failed: 1}
+	t.Recovered = 1
 	t.Finished = ago(20 * time.Hour)
 	t.Created = ago(22 * time.Hour)
 	t.Deadline = time.Time{}

@@ -47,6 +47,8 @@ const (
 	nameTaskURLs        = "prefetch_task_urls"
 	nameTaskSuccess     = "prefetch_task_success_ratio"
 	nameTaskEdgeSuccess = "prefetch_task_edge_success_ratio"
+	nameTaskRecovered   = "prefetch_task_failed_urls_recovered"
+	nameTaskLost        = "prefetch_task_lost"
 	nameTaskAge         = "prefetch_task_age_seconds"
 	nameTaskCreated     = "prefetch_task_created_timestamp_seconds"
 	nameTaskFinished    = "prefetch_task_finished_timestamp_seconds"
@@ -122,6 +124,15 @@ func taskMetrics() []Metric {
 			Name:   nameTaskEdgeSuccess,
 			Help:   "Mean of the vendor's own success rate of each URL over its edge nodes, of the URLs that were read, from 0 to 1.",
 			Absent: "where the vendor gives no such rate; for an unsettled task whose data is older than `max_staleness`",
+		}, {
+			Name: nameTaskRecovered,
+			Help: "Failed URLs of the task that a later task of the account, by the time of creation, shows as succeeded; " +
+				"0 while there is none.",
+			Absent: "before the first answer",
+		}, {
+			Name:   nameTaskLost,
+			Help:   "1 while the task is lost, because the vendor does not know it, else 0.",
+			Absent: "before the first answer or failure",
 		}, {
 			Name: nameTaskAge,
 			Help: "Time since the task was created; negative if that is in the future, which tells of a wrong clock or time zone.",

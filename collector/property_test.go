@@ -56,6 +56,7 @@ func anyTask() *rapid.Generator[*prefetch.TaskState] {
 			Up:           rapid.Bool().Draw(t, "up"),
 			Counts:       anyCounts().Draw(t, "counts"),
 			Answered:     rapid.Bool().Draw(t, "answered"),
+			Recovered:    rapid.IntRange(0, 1000).Draw(t, "recovered"),
 			EdgeRatio:    rapid.Float64Range(0, 1).Draw(t, "edge ratio"),
 			HasEdgeRatio: rapid.Bool().Draw(t, "has edge ratio"),
 		}

@@ -56,6 +56,8 @@ func taskSeries() []series[taskAt] {
 			return ratio, ok && t.shown()
 		}},
 		{metric: nameTaskEdgeSuccess, value: func(t at) (float64, bool) { return t.EdgeRatio, t.HasEdgeRatio && t.shown() }},
+		{metric: nameTaskRecovered, value: func(t at) (float64, bool) { return float64(t.Recovered), t.Answered }},
+		{metric: nameTaskLost, value: func(t at) (float64, bool) { return number(t.Phase == prefetch.Lost), t.Heard() }},
 		{metric: nameTaskAge, value: func(t at) (float64, bool) { return ageSeconds(t.now, t.Created), !t.Created.IsZero() }},
 		{metric: nameTaskCreated, value: func(t at) (float64, bool) { return timestamp(t.Created) }},
 		{metric: nameTaskFinished, value: func(t at) (float64, bool) {

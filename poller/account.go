@@ -62,6 +62,7 @@ type account struct {
 	failures int       // calls that failed, ever
 	last     *prefetch.QueryState
 	next     *prefetch.QueryState
+	failing  map[*task]hashes     // failed URLs that no later task has warmed
 	told     map[string]time.Time // warnings that were logged, and when
 	words    map[string]bool      // undocumented status words that were logged
 

@@ -122,6 +122,49 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
+// BenchmarkApplyFailed is as BenchmarkApply, where one URL in twenty fails and
+// the others succeed: what failed is compared with all later tasks, and what
+// succeeded with all that failed.
+func BenchmarkApplyFailed(b *testing.B) {
+	for _, n := range []int{100, 1_000, 5_000} {
+		b.Run(fmt.Sprintf("tasks=%d", n), func(b *testing.B) {
+			if testing.Short() && n > 100 {
+				b.SkipNow()
+			}
+			w := &watch{}
+			answers := 0
+			calls := make(chan struct{})
+			v := func(q vendorapi.Query) []prefetch.URL {
+				calls <- struct{}{}
+				answers++
+				rows := rowsOf(q.TaskID, 20, prefetch.Succeeded)
+				// Another one each time; and the last one runs on.
+				rows[answers%19].Status = prefetch.Failed
+				rows[19].Status = prefetch.Running
+				return rows
+			}
+			p := pollerOf(b, v, n, poller.Options{Store: newMemory(), Recorder: w, Clock: poller.WallClock(w.now)})
+			tasks := many(huaweiAccount, n)
+			for i := range tasks {
+				tasks[i].Created = time.Now().Add(-time.Duration(i) * time.Second)
+			}
+			p.List(map[string][]prefetch.Task{huaweiAccount.Name: tasks})
+			ctx, cancel := context.WithCancel(b.Context())
+			done := make(chan error)
+			go func() { done <- p.Run(ctx) }()
+			for range n {
+				<-calls // until every task is known
+			}
+			for b.Loop() {
+				<-calls
+			}
+			cancel()
+			drain(b, calls, done)
+			b.ReportMetric(w.median(), "ns/apply")
+		})
+	}
+}
+
 // pollerOf returns a poller of one account with n tasks, without a limit that
 // would be felt.
 func pollerOf(b *testing.B, answer instant, n int, o poller.Options) *poller.Poller {

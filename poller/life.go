@@ -121,7 +121,7 @@ func (t *task) settle(m *moment) {
 		t.observations = append(t.observations, observation{took: took})
 	}
 	t.Timed = true
-	t.Rows = t.Rows.failed()
+	t.Warmed, t.Rows = t.warmed(), t.Rows.failed()
 }
 
 // summarize derives from the rows what is published of them.
@@ -253,5 +253,5 @@ func (t *task) end(retention time.Duration) time.Time {
 // again after a moment, neither revives it nor has it asked again.
 func (t *task) bury() {
 	t.Gone = true
-	t.Rows, t.Reading, t.Expected, t.Labels = rows{}, nil, nil, nil
+	t.Rows, t.Warmed, t.Reading, t.Expected, t.Labels = rows{}, nil, nil, nil, nil
 }

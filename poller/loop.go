@@ -3,6 +3,7 @@ package poller
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -332,6 +333,11 @@ func answered(err error) bool {
 // once. It is called with the lock held.
 func (a *account) apply(told []*task, now time.Time) {
 	settled := false
+	for _, t := range slices.Clone(told) {
+		if a.tasks[t.id] == t {
+			told = append(told, a.recovers(t)...)
+		}
+	}
 	for _, t := range told {
 		if a.tasks[t.id] == t {
 			a.touch(t)

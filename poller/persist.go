@@ -68,6 +68,7 @@ func (a *account) load() error {
 			return nil
 		}
 		a.tasks[key] = t
+		a.watchFailed(t, t.Rows.unrecovered())
 		if t.date(a.now()) {
 			a.touch(t)
 		}

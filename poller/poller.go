@@ -122,7 +122,7 @@ func (p *Poller) newAccount(name prefetch.Account) *account {
 		log:   p.options.Logger.With("provider", name.Provider, "account", name.Name),
 		clock: p.options.Clock, random: p.options.Random, changed: p.options.Changed,
 		wake: make(chan struct{}, 1), tasks: map[string]*task{},
-		dirty: map[string]*task{}, told: map[string]time.Time{}, words: map[string]bool{},
+		dirty: map[string]*task{}, failing: map[*task]hashes{}, told: map[string]time.Time{}, words: map[string]bool{},
 	}
 }
 

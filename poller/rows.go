@@ -144,7 +144,8 @@ func (r rows) inherit(urls []prefetch.URL) rows {
 		next.former = append(next.former, left...)
 	}
 	next.former = next.former[:min(len(next.former), mostRows)]
-	return next
+	recovered := r.recoveredURLs()
+	return next.recover(func(url string) bool { return recovered[url] })
 }
 
 // with returns rows with urls after them, of which nothing was observed.
@@ -178,6 +179,8 @@ type storedRow struct {
 	Rate     *float64        `json:"r,omitempty"`
 	Observed uint8           `json:"o,omitempty"`
 	Former   bool            `json:"x,omitempty"`
+	// Recovered is [prefetch.URL.Recovered].
+	Recovered bool `json:"w,omitempty"`
 }
 
 // MarshalJSON writes the rows in their short form.
@@ -186,7 +189,7 @@ func (r rows) MarshalJSON() ([]byte, error) {
 	for i := range r.urls {
 		u := &r.urls[i]
 		stored[i] = storedRow{
-			URL: u.URL, Status: u.Status, Observed: r.observed[i],
+			URL: u.URL, Status: u.Status, Observed: r.observed[i], Recovered: u.Recovered,
 			Created: toUnix(u.Created), Started: toUnix(u.Started), Finished: toUnix(u.Finished),
 		}
 		if u.HasRate {
@@ -216,7 +219,7 @@ func (r *rows) UnmarshalJSON(data []byte) error {
 			continue
 		}
 		u := prefetch.URL{
-			URL: s.URL, Status: s.Status,
+			URL: s.URL, Status: s.Status, Recovered: s.Recovered,
 			Created: fromUnix(s.Created), Started: fromUnix(s.Started), Finished: fromUnix(s.Finished),
 		}
 		if s.Rate != nil {

@@ -71,6 +71,8 @@ type record struct {
 	EdgeRatio    float64         `json:"edge_ratio,omitempty"`
 	HasEdgeRatio bool            `json:"has_edge_ratio,omitempty"`
 	Rows         rows            `json:"rows,omitzero"`
+	// Warmed are the hashes of the URLs that succeeded, of a settled task.
+	Warmed []byte `json:"warmed,omitempty"`
 
 	// Misses are empty answers and not_found in a row, since FirstMiss.
 	Misses    int       `json:"misses,omitempty"`
@@ -235,6 +237,6 @@ func (t *task) state(account prefetch.Account) *prefetch.TaskState {
 		FirstSeen: t.FirstSeen, Created: t.created(), Finished: t.finished(), Deadline: t.Deadline,
 		LastRefresh: t.LastRefresh, Up: t.Up, LastError: t.LastError.published(),
 		Counts: t.Counts, Answered: t.Answered, EdgeRatio: t.EdgeRatio, HasEdgeRatio: t.HasEdgeRatio,
-		URLs: t.Rows.urls,
+		Recovered: t.recovered(), URLs: t.Rows.urls,
 	}
 }

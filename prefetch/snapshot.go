@@ -34,6 +34,10 @@ type TaskState struct {
 	Counts   Counts
 	Answered bool
 
+	// Recovered is how many of the failed URLs a later task of the account shows
+	// as succeeded.
+	Recovered int
+
 	// EdgeRatio is the mean of the vendor's per-URL rates over the rows that
 	// were read, between 0 and 1; it means something only where HasEdgeRatio
 	// is set.
@@ -47,6 +51,10 @@ type TaskState struct {
 
 // Settled reports whether every URL of the task is final and that was proven.
 func (t *TaskState) Settled() bool { return t.Phase == Settled }
+
+// Heard reports whether anything came back about the task yet, an answer or a
+// failure.
+func (t *TaskState) Heard() bool { return t.Up || t.Answered || t.LastError != nil || t.Phase == Lost }
 
 // Stale reports whether the task's numbers are older than maxStaleness at now
 // and must be withdrawn. A settled task is never stale: its numbers do not

@@ -48,4 +48,7 @@ type URL struct {
 	// between 0 and 1; it counts only where HasRate is set.
 	Rate    float64
 	HasRate bool
+	// Recovered is set for a failed URL that a later task of the account shows
+	// as succeeded. No vendor says so: the exporter compares tasks.
+	Recovered bool
 }

@@ -33,11 +33,11 @@ func rich() *exporter {
 					Account: edge, ID: "active", Source: prefetch.SourceFile, Phase: prefetch.Active,
 					Labels:  map[string]string{"title": "launch \"α\" & <b>"},
 					Created: fixed.Add(-time.Hour).In(zone), Deadline: fixed.Add(time.Hour), LastRefresh: fixed.Add(-time.Minute),
-					Answered: true, Up: false, LastError: throttled, Counts: prefetch.Counts{1, 2, 3, 4, 5},
+					Answered: true, Up: false, LastError: throttled, Counts: prefetch.Counts{1, 2, 3, 4, 5}, Recovered: 1,
 					URLs: []prefetch.URL{
 						{URL: "https://example.com/a.mp4?x=1&y=<2>", Status: prefetch.Succeeded, Created: fixed, Started: fixed.Add(time.Second), Finished: fixed.Add(time.Minute), Rate: 0.98, HasRate: true},
 						{URL: "https://example.com/b", Status: prefetch.Waiting, Rate: -1, HasRate: true},
-						{URL: "https://example.com/c", Status: prefetch.Failed, Rate: 0, HasRate: true},
+						{URL: "https://example.com/c", Status: prefetch.Failed, Rate: 0, HasRate: true, Recovered: true},
 						{URL: "https://example.com/d", Status: prefetch.Unknown, Rate: math.NaN(), HasRate: true},
 						{URL: "https://example.com/e", Status: prefetch.Running, Rate: math.Inf(1), HasRate: true},
 					},

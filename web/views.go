@@ -43,6 +43,8 @@ type taskView struct {
 	LastRefresh *string           `json:"last_refresh"`
 	LastError   *string           `json:"last_error"`
 	URLs        *countsView       `json:"urls"` // null before the first answer
+	// FailedRecovered is null before the first answer too.
+	FailedRecovered *int `json:"failed_urls_recovered"`
 }
 
 // countsView has every status. It is no map, which costs as much as the rest of
@@ -68,6 +70,8 @@ type urlView struct {
 	Started  *string  `json:"started"`
 	Finished *string  `json:"finished"`
 	Rate     *float64 `json:"rate"`
+	// Recovered is true for failed URLs only.
+	Recovered bool `json:"recovered"`
 }
 
 func viewAccount(a *prefetch.AccountState) accountView {
@@ -102,6 +106,7 @@ func viewTask(t *prefetch.TaskState) taskView {
 			Waiting: c[prefetch.Waiting], Running: c[prefetch.Running],
 			Succeeded: c[prefetch.Succeeded], Failed: c[prefetch.Failed], Unknown: c[prefetch.Unknown],
 		}
+		view.FailedRecovered = &t.Recovered
 	}
 	return view
 }
@@ -117,6 +122,7 @@ func viewDetail(t *prefetch.TaskState) taskDetail {
 		view := urlView{
 			URL: u.URL, Status: u.Status.String(),
 			Created: viewTime(u.Created), Started: viewTime(u.Started), Finished: viewTime(u.Finished),
+			Recovered: u.Recovered,
 		}
 		// JSON has no word for what is not a number.
 		if u.HasRate && u.Rate >= 0 && u.Rate <= 1 {
