@@ -219,6 +219,8 @@ func (r *rigged) end() {
 // kill ends the poller as SIGKILL does: nothing that it writes from now on is
 // kept. It returns the store as it stood.
 func (r *rigged) kill(st *memory) *memory {
+	// First: a call that leaves while the store is read would be in neither.
+	st.failWith(func([]store.Op) error { return errors.New("killed") })
 	left := newMemory()
 	left.lost = st.lost
 	for _, table := range []store.Table{store.Ledger, store.Tasks, store.Accounts} {
@@ -226,7 +228,6 @@ func (r *rigged) kill(st *memory) *memory {
 			return left.Write(store.Op{Table: table, Scope: scope, Key: key, Value: slices.Clone(value)})
 		})
 	}
-	st.failWith(func([]store.Op) error { return errors.New("killed") })
 	r.end()
 	return left
 }

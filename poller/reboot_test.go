@@ -40,6 +40,13 @@ func (m *machine) reboot() {
 	m.boots, m.booted = m.boots+1, time.Now()
 }
 
+// step has the wall clock run ahead by d from now on, or behind.
+func (m *machine) step(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ahead = d
+}
+
 // set sets the clock right.
 func (m *machine) set() {
 	m.mu.Lock()
