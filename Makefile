@@ -85,6 +85,11 @@ unit: deps ## unit tests with the race detector; no package under the coverage f
 stress: ## property tests with STRESS_CHECKS (1000) cases of a new seed: what `make test` cannot find twice
 	go test -shuffle=on -count=1 -timeout 2h $$(scripts/packages drawn) -rapid.checks=$(STRESS_CHECKS)
 
+.PHONY: soak
+soak: ## a month in virtual time, and half an hour of the real program: does anything grow?
+	go test -count=1 -timeout 1h ./poller -run '^TestSoak$$' -v -soak.days=30
+	cd e2e && go test -count=1 -timeout 1h ./exporter -run '^TestSoak$$' -v -soak.time=30m
+
 .PHONY: e2e
 e2e: deps $(STAMPS) ## the real program with real Prometheus and Alertmanager, old and new, and a vendor's SDK
 	cd e2e && E2E_TOOLS=$(CURRENT) go test -race -count=1 ./...
