@@ -33,7 +33,6 @@ func (o Options) addPages(r routes) error {
 	}
 	r.handle(http.MethodGet, "/-/healthy", http.HandlerFunc(healthy))
 	r.handle(http.MethodGet, "/-/ready", http.HandlerFunc(o.ready))
-	r.handle(http.MethodGet, "/config", http.HandlerFunc(o.config))
 	r.handle(http.MethodPost, "/-/reload", http.HandlerFunc(o.reload))
 	r.handle(http.MethodPut, "/-/reload", http.HandlerFunc(o.reload))
 	return nil
@@ -49,6 +48,7 @@ func (o Options) addStatus(r routes) error {
 	r.handle(http.MethodGet, "/tasks/{$}", relativeRedirect("../tasks"))
 	place := strings.Count(r.prefix+"/tasks/", "/")
 	r.handle(http.MethodGet, "/tasks/", named(place, http.HandlerFunc(pages.ServeTask), pages.ServeMissing))
+	r.handle(http.MethodGet, "/config", o.config(pages))
 	r.handle(http.MethodGet, "/runbooks", relativeRedirect("runbooks/"))
 	r.handle(http.MethodGet, "/runbooks/{$}", http.HandlerFunc(pages.ServeRunbooks))
 	return nil
@@ -77,8 +77,17 @@ func (o Options) ready(w http.ResponseWriter, _ *http.Request) {
 	plain(w, http.StatusOK, "Ready")
 }
 
-func (o Options) config(w http.ResponseWriter, _ *http.Request) {
-	plain(w, http.StatusOK, string(o.Config()))
+// config answers browsers, which ask for HTML by name, with a page, and programs
+// with the text.
+func (o Options) config(pages *status.Pages) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Accept")
+		if strings.Contains(r.Header.Get("Accept"), "text/html") {
+			pages.ServeConfig(w, o.Config())
+			return
+		}
+		plain(w, http.StatusOK, string(o.Config()))
+	})
 }
 
 func (o Options) reload(w http.ResponseWriter, r *http.Request) {

@@ -200,6 +200,32 @@ func TestReady(t *testing.T) {
 	}
 }
 
+// Browsers get the configuration as a page, programs as the text that it is.
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
+	for _, prefix := range []string{"", "/prefetch"} {
+		o := newExporter().options()
+		o.RoutePrefix = prefix
+		o.Config = func() []byte { return []byte("secret_key: <secret>\nname: </code><b>\n") }
+		h := handler(t, o)
+		for accept, want := range map[string]struct{ kind, text string }{
+			"":           {"text/plain; charset=utf-8", "secret_key: <secret>\nname: </code><b>\n"},
+			"*/*":        {"text/plain; charset=utf-8", "secret_key: <secret>\nname: </code><b>\n"},
+			"text/plain": {"text/plain; charset=utf-8", "secret_key: <secret>\nname: </code><b>\n"},
+			browser:      {"text/html; charset=utf-8", "<code><span>secret_key: &lt;secret&gt;\n</span><span>name: &lt;/code&gt;&lt;b&gt;\n</span></code>"},
+		} {
+			w := ask(t, h, "GET "+prefix+"/config", "", "Accept", accept)
+			if got := w.Header().Get("Content-Type"); w.Code != http.StatusOK || got != want.kind || !strings.Contains(w.Body.String(), want.text) {
+				t.Errorf("%q: %d, %s, want %s and %q in\n%s", accept, w.Code, got, want.kind, want.text, w.Body)
+			}
+			if w.Header().Get("Vary") != "Accept" || w.Header().Get("Cache-Control") != "no-store" {
+				t.Errorf("%q: Vary is %q", accept, w.Header().Get("Vary"))
+			}
+		}
+	}
+}
+
 func TestReload(t *testing.T) {
 	t.Parallel()
 	e := newExporter()

@@ -29,8 +29,8 @@ const (
 	// stepTimeout bounds each thing that a test does in a tab.
 	stepTimeout = time.Minute
 
-	desktop, phone = 1280, 390
-	height         = 900
+	desktop, phone      = 1280, 390
+	height, phoneHeight = 900, 844
 )
 
 // chromium returns the browser's program. Where everything must be tested, its
@@ -191,15 +191,27 @@ func (b *tab) texts(selector string) []string {
 	return eval[[]string](b, fmt.Sprintf("[...document.querySelectorAll(%q)].map(e => e.innerText)", selector))
 }
 
-// picture keeps a screenshot if that was asked for.
+// picture keeps a screenshot of the whole page if that was asked for.
 func (b *tab) picture(name string) {
+	b.t.Helper()
+	var png []byte
+	b.keep(name, chromedp.FullScreenshot(&png, 100), &png)
+}
+
+// screen keeps one of what is in view.
+func (b *tab) screen(name string) {
+	b.t.Helper()
+	var png []byte
+	b.keep(name, chromedp.CaptureScreenshot(&png), &png)
+}
+
+func (b *tab) keep(name string, capture chromedp.Action, png *[]byte) {
 	b.t.Helper()
 	if *pictures == "" {
 		return
 	}
-	var png []byte
-	b.run(chromedp.FullScreenshot(&png, 100))
-	if err := os.WriteFile(filepath.Join(*pictures, name), png, 0o600); err != nil {
+	b.run(capture)
+	if err := os.WriteFile(filepath.Join(*pictures, name), *png, 0o600); err != nil {
 		b.t.Fatal(err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -40,12 +41,14 @@ func TestStatusPages(t *testing.T) {
 	run.Eventually(t, time.Minute, "every task was answered", func() error { return answered(t, demo.URL) })
 
 	for name, test := range map[string]func(*tab){ //nolint:paralleltest // as above
-		"shows the demo":         showsTheDemo,
-		"filters":                filters,
-		"is used by keyboard":    usedByKeyboard,
-		"is read by its roles":   readByRoles,
-		"is readable":            readable,
-		"shows the same without": showsWithoutScripts,
+		"shows the demo":          showsTheDemo,
+		"filters":                 filters,
+		"is used by keyboard":     usedByKeyboard,
+		"is read by its roles":    readByRoles,
+		"is readable":             readable,
+		"fits a phone":            fitsAPhone,
+		"tells the viewer's time": tellsLocalTime,
+		"shows the configuration": showsTheConfiguration,
 	} {
 		t.Run(name, func(t *testing.T) { test(openTab(browser, t, demo.URL)) })
 	}
@@ -90,13 +93,18 @@ func showsTheDemo(b *tab) {
 	if got := len(b.texts(rowLink)); got != demoTasks {
 		b.t.Errorf("%d tasks are listed", got)
 	}
-	if states := b.texts("table:not(.tasks) td:nth-child(2)"); !slices.Equal(states, []string{"up", "up"}) {
+	if states := b.texts("table:not(.tasks) td:nth-child(2)"); !slices.Equal(states, []string{"answering", "answering"}) {
 		b.t.Errorf("the accounts are %q", states)
 	}
 	// Failed URLs are trouble: they come first. What is warm is last.
 	names := b.texts(rowLink)
 	if last := names[len(names)-1]; last != "launch-done" {
 		b.t.Errorf("the order is %q", names)
+	}
+	b.click("p.about a") // how many are in trouble
+	if got, said := b.texts(rowLink), b.texts(".tabs a[aria-current]"); b.address() != "/tasks?trouble=1#tasks" ||
+		!slices.Equal(said, []string{fmt.Sprint("in trouble ", len(got))}) || !slices.Contains(got, "launch-with-failures") {
+		b.t.Errorf("%s lists %q under %q", b.address(), got, said)
 	}
 	for scheme, suffix := range map[string]string{"light": "", "dark": "-dark"} {
 		b.scheme(scheme)
@@ -125,7 +133,7 @@ func filters(b *tab) {
 	b.run(chromedp.SetValue("#account", "vod-demo", chromedp.ByQuery), chromedp.SetValue("#sort", "task", chromedp.ByQuery),
 		chromedp.SendKeys("#text", "SUCCEEDS", chromedp.ByQuery))
 	b.click("form button")
-	if got := b.address(); got != "/tasks?account=vod-demo&sort=task&text=SUCCEEDS" {
+	if got := b.address(); got != "/tasks?account=vod-demo&sort=task&text=SUCCEEDS#tasks" {
 		b.t.Errorf("the form leads to %s", got)
 	}
 	if got := b.texts(rowLink); !slices.Equal(got, []string{"launch-succeeds"}) {
@@ -135,7 +143,7 @@ func filters(b *tab) {
 		b.t.Errorf("the form forgot what it was asked: %q", got)
 	}
 	b.click(".clear")
-	if got := b.address(); got != "/tasks?sort=task" {
+	if got := b.address(); got != "/tasks?sort=task#tasks" {
 		b.t.Errorf("without filters it is at %s", got)
 	}
 	if got := eval[string](b, "document.querySelector('th[aria-sort]').innerText + document.querySelector('th[aria-sort]').ariaSort"); got != "Task ▲ascending" {
@@ -143,7 +151,7 @@ func filters(b *tab) {
 	}
 	b.click("th[aria-sort] a")
 	names := b.texts(rowLink)
-	if b.address() != "/tasks?desc=1&sort=task" || !slices.IsSortedFunc(names, func(x, y string) int { return strings.Compare(y, x) }) {
+	if b.address() != "/tasks?desc=1&sort=task#tasks" || !slices.IsSortedFunc(names, func(x, y string) int { return strings.Compare(y, x) }) {
 		b.t.Errorf("%s lists %q", b.address(), names)
 	}
 	b.visit("/tasks?refresh=5&text=nothing")
@@ -159,14 +167,14 @@ const focused = `(() => {
   return (e.id ? '#' + e.id : e.innerText.trim()) + (seen ? '' : ' hidden');
 })()`
 
-// usedByKeyboard goes through the page by Tab, as those do who use no mouse.
-func usedByKeyboard(b *tab) {
-	b.visit("/tasks")
+// tabs presses Tab until a task is reached, and returns what had the focus. All
+// of that must be seen.
+func tabs(b *tab) []string {
 	var order []string
-	for range 40 {
+	for range 50 {
 		b.run(chromedp.KeyEvent(kb.Tab))
 		order = append(order, eval[string](b, focused))
-		if strings.HasPrefix(order[len(order)-1], "launch-") && slices.Contains(order, "Data age") {
+		if strings.HasPrefix(order[len(order)-1], "launch-") {
 			break
 		}
 	}
@@ -176,17 +184,34 @@ func usedByKeyboard(b *tab) {
 			b.t.Errorf("nobody sees that %s has the focus", name)
 		}
 	}
-	at := -1
-	for _, want := range []string{
-		"Skip to the content", "prefetch_exporter", "Tasks", "Runbooks", "Configuration", "edge-demo", "#text", "#account", "#provider", "#phase",
-		"#sort", "#desc", "#refresh", "Show", "all 10", "Task", "Data age",
+	return order
+}
+
+// usedByKeyboard goes through the page by Tab, as those do who use no mouse.
+func usedByKeyboard(b *tab) {
+	before := []string{"Skip to the content", "prefetch_exporter", "Tasks", "Runbooks", "Configuration", "JSON", "Accounts", "all 10", "lost 0"}
+	form := []string{"#text", "#account", "#provider", "#phase", "#trouble", "#sort", "#desc", "#refresh", "Show"}
+	for width, after := range map[int64][]string{
+		phone:   {"Filter and order"},
+		desktop: append(form, "Task", "Data age"),
 	} {
-		next := slices.Index(order, want)
-		if next <= at {
-			b.t.Errorf("%q is not reached, or too early", want)
+		b.resize(width)
+		b.visit("/tasks")
+		order, at := tabs(b), -1
+		for _, want := range slices.Concat(before, after) {
+			next := slices.Index(order, want)
+			if next <= at {
+				b.t.Errorf("at %d, %q is not reached, or too early", width, want)
+			}
+			at = next
 		}
-		at = next
+		if width == phone && slices.Contains(order, "Task") {
+			b.t.Errorf("at %d, Tab goes through columns that are not there", width)
+		}
 	}
+	b.resize(desktop)
+	b.visit("/tasks")
+	tabs(b)
 	b.run(chromedp.KeyEvent(kb.Enter))
 	b.run(chromedp.WaitVisible("#facts", chromedp.ByQuery))
 	if !strings.HasPrefix(b.address(), "/tasks/") {
@@ -196,7 +221,7 @@ func usedByKeyboard(b *tab) {
 	b.visit("/tasks")
 	b.run(chromedp.Focus("#text", chromedp.ByQuery), chromedp.KeyEvent("stuck"), chromedp.KeyEvent(kb.Enter),
 		chromedp.WaitVisible(".clear", chromedp.ByQuery))
-	if b.address() != "/tasks?text=stuck" || len(b.texts(rowLink)) != 2 {
+	if b.address() != "/tasks?text=stuck#tasks" || len(b.texts(rowLink)) != 2 {
 		b.t.Errorf("%s lists %q", b.address(), b.texts(rowLink))
 	}
 	// The first Tab and Enter leave the header behind.
@@ -212,16 +237,23 @@ func usedByKeyboard(b *tab) {
 func readByRoles(b *tab) {
 	for _, width := range []int64{desktop, phone} {
 		b.resize(width)
+		columns := 14
+		if width == phone {
+			columns = 0 // each cell has its name there
+		}
 		for path, want := range map[string]map[string]int{
 			"/tasks": {
-				"banner": 1, "main": 1, "navigation": 2, "search": 1, "region": 2, "table": 2, "columnheader": 14,
-				"rowheader": 12, "progressbar": demoTasks, "searchbox": 1, "combobox": 5, "checkbox": 1, "button": 1,
+				"banner": 1, "main": 1, "navigation": 2, "search": 1, "region": 2, "table": 2, "columnheader": columns,
+				"rowheader": 12, "progressbar": demoTasks, "searchbox": 1, "combobox": 5, "checkbox": 2, "button": 1,
 			},
 			"/tasks/edge-demo/launch-stuck": {
 				"banner": 1, "main": 1, "navigation": 2, "form": 1, "region": 3, "table": 1, "progressbar": 1, "combobox": 1,
 			},
 		} {
 			b.visit(path)
+			if path == "/tasks" && width == phone {
+				b.run(chromedp.Click(".filters summary", chromedp.ByQuery), chromedp.WaitVisible("#text", chromedp.ByQuery))
+			}
 			var nodes []*accessibility.Node
 			b.run(chromedp.ActionFunc(func(ctx context.Context) (err error) {
 				nodes, err = accessibility.GetFullAXTree().Do(ctx)
@@ -257,7 +289,7 @@ func text(v *accessibility.Value) string {
 // under other text, a page that is wider than its window.
 func readable(b *tab) {
 	for _, path := range []string{
-		"/", "/tasks", "/tasks?text=nothing", "/tasks/edge-demo/launch-with-failures", "/tasks/vod-demo/launch-done", "/runbooks/#prefetchfailedurls",
+		"/", "/tasks", "/tasks?text=nothing", "/tasks/edge-demo/launch-with-failures", "/tasks/vod-demo/launch-done", "/runbooks/#prefetchfailedurls", "/config",
 	} {
 		for _, scheme := range []string{"light", "dark"} {
 			for _, width := range []int64{desktop, phone} {
@@ -277,10 +309,8 @@ func readable(b *tab) {
 			}
 		}
 	}
-	b.resize(phone)
 	b.scheme("light")
-	b.visit("/tasks?account=vod-demo")
-	b.picture("status-phone.png")
+	b.visit("/tasks")
 	if color := eval[string](b, "getComputedStyle(document.body).backgroundColor"); color != "rgb(255, 255, 255)" {
 		b.t.Errorf("light is %s", color)
 	}
@@ -290,13 +320,107 @@ func readable(b *tab) {
 	}
 }
 
-// showsWithoutScripts expects no page to need any.
-func showsWithoutScripts(b *tab) {
-	for _, path := range []string{"/", "/tasks", "/tasks/vod-demo/launch-done", "/runbooks/"} {
-		b.visit(path)
-		if n := eval[int](b, "document.scripts.length + document.images.length + document.querySelectorAll('link, iframe, object, embed').length"); n != 0 {
-			b.t.Errorf("%s has %d elements that run or load something", path, n)
+// inView is a JavaScript expression: whether the first task is wholly in view.
+const inView = `(() => {
+  const box = document.querySelector('.tasks tbody th a').getBoundingClientRect();
+  return box.top >= 0 && box.bottom <= innerHeight;
+})()`
+
+// fitsAPhone looks at the list as who was just woken does: the worst task is on
+// the first screen, and stays in view whatever is chosen.
+func fitsAPhone(b *tab) {
+	b.run(chromedp.EmulateViewport(phone, phoneHeight, chromedp.EmulateScale(2)))
+	b.visit("/tasks")
+	b.t.Logf("the first task is %v px from the top", eval[float64](b, "document.querySelector('.tasks tbody tr').getBoundingClientRect().top"))
+	b.screen("status-phone.png")
+	if !eval[bool](b, inView) {
+		b.t.Error("the first task is not on the first screen")
+	}
+	for _, choose := range []func(){
+		func() { b.click(".tabs a:nth-child(4)") },
+		func() {
+			b.run(chromedp.Click(".filters summary", chromedp.ByQuery), chromedp.WaitVisible("#text", chromedp.ByQuery),
+				chromedp.SetValue("#account", "vod-demo", chromedp.ByQuery))
+			b.click("form button")
+		},
+		func() { b.click(".clear") },
+	} {
+		choose()
+		if scrolled := eval[float64](b, "scrollY"); !eval[bool](b, inView) || scrolled == 0 || !strings.HasSuffix(b.address(), "#tasks") {
+			b.t.Errorf("%s is scrolled by %v px, and the first task is not in view", b.address(), scrolled)
 		}
+	}
+	if got := eval[bool](b, "document.querySelector('.filters').open"); got {
+		b.t.Error("the filters are not folded")
+	}
+	b.visit("/tasks/edge-demo/launch-with-failures")
+	b.click(".tabs a:nth-child(2)")
+	if got := b.address(); !strings.HasSuffix(got, "?status=failed#urls") || eval[float64](b, "scrollY") == 0 {
+		b.t.Errorf("a status of URLs leads to the top of %s", got)
+	}
+}
+
+// tellsLocalTime expects UTC, and the viewer's own time where there are scripts.
+// Nothing is loaded for it.
+func tellsLocalTime(b *tab) {
+	b.run(emulation.SetTimezoneOverride("Asia/Shanghai"))
+	local := regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \((\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d GMT\+8\)$`)
+	for _, path := range []string{"/tasks", "/tasks/vod-demo/launch-done", "/runbooks/", "/config"} {
+		b.visit(path)
+		if n := eval[int](b, "document.images.length + document.querySelectorAll('link, iframe, object, embed, [src]').length"); n != 0 {
+			b.t.Errorf("%s has %d elements that load something", path, n)
+		}
+		for _, text := range b.texts("main > p time.utc, dl time.utc") {
+			if !local.MatchString(text) {
+				b.t.Errorf("%s tells the time as %q", path, text)
+			}
+		}
+	}
+	b.visit("/tasks/vod-demo/launch-done")
+	if n := len(b.texts("dl time.utc")); n < 4 {
+		b.t.Errorf("only %d times are told", n)
+	}
+	// Eight hours apart, told on one day or on two.
+	const apart = `(() => {
+	  const [, utc, local] = document.querySelector('dl time.utc').innerText.match(/ (\d\d):.* (?:\(|.*-\d\d )(\d\d):/);
+	  return (local - utc + 24) % 24;
+	})()`
+	if hours := eval[int](b, apart); hours != 8 {
+		b.t.Errorf("the viewer's time is %d hours ahead", hours)
+	}
+	if title := eval[string](b, "document.querySelector('dl time[title]').title"); !strings.Contains(title, " UTC\n") || !strings.HasSuffix(title, " GMT+8") {
+		b.t.Errorf("a title tells the time as %q", title)
+	}
+	for _, zone := range []string{"UTC", "Asia/Shanghai"} {
+		b.run(emulation.SetTimezoneOverride(zone), emulation.SetScriptExecutionDisabled(zone != "UTC"))
+		b.visit("/tasks")
+		if got := b.texts("main > p time.utc"); len(got) != 1 || !strings.HasSuffix(got[0], " UTC") {
+			b.t.Errorf("in UTC, and without scripts, the time is %q", got)
+		}
+	}
+}
+
+// showsTheConfiguration reads it as a page, on a phone too.
+func showsTheConfiguration(b *tab) {
+	b.resize(phone)
+	b.visit("/tasks")
+	b.click("nav a:last-child")
+	if got := b.texts("h1"); b.address() != "/config" || !slices.Equal(got, []string{"Configuration"}) {
+		b.t.Fatalf("%s is headed %q", b.address(), got)
+	}
+	text := b.texts("pre.config")
+	if len(text) != 1 || !strings.Contains(text[0], "\n- name: vod-demo\n") && !strings.Contains(text[0], "\n  - name: vod-demo\n") ||
+		!strings.Contains(text[0], "<secret>") {
+		b.t.Errorf("it is %q", text)
+	}
+	if size := eval[string](b, "getComputedStyle(document.querySelector('pre.config code')).fontSize"); size < "12px" {
+		b.t.Errorf("its letters are %s high", size)
+	}
+	b.picture("config-phone.png")
+	// Whoever asks without naming HTML gets the text.
+	plain, err := run.Get(b.t, b.root+"/config")
+	if err != nil || strings.Contains(string(plain), "<html") || !strings.HasPrefix(strings.TrimSpace(text[0]), strings.SplitN(string(plain), "\n", 2)[0]) {
+		b.t.Errorf("a program gets %q, %v", plain, err)
 	}
 }
 
@@ -338,8 +462,8 @@ func hostileName(b *tab) {
 	if got := b.texts("h1"); !slices.Equal(got, []string{id}) {
 		b.t.Errorf("its page is headed %q", got)
 	}
-	if n := eval[int](b, "document.scripts.length + document.images.length"); n != 0 {
-		b.t.Errorf("%d of its elements are on the page", n)
+	if n := eval[int](b, "document.scripts.length + document.images.length"); n != 1 { // the page's own script
+		b.t.Errorf("%d of its elements are on the page", n-1)
 	}
 	b.visit("/tasks?account=edge-demo&task=" + url.QueryEscape(id))
 	if got := b.texts("h1"); !slices.Equal(got, []string{id}) {
@@ -405,7 +529,7 @@ task_discovery: {files: [tasks.json]}
 		t.Errorf("the pager says %q", got)
 	}
 	b.click(`.pager a[rel="next"]`)
-	if got := b.texts(rowLink); b.address() != "/tasks?page=2&sort=task" || got[0] != "task-0100" {
+	if got := b.texts(rowLink); b.address() != "/tasks?page=2&sort=task#tasks" || got[0] != "task-0100" {
 		t.Errorf("the next page is %s with %s", b.address(), got[0])
 	}
 	b.visit("/tasks?page=50&sort=task")

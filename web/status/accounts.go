@@ -35,7 +35,7 @@ type queryView struct {
 func viewAccount(a *prefetch.AccountState, now time.Time, root string) accountView {
 	v := accountView{
 		Name: readable(a.Account.Name), Provider: a.Account.Provider,
-		Address: listQuery{account: a.Account.Name, page: 1}.address(),
+		Address: listQuery{account: a.Account.Name, page: 1}.link(),
 		State:   accountState(a), Phases: phaseCounts(a.Phases), Dropped: a.Dropped,
 		Limit: plural(a.Limit.Calls, "call") + " per " + span(a.Limit.Per),
 		Next:  "now", Last: viewQuery(a, a.LastQuery, now, root), Planned: viewQuery(a, a.NextQuery, now, root),
@@ -51,16 +51,40 @@ func viewAccount(a *prefetch.AccountState, now time.Time, root string) accountVi
 	return v
 }
 
+// mostFailing bounds how many failing accounts are named above the tasks.
+const mostFailing = 5
+
+// addHealth tells above the tasks how the accounts fare, whatever the filters.
+func (v *listPage) addHealth(accounts []prefetch.AccountState, now time.Time) {
+	up, failing := 0, 0
+	for i := range accounts {
+		a := &accounts[i]
+		switch {
+		case a.Up:
+			up++
+		case accountState(a).Tone == bad:
+			failing++
+			if failing <= mostFailing {
+				v.Failing = append(v.Failing, viewAccount(a, now, rootOfList))
+			}
+		}
+	}
+	v.Answering = strconv.Itoa(up) + " of " + strconv.Itoa(len(accounts)) + " answering"
+	if failing > 0 {
+		v.Answering += ", " + strconv.Itoa(failing) + " failing:"
+	}
+}
+
 func accountState(a *prefetch.AccountState) badge {
 	switch {
 	case a.Up:
-		return badge{"up", good}
+		return badge{"answering", good}
 	case a.Failing != "":
-		return badge{"down: " + string(a.Failing), bad}
+		return badge{"failing: " + string(a.Failing), bad}
 	case a.LastQuery == nil:
 		return badge{"not asked yet", neutral}
 	default:
-		return badge{"down", bad}
+		return badge{"failing", bad}
 	}
 }
 

@@ -115,6 +115,7 @@ func routes(p *status.Pages) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /tasks", p.ServeTasks)
 	mux.HandleFunc("GET /runbooks/", p.ServeRunbooks)
+	mux.HandleFunc("GET /config", func(w http.ResponseWriter, _ *http.Request) { p.ServeConfig(w, []byte("secret_key: <secret>\n")) })
 	mux.HandleFunc("GET /tasks/", func(w http.ResponseWriter, r *http.Request) {
 		names := strings.Split(r.URL.EscapedPath(), "/")
 		if len(names) != 4 {
@@ -157,12 +158,12 @@ func body(tb testing.TB, h http.Handler, target string) string {
 	return w.Body.String()
 }
 
-var styles = regexp.MustCompile(`(?s)<style>.*</style>`)
+var styles, scripts = regexp.MustCompile(`(?s)<style>.*</style>`), regexp.MustCompile(`(?s)<script>.*?</script>`)
 
-// golden compares a page, without its style, with a file of testdata.
+// golden compares a page, without its style and script, with a file of testdata.
 func golden(t *testing.T, name, page string) {
 	t.Helper()
-	got := styles.ReplaceAllString(page, "<style></style>")
+	got := scripts.ReplaceAllString(styles.ReplaceAllString(page, "<style></style>"), "<script></script>")
 	file := filepath.Join("testdata", name)
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {

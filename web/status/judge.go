@@ -49,20 +49,19 @@ func warm(t *prefetch.TaskState) bool {
 func problems(t *prefetch.TaskState, now time.Time, maxStaleness time.Duration) []problem {
 	var found []problem
 	deadline := judgeDeadline(t, now)
-	for p, is := range map[problem]bool{
-		deadlineMissed:  deadline.Tone == bad,
-		taskLost:        t.Phase == prefetch.Lost,
-		urlsFailed:      t.Answered && t.Counts[prefetch.Failed] > 0,
-		callFailed:      t.LastError != nil,
-		dataStale:       t.Stale(now, maxStaleness),
-		deadlineUnclear: deadline.unclear,
-	} {
+	add := func(p problem, is bool) {
 		if is {
 			found = append(found, p)
 		}
 	}
+	add(deadlineMissed, deadline.Tone == bad)
+	add(taskLost, t.Phase == prefetch.Lost)
+	add(urlsFailed, t.Answered && t.Counts[prefetch.Failed] > 0)
+	add(callFailed, t.LastError != nil)
+	add(dataStale, t.Stale(now, maxStaleness))
+	add(deadlineUnclear, deadline.unclear)
 	if len(found) > 0 {
-		return sorted(found)
+		return found
 	}
 	switch {
 	case warm(t):
@@ -88,7 +87,7 @@ func (p problem) badge() badge {
 	case dataStale:
 		return badge{"stale data", warn}
 	case deadlineUnclear:
-		return badge{"deadline passed, not asked since", warn}
+		return badge{"deadline passed, no answer since", warn}
 	default:
 		return badge{}
 	}
@@ -134,7 +133,7 @@ func judgeDeadline(t *prefetch.TaskState, now time.Time) deadlineView {
 		v.Text, v.Tone = "met, "+span(t.Deadline.Sub(t.Finished))+" early", good
 	case spare > 0:
 		v.Text, v.Tone = span(spare)+" left", neutral
-	case t.Settled() || t.Answered && t.LastRefresh.After(t.Deadline):
+	case t.Settled() || t.Answered && !t.LastRefresh.Before(t.Deadline):
 		v.Text, v.Tone = "missed "+span(-spare)+" ago", bad
 	default:
 		v.Text, v.Tone, v.unclear = "passed "+span(-spare)+" ago", warn, true

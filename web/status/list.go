@@ -14,20 +14,27 @@ type listPage struct {
 	Now      moment
 	Accounts []accountView
 	Tasks    []taskRow
-	// Watched is how many tasks there are, matching or not.
-	Watched int
-	Phases  []phaseLink
-	Columns []column
-	Form    form
-	Pager   pager
+	// Watched is how many tasks there are, matching or not, and Troubled how many
+	// of them need a person; Trouble lists those.
+	Watched, Troubled int
+	Trouble           string
+	// Answering tells how many accounts answer, and Failing are those that do not.
+	Answering string
+	Failing   []accountView
+	Tabs      []tab
+	Columns   []column
+	Form      form
+	// Chosen tells the filters while they are folded.
+	Chosen string
+	Pager  pager
 	// Clear is the address without filters; empty where there are none.
 	Clear string
 	// JSON is where the same is for programs.
 	JSON string
 }
 
-// phaseLink leads to the tasks of one phase.
-type phaseLink struct {
+// tab leads to some of the tasks, or of a task's URLs.
+type tab struct {
 	Name, Address string
 	Count         int
 	Current       bool
@@ -47,7 +54,7 @@ type form struct {
 	Text                              string
 	Accounts, Providers, Phases, Sort []option
 	Refresh                           []option
-	Desc                              bool
+	Trouble, Desc                     bool
 }
 
 // option is one of a choice.
@@ -67,38 +74,58 @@ type entry struct {
 func (p *Pages) list(q listQuery) listPage {
 	now := p.now()
 	accounts := p.snapshot().Accounts
-	view := listPage{Now: momentOf(now, now), JSON: rootOfList + "api/v1/tasks", Form: q.form(accounts)}
+	view := listPage{
+		Now: momentOf(now, now), JSON: rootOfList + "api/v1/tasks", Form: q.form(accounts), Chosen: q.chosen(),
+		Trouble: listQuery{page: 1}.inTrouble().link(), Columns: q.columns(),
+	}
 	var matching []entry
 	var phases [prefetch.NumPhases]int
+	troubled := 0 // of those that the other filters leave
 	text := strings.ToLower(q.text)
 	for i := range accounts {
 		a := &accounts[i]
 		view.Watched += len(a.Tasks)
-		if q.account != "" && q.account != a.Account.Name || q.provider != "" && q.provider != a.Account.Provider {
-			continue
+		shown := q.hasAccount(a.Account)
+		if shown {
+			view.Accounts = append(view.Accounts, viewAccount(a, now, rootOfList))
 		}
-		view.Accounts = append(view.Accounts, viewAccount(a, now, rootOfList))
 		for _, t := range a.Tasks {
-			if !contains(t, text) {
+			e := entry{t, problems(t, now, a.MaxStaleness), a.MaxStaleness}
+			if e.troubled() {
+				view.Troubled++
+			}
+			if !shown || !contains(t, text) {
 				continue
 			}
 			phases[t.Phase]++
-			if q.phase == "" || q.phase == t.Phase.String() {
-				matching = append(matching, entry{t, problems(t, now, a.MaxStaleness), a.MaxStaleness})
+			if e.troubled() {
+				troubled++
+			}
+			if q.matches(e) {
+				matching = append(matching, e)
 			}
 		}
 	}
+	view.addHealth(accounts, now)
 	sortEntries(matching, q, now)
 	view.Pager = paginate(len(matching), q.page, q.onPage)
 	for _, e := range matching[view.Pager.From-1 : view.Pager.To] {
 		view.Tasks = append(view.Tasks, e.row(now))
 	}
-	view.Phases = q.phaseLinks(phases)
-	view.Columns = q.columns()
+	view.Tabs = q.tabs(troubled, phases)
 	if q.filtered() {
-		view.Clear = listQuery{sort: q.sort, desc: q.desc, page: 1, refresh: q.refresh}.address()
+		view.Clear = listQuery{sort: q.sort, desc: q.desc, page: 1, refresh: q.refresh}.link()
 	}
 	return view
+}
+
+func (q listQuery) hasAccount(a prefetch.Account) bool {
+	return (q.account == "" || q.account == a.Name) && (q.provider == "" || q.provider == a.Provider)
+}
+
+// matches looks at what the tabs choose.
+func (q listQuery) matches(e entry) bool {
+	return (q.phase == "" || q.phase == e.Phase.String()) && (!q.trouble || e.troubled())
 }
 
 // contains reports whether a text in lower case is in the task's id or in one of
@@ -128,6 +155,9 @@ type taskRow struct {
 	Deadline                              deadlineView
 	Data                                  dataView
 }
+
+// troubled reports whether the task needs a person.
+func (e entry) troubled() bool { return e.problems[0] < noProblem }
 
 func (e entry) row(now time.Time) taskRow {
 	r := taskRow{
@@ -187,9 +217,4 @@ func sortEntries(entries []entry, q listQuery, now time.Time) {
 		return cmp.Or(s(x, y, order{now: now, direction: direction}),
 			strings.Compare(x.Account.Name, y.Account.Name), strings.Compare(x.ID, y.ID))
 	})
-}
-
-func sorted(found []problem) []problem {
-	slices.Sort(found)
-	return found
 }

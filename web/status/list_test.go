@@ -25,6 +25,7 @@ func TestPagesAreThese(t *testing.T) {
 		"task_broken.html":    "/tasks/vod/broken",
 		"task_lost.html":      "/tasks/vod/lost",
 		"task_warm.html":      "/tasks/vod/warm",
+		"config.html":         "/config",
 	} {
 		golden(t, name, body(t, h, target))
 	}
@@ -44,6 +45,9 @@ func TestFiltersAndOrder(t *testing.T) {
 		{"phase=settled", "vod/broken vod/warm"},
 		{"phase=lost", "vod/lost"},
 		{"phase=nonsense", ""},
+		{"trouble=1", "edge/late vod/lost edge/active vod/broken"},
+		{"phase=settled&trouble=1", "vod/broken"},
+		{"account=vod&sort=task&trouble=1", "vod/broken vod/lost"},
 		{"text=PREMIERE", "edge/active"},
 		{"text=launches", "edge/active"},
 		{"text=la", "edge/late edge/active"},
@@ -83,6 +87,8 @@ func TestAddressesAreShort(t *testing.T) {
 		"sort=trouble":                                        "tasks",
 		"sort=nonsense&desc=perhaps&page=-1&refresh=x&other=": "tasks",
 		"desc=true":                              "tasks?desc=1",
+		"trouble=true&phase=":                    "tasks?trouble=1",
+		"trouble=0":                              "tasks",
 		"page=99999999999999999999999":           "tasks",
 		"refresh=1":                              "tasks?refresh=5",
 		"refresh=99999":                          "tasks?refresh=3600",
@@ -104,7 +110,7 @@ func TestEveryAddressHasAPage(t *testing.T) {
 	h := pages(t, site())
 	rapid.Check(t, func(t *rapid.T) {
 		query := url.Values{}
-		for _, key := range []string{"account", "provider", "phase", "text", "sort", "desc", "page", "refresh", "other"} {
+		for _, key := range []string{"account", "provider", "phase", "text", "trouble", "sort", "desc", "page", "refresh", "other"} {
 			if rapid.Bool().Draw(t, "has "+key) {
 				known := []string{"", "edge", "cdnetworks", "active", "deadline", "1", "30"}
 				query.Set(key, rapid.OneOf(rapid.SampledFrom(known), rapid.String()).Draw(t, key))
@@ -130,11 +136,11 @@ func TestPaging(t *testing.T) {
 		rows           int
 		previous, next string
 	}{
-		"?sort=task":                        {"vod/task-00000", "vod/task-00099", 100, "", "tasks?page=2&amp;sort=task"},
-		"?page=2&sort=task":                 {"vod/task-00100", "vod/task-00199", 100, "tasks?sort=task", "tasks?page=3&amp;sort=task"},
-		"?page=3&sort=task":                 {"vod/task-00200", "vod/task-00249", 50, "tasks?page=2&amp;sort=task", ""},
-		"?page=77&sort=task":                {"vod/task-00200", "vod/task-00249", 50, "tasks?page=2&amp;sort=task", ""},
-		"?desc=1&page=3&sort=task":          {"vod/task-00049", "vod/task-00000", 50, "tasks?desc=1&amp;page=2&amp;sort=task", ""},
+		"?sort=task":                        {"vod/task-00000", "vod/task-00099", 100, "", "tasks?page=2&amp;sort=task#tasks"},
+		"?page=2&sort=task":                 {"vod/task-00100", "vod/task-00199", 100, "tasks?sort=task#tasks", "tasks?page=3&amp;sort=task#tasks"},
+		"?page=3&sort=task":                 {"vod/task-00200", "vod/task-00249", 50, "tasks?page=2&amp;sort=task#tasks", ""},
+		"?page=77&sort=task":                {"vod/task-00200", "vod/task-00249", 50, "tasks?page=2&amp;sort=task#tasks", ""},
+		"?desc=1&page=3&sort=task":          {"vod/task-00049", "vod/task-00000", 50, "tasks?desc=1&amp;page=2&amp;sort=task#tasks", ""},
 		"?phase=active&sort=task&text=-001": {"vod/task-00100", "vod/task-00199", 100, "", ""},
 	} {
 		page := body(t, h, "/tasks"+query)
@@ -151,21 +157,27 @@ func TestPaging(t *testing.T) {
 	}
 }
 
-// The links of the phases count what the other filters leave.
-func TestPhasesAreCounted(t *testing.T) {
+// The tabs count what the other filters leave; how many tasks are in trouble is
+// said of all.
+func TestTabsAreCounted(t *testing.T) {
 	t.Parallel()
 	h := pages(t, site())
 	for query, want := range map[string][]string{
-		"":                            {"all 6", "pending 1", "active 2", "settled 2", "lost 1"},
-		"?phase=active":               {"all 6", "pending 1", "active 2", "settled 2", "lost 1"},
-		"?account=edge":               {"all 3", "pending 1", "active 2", "settled 0", "lost 0"},
-		"?account=edge&text=premiere": {"all 1", "pending 0", "active 1", "settled 0", "lost 0"},
+		"":                            {"all 6", "in trouble 4", "pending 1", "active 2", "settled 2", "lost 1"},
+		"?phase=active":               {"all 6", "in trouble 4", "pending 1", "active 2", "settled 2", "lost 1"},
+		"?trouble=1":                  {"all 6", "in trouble 4", "pending 1", "active 2", "settled 2", "lost 1"},
+		"?account=edge":               {"all 3", "in trouble 2", "pending 1", "active 2", "settled 0", "lost 0"},
+		"?account=edge&text=premiere": {"all 1", "in trouble 1", "pending 0", "active 1", "settled 0", "lost 0"},
+		"?account=nobody":             {"all 0", "in trouble 0", "pending 0", "active 0", "settled 0", "lost 0"},
 	} {
 		page := strings.NewReplacer(`<span class="number">`, "", "</span>", "").Replace(body(t, h, "/tasks"+query))
 		for _, link := range want {
 			if !strings.Contains(page, ">"+link+"</a>") {
 				t.Errorf("%s: no link %q", query, link)
 			}
+		}
+		if all := `<a class="bad" href="tasks?trouble=1#tasks">4 in trouble</a>`; !strings.Contains(page, all) {
+			t.Errorf("%s: no %s", query, all)
 		}
 	}
 }
@@ -174,10 +186,10 @@ func TestAccountStates(t *testing.T) {
 	t.Parallel()
 	asked := &prefetch.QueryState{Kind: "task", Time: fixed}
 	for want, a := range map[string]prefetch.AccountState{
-		`good">up<`:               {Up: true, LastQuery: asked},
-		`bad">down: unavailable<`: {Failing: prefetch.ReasonUnavailable, LastQuery: asked},
-		`neutral">not asked yet<`: {},
-		`bad">down<`:              {LastQuery: asked},
+		`good">answering<`:           {Up: true, LastQuery: asked},
+		`bad">failing: unavailable<`: {Failing: prefetch.ReasonUnavailable, LastQuery: asked},
+		`neutral">not asked yet<`:    {},
+		`bad">failing<`:              {LastQuery: asked},
 	} {
 		a.Account = edge
 		if page := body(t, pages(t, prefetch.Snapshot{Accounts: []prefetch.AccountState{a}}), "/tasks"); !strings.Contains(page, want) {
@@ -211,6 +223,7 @@ func TestDeadlines(t *testing.T) {
 		"failed, deadline to come":     {settled(-5*minute, -60*minute, counts{failed: 1}), minute, ">1m left<", false},
 		"failed, deadline passed":      {settled(-5*minute, -60*minute, counts{failed: 1}), -minute, ">missed 1m ago<", true},
 		"running, asked since":         {unsettled(-minute), -2 * minute, ">missed 2m ago<", true},
+		"running, asked at it":         {unsettled(-2 * minute), -2 * minute, ">missed 2m ago<", true},
 		"running, not asked since":     {unsettled(-3 * minute), -2 * minute, ">passed 2m ago<", false},
 		"never answered":               {prefetch.TaskState{}, -2 * minute, ">passed 2m ago<", false},
 		"never answered, still to go ": {prefetch.TaskState{}, 2 * minute, ">2m left<", false},
@@ -222,6 +235,51 @@ func TestDeadlines(t *testing.T) {
 		if !strings.Contains(page, test.want) || strings.Contains(page, ">deadline missed<") != test.missed {
 			t.Errorf("%s: want %s, missed %v", name, test.want, test.missed)
 		}
+	}
+}
+
+// A call that failed after the deadline is no answer, and yet the task was asked.
+func TestDeadlineWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	failure := &prefetch.Failure{Reason: prefetch.ReasonTimeout, Message: "timeout: no answer within 30s", Time: fixed.Add(-25 * time.Second)}
+	for name, task := range map[string]prefetch.TaskState{
+		"asked, failed":            {Phase: prefetch.Active, Answered: true, Counts: counts{running: 1}, LastRefresh: fixed.Add(-time.Hour), LastError: failure},
+		"asked, nothing known":     {Phase: prefetch.Lost, Up: true},
+		"not asked":                {Phase: prefetch.Active, Answered: true, Counts: counts{running: 1}, LastRefresh: fixed.Add(-time.Hour)},
+		"asked for the first time": {LastError: failure},
+	} {
+		task.Account, task.ID, task.Deadline = edge, "x", fixed.Add(-time.Minute)
+		h := pages(t, prefetch.Snapshot{Accounts: []prefetch.AccountState{{Account: edge, MaxStaleness: 2 * time.Hour, Tasks: []*prefetch.TaskState{&task}}}})
+		for _, target := range []string{"/tasks", "/tasks/edge/x"} {
+			page := body(t, h, target)
+			if !strings.Contains(page, ">deadline passed, no answer since<") || strings.Contains(page, "not asked since") {
+				t.Errorf("%s: %s does not say that no answer came", name, target)
+			}
+		}
+	}
+}
+
+// Above the tasks stands which accounts fail, whatever the filters.
+func TestAccountsAreSummed(t *testing.T) {
+	t.Parallel()
+	var s prefetch.Snapshot
+	for i := range 8 {
+		a := prefetch.AccountState{Account: prefetch.Account{Provider: "cdnetworks", Name: fmt.Sprint("edge-", i)}, Failing: prefetch.ReasonAuth}
+		if i == 0 {
+			a.Up, a.Failing = true, ""
+		}
+		s.Accounts = append(s.Accounts, a)
+	}
+	s.Accounts = append(s.Accounts, prefetch.AccountState{Account: vod})
+	page := body(t, pages(t, s), "/tasks?account=edge-0")
+	if want := `<a href="#accounts">Accounts</a>: 1 of 9 answering, 7 failing:`; !strings.Contains(page, want) {
+		t.Errorf("no %s", want)
+	}
+	if n := strings.Count(page, `class="badge bad" href="#accounts"`); n != 5 || !strings.Contains(page, "<bdi>edge-1</bdi> failing: auth") {
+		t.Errorf("%d failing accounts are named", n)
+	}
+	if page := body(t, pages(t, prefetch.Snapshot{}), "/tasks"); !strings.Contains(page, "0 of 0 answering<") {
+		t.Error("without accounts it says something else")
 	}
 }
 

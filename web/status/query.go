@@ -14,6 +14,7 @@ const (
 	paramProvider = "provider"
 	paramPhase    = "phase"
 	paramText     = "text"
+	paramTrouble  = "trouble"
 	paramSort     = "sort"
 	paramDesc     = "desc"
 	paramPage     = "page"
@@ -33,6 +34,7 @@ const (
 // listQuery is what the page of all tasks is asked for.
 type listQuery struct {
 	account, provider, phase, text string
+	trouble                        bool
 	sort                           string
 	desc                           bool
 	page                           int // from 1
@@ -51,6 +53,7 @@ func parseListQuery(v url.Values) listQuery {
 		q.sort = ""
 	}
 	q.desc, _ = strconv.ParseBool(v.Get(paramDesc))
+	q.trouble, _ = strconv.ParseBool(v.Get(paramTrouble))
 	return q
 }
 
@@ -62,6 +65,9 @@ func (q listQuery) address() string {
 	set(v, paramPhase, q.phase)
 	set(v, paramText, q.text)
 	set(v, paramSort, q.sort)
+	if q.trouble {
+		v.Set(paramTrouble, "1")
+	}
 	if q.desc {
 		v.Set(paramDesc, "1")
 	}
@@ -70,9 +76,12 @@ func (q listQuery) address() string {
 	return withQuery("tasks", v)
 }
 
+// link is address for who looks at the list, which the next page begins with.
+func (q listQuery) link() string { return q.address() + "#tasks" }
+
 // filtered reports whether tasks may be left out.
 func (q listQuery) filtered() bool {
-	return q.account != "" || q.provider != "" || q.phase != "" || q.text != ""
+	return q.account != "" || q.provider != "" || q.phase != "" || q.text != "" || q.trouble
 }
 
 // sortBy is the query for another order, from its first page.
@@ -86,13 +95,19 @@ func (q listQuery) sortBy(key string, desc bool) listQuery {
 
 // inPhase is the query for another phase, from its first page.
 func (q listQuery) inPhase(phase string) listQuery {
-	q.phase, q.page = phase, 1
+	q.phase, q.trouble, q.page = phase, false, 1
+	return q
+}
+
+// inTrouble is the query for tasks with a problem, from their first page.
+func (q listQuery) inTrouble() listQuery {
+	q.phase, q.trouble, q.page = "", true, 1
 	return q
 }
 
 func (q listQuery) onPage(n int) string {
 	q.page = n
-	return q.address()
+	return q.link()
 }
 
 // urlQuery is what the page of one task is asked for.
@@ -111,13 +126,13 @@ func parseURLQuery(v url.Values) urlQuery {
 	return q
 }
 
-// address leads from the page of a task to itself with other parameters.
-func (q urlQuery) address(base string) string {
+// link leads from the page of a task to its URLs with other parameters.
+func (q urlQuery) link(base string) string {
 	v := url.Values{}
 	set(v, paramStatus, q.status)
 	setNumber(v, paramPage, q.page, 1)
 	setNumber(v, paramRefresh, q.refresh, 0)
-	return withQuery(base, v)
+	return withQuery(base, v) + "#urls"
 }
 
 func parsePage(v url.Values) int {

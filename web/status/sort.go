@@ -126,7 +126,7 @@ func (q listQuery) columns() []column {
 				col.Order = "descending"
 			}
 		}
-		col.Address = q.sortBy(c.key, current && !q.desc).address()
+		col.Address = q.sortBy(c.key, current && !q.desc).link()
 		columns = append(columns, col)
 	}
 	return columns
@@ -135,7 +135,7 @@ func (q listQuery) columns() []column {
 // form is the filters as they stand. What is chosen is among the choices even if
 // there is no such thing any more.
 func (q listQuery) form(accounts []prefetch.AccountState) form {
-	f := form{Text: q.text, Desc: q.desc}
+	f := form{Text: q.text, Trouble: q.trouble, Desc: q.desc}
 	var names, providers, phases []string
 	for i := range accounts {
 		names = append(names, accounts[i].Account.Name)
@@ -187,16 +187,43 @@ func refreshChoices(chosen int) []option {
 	return options
 }
 
-// phaseLinks lead to each phase with the other filters as they are.
-func (q listQuery) phaseLinks(counts [prefetch.NumPhases]int) []phaseLink {
+// tabs lead to the tasks in trouble and to each phase, with the other filters as
+// they are.
+func (q listQuery) tabs(troubled int, counts [prefetch.NumPhases]int) []tab {
 	all := 0
 	for _, n := range counts {
 		all += n
 	}
-	links := []phaseLink{{Name: "all", Address: q.inPhase("").address(), Count: all, Current: q.phase == ""}}
+	tabs := []tab{
+		{Name: "all", Address: q.inPhase("").link(), Count: all, Current: q.phase == "" && !q.trouble},
+		{Name: "in trouble", Address: q.inTrouble().link(), Count: troubled, Current: q.trouble && q.phase == ""},
+	}
 	for _, phase := range prefetch.Phases() {
 		name := phase.String()
-		links = append(links, phaseLink{Name: name, Address: q.inPhase(name).address(), Count: counts[phase], Current: q.phase == name})
+		tabs = append(tabs, tab{
+			Name: name, Address: q.inPhase(name).link(), Count: counts[phase], Current: q.phase == name && !q.trouble,
+		})
 	}
-	return links
+	return tabs
+}
+
+// chosen tells the filters and the order that are not the usual ones.
+func (q listQuery) chosen() string {
+	var words []string
+	add := func(is bool, text string) {
+		if is {
+			words = append(words, readable(text))
+		}
+	}
+	add(q.text != "", "contains "+q.text)
+	add(q.account != "", "account "+q.account)
+	add(q.provider != "", "provider "+q.provider)
+	add(q.phase != "", q.phase)
+	add(q.trouble, "in trouble")
+	for _, s := range sortNames() {
+		add(q.sort != "" && q.sort == s[0], "by "+s[1])
+	}
+	add(q.desc, "reversed")
+	add(q.refresh > 0, "every "+span(time.Duration(q.refresh)*time.Second))
+	return strings.Join(words, ", ")
 }

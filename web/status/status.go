@@ -20,6 +20,8 @@ import (
 var (
 	//go:embed style.css
 	style string
+	//go:embed local.js
+	script string
 	//go:embed templates/*.html
 	templates embed.FS
 )
@@ -57,12 +59,17 @@ func New(o Options) (*Pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("templates: %w", err)
 	}
-	sum := sha256.Sum256([]byte(style))
 	return &Pages{
 		snapshot: o.Snapshot, now: o.Now, runbooks: books, pages: pages,
-		policy: "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; style-src 'sha256-" +
-			base64.StdEncoding.EncodeToString(sum[:]) + "'",
+		policy: "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'" +
+			"; style-src " + hashOf(style) + "; script-src " + hashOf(script),
 	}, nil
+}
+
+// hashOf is how a policy names the one inline text that it allows.
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
 // shell is what every page has around its content.
@@ -75,6 +82,7 @@ type shell struct {
 	// Refresh is after how many seconds the page loads itself again; 0 for never.
 	Refresh int
 	Style   template.CSS
+	Script  template.JS
 	Content any
 }
 
@@ -94,6 +102,7 @@ func (p *Pages) write(w http.ResponseWriter, a page) {
 	err := p.pages.ExecuteTemplate(&body, a.name, shell{
 		Title: a.title, Root: a.root, Here: a.here, Refresh: a.refresh,
 		Style:   template.CSS(style), //nolint:gosec // the program's own file
+		Script:  template.JS(script), //nolint:gosec // likewise
 		Content: a.content,
 	})
 	if err != nil {
@@ -192,6 +201,15 @@ func (p *Pages) ServeRunbooks(w http.ResponseWriter, _ *http.Request) {
 	p.write(w, page{
 		status: http.StatusOK, name: "runbooks.html", title: "Runbooks", root: rootOfRunbooks, here: "runbooks",
 		content: p.runbooks.page,
+	})
+}
+
+// ServeConfig shows the configuration in force, whose secrets must be masked. It
+// must be served as config, below the exporter's root.
+func (p *Pages) ServeConfig(w http.ResponseWriter, text []byte) {
+	p.write(w, page{
+		status: http.StatusOK, name: "config.html", title: "Configuration", root: rootOfList, here: "config",
+		content: slices.Collect(strings.Lines(string(text))),
 	})
 }
 

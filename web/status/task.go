@@ -37,7 +37,7 @@ type taskPage struct {
 	KeptFailed bool
 	// Timed and Rated: some row has a time, or a rate.
 	Timed, Rated bool
-	Statuses     []phaseLink
+	Statuses     []tab
 	Refresh      []option
 	Status       string
 	Pager        pager
@@ -102,17 +102,17 @@ func (v *taskPage) addURLs(t *prefetch.TaskState, q urlQuery, now time.Time) {
 	v.Kept, v.KeptFailed = len(t.URLs), t.Settled()
 	self := taskAddress(rootOfTask, t.Account.Name, t.ID)
 	kept := prefetch.CountURLs(t.URLs)
-	v.Statuses = append(v.Statuses, phaseLink{
-		Name: "all", Count: v.Kept, Current: q.status == "", Address: urlQuery{page: 1, refresh: q.refresh}.address(self),
+	v.Statuses = append(v.Statuses, tab{
+		Name: "all", Count: v.Kept, Current: q.status == "", Address: urlQuery{page: 1, refresh: q.refresh}.link(self),
 	})
 	place := map[prefetch.Status]int{}
 	for i, s := range urgency() {
 		place[s] = i
 		name := s.String()
 		if kept[s] > 0 || q.status == name {
-			v.Statuses = append(v.Statuses, phaseLink{
+			v.Statuses = append(v.Statuses, tab{
 				Name: name, Count: kept[s], Current: q.status == name,
-				Address: urlQuery{status: name, page: 1, refresh: q.refresh}.address(self),
+				Address: urlQuery{status: name, page: 1, refresh: q.refresh}.link(self),
 			})
 		}
 	}
@@ -127,7 +127,7 @@ func (v *taskPage) addURLs(t *prefetch.TaskState, q urlQuery, now time.Time) {
 	}
 	slices.SortStableFunc(rows, func(x, y *prefetch.URL) int { return place[x.Status] - place[y.Status] })
 	v.Pager = paginate(len(rows), q.page, func(n int) string {
-		return urlQuery{status: q.status, page: n, refresh: q.refresh}.address(self)
+		return urlQuery{status: q.status, page: n, refresh: q.refresh}.link(self)
 	})
 	for _, u := range rows[v.Pager.From-1 : v.Pager.To] {
 		v.URLs = append(v.URLs, viewURL(u, now))
@@ -162,8 +162,10 @@ func between(from, to time.Time) string {
 // advice is a section of the runbooks that fits a task.
 type advice struct{ Text, Address string }
 
-// advise tells what to read of the task's problems. The sections of the task's
-// own vendor are linked to where there are some.
+// advise tells what to read, causes before what follows from them: an account
+// whose calls fail is why data is old, and a task that the vendor does not know,
+// or whose URLs failed, misses its deadline. The sections of the task's own vendor
+// are linked to where there are some.
 func (p *Pages) advise(a *prefetch.AccountState, t *prefetch.TaskState, found []problem) []advice {
 	var all []advice
 	add := func(text, anchor string) {
@@ -171,29 +173,35 @@ func (p *Pages) advise(a *prefetch.AccountState, t *prefetch.TaskState, found []
 			all = append(all, advice{text, address})
 		}
 	}
-	for _, worst := range found {
-		switch worst {
-		case deadlineMissed, deadlineUnclear:
-			add("The deadline passed", "prefetchdeadlinemissed")
-		case taskLost:
-			add("The vendor does not know the task", "prefetchtaskslost")
-		case urlsFailed:
-			add(plural(t.Counts[prefetch.Failed], "URL")+" failed", "prefetchfailedurls")
-		case callFailed, dataStale:
-			add("The data is old", "prefetchdatastale")
-		default:
-		}
+	has := func(some ...problem) bool {
+		return slices.ContainsFunc(some, func(p problem) bool { return slices.Contains(found, p) })
+	}
+	unknown := has(callFailed, dataStale, deadlineUnclear, notAnswered)
+	if unknown {
+		adviseOnAccount(a, add)
+	}
+	if has(taskLost) || t.LastError != nil && t.LastError.Reason == prefetch.ReasonNotFound {
+		add("The vendor does not know the task", "prefetchtaskslost")
+	}
+	if has(urlsFailed) {
+		add(plural(t.Counts[prefetch.Failed], "URL")+" failed", "prefetchfailedurls")
+	}
+	if !unknown && !t.Settled() {
+		adviseOnAccount(a, add)
+	}
+	if has(callFailed, dataStale) {
+		add("The data is old", "prefetchdatastale")
+	}
+	if has(deadlineMissed, deadlineUnclear) {
+		add("The deadline passed", "prefetchdeadlinemissed")
 	}
 	if t.Phase == prefetch.Active {
 		add("If it does not move", "prefetchtaskstuck")
-		if !t.Deadline.IsZero() && !slices.Contains(found, deadlineMissed) {
+		if !t.Deadline.IsZero() && !has(deadlineMissed) {
 			add("If it may miss its deadline", "prefetchdeadlineatrisk")
 		}
 	}
-	if !t.Settled() {
-		adviseOnAccount(a, add)
-	}
-	return slices.Compact(all)
+	return all
 }
 
 // adviseOnAccount tells what keeps the account's tasks from being known.
