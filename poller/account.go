@@ -55,6 +55,9 @@ type account struct {
 	watch    watch            // everything in the look-back
 	backlog  time.Duration    // how long the limit needs for the unsettled tasks
 	inFlight int
+	sent     uint64    // how many calls left
+	answered uint64    // the last of them that the account answered, by number
+	outage   outage    // which failures are one
 	looked   Stamp     // the last look at our clock
 	left     time.Time // when the last call left
 	swept    time.Time // when the tasks were swept last
@@ -99,7 +102,7 @@ func (a *account) configure(o Account, b *budget) {
 func (a *account) anotherHost(identity string) {
 	a.identity, a.learned, a.curve, a.unsaved = identity, learned{}, nil, true
 	a.watch = watch{}
-	a.health.Failures, a.health.RetryAt = 0, time.Time{}
+	a.health.Failures, a.health.RetryAt, a.outage.countFrom = 0, time.Time{}, time.Time{}
 	for _, t := range a.tasks {
 		t.hint = nil
 		if t.Reading != nil {

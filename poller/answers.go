@@ -8,10 +8,11 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
-// answered applies an answer to the account and to the tasks it tells of, which
+// succeeded applies an answer to the account and to the tasks it tells of, which
 // it returns.
-func (a *account) answered(q question, ans vendorapi.Answer, m *moment) []*task {
-	a.setHealth(health{Up: true})
+func (a *account) succeeded(e errand, ans vendorapi.Answer, m *moment) []*task {
+	q := e.question
+	a.answeredWell(e)
 	wrong := a.tellTime(ans.Date, m)
 	a.learnPageSize(q.query, ans)
 	for _, word := range ans.UnknownWords {
@@ -183,49 +184,4 @@ func (t *task) mayShow(q vendorapi.Query) bool {
 func within(t *task, q vendorapi.Query) bool {
 	c := t.created()
 	return !c.Add(-t.margin()).Before(q.From) && !c.Add(t.margin()).After(q.To)
-}
-
-// failed applies a failed call.
-func (a *account) failed(q question, e *vendorapi.Error, b *budget, m *moment) {
-	a.tellTime(e.Date, m)
-	if e.Refused != "" && a.learnRefusal(e.Refused, q) {
-		a.log.Info("the vendor does not support what its pages document; asking otherwise from now on",
-			"feature", e.Refused, "message", e.Message, "request_id", e.RequestID)
-		a.setHealth(health{Up: true})
-		if q.task != nil {
-			q.task.Up, q.task.LastError = true, nil
-			q.task.Reading, q.task.RetryAt = nil, m.now
-		}
-		return
-	}
-	a.failures++
-	a.record.Failed(a.name, e.Reason)
-	a.last.Error = &prefetch.Failure{Reason: e.Reason, Message: e.Error(), Time: m.now}
-	if q.task != nil {
-		q.task.failed(e, m)
-	} else if e.Reason.ConcernsTask() {
-		a.pauseWindows(q, m)
-	}
-	b.heed(e)
-	h := health{Up: true, Failing: e.Reason}
-	if !e.Reason.ConcernsTask() {
-		h.Up, h.Failures = false, a.health.Failures+1
-		if h.Failures > 1 {
-			h.RetryAt = m.now.Add(m.backoff(failureBase, h.Failures-1))
-		}
-	}
-	a.setHealth(h)
-	key := "failure " + string(e.Reason)
-	if e.Reason.ConcernsTask() {
-		key += " " + q.id()
-	}
-	a.warn(m.now, key,
-		"a vendor call failed; the last good answer stays", "task", q.id(), "reason", e.Reason,
-		"err", e, "request_id", e.RequestID, "failures_in_a_row", h.Failures)
-}
-
-func (a *account) setHealth(h health) {
-	if h != a.health {
-		a.health, a.unsaved = h, true
-	}
 }

@@ -152,20 +152,24 @@ func (b *budget) end(c *call, answered bool) {
 }
 
 // heed takes over what a failed call says of the quota.
-func (b *budget) heed(e *vendorapi.Error) {
+func (b *budget) heed(e *vendorapi.Error, c *call) {
 	if e.RetryAfter > 0 {
 		b.hold(e.RetryAfter)
 	}
 	if e.Reason == prefetch.ReasonThrottled || e.Reason == prefetch.ReasonUnavailable && e.HTTPStatus == 200 {
 		// Under HTTP 200 a text that no table knows may well mean "too often".
-		b.throttled()
+		b.throttled(c)
 	}
 }
 
 // throttled slows the budget down after the vendor said that there were too
-// many calls, or said something that nobody understands.
-func (b *budget) throttled() {
+// many calls, or said something that nobody understands. It said so once if it
+// said so to calls that were under way together.
+func (b *budget) throttled(c *call) {
 	b.change(func(now Stamp) {
+		if at := b.throttle.At; !at.Wall.IsZero() && c.Begun.until(at) > 0 {
+			return
+		}
 		b.throttle.Factor = max(slowest, b.throttle.factor(now)/2)
 		b.throttle.At = now
 	})

@@ -17,8 +17,6 @@ const (
 	shutdownGrace = 5 * time.Second
 	// ledgerRetry is how long a loop waits after the ledger could not be kept.
 	ledgerRetry = 15 * time.Second
-	// failureBase is the first gap of an account's backoff.
-	failureBase = 15 * time.Second
 	// shortestSweep and longestSweep bound how long no task's time is over,
 	// unless a change says otherwise.
 	shortestSweep, longestSweep = time.Minute, 24 * time.Hour
@@ -135,19 +133,29 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration
 		a.announce(q, now.Add(wait))
 		return min(sleep, wait)
 	}
+	e := a.leaves(s, q)
+	e.call = c
+	calls.Go(func() { a.ask(ctx, e) })
+	return 0
+}
+
+// leaves notes that a question is on its way.
+func (a *account) leaves(s *situation, q question) errand {
 	if q.task != nil {
 		q.task.inFlight = true
-		q.task.LastAsked, q.task.RetryAt = now, time.Time{}
+		q.task.LastAsked, q.task.RetryAt = s.now, time.Time{}
 		a.board.changed(q.task)
 	}
 	a.watch.left(&q)
 	s.windowLeaves(&q)
 	a.inFlight++
-	a.left = now
+	a.left = s.now
+	a.sent++
 	a.announce(question{}, time.Time{})
-	e := errand{question: q, provider: a.options.Provider, identity: a.identity, budget: a.budget, call: c}
-	calls.Go(func() { a.ask(ctx, e) })
-	return 0
+	return errand{
+		question: q, number: a.sent, left: s.now,
+		provider: a.options.Provider, identity: a.identity, budget: a.budget,
+	}
 }
 
 // pace is how long the question should wait although the budget may allow it now.
@@ -178,6 +186,10 @@ func (a *account) pace(s *situation, q question) time.Duration {
 type errand struct {
 	question
 
+	// number is the call's place among those that left, from 1, and left when it
+	// did.
+	number   uint64
+	left     time.Time
 	provider vendorapi.Provider
 	identity string
 	budget   *budget
@@ -298,7 +310,7 @@ func (a *account) ask(ctx context.Context, e errand) {
 	if e.identity != a.identity {
 		// A host that the account does not ask any more tells nothing but of its quota.
 		if err != nil {
-			e.budget.heed(vendorapi.AsError(err))
+			e.budget.heed(vendorapi.AsError(err), e.call)
 		}
 		return
 	}
@@ -310,11 +322,12 @@ func (a *account) ask(ctx context.Context, e errand) {
 	m := a.moment(sent, ended)
 	a.last = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.id(), Why: q.why, Time: sent}
 	a.unsaved, a.curve = true, nil // every answer teaches something
+	e.question = q
 	if err == nil {
-		a.apply(a.answered(q, ans, m), ended)
+		a.apply(a.succeeded(e, ans, m), ended)
 		return
 	}
-	a.failed(q, vendorapi.AsError(err), e.budget, m)
+	a.failed(e, vendorapi.AsError(err), m)
 	if q.task == nil {
 		a.apply(nil, ended)
 		return

@@ -19,15 +19,6 @@ const (
 	fewDirty = 64
 )
 
-// health is what the last calls say of the account.
-type health struct {
-	Up      bool            `json:"up"`
-	Failing prefetch.Reason `json:"failing,omitempty"`
-	// Failures are account failures in a row, RetryAt the end of the backoff.
-	Failures int       `json:"failures,omitempty"`
-	RetryAt  time.Time `json:"retry_at,omitzero"`
-}
-
 // accountRecord is the part of an account that survives a restart.
 type accountRecord struct {
 	Health  health  `json:"health"`

@@ -1,0 +1,111 @@
+package poller
+
+import (
+	"time"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+// failureBase is the first gap of an account's backoff.
+const failureBase = 15 * time.Second
+
+// health is what the last calls say of the account.
+type health struct {
+	Up      bool            `json:"up"`
+	Failing prefetch.Reason `json:"failing,omitempty"`
+	// Failures are account failures in a row, as [outage] counts them, RetryAt
+	// the end of the backoff.
+	Failures int       `json:"failures,omitempty"`
+	RetryAt  time.Time `json:"retry_at,omitzero"`
+}
+
+// outage tells which failures are one. It is of this process only: no call is
+// under way at a restart.
+type outage struct {
+	// before is the number of the last call that had left when the last failure
+	// became known: calls up to it knew nothing of it, and failing is no news.
+	before uint64
+	// countFrom is when a further failure counts.
+	countFrom time.Time
+}
+
+// failed applies a failed call.
+func (a *account) failed(e errand, err *vendorapi.Error, m *moment) {
+	q := e.question
+	a.tellTime(err.Date, m)
+	if err.Refused != "" && a.learnRefusal(err.Refused, q) {
+		a.log.Info("the vendor does not support what its pages document; asking otherwise from now on",
+			"feature", err.Refused, "message", err.Message, "request_id", err.RequestID)
+		a.answeredWell(e)
+		if q.task != nil {
+			q.task.Up, q.task.LastError = true, nil
+			q.task.Reading, q.task.RetryAt = nil, m.now
+		}
+		return
+	}
+	a.failures++
+	a.record.Failed(a.name, err.Reason)
+	a.last.Error = &prefetch.Failure{Reason: err.Reason, Message: err.Error(), Time: m.now}
+	if q.task != nil {
+		q.task.failed(err, m)
+	} else if err.Reason.ConcernsTask() {
+		a.pauseWindows(q, m)
+	}
+	e.budget.heed(err, e.call)
+	key := "failure " + string(err.Reason)
+	if err.Reason.ConcernsTask() {
+		a.answeredWell(e)
+		a.health.Failing = err.Reason
+		key += " " + q.id()
+	} else {
+		a.accountFailed(e, err.Reason, m)
+	}
+	a.warn(m.now, key,
+		"a vendor call failed; the last good answer stays", "task", q.id(), "reason", err.Reason,
+		"err", err, "request_id", err.RequestID, "failures_in_a_row", a.health.Failures)
+}
+
+// answeredWell notes that the account itself is well.
+func (a *account) answeredWell(e errand) {
+	a.answered = max(a.answered, e.number)
+	a.setHealth(health{Up: true})
+	a.outage.countFrom = time.Time{}
+}
+
+// accountFailed counts a failure of the account, which backs off from the second
+// in a row on.
+//
+// A call that left before the last failure was known is that failure once more,
+// and not even that if one that left after it has answered since. From the third
+// on, a failure counts only where one task alone, which is asked every poll
+// interval, would have met one: so an account with many tasks or many calls in
+// flight tries as often as one with a single task, and is back no later.
+func (a *account) accountFailed(e errand, reason prefetch.Reason, m *moment) {
+	h := a.health
+	switch first := h.Failures == 0; {
+	case e.number < a.answered:
+		return
+	case e.number <= a.outage.before:
+	default:
+		a.outage.before = a.sent
+		if h.Failures <= 1 || !m.now.Before(a.outage.countFrom) {
+			h.Failures++
+			a.outage.countFrom = later(a.outage.countFrom, e.left).Add(m.pollInterval)
+		}
+		if !first {
+			h.RetryAt = m.now.Add(m.backoff(failureBase, h.Failures-1))
+			if from := a.outage.countFrom; h.RetryAt.Before(from) && h.RetryAt.Add(failureBase).After(from) {
+				h.RetryAt = from // the next one should count
+			}
+		}
+	}
+	h.Up, h.Failing = false, reason
+	a.setHealth(h)
+}
+
+func (a *account) setHealth(h health) {
+	if h != a.health {
+		a.health, a.unsaved = h, true
+	}
+}
