@@ -129,7 +129,7 @@ freshness: ## how soon the metrics tell the truth: every scenario in virtual tim
 	@cat $(BUILD)/freshness/freshness.md
 
 .PHONY: deps
-deps: ## what the tests need and Go cannot install: Debian's Prometheus and Alertmanager, curl, openssl, a C compiler
+deps: ## what the tests need and Go cannot install: Debian's Prometheus, Alertmanager and prometheus_client, curl, openssl, a C compiler
 	@scripts/deps $(BIN)
 
 .PHONY: clean

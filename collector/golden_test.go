@@ -1,6 +1,7 @@
 package collector_test
 
 import (
+	"net/http"
 	"path/filepath"
 	"testing"
 	"time"
@@ -137,16 +138,17 @@ func recorded(r *collector.Recorder) {
 	r.SetRejected(collector.RejectedInvalid, 2)
 }
 
-// TestExposition holds the exposition of typical states in all three formats.
-func TestExposition(t *testing.T) {
-	t.Parallel()
+// state is a typical state of the exporter.
+type state struct {
+	name     string
+	accounts []prefetch.AccountState
+	record   func(*collector.Recorder)
+}
+
+func states() []state {
 	withoutURL := launch()
 	withoutURL.Counts = prefetch.Counts{}
-	cases := []struct {
-		name     string
-		accounts []prefetch.AccountState
-		record   func(*collector.Recorder)
-	}{
+	return []state{
 		{name: "empty"},
 		{name: "before_first_answer", accounts: []prefetch.AccountState{{
 			Account: huawei, Limit: prefetch.Limit{Calls: 50, Per: time.Minute}, MaxStaleness: time.Hour,
@@ -161,20 +163,30 @@ func TestExposition(t *testing.T) {
 		{name: "window", accounts: []prefetch.AccountState{windowAccount(), vodAccount(launch())}},
 		{name: "recorder", record: recorded},
 	}
-	for _, tc := range cases {
-		t.Run(tc.name, func(t *testing.T) {
+}
+
+// handler returns a handler that shows the state.
+func (s state) handler() http.Handler {
+	recorder := collector.NewRecorder()
+	if s.record != nil {
+		s.record(recorder)
+	}
+	return collector.Handler(collector.HandlerOptions{
+		Collector: newCollector(&source{prefetch.Snapshot{Accounts: s.accounts}}),
+		Recorder:  recorder,
+	})
+}
+
+// TestExposition holds the exposition of typical states in all three formats.
+func TestExposition(t *testing.T) {
+	t.Parallel()
+	for _, s := range states() {
+		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			recorder := collector.NewRecorder()
-			if tc.record != nil {
-				tc.record(recorder)
-			}
-			h := collector.Handler(collector.HandlerOptions{
-				Collector: newCollector(&source{prefetch.Snapshot{Accounts: tc.accounts}}),
-				Recorder:  recorder,
-			})
-			asText := filepath.Join("testdata", tc.name+".txt")
+			h := s.handler()
+			asText := filepath.Join("testdata", s.name+".txt")
 			golden(t, asText, text(t, get(t, h, acceptText)))
-			golden(t, filepath.Join("testdata", tc.name+".openmetrics"), text(t, get(t, h, acceptOpenMetrics)))
+			golden(t, filepath.Join("testdata", s.name+".openmetrics"), text(t, get(t, h, acceptOpenMetrics)))
 			if !*update {
 				golden(t, asText, decode(t, get(t, h, acceptProtobuf)).asText(t))
 			}

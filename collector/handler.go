@@ -6,11 +6,13 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/collectors/version"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 )
 
@@ -131,9 +133,9 @@ func limited(h http.Handler, limit int) http.Handler {
 // WriteText writes what [Handler] would serve to w in the text format, without
 // the metrics of the handler itself.
 func WriteText(w io.Writer, o HandlerOptions) error {
-	registry := newLiveRegistry(o.Recorder)
-	registry.MustRegister(o.Collector)
-	families, gatherErr := registry.Gather()
+	live := newLiveRegistry(o.Recorder)
+	live.MustRegister(o.Collector)
+	families, gatherErr := live.Gather()
 	encoder := expfmt.NewEncoder(w, expfmt.NewFormat(expfmt.TypeTextPlain))
 	for _, family := range families {
 		if err := encoder.Encode(family); err != nil {
@@ -146,9 +148,11 @@ func WriteText(w io.Writer, o HandlerOptions) error {
 	return nil
 }
 
-// newLiveRegistry returns a registry of everything but the collector: what it
-// gathers is rendered for each scrape.
-func newLiveRegistry(r *Recorder) *prometheus.Registry {
+// liveRegistry is a registry of everything but the collector: what it gathers is
+// rendered for each scrape.
+type liveRegistry struct{ *prometheus.Registry }
+
+func newLiveRegistry(r *Recorder) liveRegistry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		r,
@@ -156,5 +160,18 @@ func newLiveRegistry(r *Recorder) *prometheus.Registry {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	return registry
+	return liveRegistry{registry}
+}
+
+// clashing is a gauge of the Go collector beside the counter of the same name with
+// _total. OpenMetrics leaves that ending out of a counter's name, so the page would
+// have two metrics of one name, which strict parsers refuse as a whole. The same
+// value is in go_memstats_heap_alloc_bytes.
+const clashing = "go_memstats_alloc_bytes"
+
+// Gather implements [prometheus.Gatherer].
+func (r liveRegistry) Gather() ([]*dto.MetricFamily, error) {
+	families, err := r.Registry.Gather()
+	families = slices.DeleteFunc(families, func(f *dto.MetricFamily) bool { return f.GetName() == clashing })
+	return families, err //nolint:wrapcheck // what promhttp and WriteText are told is the registry's own words
 }
