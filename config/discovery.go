@@ -104,6 +104,7 @@ func readDiscoveryURL(v value, client *promconfig.HTTPClientConfig) string {
 	if u == nil {
 		return ""
 	}
+	v.warnVariable(text)
 	credentials := u.User != nil || client.BasicAuth != nil || client.Authorization != nil ||
 		client.OAuth2 != nil || client.HTTPHeaders != nil
 	if credentials && u.Scheme == schemeHTTP && !loopback(u.Hostname()) {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/url"
 	"reflect"
@@ -124,27 +125,65 @@ func checkStruct(v value, t reflect.Type) {
 
 func checkMap(v value, t reflect.Type) {
 	m, _ := v.mapping()
+	// The key is the user's own word here and says nothing of its value.
+	meaning := ""
+	if t == reflect.TypeFor[promconfig.ProxyHeader]() {
+		meaning = "values"
+	}
 	for _, key := range m.keys {
-		// The key is the user's own word here and says nothing of its value.
-		checkShape(m.get(key), "", t.Elem())
+		checkShape(m.get(key), meaning, t.Elem())
 	}
 }
 
-// checkString reads a file whose name v is: one that cannot be read must be an
-// error now, and not the failure of a later request.
+// checkString checks a text, and reads the file whose name it is: one that cannot be
+// read, or that holds what no credential does, must be an error now, and not the
+// failure of a later request.
 func checkString(v value, key string) {
 	text := v.text()
-	if text == "" || !strings.HasSuffix(key, "_file") && key != "files" {
+	name, inFile := strings.CutSuffix(key, "_file")
+	if text == "" {
 		return
 	}
-	path := v.r.absolute(text)
-	v.r.files = append(v.r.files, path)
-	data, err := readFile(path)
-	switch {
-	case err != nil:
+	check := contentOf(name)
+	path := ""
+	if inFile || key == "files" {
+		path = v.r.absolute(text)
+		v.r.files = append(v.r.files, path)
+		data, err := readFile(path)
+		switch {
+		case err != nil:
+			v.failf("%w", err)
+			return
+		case len(data) == 0:
+			v.failf("%s: %w", path, errEmpty)
+			return
+		}
+		// As the library reads it, which would send a byte-order mark.
+		text = strings.TrimSpace(string(data))
+	}
+	if check == nil {
+		return
+	}
+	if err := check(text); err != nil {
+		if path != "" {
+			err = fmt.Errorf("%s: %w", path, err)
+		}
 		v.failf("%w", err)
-	case len(data) == 0:
-		v.failf("%s: %w", path, errEmpty)
+		return
+	}
+	v.warnMistaken(text)
+}
+
+// contentOf returns what may stand under a key of prometheus/common, given without
+// its _file; nil where that is no credential.
+func contentOf(name string) content {
+	switch name {
+	case "credentials", "bearer_token", "client_secret":
+		return checkKey
+	case "password", "secrets", "values", "files":
+		return checkPassword
+	default:
+		return nil
 	}
 }
 

@@ -146,7 +146,7 @@ func readIAM(v value, region string) *IAM {
 	iam := &IAM{
 		Domain:   checkedText(m.get("domain")),
 		Username: checkedText(m.get("username")),
-		Password: m.requiredSecret("password"),
+		Password: m.requiredPassword("password"),
 	}
 	switch {
 	case m.has("endpoint"):

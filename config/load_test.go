@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write the wanted output anew")
 // base is a configuration to which a test adds one thing.
 const base = `accounts:
   - name: edge
-    cdnetworks: {username: ops, api_key: APIKEYEXAMPLE}
+    cdnetworks: {username: ops, api_key: K}
 `
 
 func write(t *testing.T, content string) string {
@@ -105,7 +105,7 @@ func TestWarnings(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	c := load(t, base+`  - name: vod
-    huaweicloud_vod: {region: cn-north-4, project_id: 0123, token: TOKENEXAMPLE}
+    huaweicloud_vod: {region: cn-north-4, project_id: 0123, token: T}
 `)
 	want := config.Global{PollInterval: time.Minute, Retention: 24 * time.Hour, MaxStaleness: time.Hour, TaskLimit: 5000}
 	if diff := cmp.Diff(want, c.Global); diff != "" {

@@ -236,51 +236,56 @@ func (m mapping) has(keys ...string) bool {
 	return false
 }
 
-// secret returns the secret that key or key_file gives; nil if neither does, or
-// if it cannot be used, which is reported.
-func (m mapping) secret(key string) *Secret {
-	inline, file := m.get(key), m.get(key+"_file")
-	var secret *Secret
-	switch {
-	case inline.given() && file.given():
-		file.failf("the secret is given twice, as %s in line %d too", key, inline.line)
-		return nil
-	case inline.given():
-		text := inline.text()
-		if text == "" {
-			return nil
-		}
-		if err := checkSecret(text); err != nil {
-			inline.failf("%w", err)
-			return nil
-		}
-		secret = inlineSecret(inline.field, text)
-	case file.given():
-		path := file.text()
-		if path == "" {
-			return nil
-		}
-		path = m.r.absolute(path)
-		m.r.files = append(m.r.files, path)
-		var err error
-		if secret, err = fileSecret(file.field, path); err != nil {
-			file.failf("%w", err)
-			return nil
-		}
-	default:
-		return nil
-	}
-	m.r.secrets = append(m.r.secrets, secret)
-	return secret
-}
+// secret returns the key or token that key or key_file gives; nil if neither does,
+// or if it cannot be used, which is reported.
+func (m mapping) secret(key string) *Secret { return m.secretOf(key, checkKey) }
 
 // requiredSecret is secret where key or key_file must be given.
-func (m mapping) requiredSecret(key string) *Secret {
+func (m mapping) requiredSecret(key string) *Secret { return m.required(key, checkKey) }
+
+// requiredPassword is requiredSecret for what people made up.
+func (m mapping) requiredPassword(key string) *Secret { return m.required(key, checkPassword) }
+
+func (m mapping) required(key string, check content) *Secret {
 	if !m.has(key, key+"_file") {
 		m.get(key).failf("is required, or %s_file", key)
 		return nil
 	}
-	return m.secret(key)
+	return m.secretOf(key, check)
+}
+
+func (m mapping) secretOf(key string, check content) *Secret {
+	inline, file := m.get(key), m.get(key+"_file")
+	given := inline
+	switch {
+	case inline.given() && file.given():
+		file.failf("the secret is given twice, as %s in line %d too", key, inline.line)
+		return nil
+	case file.given():
+		given = file
+	case !inline.given():
+		return nil
+	}
+	text := given.text()
+	if text == "" {
+		return nil
+	}
+	var secret *Secret
+	var err error
+	if given == inline {
+		secret, err = inlineSecret(inline.field, text, check)
+	} else {
+		path := m.r.absolute(text)
+		m.r.files = append(m.r.files, path)
+		secret, err = fileSecret(file.field, path, check)
+	}
+	if err != nil {
+		given.failf("%w", err)
+		return nil
+	}
+	given.warnMistaken(secret.Value())
+	m.r.secrets = append(m.r.secrets, secret)
+	return secret
 }
 
 func join(field, key string) string {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"unicode"
 )
 
 // maxSecretFile bounds a file that holds a secret or a certificate; a bundle of
@@ -21,8 +20,6 @@ const masked = "<secret>"
 var (
 	errNotRegular = errors.New("is not a regular file")
 	errTooLarge   = errors.New("is larger than 1 MiB")
-	errEmpty      = errors.New("is empty")
-	errControl    = errors.New("contains a control character")
 )
 
 // Secret is a value that must not be seen, written in the configuration or read
@@ -35,6 +32,7 @@ type Secret struct{ source *secretSource }
 type secretSource struct {
 	field string
 	path  string // empty for a value written in the configuration
+	check content
 
 	mu      sync.Mutex
 	value   string
@@ -42,22 +40,26 @@ type secretSource struct {
 	onError func(error)
 }
 
-func inlineSecret(field, value string) *Secret {
-	return &Secret{&secretSource{field: field, value: value}}
+func inlineSecret(field, value string, check content) (*Secret, error) {
+	value = strings.TrimPrefix(value, byteOrderMark)
+	if err := check(value); err != nil {
+		return nil, err
+	}
+	return &Secret{&secretSource{field: field, value: value}}, nil
 }
 
-func fileSecret(field, path string) (*Secret, error) {
-	value, err := readSecretFile(path)
+func fileSecret(field, path string, check content) (*Secret, error) {
+	value, err := readSecretFile(path, check)
 	if err != nil {
 		return nil, err
 	}
-	return &Secret{&secretSource{field: field, path: path, value: value}}, nil
+	return &Secret{&secretSource{field: field, path: path, value: value, check: check}}, nil
 }
 
 // Value returns the secret in clear. A secret that was given as a file is read
 // anew by every call, so a changed file counts from the next use on; as long as
-// the file cannot be read, is empty or contains control characters, Value
-// returns what it last held.
+// the file cannot be read, is empty or contains what such a secret never does,
+// Value returns what it last held.
 func (s Secret) Value() string {
 	value, report, err := s.source.read()
 	if report != nil {
@@ -107,7 +109,7 @@ func (s *secretSource) read() (value string, report func(error), err error) {
 	if s.path == "" {
 		return s.value, nil, nil
 	}
-	value, err = readSecretFile(s.path)
+	value, err = readSecretFile(s.path, s.check)
 	if err == nil {
 		s.value, s.failing = value, false
 		return value, nil, nil
@@ -118,30 +120,23 @@ func (s *secretSource) read() (value string, report func(error), err error) {
 	return s.value, report, err
 }
 
-// readSecretFile returns the content of a file without the newlines at its end.
-// Empty is an error because a file that is being rewritten is empty for a
-// moment; control characters are one because no header can carry them.
-func readSecretFile(path string) (string, error) {
+// readSecretFile returns the content of a file without a byte-order mark at its
+// beginning and the newlines at its end. Empty is an error because a file that is
+// being rewritten is empty for a moment.
+func readSecretFile(path string, check content) (string, error) {
 	data, err := readFile(path)
 	if err != nil {
 		return "", err
 	}
-	value := strings.TrimRight(string(data), "\r\n")
-	if err := checkSecret(value); err != nil {
+	value, err := decodeText(data)
+	if err == nil {
+		value = strings.TrimRight(value, "\r\n")
+		err = check(value)
+	}
+	if err != nil {
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	return value, nil
-}
-
-func checkSecret(value string) error {
-	switch {
-	case value == "":
-		return errEmpty
-	case strings.ContainsFunc(value, unicode.IsControl):
-		return errControl
-	default:
-		return nil
-	}
 }
 
 // readFile reads a small regular file. Devices and pipes are refused: they may

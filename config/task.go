@@ -164,6 +164,7 @@ func checkedText(v value) string {
 	text := v.requiredText()
 	if text != "" {
 		checkPrintable(v, text, maxName)
+		v.warnVariable(text)
 	}
 	return text
 }
