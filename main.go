@@ -11,6 +11,8 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"regexp"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -22,6 +24,7 @@ import (
 
 	"prefetch_exporter/demo"
 	"prefetch_exporter/exporter"
+	"prefetch_exporter/remedy"
 	"prefetch_exporter/web"
 )
 
@@ -108,9 +111,39 @@ func parse(args []string, stdout, stderr io.Writer) (f *flags, done bool, err er
 	promslogflag.AddFlags(app, &f.log)
 
 	if _, err := app.Parse(args); err != nil && !done {
+		if near := meant(err, args, app.Model()); near != "" {
+			return nil, false, fmt.Errorf("%w; did you mean --%s? See --help", err, near)
+		}
 		return nil, false, fmt.Errorf("%w, try --help", err)
 	}
 	return f, done, nil
+}
+
+var (
+	unknownLong  = regexp.MustCompile(`^unknown long flag '--(.*)'$`)
+	unknownShort = regexp.MustCompile(`^unknown short flag '-`)
+)
+
+// meant returns the flag that somebody probably meant whose command line has an
+// error; "" if nobody can tell.
+func meant(err error, args []string, app *kingpin.ApplicationModel) string {
+	var known []string
+	for _, f := range app.Flags {
+		known = append(known, f.Name)
+	}
+	wrong := ""
+	if parts := unknownLong.FindStringSubmatch(err.Error()); parts != nil {
+		wrong = parts[1]
+	} else if unknownShort.MatchString(err.Error()) {
+		// One dash begins letters, each of them a flag.
+		for _, arg := range args {
+			if name, one := strings.CutPrefix(arg, "-"); one && len(name) > 1 && name[0] != '-' {
+				wrong, _, _ = strings.Cut(name, "=")
+				break
+			}
+		}
+	}
+	return remedy.Nearest(wrong, known)
 }
 
 // check validates the configuration file for --config.check.

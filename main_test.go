@@ -203,8 +203,41 @@ func TestVersionAndHelp(t *testing.T) {
 			t.Errorf("%s: error %v, stdout %q, stderr %q; want %q on stdout", flag, err, stdout, stderr, want)
 		}
 	}
-	if _, _, err := command(t, "--no-such-flag"); err == nil || !strings.Contains(err.Error(), "no-such-flag") {
-		t.Errorf("an unknown flag: error %v, want one that names it", err)
+}
+
+func TestUnknownFlags(t *testing.T) {
+	t.Parallel()
+	for arg, want := range map[string]string{
+		"--no-such-flag":             "unknown long flag '--no-such-flag', try --help",
+		"--config.flie=x":            "unknown long flag '--config.flie'; did you mean --config.file? See --help",
+		"--config-file=x":            "unknown long flag '--config-file'; did you mean --config.file? See --help",
+		"--web.enable_task_api":      "unknown long flag '--web.enable_task_api'; did you mean --web.enable-task-api? See --help",
+		"--web.lisen-address=:1":     "unknown long flag '--web.lisen-address'; did you mean --web.listen-address? See --help",
+		"--enable-lifecycle":         "unknown long flag '--enable-lifecycle'; did you mean --web.enable-lifecycle? See --help",
+		"-config.file=x":             "unknown short flag '-c'; did you mean --config.file? See --help",
+		"-x":                         "unknown short flag '-x', try --help",
+		"--no-web.enable-task-apies": "unknown long flag '--no-web.enable-task-apies'; did you mean --web.enable-task-api? See --help",
+	} {
+		if _, _, err := command(t, arg); err == nil || err.Error() != want {
+			t.Errorf("%s: error %v, want %s", arg, err, want)
+		}
+	}
+}
+
+// TestWithoutAConfigurationFile is what a first try often is.
+func TestWithoutAConfigurationFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config.yml")
+	for _, args := range [][]string{{"--config.check"}, {"--once"}, {}} {
+		_, _, err := command(t, append(args, "--config.file="+file, "--storage.path="+t.TempDir())...)
+		if err == nil {
+			t.Fatalf("%v: no error", args)
+		}
+		for _, want := range []string{file + ":1: document: ", "no such file", "config.example.yml", "--demo"} {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%v: error %q does not say %q", args, err, want)
+			}
+		}
 	}
 }
 

@@ -82,7 +82,7 @@ func readAccounts(v value, global Global) []Account {
 
 func (ar *accountReader) account(v value) Account {
 	before := len(v.r.errs)
-	m, ok := v.mapping("name", "rate_limit", "poll_interval", providerHuaweiCloudVOD, providerCDNetworks, "tasks")
+	m, ok := v.mapping()
 	if !ok {
 		return Account{}
 	}
@@ -144,7 +144,7 @@ func (ar *accountReader) checkBudget(limit, account value, a *Account) {
 }
 
 func readRateLimit(v value, def RateLimit) RateLimit {
-	m, _ := v.mapping("calls", "per")
+	m, _ := v.mapping()
 	return RateLimit{
 		Calls: m.get("calls").integer(span[int]{def: def.Calls, low: 1, high: maxCalls}),
 		Per:   m.get("per").duration(span[time.Duration]{def: def.Per, low: shortest, high: maxPeriod}),

@@ -2,6 +2,7 @@ package config
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -65,9 +66,7 @@ func (c *CDNetworks) who() string {
 }
 
 func readCDNetworks(v value) *CDNetworks {
-	m, ok := v.mapping("endpoint", "username", "api_key", "api_key_file",
-		"access_key", "access_key_file", "secret_key", "secret_key_file",
-		"time_zone", "page_size", "lookback", "watch_window", "http_client_config")
+	m, ok := v.mapping()
 	if !ok {
 		return nil
 	}
@@ -138,4 +137,13 @@ func parseTimeZone(name string) (time.Duration, bool) {
 		offset = -offset
 	}
 	return offset, offset >= westernmost && offset <= easternmost && offset%zoneStep == 0
+}
+
+// atoi returns the number that s is, and 0 if s is none.
+func atoi(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return 0
+	}
+	return n
 }

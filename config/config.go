@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -114,6 +116,10 @@ func Read(path string) (*Config, []string, error) {
 func (r *reader) read() *Config {
 	// Unlike a secret it is read only once, so it may be a pipe.
 	data, err := os.ReadFile(r.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		r.failf(1, wholeDocument, "cannot be read: %w; config.example.yml is one to begin with, and --demo needs none", err)
+		return nil
+	}
 	if err != nil {
 		r.failf(1, wholeDocument, "cannot be read: %w", err)
 		return nil
@@ -146,7 +152,7 @@ func (c *Config) OnSecretError(hook func(err error)) {
 
 func (r *reader) config(root *yaml.Node) *Config {
 	c := &Config{}
-	m, ok := value{r: r, node: root, line: root.Line, field: ""}.mapping("global", "accounts", "task_discovery")
+	m, ok := value{r: r, node: root, line: root.Line, field: ""}.mapping()
 	if !ok {
 		return c
 	}
@@ -163,7 +169,7 @@ func pollIntervals(def time.Duration) span[time.Duration] {
 }
 
 func readGlobal(v value) Global {
-	m, _ := v.mapping("poll_interval", "retention", "max_staleness", "task_limit")
+	m, _ := v.mapping()
 	g := Global{
 		PollInterval: m.get("poll_interval").duration(pollIntervals(time.Minute)),
 		Retention:    m.get("retention").duration(span[time.Duration]{def: day, low: time.Second, high: year}),

@@ -31,7 +31,7 @@ type HTTPDiscovery struct {
 func (h HTTPDiscovery) Source() string { return withoutCredentials(h.URL) }
 
 func readTaskDiscovery(v value) TaskDiscovery {
-	m, _ := v.mapping("files", "http")
+	m, _ := v.mapping()
 	return TaskDiscovery{
 		Files: readGlobs(m.get("files")),
 		HTTP:  readHTTPDiscoveries(m.get("http")),
@@ -72,7 +72,7 @@ func readHTTPDiscoveries(v value) []HTTPDiscovery {
 	var all []HTTPDiscovery
 	first := map[string]int{}
 	for _, item := range v.list() {
-		m, ok := item.mapping("url", "refresh_interval", "http_client_config")
+		m, ok := item.mapping()
 		if !ok {
 			continue
 		}

@@ -3,27 +3,18 @@ package config
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
-	"regexp"
-	"strconv"
 	"unicode"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"prefetch_exporter/remedy"
 )
 
 // wholeDocument is the field of a problem that no key has.
 const wholeDocument = "document"
-
-// maxSearch bounds how many bytes are parsed to find the line of a problem.
-const maxSearch = 1 << 20
-
-const indirection = "YAML anchors and aliases are not supported; a text that begins with & or * needs quotes"
-
-var (
-	yamlProblem   = regexp.MustCompile(`^yaml: (?:line (\d+): )?((?s).*)$`)
-	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
-)
 
 // document parses data and returns its root, or nil after it reported why there
 // is none. The tree that it returns holds no aliases, anchors or tags.
@@ -59,7 +50,7 @@ func (r *reader) document(data []byte) *yaml.Node {
 		return nil
 	}
 	before := len(r.errs)
-	r.refuseIndirection(root)
+	r.refuseIndirection(root, "")
 	if len(r.errs) > before {
 		return nil
 	}
@@ -85,91 +76,33 @@ func unreadable(data []byte) (line int, message string) {
 	return line, ""
 }
 
-// failSyntax reports an error of the YAML parser.
+// failSyntax reports an error of the YAML parser, of the key alone where only that
+// can be told.
 func (r *reader) failSyntax(data []byte, err error) {
-	line, message := 1, err.Error()
-	if parts := yamlProblem.FindStringSubmatch(message); parts != nil {
-		line, message = max(1, atoi(parts[1])), parts[2]
-	}
-	// An unquoted password that begins with * is taken for an alias, and the
-	// parser would show it.
-	if alias := unknownAnchor.FindStringSubmatch(message); alias != nil {
-		before, _, _ := bytes.Cut(data, []byte("*"+alias[1]))
-		r.failf(bytes.Count(before, []byte("\n"))+1, wholeDocument, "%s", indirection)
-		return
-	}
-	r.failf(syntaxLine(data, line), wholeDocument, "%s", message)
+	mistake := remedy.Syntax(data, err)
+	r.failf(mistake.Line, mistake.Key, "%s", mistake.Message)
 }
 
-// syntaxLine returns the line that makes data no YAML: the one after the
-// longest beginning that can be parsed. The line that the parser tells is often
-// that of the list or mapping around the problem, so it is only what is
-// returned if the search would take long.
-func syntaxLine(data []byte, told int) int {
-	in := &lineReader{rest: data}
-	if parses(in) {
-		return told
-	}
-	// The parser reads little ahead, so the search begins close to the place.
-	end, effort := len(data)-len(in.rest), 0
-	for end > 0 {
-		end = bytes.LastIndexByte(data[:end-1], '\n') + 1
-		if effort += end; effort > maxSearch {
-			return told
-		}
-		if parses(bytes.NewReader(data[:end])) {
-			return bytes.Count(data[:end], []byte("\n")) + 1
-		}
-	}
-	return told
-}
-
-func parses(in io.Reader) bool {
-	decoder := yaml.NewDecoder(in)
-	for {
-		var node yaml.Node
-		if err := decoder.Decode(&node); err != nil {
-			return errors.Is(err, io.EOF)
-		}
-	}
-}
-
-// lineReader returns at most one line from each Read, so that the rest tells
-// how far a parser came.
-type lineReader struct{ rest []byte }
-
-func (l *lineReader) Read(p []byte) (int, error) {
-	if len(l.rest) == 0 {
-		return 0, io.EOF
-	}
-	line := l.rest
-	if end := bytes.IndexByte(line, '\n'); end >= 0 {
-		line = line[:end+1]
-	}
-	n := copy(p, line)
-	l.rest = l.rest[n:]
-	return n, nil
-}
-
-func (r *reader) refuseIndirection(node *yaml.Node) {
+// refuseIndirection reports what in a value is an alias, an anchor or a tag.
+func (r *reader) refuseIndirection(node *yaml.Node, field string) {
 	switch {
-	case node.Kind == yaml.AliasNode, node.Anchor != "":
-		r.failf(node.Line, wholeDocument, "%s", indirection)
+	case node.Kind == yaml.AliasNode:
+		r.failf(node.Line, field, "%s", remedy.Begins('*'))
+	case node.Anchor != "":
+		r.failf(node.Line, field, "%s", remedy.Begins('&'))
 	case node.Style&yaml.TaggedStyle != 0:
-		r.failf(node.Line, wholeDocument, "YAML tags are not supported; a text that begins with ! needs quotes")
+		r.failf(node.Line, field, "%s", remedy.Begins('!'))
 	}
-	for _, child := range node.Content {
-		r.refuseIndirection(child)
+	for i, child := range node.Content {
+		switch {
+		case node.Kind == yaml.SequenceNode:
+			r.refuseIndirection(child, fmt.Sprintf("%s[%d]", field, i))
+		case i%2 == 0: // a key
+			r.refuseIndirection(child, field)
+		default:
+			r.refuseIndirection(child, join(field, shownKey(node.Content[i-1].Value)))
+		}
 	}
-}
-
-// atoi returns the number that s is, and 0 if s is none.
-func atoi(s string) int {
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 func isNull(node *yaml.Node) bool {

@@ -41,7 +41,7 @@ func readVendorHTTP(v value) promconfig.HTTPClientConfig {
 // value in clear; what the keys mean together, the library checks.
 func readHTTP(v value, allowed []string) promconfig.HTTPClientConfig {
 	c := promconfig.DefaultHTTPClientConfig
-	m, ok := v.mapping(httpKeys()...)
+	m, ok := v.mappingOf(httpKeys())
 	if !ok || len(m.keys) == 0 {
 		return c
 	}
@@ -117,7 +117,7 @@ func checkShape(v value, key string, t reflect.Type) {
 
 func checkStruct(v value, t reflect.Type) {
 	fields := yamlFields(t)
-	m, _ := v.mapping(sortedKeys(fields)...)
+	m, _ := v.mappingOf(sortedKeys(fields))
 	for _, key := range m.keys {
 		checkShape(m.get(key), key, fields[key])
 	}

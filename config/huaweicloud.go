@@ -77,9 +77,7 @@ func (h *HuaweiCloudVOD) who() string {
 }
 
 func readHuaweiCloudVOD(v value) *HuaweiCloudVOD {
-	m, ok := v.mapping("region", "endpoint", "project_id",
-		"access_key", "access_key_file", "secret_key", "secret_key_file", "security_token", "security_token_file",
-		"token", "token_file", "iam", "http_client_config")
+	m, ok := v.mapping()
 	if !ok {
 		return nil
 	}
@@ -139,7 +137,7 @@ func readProjectID(v value) string {
 }
 
 func readIAM(v value, region string) *IAM {
-	m, ok := v.mapping("endpoint", "domain", "username", "password", "password_file")
+	m, ok := v.mapping()
 	if !ok {
 		return nil
 	}

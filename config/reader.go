@@ -56,6 +56,8 @@ type value struct {
 	node  *yaml.Node
 	line  int
 	field string
+	// comment: one stands behind the key, where a value is expected.
+	comment bool
 }
 
 func (v value) given() bool { return v.node != nil }
@@ -76,6 +78,8 @@ func (v value) scalar() bool {
 		v.failf("must be a single value, is a mapping")
 	case v.node.Kind == yaml.SequenceNode:
 		v.failf("must be a single value, is a list")
+	case isNull(v.node) && v.comment:
+		v.failf("has no value; what begins with # is a comment, and a text that does needs quotes")
 	case isNull(v.node):
 		v.failf("has no value")
 	default:
@@ -159,7 +163,7 @@ func (v value) list() []value {
 		return nil
 	}
 	if v.node.Kind != yaml.SequenceNode {
-		v.failf("must be a list")
+		v.failf("must be a list%s", v.form())
 		return nil
 	}
 	items := make([]value, len(v.node.Content))
@@ -177,16 +181,20 @@ type mapping struct {
 	keys    []string // in the order of the file
 }
 
-// mapping returns v as a mapping, empty if it is null or was not given. Keys
-// that are not among known are reported; without known, every key is accepted. It
-// returns false, after it reported why, if v is no mapping.
-func (v value) mapping(known ...string) (mapping, bool) {
+// mapping returns v as a mapping, empty if it is null or was not given. Keys that
+// are not among those of its level are reported; where there is no such level,
+// every key is accepted. It returns false, after it reported why, if v is no
+// mapping.
+func (v value) mapping() (mapping, bool) { return v.mappingOf(v.level().keys) }
+
+// mappingOf is mapping with other keys than those of the level.
+func (v value) mappingOf(known []string) (mapping, bool) {
 	m := mapping{value: v, entries: map[string]value{}}
 	if !v.given() || isNull(v.node) {
 		return m, true
 	}
 	if v.node.Kind != yaml.MappingNode {
-		v.failf("must be a mapping of keys to values")
+		v.failf("must be a mapping of keys to values%s", v.form())
 		return m, false
 	}
 	for i := 0; i < len(v.node.Content); i += 2 {
@@ -202,7 +210,7 @@ func (v value) mapping(known ...string) (mapping, bool) {
 
 // read returns the place of key; false after it reported that m cannot have it.
 func (m mapping) read(key *yaml.Node, known []string) (value, bool) {
-	entry := value{r: m.r, line: key.Line, field: join(m.field, shownKey(key.Value))}
+	entry := value{r: m.r, line: key.Line, field: join(m.field, shownKey(key.Value)), comment: key.LineComment != ""}
 	if key.Kind != yaml.ScalarNode {
 		m.r.failf(key.Line, m.field, "a key must be a single word")
 		return entry, false
@@ -212,7 +220,7 @@ func (m mapping) read(key *yaml.Node, known []string) (value, bool) {
 		return entry, false
 	}
 	if len(known) > 0 && !slices.Contains(known, key.Value) {
-		entry.failf("unknown key; known here: %s", strings.Join(known, ", "))
+		entry.failf("unknown key%s", m.meant(key.Value, known))
 		return entry, false
 	}
 	return entry, true

@@ -30,7 +30,7 @@ func readTasks(v value, account string) []prefetch.Task {
 	tasks := make([]prefetch.Task, len(items))
 	lines := make(map[string]int, len(items))
 	for i, item := range items {
-		m, ok := item.mapping("id", "created", "deadline", "urls", "labels")
+		m, ok := item.mapping()
 		if !ok {
 			continue
 		}

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"prefetch_exporter/remedy"
 )
 
 // The tags of the scalars that both formats know.
@@ -52,7 +54,8 @@ func readList(data []byte) ([]*yaml.Node, error) {
 	case root.Kind == yaml.ScalarNode && root.ShortTag() == tagNull:
 		return nil, errEmpty
 	default:
-		return nil, fmt.Errorf("line %d: a list of tasks or target groups is expected, found %s", root.Line, kindOf(root))
+		return nil, fmt.Errorf("line %d: a list of tasks or target groups is expected, found %s; such a list is [%s]",
+			root.Line, kindOf(root), forms[aTask].example)
 	}
 }
 
@@ -107,12 +110,12 @@ func readDocument(data []byte) (*yaml.Node, error) {
 		return nil, errEmpty
 	}
 	if err != nil {
-		return nil, fmt.Errorf("is neither JSON nor YAML: %w", err)
+		return nil, neither(data, err)
 	}
 	switch err := decoder.Decode(&next); {
 	case errors.Is(err, io.EOF):
 	case err != nil:
-		return nil, fmt.Errorf("is neither JSON nor YAML: %w", err)
+		return nil, neither(data, err)
 	default:
 		return nil, fmt.Errorf("line %d: a second document begins; one is expected", next.Line)
 	}
@@ -120,6 +123,26 @@ func readDocument(data []byte) (*yaml.Node, error) {
 		return nil, errEmpty
 	}
 	return document.Content[0], nil
+}
+
+// neither is the error of a document that is no YAML, as err says. What begins as
+// JSON is told how far it is that, too.
+func neither(data []byte, err error) error {
+	mistake := remedy.Syntax(data, err)
+	key := ""
+	if mistake.Key != "" {
+		key = mistake.Key + ": "
+	}
+	yamlProblem := fmt.Sprintf("line %d: %s%s", mistake.Line, key, mistake.Message)
+	begin := bytes.TrimSpace(data)
+	var document any
+	wrong := new(json.SyntaxError)
+	if !bytes.HasPrefix(begin, []byte("[")) && !bytes.HasPrefix(begin, []byte("{")) ||
+		!errors.As(json.Unmarshal(data, &document), &wrong) {
+		return errors.New("is neither JSON nor YAML: " + yamlProblem)
+	}
+	line := bytes.Count(data[:wrong.Offset], []byte("\n")) + 1
+	return fmt.Errorf("is neither JSON (line %d: %w) nor YAML (%s)", line, wrong, yamlProblem)
 }
 
 // jsonReader turns a valid JSON document into YAML nodes, so that both formats
@@ -196,7 +219,10 @@ func kindOf(node *yaml.Node) string {
 	case yaml.AliasNode:
 		return "an alias (aliases are not supported: write the value out)"
 	default:
-		if node.ShortTag() == tagNull {
+		switch {
+		case node.Style&yaml.TaggedStyle != 0:
+			return "a tag (tags are not supported: quote a text that begins with !)"
+		case node.ShortTag() == tagNull:
 			return "nothing"
 		}
 		return fmt.Sprintf("%q", abbreviate(node.Value))

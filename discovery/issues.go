@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/remedy"
 )
 
 const (
@@ -67,11 +68,54 @@ func abbreviate(text string) string {
 	return text
 }
 
+// form is how something is written, and which keys it may have; any if there are
+// none.
+type form struct {
+	example string
+	keys    []string
+	// labels are keys that belong under labels, as many think that they do not.
+	labels []string
+}
+
+// What a list holds.
+const (
+	aTask    = "task"
+	aGroup   = "group"
+	ofLabels = "labels"
+)
+
+// forms are those of what a list holds.
+var forms = map[string]form{
+	aTask: {
+		example: "{account: edge, id: 3ff59d129a2c40a39b9be8c9de9975d6}",
+		keys:    []string{labelAccount, "id", "created", "deadline", "urls", "labels"},
+	},
+	aGroup: {
+		example: "{targets: [3ff59d129a2c40a39b9be8c9de9975d6], labels: {account: edge}}",
+		keys:    []string{"targets", "labels"},
+		labels:  []string{labelAccount, "created", "deadline"},
+	},
+	ofLabels: {example: "{title: launch}"},
+}
+
+// unknown says what somebody probably meant who used another key, as the end of a
+// message.
+func (f form) unknown(key string) string {
+	if slices.Contains(f.labels, key) {
+		return " (it belongs under labels)"
+	}
+	if near := remedy.Nearest(key, f.keys); near != "" {
+		return " (did you mean " + near + "?)"
+	}
+	return " (known here: " + strings.Join(f.keys, ", ") + ")"
+}
+
 // mapping returns the values of a mapping by key, without those that are null.
-// Where names are given, other keys are an issue.
-func (found *issues) mapping(field string, node *yaml.Node, names ...string) map[string]*yaml.Node {
+// Keys that its form does not have, one of [forms], are an issue.
+func (found *issues) mapping(field string, node *yaml.Node, what string) map[string]*yaml.Node {
+	f := forms[what]
 	if node.Kind != yaml.MappingNode {
-		found.addf(field, "must be a mapping, found %s", kindOf(node))
+		found.addf(field, "must be a mapping such as %s, found %s", f.example, kindOf(node))
 		return nil
 	}
 	values := make(map[string]*yaml.Node)
@@ -84,15 +128,19 @@ func (found *issues) mapping(field string, node *yaml.Node, names ...string) map
 		if _, twice := values[name.Value]; twice {
 			found.addf(field, "the key %q is there twice", abbreviate(name.Value))
 		}
-		if len(names) > 0 && !slices.Contains(names, name.Value) {
-			found.addf(field, "unknown key %q", abbreviate(name.Value))
+		if len(f.keys) > 0 && !slices.Contains(f.keys, name.Value) {
+			found.addf(field, "unknown key %q%s", abbreviate(name.Value), f.unknown(name.Value))
 		}
 		values[name.Value] = value
 	}
 	for name, value := range values {
-		if value.Kind == yaml.ScalarNode && value.ShortTag() == tagNull {
-			delete(values, name)
+		if value.Kind != yaml.ScalarNode || value.ShortTag() != tagNull {
+			continue
 		}
+		if value.Anchor != "" {
+			found.addf(name, "%s", remedy.Begins('&'))
+		}
+		delete(values, name)
 	}
 	return values
 }
@@ -117,7 +165,7 @@ func (found *issues) texts(field string, node *yaml.Node) []string {
 		return nil
 	}
 	if node.Kind != yaml.SequenceNode {
-		found.addf(field, "must be a list, found %s", kindOf(node))
+		found.addf(field, "must be a list such as [https://example.com/a.mp4], found %s", kindOf(node))
 		return nil
 	}
 	var texts []string
@@ -131,7 +179,7 @@ func (found *issues) labels(node *yaml.Node) map[string]string {
 	if node == nil {
 		return nil
 	}
-	values := found.mapping("labels", node)
+	values := found.mapping("labels", node, ofLabels)
 	if len(values) == 0 {
 		return nil
 	}

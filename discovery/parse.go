@@ -105,7 +105,7 @@ func isGroup(node *yaml.Node) bool {
 
 func (l *listReader) readEntry() {
 	var found issues
-	value := found.mapping("", l.node, "account", "id", "created", "deadline", "urls", "labels")
+	value := found.mapping("", l.node, aTask)
 	l.add(prefetch.Task{
 		Account:  found.text("account", value["account"]),
 		ID:       found.text("id", value["id"]),
@@ -118,10 +118,10 @@ func (l *listReader) readEntry() {
 
 func (l *listReader) readGroup() {
 	var found issues
-	value := found.mapping("", l.node, "targets", "labels")
+	value := found.mapping("", l.node, aGroup)
 	targets := value["targets"]
 	if targets != nil && targets.Kind != yaml.SequenceNode {
-		found.addf("targets", "must be a list, found %s", kindOf(targets))
+		found.addf("targets", "must be a list such as [3ff59d129a2c40a39b9be8c9de9975d6], found %s", kindOf(targets))
 		targets = nil
 	}
 	var ids []*yaml.Node

@@ -114,13 +114,22 @@ func TestParseBrokenDocument(t *testing.T) {
 		"only comments":     {"# later\n", "t: is empty; an empty list is written []"},
 		"null":              {"null", "t: is empty; an empty list is written []"},
 		"only a marker":     {"---\n", "t: is empty; an empty list is written []"},
-		"mapping":           {"tasks: []", "t: line 1: a list of tasks or target groups is expected, found a mapping"},
-		"json object":       {"\n{}", "t: line 2: a list of tasks or target groups is expected, found a mapping"},
-		"web page":          {"<!DOCTYPE html>", `t: line 1: a list of tasks or target groups is expected, found "<!DOCTYPE html>"`},
+		"mapping":           {"tasks: []", "t: line 1: a list of tasks or target groups is expected, found a mapping; such a list is [{account: edge, id: 3ff59d129a2c40a39b9be8c9de9975d6}]"},
+		"json object":       {"\n{}", "t: line 2: a list of tasks or target groups is expected, found a mapping; such a list is [{account: edge, id: 3ff59d129a2c40a39b9be8c9de9975d6}]"},
+		"web page":          {"<!DOCTYPE html>", `t: line 1: a list of tasks or target groups is expected, found "<!DOCTYPE html>"; such a list is [{account: edge, id: 3ff59d129a2c40a39b9be8c9de9975d6}]`},
 		"two documents":     {"[]\n---\n[]\n", "t: line 2: a second document begins; one is expected"},
-		"broken afterwards": {"[]\n---\n[\n", "t: is neither JSON nor YAML: yaml: line 3: did not find expected node content"},
-		"cut off":           {`[{"account": "a`, "t: is neither JSON nor YAML: yaml: found unexpected end of stream"},
-		"not UTF-8":         {"- {account: \xff, id: a}", "t: is not valid UTF-8"},
+		"broken afterwards": {"[]\n---\n[\n", "t: is neither JSON (line 2: invalid character '-' after top-level value) nor YAML (line 3: did not find expected node content)"},
+		"cut off":           {`[{"account": "a`, "t: is neither JSON (line 1: unexpected end of JSON input) nor YAML (line 1: found unexpected end of stream; is each quote closed?)"},
+		"JSON with a comma too many": {
+			"[\n\t{\"account\": \"a\", \"id\": \"x\"},\n\t{\"account\": \"a\" \"id\": \"y\"}\n]",
+			`t: is neither JSON (line 3: invalid character '"' after object key:value pair) nor YAML (line 1: did not find expected ',' or '}')`,
+		},
+		"tab":                 {"- account: a\n\tid: x\n", "t: is neither JSON nor YAML: line 2: a tab indents the line; YAML allows only spaces"},
+		"tab after spaces":    {"- account: a\n  id: x\n  \turls: []\n", "t: is neither JSON nor YAML: line 3: a tab indents the line; YAML allows only spaces"},
+		"value like an alias": {"- account: a\n  id: *x\n", "t: is neither JSON nor YAML: line 2: id: begins with *: YAML aliases and anchors are not supported; if it is a text, quote it"},
+		"value like nothing":  {"- account: a\n  id: %x\n", "t: is neither JSON nor YAML: line 2: id: begins with %, which means something else in YAML; quote it"},
+		"item like nothing":   {"- account: a\n  id: x\n  urls:\n    - @x\n", "t: is neither JSON nor YAML: line 4: begins with @, which means something else in YAML; quote it"},
+		"not UTF-8":           {"- {account: \xff, id: a}", "t: is not valid UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -138,19 +147,24 @@ func TestParseBrokenDocument(t *testing.T) {
 func TestParseProblems(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ entry, want string }{
-		"unknown key":       {`{account: a, id: x, url: u}`, `task "x" of account "a": unknown key "url"`},
-		"key twice":         {`{account: a, id: x, id: y}`, `task "y" of account "a": the key "id" is there twice`},
-		"key no word":       {`{account: a, id: x, [b]: c}`, `task "x" of account "a": a key must be a word, found a list`},
-		"null":              {`null`, `must be a mapping, found nothing`},
-		"text":              {`8ff1`, `must be a mapping, found "8ff1"`},
-		"no account":        {`{id: x}`, `task "x" of account "": account: is missing or empty`},
-		"no id":             {`{account: a}`, `id: is missing or empty`},
-		"id is a list":      {`{account: a, id: [x]}`, `id: must be a text, found a list`},
-		"binary":            {`{account: a, id: !!binary eA==}`, `id: must be a text, found "eA=="`},
-		"alias":             {`{account: &a a, id: *a}`, `id: must be a text, found an alias (aliases are not supported: write the value out)`},
-		"dots":              {`{account: a, id: ..}`, `task ".." of account "a": id: must not be . or .., which no address of the API can carry`},
-		"blank":             {`{account: a, id: " x"}`, `task " x" of account "a": id: begins or ends with a blank`},
-		"control character": {`{account: a, id: "x\ty"}`, `task "x\ty" of account "a": id: contains a control character`},
+		"unknown key":               {`{account: a, id: x, url: u}`, `task "x" of account "a": unknown key "url" (did you mean urls?)`},
+		"key in another case":       {`{account: a, id: x, Deadline: u}`, `task "x" of account "a": unknown key "Deadline" (did you mean deadline?)`},
+		"label beside":              {`{account: a, id: x, title: u}`, `task "x" of account "a": unknown key "title" (known here: account, id, created, deadline, urls, labels)`},
+		"like an anchor":            {`{account: a, id: &x}`, `id: begins with &: YAML aliases and anchors are not supported; if it is a text, quote it`},
+		"like a tag":                {`{account: a, id: !x ""}`, `id: must be a text, found a tag (tags are not supported: quote a text that begins with !)`},
+		"group with a label beside": {`{targets: [x], account: a}`, `unknown key "account" (it belongs under labels)`},
+		"key twice":                 {`{account: a, id: x, id: y}`, `task "y" of account "a": the key "id" is there twice`},
+		"key no word":               {`{account: a, id: x, [b]: c}`, `task "x" of account "a": a key must be a word, found a list`},
+		"null":                      {`null`, `must be a mapping such as {account: edge, id: 3ff59d129a2c40a39b9be8c9de9975d6}, found nothing`},
+		"text":                      {`8ff1`, `must be a mapping such as {account: edge, id: 3ff59d129a2c40a39b9be8c9de9975d6}, found "8ff1"`},
+		"no account":                {`{id: x}`, `task "x" of account "": account: is missing or empty`},
+		"no id":                     {`{account: a}`, `id: is missing or empty`},
+		"id is a list":              {`{account: a, id: [x]}`, `id: must be a text, found a list`},
+		"binary":                    {`{account: a, id: !!binary eA==}`, `id: must be a text, found a tag (tags are not supported: quote a text that begins with !)`},
+		"alias":                     {`{account: &a a, id: *a}`, `id: must be a text, found an alias (aliases are not supported: write the value out)`},
+		"dots":                      {`{account: a, id: ..}`, `task ".." of account "a": id: must not be . or .., which no address of the API can carry`},
+		"blank":                     {`{account: a, id: " x"}`, `task " x" of account "a": id: begins or ends with a blank`},
+		"control character":         {`{account: a, id: "x\ty"}`, `task "x\ty" of account "a": id: contains a control character`},
 		"long": {`{account: a, id: ` + strings.Repeat("é", 129) + `}`,
 			`task "` + strings.Repeat("é", 64) + `…" of account "a": id: is 258 bytes long, more than 256`},
 		"time without an offset": {`{account: a, id: x, created: 2026-11-21T08:00:00}`,
@@ -163,10 +177,10 @@ func TestParseProblems(t *testing.T) {
 		"year 2263":   {`{account: a, id: x, created: 2263-01-01T00:00:00Z}`, `task "x" of account "a": created: is not between the years 2000 and 2199`},
 		"deadline before created": {`{account: a, id: x, created: 2026-11-21T08:00:00Z, deadline: 2026-11-21T08:00:00+01:00}`,
 			`task "x" of account "a": deadline: is before created`},
-		"urls no list":      {`{account: a, id: x, urls: https://h/a}`, `task "x" of account "a": urls: must be a list, found "https://h/a"`},
+		"urls no list":      {`{account: a, id: x, urls: https://h/a}`, `task "x" of account "a": urls: must be a list such as [https://example.com/a.mp4], found "https://h/a"`},
 		"url null":          {`{account: a, id: x, urls: [null]}`, `task "x" of account "a": urls[0]: must be a text, found nothing`},
 		"url no address":    {`{account: a, id: x, urls: [https://h/a, h/b]}`, `task "x" of account "a": urls[1]: must begin with http:// or https://`},
-		"labels no mapping": {`{account: a, id: x, labels: [b]}`, `task "x" of account "a": labels: must be a mapping, found a list`},
+		"labels no mapping": {`{account: a, id: x, labels: [b]}`, `task "x" of account "a": labels: must be a mapping such as {title: launch}, found a list`},
 		"label names": {`{account: a, id: x, labels: {__x: 1, 9a: 1, a-b: 1, status: 1, provider: 1, account: 1, task: 1, "": 1}}`,
 			`task "x" of account "a": labels.: a label's name is empty; labels.9a: the name must match [a-zA-Z_][a-zA-Z0-9_]*; ` +
 				`labels.__x: names that begin with __ are reserved; labels.a-b: the name must match [a-zA-Z_][a-zA-Z0-9_]*; ` +
@@ -175,10 +189,10 @@ func TestParseProblems(t *testing.T) {
 		"label value": {`{account: a, id: x, labels: {b: {}}}`, `task "x" of account "a": labels.b: must be a text, found a mapping`},
 		"long label name": {`{account: a, id: x, labels: {` + strings.Repeat("b", 257) + `: c}}`,
 			`task "x" of account "a": labels.` + strings.Repeat("b", 64) + `…: the name is too long`},
-		"several":                  {`{created: x, foo: 1}`, `unknown key "foo"; created: "x" is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z`},
+		"several":                  {`{created: x, foo: 1}`, `unknown key "foo" (known here: account, id, created, deadline, urls, labels); created: "x" is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z`},
 		"group without an account": {`{targets: [x], labels: {b: c}}`, `task "x" of account "": account: is missing or empty`},
-		"group with another key":   {`{targets: [x], labels: {account: a}, id: y}`, `unknown key "id"`},
-		"group of one target":      {`{targets: x, labels: {account: a}}`, `targets: must be a list, found "x"`},
+		"group with another key":   {`{targets: [x], labels: {account: a}, id: y}`, `unknown key "id" (known here: targets, labels)`},
+		"group of one target":      {`{targets: x, labels: {account: a}}`, `targets: must be a list such as [3ff59d129a2c40a39b9be8c9de9975d6], found "x"`},
 		"group with a bad target":  {`{targets: [{}], labels: {account: a}}`, `targets[0]: must be a text, found a mapping`},
 		"group with a bad time":    {`{targets: [x], labels: {account: a, created: y}}`, `labels.created: "y" is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z`},
 		"group of another age":     {`{targets: [x], labels: {account: a, deadline: "2263-01-01T00:00:00Z"}}`, `task "x" of account "a": deadline: is not between the years 2000 and 2199`},
@@ -216,7 +230,7 @@ func TestParseCountsTheTasksOfAGroup(t *testing.T) {
 		t.Errorf("tasks (-want +got):\n%s", diff)
 	}
 	want := []discovery.Problem{
-		{Place: "t:2", Entry: 1, Tasks: 3, Message: `unknown key "extra"`},
+		{Place: "t:2", Entry: 1, Tasks: 3, Message: `unknown key "extra" (known here: targets, labels)`},
 		{Place: "t:3", Entry: 2, Tasks: 1, Message: `task "a" of account "x": is listed a second time; the entry at line 3 stands`},
 		{Place: "t:3", Entry: 2, Tasks: 1, Message: `id: is missing or empty`},
 	}
@@ -236,7 +250,7 @@ func TestParseTwiceListed(t *testing.T) {
 		t.Errorf("tasks are %v, want the first entry", tasks)
 	}
 	want := []discovery.Problem{
-		{Place: "t:2", Entry: 2, Tasks: 1, Message: `task "x" of account "a": unknown key "foo"`},
+		{Place: "t:2", Entry: 2, Tasks: 1, Message: `task "x" of account "a": unknown key "foo" (known here: account, id, created, deadline, urls, labels)`},
 		{Place: "t:4", Entry: 3, Tasks: 1, Message: `task "x" of account "a": is listed a second time; the entry at line 1 stands`},
 	}
 	if diff := cmp.Diff(want, problems); diff != "" {

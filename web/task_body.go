@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/remedy"
 )
 
 // decodeTask reads the body of a PUT,
@@ -50,7 +51,7 @@ func (r *bodyReader) addf(field, format string, args ...any) {
 
 func (r *bodyReader) task(document json.RawMessage) prefetch.Task {
 	var task prefetch.Task
-	for _, m := range r.members("body", "", document) {
+	for _, m := range r.members("body", "", `{"deadline": "2026-11-21T10:00:00Z"}`, document) {
 		if kindOf(m.value) == "null" {
 			continue
 		}
@@ -64,10 +65,24 @@ func (r *bodyReader) task(document json.RawMessage) prefetch.Task {
 		case "labels":
 			task.Labels = r.labels(m.name, m.value)
 		default:
-			r.problems = append(r.problems, fmt.Sprintf("unknown key %s", quote(m.name)))
+			r.problems = append(r.problems, fmt.Sprintf("unknown key %s%s", quote(m.name), unknown(m.name)))
 		}
 	}
 	return task
+}
+
+// unknown says what somebody probably meant who used another key, as the end of a
+// message.
+func unknown(key string) string {
+	known := []string{"created", "deadline", "urls", "labels"}
+	switch near := remedy.Nearest(key, known); {
+	case key == "id" || key == "account" || key == "task":
+		return " (it belongs in the path, /api/v1/tasks/{account}/{id})"
+	case near != "":
+		return " (did you mean " + near + "?)"
+	default:
+		return " (known here: " + strings.Join(known, ", ") + ")"
+	}
 }
 
 // member is one key of a JSON object and its value.
@@ -77,10 +92,10 @@ type member struct {
 }
 
 // members returns those of an object in their order, each key once. before is
-// put before the names of keys in errors.
-func (r *bodyReader) members(field, before string, object json.RawMessage) []member {
+// put before the names of keys in errors, example is such an object.
+func (r *bodyReader) members(field, before, example string, object json.RawMessage) []member {
 	if kind := kindOf(object); kind != "an object" {
-		r.addf(field, "must be an object, found %s", kind)
+		r.addf(field, "must be an object such as %s, found %s", example, kind)
 		return nil
 	}
 	var found []member
@@ -126,7 +141,7 @@ func (r *bodyReader) time(field string, value json.RawMessage) time.Time {
 func (r *bodyReader) urls(field string, value json.RawMessage) []string {
 	var elements []json.RawMessage
 	if kind := kindOf(value); kind != "a list" || json.Unmarshal(value, &elements) != nil {
-		r.addf(field, "must be a list, found %s", kind)
+		r.addf(field, `must be a list such as ["https://example.com/a.mp4"], found %s`, kind)
 		return nil
 	}
 	var urls []string // nil for an empty list, which says nothing
@@ -141,7 +156,7 @@ func (r *bodyReader) urls(field string, value json.RawMessage) []string {
 func (r *bodyReader) labels(field string, value json.RawMessage) map[string]string {
 	before := field + "."
 	labels := map[string]string{}
-	for _, m := range r.members(field, before, value) {
+	for _, m := range r.members(field, before, `{"title": "launch"}`, value) {
 		if text, ok := r.text(before+shorten(m.name), m.value); ok {
 			labels[m.name] = text
 		}
