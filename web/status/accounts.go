@@ -45,7 +45,7 @@ func viewAccount(a *prefetch.AccountState, now time.Time, root string) accountVi
 		v.Next = v.NextAt.Relative
 	}
 	if a.Window != nil {
-		window := newBar(*a.Window, true)
+		window := newBar(*a.Window, 0, true)
 		v.Window = &window
 	}
 	return v

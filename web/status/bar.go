@@ -1,7 +1,6 @@
 package status
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -35,28 +34,47 @@ type bar struct {
 
 // segment is one status in a bar.
 type segment struct {
-	Status string
-	Count  int
+	// Class colours it; Status is what it is called.
+	Class, Status string
+	Count         int
 	// X and Width are of barWidth.
 	X, Width string
 }
 
-func newBar(c prefetch.Counts, known bool) bar {
+// barOf tells failed URLs that a later task warmed apart: nobody needs to do
+// anything about them.
+func barOf(t *prefetch.TaskState) bar { return newBar(t.Counts, t.Recovered, t.Answered) }
+
+func newBar(c prefetch.Counts, recovered int, known bool) bar {
 	b := bar{Known: known, Final: c.Final(), Total: c.Total()}
 	if !known {
 		return b
 	}
-	shown := stacked()
-	shown = slices.DeleteFunc(shown, func(s prefetch.Status) bool { return c[s] == 0 })
+	var shown []segment
+	add := func(class, status string, n int) {
+		if n > 0 {
+			shown = append(shown, segment{Class: class, Status: status, Count: n})
+		}
+	}
+	for _, s := range stacked() {
+		if s != prefetch.Failed {
+			add(s.String(), s.String(), c[s])
+			continue
+		}
+		add(s.String(), s.String(), c[s]-recovered)
+		add("recovered", "failed, recovered", recovered)
+	}
 	spread := barWidth - leastWidth*float64(len(shown))
 	var x float64
 	var words []string
-	for _, s := range shown {
-		width := leastWidth + spread*float64(c[s])/float64(b.Total)
-		b.Segments = append(b.Segments, segment{Status: s.String(), Count: c[s], X: coordinate(x), Width: coordinate(width)})
-		words = append(words, strconv.Itoa(c[s])+" "+s.String())
+	for i := range shown {
+		s := &shown[i]
+		width := leastWidth + spread*float64(s.Count)/float64(b.Total)
+		s.X, s.Width = coordinate(x), coordinate(width)
+		words = append(words, strconv.Itoa(s.Count)+" "+s.Status)
 		x += width
 	}
+	b.Segments = shown
 	b.Text = strconv.Itoa(b.Final) + " of " + plural(b.Total, "URL") + " final"
 	if len(words) > 0 {
 		b.Text += ": " + strings.Join(words, ", ")

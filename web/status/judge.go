@@ -45,6 +45,20 @@ func warm(t *prefetch.TaskState) bool {
 	return t.Settled() && t.Answered && t.Counts[prefetch.Succeeded] == t.Counts.Total()
 }
 
+// failedStill are the failed URLs that no later task warmed.
+func failedStill(t *prefetch.TaskState) int {
+	if !t.Answered {
+		return 0
+	}
+	return t.Counts[prefetch.Failed] - t.Recovered
+}
+
+// recovered reports whether the task is as good as warm: later tasks brought to
+// the edge whatever failed.
+func recovered(t *prefetch.TaskState) bool {
+	return t.Settled() && t.Answered && t.Recovered > 0 && t.Counts[prefetch.Succeeded]+t.Recovered == t.Counts.Total()
+}
+
 // problems are those of a task, the worst first; there is at least one.
 func problems(t *prefetch.TaskState, now time.Time, maxStaleness time.Duration) []problem {
 	var found []problem
@@ -56,7 +70,7 @@ func problems(t *prefetch.TaskState, now time.Time, maxStaleness time.Duration) 
 	}
 	add(deadlineMissed, deadline.Tone == bad)
 	add(taskLost, t.Phase == prefetch.Lost)
-	add(urlsFailed, t.Answered && t.Counts[prefetch.Failed] > 0)
+	add(urlsFailed, failedStill(t) > 0)
 	add(callFailed, t.LastError != nil)
 	add(dataStale, t.Stale(now, maxStaleness))
 	add(deadlineUnclear, deadline.unclear)
@@ -64,7 +78,7 @@ func problems(t *prefetch.TaskState, now time.Time, maxStaleness time.Duration) 
 		return found
 	}
 	switch {
-	case warm(t):
+	case warm(t), recovered(t):
 		return []problem{allWarm}
 	case t.Phase == prefetch.Pending:
 		return []problem{notAnswered}
@@ -131,6 +145,8 @@ func judgeDeadline(t *prefetch.TaskState, now time.Time) deadlineView {
 		v.Text, v.Tone = "met "+span(t.Finished.Sub(t.Deadline))+" late", warn
 	case warm(t):
 		v.Text, v.Tone = "met, "+span(t.Deadline.Sub(t.Finished))+" early", good
+	case recovered(t):
+		v.Text, v.Tone = "recovered", neutral
 	case spare > 0:
 		v.Text, v.Tone = span(spare)+" left", neutral
 	case t.Settled() || t.Answered && !t.LastRefresh.Before(t.Deadline):

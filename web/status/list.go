@@ -3,6 +3,7 @@ package status
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -164,8 +165,8 @@ func (e entry) row(now time.Time) taskRow {
 		Address: taskAddress(rootOfList, e.Account.Name, e.ID),
 		ID:      shorten(readable(e.ID)), Title: shorten(readable(e.Labels["title"])),
 		Account: readable(e.Account.Name), Provider: e.Account.Provider,
-		Badges: badges(e.Phase, e.problems), Error: shorten(readable(failureText(e.LastError))),
-		Bar: newBar(e.Counts, e.Answered), Age: span(now.Sub(e.Created)), Created: momentOf(e.Created, now),
+		Badges: badges(e.TaskState, e.problems), Error: shorten(readable(failureText(e.LastError))),
+		Bar: barOf(e.TaskState), Age: span(now.Sub(e.Created)), Created: momentOf(e.Created, now),
 		Deadline: judgeDeadline(e.TaskState, now), Data: judgeData(e.TaskState, now, e.maxStaleness),
 	}
 	r.Success, r.SuccessTone = success(e.TaskState)
@@ -181,19 +182,23 @@ func success(t *prefetch.TaskState) (text string, colour tone) {
 		return "", neutral
 	case ratio == 1:
 		return percent(ratio), good
-	case t.Counts[prefetch.Failed] > 0:
+	case failedStill(t) > 0:
 		return percent(ratio), bad
 	default:
 		return percent(ratio), neutral
 	}
 }
 
-func badges(phase prefetch.Phase, found []problem) []badge {
-	all := []badge{phaseBadge(phase)}
+// badges are the phase's first.
+func badges(t *prefetch.TaskState, found []problem) []badge {
+	all := []badge{phaseBadge(t.Phase)}
 	for _, p := range found {
 		if b := p.badge(); b.Text != "" {
 			all = append(all, b)
 		}
+	}
+	if t.Answered && t.Recovered > 0 {
+		all = append(all, badge{strconv.Itoa(t.Recovered) + " recovered", neutral})
 	}
 	return all
 }

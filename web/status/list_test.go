@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -255,6 +256,45 @@ func TestDeadlineWithoutAnswer(t *testing.T) {
 			if !strings.Contains(page, ">deadline passed, no answer since<") || strings.Contains(page, "not asked since") {
 				t.Errorf("%s: %s does not say that no answer came", name, target)
 			}
+		}
+	}
+}
+
+// A failed URL that a later task warmed needs nobody: what is left is trouble.
+func TestRecovered(t *testing.T) {
+	t.Parallel()
+	for recovered, want := range map[int]struct {
+		texts   []string
+		trouble string
+		advice  string
+	}{
+		0: {[]string{`class="bad">75 %<`, ">failed URLs<", "3 failed</span>", ">missed 1m ago<", ">deadline missed<"}, "1 in trouble", "3 URLs failed"},
+		2: {[]string{`class="bad">75 %<`, ">failed URLs<", "1 failed</span>", "2 failed, recovered</span>", ">2 recovered<", ">missed 1m ago<"}, "1 in trouble", "1 URL failed"},
+		3: {[]string{`class="neutral">75 %<`, "3 failed, recovered</span>", ">3 recovered<", ">recovered<"}, "none in trouble", "Nothing: no problem is known"},
+	} {
+		task := &prefetch.TaskState{
+			Account: edge, ID: "x", Phase: prefetch.Settled, Up: true, Answered: true, Counts: counts{succeeded: 9, failed: 3}, Recovered: recovered,
+			Deadline: fixed.Add(-time.Minute), Finished: fixed.Add(-time.Hour), LastRefresh: fixed.Add(-time.Hour),
+		}
+		for i := range 3 {
+			task.URLs = append(task.URLs, prefetch.URL{URL: fmt.Sprint("https://example.com/", i), Status: prefetch.Failed, Recovered: i < recovered})
+		}
+		h := pages(t, prefetch.Snapshot{Accounts: []prefetch.AccountState{{Account: edge, Tasks: []*prefetch.TaskState{task}}}})
+		page := body(t, h, "/tasks")
+		for _, text := range append(want.texts, want.trouble) {
+			if !strings.Contains(page, text) {
+				t.Errorf("%d recovered: the list has no %s", recovered, text)
+			}
+		}
+		if recovered == 3 && regexp.MustCompile(`class="(badge )?bad"`).MatchString(page) {
+			t.Errorf("what was recovered is red:\n%s", styles.ReplaceAllString(page, ""))
+		}
+		page = body(t, h, "/tasks/edge/x")
+		if n := strings.Count(page, `<span class="key recovered"></span>failed, recovered`); n != recovered || !strings.Contains(page, want.advice) {
+			t.Errorf("%d recovered: %d URLs are, and no %s", recovered, n, want.advice)
+		}
+		if last := strings.LastIndex(page, "</span>failed</span></div>"); last > strings.Index(page, "</span>failed, recovered</span></div>") && recovered%3 > 0 {
+			t.Errorf("%d recovered: what failed is not first", recovered)
 		}
 	}
 }

@@ -49,7 +49,7 @@ type label struct{ Name, Value string }
 // urlRow is one URL of a task.
 type urlRow struct {
 	URL                        string
-	Status                     string
+	Class, Status              string
 	Created, Started, Finished moment
 	Wait, Fetch                string
 	Rate                       string
@@ -58,13 +58,13 @@ type urlRow struct {
 func (p *Pages) task(a *prefetch.AccountState, t *prefetch.TaskState, q urlQuery) taskPage {
 	now := p.now()
 	found := problems(t, now, a.MaxStaleness)
-	all := badges(t.Phase, found)
+	all := badges(t, found)
 	v := taskPage{
 		Now: momentOf(now, now), ID: readable(t.ID), Title: readable(t.Labels["title"]),
 		Account: readable(a.Account.Name), Provider: a.Account.Provider, Source: t.Source,
 		AccountURL: rootOfTask + listQuery{account: a.Account.Name, page: 1}.address(),
 		State:      all[0], Badges: all[1:],
-		Bar:     newBar(t.Counts, t.Answered),
+		Bar:     barOf(t),
 		Age:     span(now.Sub(t.Created)),
 		Created: momentOf(t.Created, now), FirstSeen: momentOf(t.FirstSeen, now), Finished: momentOf(t.Finished, now),
 		Deadline: judgeDeadline(t, now), Data: judgeData(t, now, a.MaxStaleness), MaxStaleness: span(a.MaxStaleness),
@@ -125,7 +125,13 @@ func (v *taskPage) addURLs(t *prefetch.TaskState, q urlQuery, now time.Time) {
 			rows = append(rows, u)
 		}
 	}
-	slices.SortStableFunc(rows, func(x, y *prefetch.URL) int { return place[x.Status] - place[y.Status] })
+	placeOf := func(u *prefetch.URL) int {
+		if u.Recovered {
+			return len(place)
+		}
+		return place[u.Status]
+	}
+	slices.SortStableFunc(rows, func(x, y *prefetch.URL) int { return placeOf(x) - placeOf(y) })
 	v.Pager = paginate(len(rows), q.page, func(n int) string {
 		return urlQuery{status: q.status, page: n, refresh: q.refresh}.link(self)
 	})
@@ -141,9 +147,12 @@ func urgency() []prefetch.Status {
 
 func viewURL(u *prefetch.URL, now time.Time) urlRow {
 	row := urlRow{
-		URL: readable(u.URL), Status: u.Status.String(),
+		URL: readable(u.URL), Class: u.Status.String(), Status: u.Status.String(),
 		Created: momentOf(u.Created, now), Started: momentOf(u.Started, now), Finished: momentOf(u.Finished, now),
 		Wait: between(u.Created, u.Started), Fetch: between(u.Started, u.Finished),
+	}
+	if u.Recovered {
+		row.Class, row.Status = "recovered", "failed, recovered"
 	}
 	if u.HasRate {
 		row.Rate = percent(u.Rate)
@@ -184,7 +193,7 @@ func (p *Pages) advise(a *prefetch.AccountState, t *prefetch.TaskState, found []
 		add("The vendor does not know the task", "prefetchtaskslost")
 	}
 	if has(urlsFailed) {
-		add(plural(t.Counts[prefetch.Failed], "URL")+" failed", "prefetchfailedurls")
+		add(plural(failedStill(t), "URL")+" failed", "prefetchfailedurls")
 	}
 	if !unknown && !t.Settled() {
 		adviseOnAccount(a, add)
