@@ -24,7 +24,9 @@ type group struct {
 func notes() map[string]string {
 	return map[string]string{
 		"Tasks": "One series for each watched task, and for each status where there is one. " +
-			"All values are cached; `prefetch_task_last_refresh_timestamp_seconds` tells how old they are.",
+			"What the vendor answered is cached, and `prefetch_task_last_refresh_timestamp_seconds` tells how old it is. Labels, age and deadline " +
+			"are those of this moment; `prefetch_task_up` and `prefetch_task_lost` tell of the last call, which may be newer than the last answer, " +
+			"and `prefetch_task_failed_urls_recovered` of the answers about later tasks.",
 		"Accounts": "One series for each configured account, from the start. `prefetch_account_window_urls` is not withdrawn, however old it is: " +
 			"its own timestamp tells. [What it covers](freshness.md#watch_window) is all of the look-back but a part at its beginning.",
 		"API calls": "What the exporter asked its vendors, and what it may ask. Classic buckets of the histogram: 0.1 s to 30 s; " +

@@ -85,8 +85,10 @@ const (
 	nameStoreErrors      = "prefetch_exporter_store_errors_total"
 )
 
-// cachedNote ends the HELP of every gauge of a task: its value is as old as the
-// last answer, and a reader of the exposition must learn how old that is.
+// cachedNote ends the HELP of every gauge that tells what the vendor answered of a
+// task: its value is as old as the last answer, and a reader of the exposition
+// must learn how old that is. What is configured, worked out at the scrape, or told
+// by a call that failed has another age, if any.
 const cachedNote = " The value is cached; " + nameTaskRefresh + " tells how old it is."
 
 // Metrics returns the table of all metrics of the exporter, in the order in
@@ -114,15 +116,16 @@ func taskMetrics() []Metric {
 			Help: "Constant 1 with the labels that were configured for the task.",
 		}, {
 			Name: nameTaskURLs, Labels: taskLabels(labelStatus),
-			Help:   "URLs of the task by status. All statuses are published together and sum to the task's total.",
+			Help:   "URLs of the task by status. All statuses are published together and sum to the task's total." + cachedNote,
 			Absent: "before the first answer; for an unsettled task whose data is older than `max_staleness`",
 		}, {
 			Name:   nameTaskSuccess,
-			Help:   "Succeeded URLs of the task divided by all of its URLs, from 0 to 1.",
+			Help:   "Succeeded URLs of the task divided by all of its URLs, from 0 to 1." + cachedNote,
 			Absent: "while no URL is known; for an unsettled task whose data is older than `max_staleness`",
 		}, {
-			Name:   nameTaskEdgeSuccess,
-			Help:   "Mean of the vendor's own success rate of each URL over its edge nodes, of the URLs that were read, from 0 to 1.",
+			Name: nameTaskEdgeSuccess,
+			Help: "Mean of the vendor's own success rate of each URL over its edge nodes, of the URLs that were read, from 0 to 1." +
+				cachedNote,
 			Absent: "where the vendor gives no such rate; for an unsettled task whose data is older than `max_staleness`",
 		}, {
 			Name: nameTaskRecovered,
@@ -138,10 +141,11 @@ func taskMetrics() []Metric {
 			Help: "Time since the task was created; negative if that is in the future, which tells of a wrong clock or time zone.",
 		}, {
 			Name: nameTaskCreated,
-			Help: "When the task was created: the vendor's time, else the configured one, else when the exporter first saw it.",
+			Help: "When the task was created: the vendor's time, else the configured one, else when the exporter first saw it." + cachedNote,
 		}, {
-			Name:   nameTaskFinished,
-			Help:   "When the last URL of the task became final: the vendor's time, else when the exporter first saw the task settled.",
+			Name: nameTaskFinished,
+			Help: "When the last URL of the task became final: the vendor's time, else when the exporter first saw the task settled." +
+				cachedNote,
 			Absent: "unless the task is settled",
 		}, {
 			Name:   nameTaskDeadline,
@@ -149,13 +153,14 @@ func taskMetrics() []Metric {
 			Absent: "where no deadline is configured",
 		}, {
 			Name: nameTaskSettled,
-			Help: "1 if every URL of the task is final, succeeded or failed, else 0.",
+			Help: "1 if every URL of the task is final, succeeded or failed, else 0." + cachedNote,
 		}, {
 			Name: nameTaskUp,
 			Help: "1 if the last vendor call about the task answered, 0 if it failed or there was none yet.",
 		}, {
-			Name:   nameTaskRefresh,
-			Help:   "When an answer of the vendor last covered the task. A failed call does not move it.",
+			Name: nameTaskRefresh,
+			Help: "When an answer of the vendor last covered the task. A failed call does not move it. It tells how old the task's " +
+				"cached metrics are, which are what the vendor answered.",
 			Absent: "before the first answer",
 		},
 	}
@@ -164,11 +169,6 @@ func taskMetrics() []Metric {
 		m.Type, m.Group = typeGauge, "Tasks"
 		if m.Labels == nil {
 			m.Labels = taskLabels()
-		}
-		if m.Name == nameTaskRefresh {
-			m.Help += " It tells how old the task's other metrics are, which are cached."
-		} else {
-			m.Help += cachedNote
 		}
 	}
 	return metrics
