@@ -33,6 +33,8 @@ const (
 	// maxRetryAfter bounds what a broken header can do: an account that is left
 	// alone for longer is asked once in between.
 	maxRetryAfter = time.Hour
+	// A Date outside of these years is no clock's.
+	firstYear, lastYear = 2000, 2199
 )
 
 // ClientOptions are the settings of a [Client]. The zero value is usable.
@@ -67,30 +69,18 @@ type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
-	// Date is the Date header; zero if there is none that can be read.
+	// Date is the Date header; zero if there is none that a clock can have made.
 	Date time.Time
 }
 
 // NewClient returns a client whose every request is exactly one request on the
 // wire.
-//
-// Connections are not kept alive and HTTP/2 is off, because net/http silently
-// repeats a GET when a kept connection turns out to be closed, and again when
-// an HTTP/2 stream is refused: each would be a call that no budget knows of.
 func NewClient(opts ClientOptions) (*Client, error) {
 	rt := opts.RoundTripper
 	if rt == nil {
 		var err error
-		// Anything else that the type can hold, such as credentials or headers,
-		// would be sent beside the vendor's own authentication.
-		settings := promconfig.HTTPClientConfig{
-			TLSConfig:   opts.HTTP.TLSConfig,
-			ProxyConfig: opts.HTTP.ProxyConfig,
-		}
-		rt, err = promconfig.NewRoundTripperFromConfig(settings, "vendor",
-			promconfig.WithKeepAlivesDisabled(), promconfig.WithHTTP2Disabled())
-		if err != nil {
-			return nil, fmt.Errorf("HTTP client: %w", err)
+		if rt, err = newTransport(opts.HTTP); err != nil {
+			return nil, err
 		}
 	}
 	c := &Client{
@@ -154,7 +144,7 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*Response, error) {
 	defer resp.Body.Close()
 
 	r := &Response{Status: resp.StatusCode, Header: resp.Header}
-	if d, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+	if d, err := http.ParseTime(resp.Header.Get("Date")); err == nil && d.Year() >= firstYear && d.Year() <= lastYear {
 		r.Date = d
 	}
 	if resp.StatusCode == http.StatusSwitchingProtocols {

@@ -51,7 +51,7 @@ func (b *body) Close() error {
 	return nil
 }
 
-func newClient(t *testing.T, o vendorapi.ClientOptions) *vendorapi.Client {
+func newClient(t testing.TB, o vendorapi.ClientOptions) *vendorapi.Client {
 	t.Helper()
 	c, err := vendorapi.NewClient(o)
 	if err != nil {

@@ -63,25 +63,6 @@ func (p *page) text() string {
 	return cmp.Or(p.Message.excerpt(), p.Msg.excerpt(), p.Error.excerpt())
 }
 
-// rows are the elements of the answer's list, under whichever of its two names
-// it has any; nil if there is no list.
-func (p *page) rows() ([]json.RawMessage, error) {
-	for _, list := range []json.RawMessage{p.ResultDetail, p.ResultDetailList} {
-		switch string(list) {
-		case "", "null", `""`:
-			continue
-		}
-		var rows []json.RawMessage
-		if err := json.Unmarshal(list, &rows); err != nil {
-			return nil, fmt.Errorf("resultDetail is not a list: %w", err)
-		}
-		if len(rows) > 0 {
-			return rows, nil
-		}
-	}
-	return nil, nil
-}
-
 // maxUnknownWords bounds what one answer can make the log say.
 const maxUnknownWords = 10
 
@@ -108,15 +89,29 @@ func (r *reader) oddf(kind, format string, args ...any) {
 	r.oddities = append(r.oddities, fmt.Sprintf(format, args...))
 }
 
-// answer reads the answer to q, which is complete. date is the vendor's clock,
-// or zero.
-func (r *reader) answer(q vendorapi.Query, body *page, rows []json.RawMessage, date time.Time) vendorapi.Answer {
-	urls := make([]prefetch.URL, len(rows))
-	for i, raw := range rows {
-		urls[i] = r.url(raw)
+// rows reads the elements of the answer's list, under whichever of its two names
+// it has any.
+func (r *reader) rows(body *page) ([]prefetch.URL, error) {
+	for _, list := range []json.RawMessage{body.ResultDetail, body.ResultDetailList} {
+		if len(list) <= len("null") && slices.Contains([]string{"", "null", `""`}, string(list)) {
+			continue
+		}
+		urls, err := vendorapi.Rows(list, r.url)
+		if err != nil {
+			return nil, fmt.Errorf("resultDetail %w", err)
+		}
+		if len(urls) > 0 {
+			return urls, nil
+		}
 	}
-	count := r.count(body, len(rows))
-	pageSize := r.pageSize(q, body, count, len(rows))
+	return []prefetch.URL{}, nil
+}
+
+// answer makes the answer to q, which is complete, of its rows. date is the
+// vendor's clock, or zero.
+func (r *reader) answer(q vendorapi.Query, body *page, urls []prefetch.URL, date time.Time) vendorapi.Answer {
+	count := r.count(body, len(urls))
+	pageSize := r.pageSize(q, body, count, len(urls))
 	zoneCheck{from: q.From, to: q.To, date: date, location: r.location}.check(r, urls)
 	return vendorapi.Answer{
 		URLs:         urls,
@@ -129,15 +124,15 @@ func (r *reader) answer(q vendorapi.Query, body *page, rows []json.RawMessage, d
 	}
 }
 
-// url reads one row. Whatever cannot be read of it, the row is there.
-func (r *reader) url(raw json.RawMessage) prefetch.URL {
-	var w row
-	if err := json.Unmarshal(raw, &w); err != nil || raw[0] != '{' {
+// url reads one row, nil if it is no object. Whatever cannot be read of it, the row
+// is there.
+func (r *reader) url(w *row, raw json.RawMessage) prefetch.URL {
+	if w == nil {
 		r.oddf("row", "a row is not an object: %s", vendorapi.Excerpt(raw))
 		return prefetch.URL{Status: prefetch.Unknown}
 	}
 	u := prefetch.URL{
-		URL:      withoutSpace(w.URL.text),
+		URL:      withoutSpace(w.URL.String),
 		Status:   r.status(w.Status),
 		Created:  r.time("createTime", w.CreateTime),
 		Started:  r.time("beginTime", w.BeginTime),
@@ -145,6 +140,11 @@ func (r *reader) url(raw json.RawMessage) prefetch.URL {
 	}
 	if u.URL == "" {
 		r.oddf("url", "a row has no url")
+	}
+	if w.URL.Cut {
+		// The row counts as it is: a status is not less true for a URL that
+		// nobody can have submitted.
+		r.oddf("long url", "a row has a url of more than %d bytes, of which the rest is cut", vendorapi.MaxText)
 	}
 	if w.Rate.value() != "" {
 		u.Rate, u.HasRate = w.Rate.rate()

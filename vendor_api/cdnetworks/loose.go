@@ -1,53 +1,22 @@
 package cdnetworks
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
-// scalar is a JSON value of which only the text counts: the vendor sends
-// numbers as strings, and the neighbours of this API send strings as numbers.
-// Reading one never fails, so that it cannot spoil the object around it: an
-// array or object becomes its own JSON text, cut short, which no parser below
-// takes for a value.
-type scalar struct{ text string }
-
-func (s *scalar) UnmarshalJSON(b []byte) error {
-	s.text = ""
-	switch b[0] {
-	case 'n':
-		return nil
-	case '"':
-		if inside := b[1 : len(b)-1]; bytes.IndexByte(inside, '\\') < 0 && utf8.Valid(inside) {
-			// A string without escapes is its own text: most are.
-			s.text = string(inside)
-			return nil
-		}
-		if err := json.Unmarshal(b, &s.text); err != nil {
-			return fmt.Errorf("string: %w", err)
-		}
-		return nil
-	case '[', '{':
-		s.text = vendorapi.Excerpt(b)
-		return nil
-	default:
-		s.text = string(b)
-		return nil
-	}
-}
+// scalar is a JSON value of which only the text counts. What is written for a list
+// or an object no parser below takes for a value.
+type scalar struct{ vendorapi.Text }
 
 // value is the text without the space around it; empty where the vendor told
 // nothing, be it null, "" or the word null.
 func (s scalar) value() string {
-	v := strings.TrimSpace(s.text)
+	v := strings.TrimSpace(s.String)
 	if strings.EqualFold(v, "null") {
 		return ""
 	}

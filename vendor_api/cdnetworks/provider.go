@@ -216,7 +216,8 @@ func (p *Provider) read(q vendorapi.Query, resp *vendorapi.Response) (vendorapi.
 	if !isSuccess(resp.Status) || decodeErr != nil || !body.succeeded() {
 		return vendorapi.Answer{}, p.failure(q, resp, &body, decodeErr)
 	}
-	rows, err := body.rows()
+	r := reader{location: p.location}
+	rows, err := r.rows(&body)
 	if err != nil {
 		return vendorapi.Answer{}, p.failure(q, resp, &body, err)
 	}
@@ -224,7 +225,6 @@ func (p *Provider) read(q vendorapi.Query, resp *vendorapi.Response) (vendorapi.
 	if _, ok := body.Count.natural(); !ok && (q.Kind == vendorapi.QueryCount || len(rows) >= q.PageSize) {
 		return vendorapi.Answer{}, p.failure(q, resp, &body, fmt.Errorf("count %q is not a whole number", body.Count.excerpt()))
 	}
-	r := reader{location: p.location}
 	answer := r.answer(q, &body, rows, resp.Date)
 	answer.RequestID = requestID(resp)
 	return answer, nil

@@ -37,49 +37,54 @@ func parseAnswer(body []byte) (vendorapi.Answer, error) {
 		}
 		return vendorapi.Answer{Oddities: []string{"the answer has no preheating_results"}}, nil
 	}
-	var rows []json.RawMessage
-	if err := json.Unmarshal(doc.Results, &rows); err != nil {
-		return vendorapi.Answer{}, fmt.Errorf("preheating_results is not a list: %w", err)
-	}
 	var odd oddities
-	a := vendorapi.Answer{URLs: make([]prefetch.URL, 0, len(rows)), Count: len(rows)}
-	for _, row := range rows {
-		u, word := odd.parseRow(row)
-		a.URLs = append(a.URLs, u)
+	var a vendorapi.Answer
+	var err error
+	a.URLs, err = vendorapi.Rows(doc.Results, func(r *row, _ json.RawMessage) prefetch.URL {
+		u, word := odd.parseRow(r)
 		if word != "" && len(a.UnknownWords) < maxUnknownWords && !slices.Contains(a.UnknownWords, word) {
 			a.UnknownWords = append(a.UnknownWords, word)
 		}
+		return u
+	})
+	if err != nil {
+		return vendorapi.Answer{}, fmt.Errorf("preheating_results %w", err)
 	}
-	a.Oddities = odd.sentences()
+	a.Count, a.Oddities = len(a.URLs), odd.sentences()
 	return a, nil
+}
+
+// row is one element of preheating_results.
+type row struct {
+	URL    vendorapi.Text `json:"url"`
+	Status vendorapi.Text `json:"status"`
 }
 
 // oddities counts rows that are not as documented.
 type oddities struct {
-	notObject, noURL, noStatus int
+	notObject, noURL, longURL, noStatus int
 }
 
-// parseRow reads what can be read of a row, and returns the status word if it
-// is not a documented one.
-func (o *oddities) parseRow(raw json.RawMessage) (u prefetch.URL, unknownWord string) {
+// parseRow reads what can be read of a row, which is nil if it is no object, and
+// returns the status word if it is not a documented one.
+func (o *oddities) parseRow(r *row) (u prefetch.URL, unknownWord string) {
 	u.Status = prefetch.Unknown
-	var row struct {
-		URL    json.RawMessage `json:"url"`
-		Status json.RawMessage `json:"status"`
-	}
-	if kind(raw) != '{' || json.Unmarshal(raw, &row) != nil {
+	if r == nil {
 		o.notObject++
 		return u, ""
 	}
-	if kind(row.URL) != '"' {
+	switch {
+	case r.URL.Kind != '"':
 		o.noURL++
-	} else {
-		u.URL = text(row.URL)
+	case r.URL.Cut:
+		// The row counts as it is: a status is not less true for a URL that
+		// nobody can have submitted.
+		o.longURL++
+		u.URL = r.URL.String
+	default:
+		u.URL = r.URL.String
 	}
-	word := ""
-	if !isNull(row.Status) {
-		word = strings.TrimSpace(text(row.Status))
-	}
+	word := strings.TrimSpace(r.Status.String)
 	if word == "" {
 		o.noStatus++
 		return u, ""
@@ -99,6 +104,7 @@ func (o *oddities) sentences() []string {
 	}{
 		{o.notObject, "is no JSON object"},
 		{o.noURL, "has no url, or one that is not text"},
+		{o.longURL, fmt.Sprintf("has a url of more than %d bytes, of which the rest is cut", vendorapi.MaxText)},
 		{o.noStatus, "has no status"},
 	} {
 		if odd.rows > 0 {
@@ -133,13 +139,3 @@ func kind(raw []byte) byte {
 }
 
 func isNull(raw json.RawMessage) bool { return len(raw) == 0 || kind(raw) == 'n' }
-
-// text is a JSON string's text, with whatever is not UTF-8 replaced, and any
-// other value as it was written.
-func text(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		return strings.ToValidUTF8(string(raw), "\uFFFD")
-	}
-	return s
-}

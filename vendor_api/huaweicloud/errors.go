@@ -2,6 +2,7 @@ package huaweicloud
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -30,19 +31,16 @@ type words struct {
 func readWords(body []byte) words {
 	w := findWords(body, true)
 	w.fromAPI = w.code != "" || w.message != ""
-	if w.message == "" {
-		w.message = string(body)
-	}
-	w.code, w.message = vendorapi.Excerpt([]byte(w.code)), vendorapi.Excerpt([]byte(w.message))
+	w.code, w.message = vendorapi.Excerpt([]byte(w.code)), cmp.Or(vendorapi.Excerpt([]byte(w.message)), vendorapi.Excerpt(body))
 	return w
 }
 
 func findWords(body []byte, nested bool) words {
 	var doc struct {
-		ErrorCode json.RawMessage `json:"error_code"`
-		ErrorMsg  json.RawMessage `json:"error_msg"`
-		Code      json.RawMessage `json:"code"`
-		Message   json.RawMessage `json:"message"`
+		ErrorCode vendorapi.Text  `json:"error_code"`
+		ErrorMsg  vendorapi.Text  `json:"error_msg"`
+		Code      vendorapi.Text  `json:"code"`
+		Message   vendorapi.Text  `json:"message"`
 		Error     json.RawMessage `json:"error"`
 	}
 	if kind(bytes.TrimSpace(body)) != '{' || json.Unmarshal(body, &doc) != nil {
@@ -63,10 +61,10 @@ func findWords(body []byte, nested bool) words {
 
 // firstText is the first of the values that is a text or a number and not
 // empty; IAM's codes are numbers.
-func firstText(values ...json.RawMessage) string {
+func firstText(values ...vendorapi.Text) string {
 	for _, v := range values {
-		if k := kind(v); k == '"' || k == '-' || '0' <= k && k <= '9' {
-			if s := strings.TrimSpace(text(v)); s != "" {
+		if k := v.Kind; k == '"' || k == '-' || '0' <= k && k <= '9' {
+			if s := strings.TrimSpace(v.String); s != "" {
 				return s
 			}
 		}
