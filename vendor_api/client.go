@@ -34,7 +34,7 @@ const (
 	// alone for longer is asked once in between.
 	maxRetryAfter = time.Hour
 	// A Date outside of these years is no clock's.
-	firstYear, lastYear = 2000, 2199
+	firstYear, lastYear = 1990, 2199
 )
 
 // ClientOptions are the settings of a [Client]. The zero value is usable.
