@@ -98,6 +98,9 @@ func newHTTPSources(sources []HTTPSource) ([]*httpSource, error) {
 			if err != nil {
 				return nil, fmt.Errorf("HTTP source %d: %w", i+1, err)
 			}
+			// A copy, since Proxy keeps a function, and then no source is the same as before.
+			settings := source.ClientConfig
+			client.Transport = httpanswer.NameProxy(client.Transport, settings.Proxy())
 		}
 		made = append(made, &httpSource{
 			HTTPSource: source, name: name, client: client, state: httpState{content: &content{}},

@@ -82,6 +82,8 @@ func NewClient(opts ClientOptions) (*Client, error) {
 		if rt, err = newTransport(opts.HTTP); err != nil {
 			return nil, err
 		}
+		proxy := opts.HTTP.ProxyConfig
+		rt = httpanswer.NameProxy(rt, proxy.Proxy())
 	}
 	c := &Client{
 		http: &http.Client{

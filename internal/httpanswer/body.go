@@ -27,8 +27,8 @@ func (e *CodingError) Error() string { return e.text }
 // and no parser of JSON takes it.
 const byteOrderMark = "\uFEFF"
 
-// maxCoding bounds what an error repeats of a Content-Encoding, in bytes.
-const maxCoding = 64
+// maxForeign bounds what an error repeats of a header or a status, in bytes.
+const maxForeign = 64
 
 // Read returns the body of resp, decoded and without a byte-order mark at its
 // beginning, of at most limit bytes. The limit counts decoded bytes too, so that
@@ -113,8 +113,8 @@ func codingOf(header http.Header) string {
 }
 
 func cut(text string) string {
-	if len(text) <= maxCoding {
+	if len(text) <= maxForeign {
 		return text
 	}
-	return strings.ToValidUTF8(text[:maxCoding], "") + "…"
+	return strings.ToValidUTF8(text[:maxForeign], "") + "…"
 }
