@@ -17,13 +17,17 @@ import (
 
 // page is the body of an answer. encoding/json matches keys in any letter case,
 // which covers code, Code, message and Message; msg and error are what gateways
-// before the API call the message. The vendor's pageNo is not read: its page
-// calls it the number of pages, but it is the page that was asked for.
+// before the API call the message, and errorMessages is what Wangsu's does. The
+// vendor's pageNo is not read: its page calls it the number of pages, but it is the
+// page that was asked for.
 type page struct {
 	Code             scalar          `json:"Code"`
 	Message          scalar          `json:"Message"`
 	Msg              scalar          `json:"msg"`
 	Error            scalar          `json:"error"`
+	ErrorMessages    sentences       `json:"errorMessages"`
+	RequestID        scalar          `json:"requestId"`
+	CNCRequestID     scalar          `json:"x-cnc-request-id"`
 	Count            scalar          `json:"count"`
 	PageSize         scalar          `json:"pageSize"`
 	ResultDetail     json.RawMessage `json:"resultDetail"`
@@ -60,7 +64,7 @@ func (p *page) succeeded() bool {
 
 // text is what the vendor says in words, bounded; empty if it says nothing.
 func (p *page) text() string {
-	return cmp.Or(p.Message.excerpt(), p.Msg.excerpt(), p.Error.excerpt())
+	return cmp.Or(p.Message.excerpt(), p.Msg.excerpt(), p.ErrorMessages.excerpt(), p.Error.excerpt())
 }
 
 // maxUnknownWords bounds what one answer can make the log say.

@@ -77,8 +77,11 @@ const (
 	signedHeaders = "content-type;host"
 )
 
-// headerAccessKey repeats the access key beside the signature.
-const headerAccessKey = "X-Cnc-Accesskey"
+const (
+	// headerAccessKey repeats the access key beside the signature.
+	headerAccessKey = "X-Cnc-Accesskey"
+	headerTimestamp = "X-Cnc-Timestamp"
+)
 
 // maxUsedSeconds bounds the memory of used timestamps.
 const maxUsedSeconds = 4096
@@ -109,7 +112,7 @@ func (a *akskAuth) Authorize(req *http.Request, body []byte, now time.Time) erro
 
 	req.Header.Set("X-Cnc-Auth-Method", "AKSK")
 	req.Header.Set(headerAccessKey, accessKey)
-	req.Header.Set("X-Cnc-Timestamp", timestamp)
+	req.Header.Set(headerTimestamp, timestamp)
 	req.Header.Set("Authorization", fmt.Sprintf("%s Credential=%s, SignedHeaders=%s, Signature=%s",
 		akskAlgorithm, accessKey, signedHeaders, hex.EncodeToString(mac.Sum(nil))))
 	return nil

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
 
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -14,7 +16,8 @@ import (
 // decoded of it, and decodeErr why it could not be.
 //
 // The vendor signals its errors as Code 0 under HTTP 200 and has no numbers for
-// them, so that only the text tells one from another. An HTTP status comes from
+// them, so that only the text tells one from another; Wangsu's gateway has words
+// for codes. An HTTP status comes from
 // whatever stands before the API; a text that is known says more than it does,
 // except that 429 leaves no doubt.
 func (p *Provider) failure(q vendorapi.Query, resp *vendorapi.Response, body *page, decodeErr error) *vendorapi.Error {
@@ -22,12 +25,12 @@ func (p *Provider) failure(q vendorapi.Query, resp *vendorapi.Response, body *pa
 		HTTPStatus: resp.Status,
 		Code:       body.Code.excerpt(),
 		Message:    body.text(),
-		RequestID:  requestID(resp),
+		RequestID:  requestID(resp, body),
 		RetryAfter: p.client.RetryAfter(resp),
 		Date:       resp.Date,
 	}
 	if resp.Status != http.StatusTooManyRequests {
-		e.Reason, e.Refused = meaning(q, e.Message)
+		e.Reason, e.Refused = meaning(q, body.Code.value(), e.Message)
 	}
 	switch {
 	case isSuccess(resp.Status) && decodeErr != nil:
@@ -101,13 +104,19 @@ var (
 		`access[ -]?key|api[ -]?key|timestamp|\bdate\b.*(invalid|expire|header)|\buser(name)?\b|签名|鉴权|认证|权限|密码|用户`)
 	absentText = regexp.MustCompile(`not? (be )?(exist|found)|does(n't| not) exist|no such|cannot find|不存在|未找到`)
 	taskText   = regexp.MustCompile(`item|\btasks?\b|\brecords?\b|\bdata\b|任务|数据|记录`)
+	// invalidCode is a code that judges the question; in a message the same words
+	// may be about anything.
+	invalidCode = regexp.MustCompile(`^(invalid|illegal|missing|malformed|unsupported)\b|\b(invalid|missing|malformed)$`)
+	// humps are where a code such as AccessDenied has a new word.
+	humps = regexp.MustCompile(`([a-z0-9])([A-Z])|[._-]`)
 )
 
-// meaning is what the vendor's message says of q; empty if no table knows the
-// message. A feature counts as refused only if q used it: otherwise the message
+// meaning is what the vendor's code and message say of q; empty if no table knows
+// them. A feature counts as refused only if q used it: otherwise the message
 // is about something else, and nothing was learned.
-func meaning(q vendorapi.Query, message string) (prefetch.Reason, vendorapi.Feature) {
-	message = strings.ToLower(message)
+func meaning(q vendorapi.Query, code, message string) (prefetch.Reason, vendorapi.Feature) {
+	code = strings.ToLower(humps.ReplaceAllString(code, "$1 $2"))
+	message = strings.ToLower(code + ": " + message)
 	for _, d := range documented {
 		if !strings.Contains(message, d.text) {
 			continue
@@ -125,8 +134,30 @@ func meaning(q vendorapi.Query, message string) (prefetch.Reason, vendorapi.Feat
 	case q.TaskID != "" && absentText.MatchString(message) &&
 		(taskText.MatchString(message) || strings.Contains(message, strings.ToLower(q.TaskID))):
 		return prefetch.ReasonNotFound, ""
+	case invalidCode.MatchString(code):
+		return prefetch.ReasonInvalid, ""
 	default:
 		return "", ""
+	}
+}
+
+// maxSkew is how far a request's date may be from the vendor's clock
+// (documents.cdnetworks.com, "AK/SK authentication").
+const maxSkew = 5 * time.Minute
+
+// blameClock adds to a refusal that the clock here explains it, if it does: the
+// vendor's own words for that are "username is invalid".
+func blameClock(e *vendorapi.Error, req *http.Request) {
+	inWords := isSuccess(e.HTTPStatus) && e.Reason == prefetch.ReasonUnavailable
+	if e.Err != nil || e.Reason != prefetch.ReasonAuth && !inWords {
+		return
+	}
+	dated, err := http.ParseTime(req.Header.Get("Date"))
+	if seconds, parseErr := strconv.ParseInt(req.Header.Get(headerTimestamp), 10, 64); parseErr == nil {
+		dated, err = time.Unix(seconds, 0).UTC(), nil
+	}
+	if err == nil {
+		e.Err = vendorapi.Skew(dated, e.Date, maxSkew)
 	}
 }
 

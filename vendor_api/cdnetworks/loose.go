@@ -1,6 +1,8 @@
 package cdnetworks
 
 import (
+	"bytes"
+	"encoding/json"
 	"math"
 	"strconv"
 	"strings"
@@ -12,6 +14,32 @@ import (
 // scalar is a JSON value of which only the text counts. What is written for a list
 // or an object no parser below takes for a value.
 type scalar struct{ vendorapi.Text }
+
+// maxSentences bounds how many texts of a list are read: an error shows about as
+// many words.
+const maxSentences = 10
+
+// sentences is a scalar that may also be a list of them, which becomes one text.
+type sentences struct{ scalar }
+
+// UnmarshalJSON reads a value.
+func (s *sentences) UnmarshalJSON(value []byte) error {
+	if value[0] != '[' {
+		return s.Text.UnmarshalJSON(value)
+	}
+	var texts []string
+	decoder := json.NewDecoder(bytes.NewReader(value))
+	_, _ = decoder.Token() // the bracket
+	for len(texts) < maxSentences && decoder.More() {
+		var one scalar
+		_ = decoder.Decode(&one) // a part of what was valid JSON as a whole
+		if text := one.value(); text != "" {
+			texts = append(texts, text)
+		}
+	}
+	s.Text = vendorapi.Text{Kind: '"', String: strings.Join(texts, "; ")}
+	return nil
+}
 
 // value is the text without the space around it; empty where the vendor told
 // nothing, be it null, "" or the word null.

@@ -1,6 +1,7 @@
 package cdnetworks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -202,15 +203,20 @@ func (p *Provider) send(ctx context.Context, q vendorapi.Query, req *http.Reques
 	if err != nil {
 		e := vendorapi.AsError(err)
 		if resp != nil {
-			e.RequestID = requestID(resp)
+			e.RequestID = requestID(resp, &page{})
 		}
 		return vendorapi.Answer{}, e // already classified, which happens once
 	}
-	return p.read(q, resp)
+	answer, refused := p.read(q, resp)
+	if refused != nil {
+		blameClock(refused, req)
+		return vendorapi.Answer{}, refused
+	}
+	return answer, nil
 }
 
 // read turns a response into an answer or a classified error.
-func (p *Provider) read(q vendorapi.Query, resp *vendorapi.Response) (vendorapi.Answer, error) {
+func (p *Provider) read(q vendorapi.Query, resp *vendorapi.Response) (vendorapi.Answer, *vendorapi.Error) {
 	var body page
 	decodeErr := decodePage(resp.Body, &body)
 	if !isSuccess(resp.Status) || decodeErr != nil || !body.succeeded() {
@@ -226,11 +232,15 @@ func (p *Provider) read(q vendorapi.Query, resp *vendorapi.Response) (vendorapi.
 		return vendorapi.Answer{}, p.failure(q, resp, &body, fmt.Errorf("count %q is not a whole number", body.Count.excerpt()))
 	}
 	answer := r.answer(q, &body, rows, resp.Date)
-	answer.RequestID = requestID(resp)
+	answer.RequestID = requestID(resp, &body)
 	return answer, nil
 }
 
-// requestID is the vendor's id of the call that resp answers.
-func requestID(resp *vendorapi.Response) string {
-	return vendorapi.Excerpt([]byte(resp.Header.Get(requestIDHeader)))
+// requestID is the vendor's id of the call that resp answers, as its header or else
+// its body tells it.
+func requestID(resp *vendorapi.Response, body *page) string {
+	if id := vendorapi.Excerpt([]byte(resp.Header.Get(requestIDHeader))); id != "" {
+		return id
+	}
+	return cmp.Or(body.CNCRequestID.excerpt(), body.RequestID.excerpt())
 }

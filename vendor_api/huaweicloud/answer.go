@@ -19,11 +19,13 @@ const maxUnknownWords = 10
 var errErrorBody = errors.New("the answer is an error")
 
 // parseAnswer reads the body of a success. A missing or null list is an answer
-// without rows; a row that cannot be read is a row all the same.
+// without rows; a row that cannot be read is a row all the same. RequestID is the
+// body's own, if it has one.
 func parseAnswer(body []byte) (vendorapi.Answer, error) {
 	var doc struct {
 		Results   json.RawMessage `json:"preheating_results"`
 		ErrorCode json.RawMessage `json:"error_code"`
+		RequestID vendorapi.Text  `json:"request_id"`
 	}
 	if kind(bytes.TrimSpace(body)) != '{' {
 		return vendorapi.Answer{}, errors.New("the answer is not a JSON object")
@@ -35,10 +37,12 @@ func parseAnswer(body []byte) (vendorapi.Answer, error) {
 		if !isNull(doc.ErrorCode) {
 			return vendorapi.Answer{}, errErrorBody
 		}
-		return vendorapi.Answer{Oddities: []string{"the answer has no preheating_results"}}, nil
+		return vendorapi.Answer{
+			RequestID: firstText(doc.RequestID), Oddities: []string{"the answer has no preheating_results"},
+		}, nil
 	}
 	var odd oddities
-	var a vendorapi.Answer
+	a := vendorapi.Answer{RequestID: firstText(doc.RequestID)}
 	var err error
 	a.URLs, err = vendorapi.Rows(doc.Results, func(r *row, _ json.RawMessage) prefetch.URL {
 		u, word := odd.parseRow(r)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -19,7 +18,7 @@ const maxSkew = 15 * time.Minute
 
 // words is what a body says of an error.
 type words struct {
-	code, message string
+	code, message, requestID string
 	// fromAPI reports that the body has the form of the vendor's API, so that
 	// nothing between here and there (a proxy, a portal, a wrong host) spoke.
 	fromAPI bool
@@ -42,19 +41,18 @@ func findWords(body []byte, nested bool) words {
 		Code      vendorapi.Text  `json:"code"`
 		Message   vendorapi.Text  `json:"message"`
 		Error     json.RawMessage `json:"error"`
+		RequestID vendorapi.Text  `json:"request_id"`
 	}
 	if kind(bytes.TrimSpace(body)) != '{' || json.Unmarshal(body, &doc) != nil {
 		return words{}
 	}
-	w := words{code: firstText(doc.ErrorCode, doc.Code), message: firstText(doc.ErrorMsg, doc.Message)}
+	w := words{
+		code: firstText(doc.ErrorCode, doc.Code), message: firstText(doc.ErrorMsg, doc.Message), requestID: firstText(doc.RequestID),
+	}
 	if nested && kind(doc.Error) == '{' {
 		inner := findWords(doc.Error, false)
-		if w.code == "" {
-			w.code = inner.code
-		}
-		if w.message == "" {
-			w.message = inner.message
-		}
+		w.code, w.message = cmp.Or(w.code, inner.code), cmp.Or(w.message, inner.message)
+		w.requestID = cmp.Or(w.requestID, inner.requestID)
 	}
 	return w
 }
@@ -168,7 +166,7 @@ func newError(c *vendorapi.Client, resp *vendorapi.Response, w words) *vendorapi
 		HTTPStatus: resp.Status,
 		Code:       w.code,
 		Message:    w.message,
-		RequestID:  requestID(resp),
+		RequestID:  requestID(resp, w.requestID),
 		RetryAfter: c.RetryAfter(resp),
 		Date:       resp.Date,
 	}
@@ -179,7 +177,7 @@ func newError(c *vendorapi.Client, resp *vendorapi.Response, w words) *vendorapi
 func sendError(resp *vendorapi.Response, err error) *vendorapi.Error {
 	e := *vendorapi.AsError(err)
 	if resp != nil {
-		e.RequestID = requestID(resp)
+		e.RequestID = requestID(resp, "")
 	}
 	return &e
 }
@@ -188,14 +186,13 @@ func sendError(resp *vendorapi.Response, err error) *vendorapi.Error {
 // does not accept; nil otherwise.
 func skewOf(req *http.Request, resp *vendorapi.Response) error {
 	signed, err := time.Parse(sdkDateLayout, req.Header.Get(headerSDKDate))
-	if err == nil && !resp.Date.IsZero() {
-		if skew := signed.Sub(resp.Date); skew.Abs() > maxSkew {
-			return fmt.Errorf("the clock here is %v off the vendor's, which allows %v", skew, maxSkew)
-		}
+	if err != nil {
+		return nil //nolint:nilerr // a request that is not signed has no date
 	}
-	return nil
+	return vendorapi.Skew(signed, resp.Date, maxSkew)
 }
 
-func requestID(resp *vendorapi.Response) string {
-	return vendorapi.Excerpt([]byte(resp.Header.Get("X-Request-Id")))
+// requestID is the vendor's id of the call: of its header, else of the gateway's body.
+func requestID(resp *vendorapi.Response, inBody string) string {
+	return vendorapi.Excerpt([]byte(cmp.Or(resp.Header.Get("X-Request-Id"), inBody)))
 }

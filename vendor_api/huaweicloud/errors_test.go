@@ -102,6 +102,46 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// The gateway tells the id of a call in the body, the service in the header.
+func TestRequestIDInBody(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		status             int
+		body, header, want string
+	}{
+		{429, `{"error_code":"APIG.0308","error_msg":"m","request_id":"4c3\u0001"}`, "", "4c3"},
+		{429, `{"error_code":"APIG.0308","error_msg":"m","request_id":"4c3"}`, "b7", "b7"},
+		{403, `{"error":{"code":403,"message":"m","request_id":"4c3"}}`, "", "4c3"},
+		{200, `{"error_code":"VOD.10062","error_msg":"m","request_id":"4c3"}`, "", "4c3"},
+		{200, `{"request_id":"4c3","preheating_results":[]}`, "", "4c3"},
+		{200, `{"request_id":"4c3","preheating_results":[]}`, "b7", "b7"},
+		{200, `{"request_id":"4c3"}`, "", "4c3"},
+		{502, "<html>", "", ""},
+	} {
+		answer, err := ask(t, respond(tt.status, tt.body, "X-Request-Id", tt.header))
+		got := answer.RequestID
+		if err != nil {
+			got = wantError(t, err).RequestID
+		}
+		if got != tt.want {
+			t.Errorf("HTTP %d, %s with the header %q: request id %q", tt.status, tt.body, tt.header, got)
+		}
+	}
+}
+
+// A mark before the JSON, as some gateways write it, is no part of it.
+func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
+	answer, err := ask(t, respond(http.StatusOK, "\uFEFF"+`{"preheating_results":[{"url":"u","status":"succeed"}]}`))
+	if err != nil || answer.Count != 1 {
+		t.Errorf("got %+v, %v", answer, err)
+	}
+	_, err = ask(t, respond(http.StatusBadRequest, "\uFEFF"+`{"error_code":"VOD.10062","error_msg":"m"}`))
+	if e := wantError(t, err); e.Reason != prefetch.ReasonNotFound || e.Message != "m" {
+		t.Errorf("got %v", e)
+	}
+}
+
 func TestLongErrorsAreCut(t *testing.T) {
 	t.Parallel()
 	_, err := ask(t, respond(http.StatusBadGateway, strings.Repeat("<p>é ", 1<<20)))
@@ -163,8 +203,8 @@ func TestClockSkew(t *testing.T) {
 		auth huaweicloud.Auth
 		want string
 	}{
-		{"behind", now().Add(20 * time.Minute).Format(http.TimeFormat), huaweicloud.AKSK(text("AK"), text("SK"), nil), "the clock here is -20m0s off"},
-		{"ahead", now().Add(-20 * time.Minute).Format(http.TimeFormat), huaweicloud.AKSK(text("AK"), text("SK"), nil), "the clock here is 20m0s off"},
+		{"behind", now().Add(20 * time.Minute).Format(http.TimeFormat), huaweicloud.AKSK(text("AK"), text("SK"), nil), "the clock here is 20m0s behind"},
+		{"ahead", now().Add(-20 * time.Minute).Format(http.TimeFormat), huaweicloud.AKSK(text("AK"), text("SK"), nil), "the clock here is 20m0s ahead of"},
 		{"near", now().Add(10 * time.Minute).Format(http.TimeFormat), huaweicloud.AKSK(text("AK"), text("SK"), nil), ""},
 		{"no date", "", huaweicloud.AKSK(text("AK"), text("SK"), nil), ""},
 		{"not signed", now().Add(20 * time.Minute).Format(http.TimeFormat), token(), ""},

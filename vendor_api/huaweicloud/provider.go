@@ -143,7 +143,7 @@ func (p *Provider) send(ctx context.Context, req *http.Request) (vendorapi.Answe
 		e.Reason, e.Err = prefetch.ReasonDecode, err
 		return vendorapi.Answer{}, e
 	}
-	answer.RequestID, answer.Date = requestID(resp), resp.Date
+	answer.RequestID, answer.Date = requestID(resp, answer.RequestID), resp.Date
 	return answer, nil
 }
 
