@@ -102,6 +102,19 @@ func TestWarnings(t *testing.T) {
 	golden(t, "testdata/warnings.txt", got.String())
 }
 
+// TestSameTasksAreOne lists a task twice, which says the same in other words.
+func TestSameTasksAreOne(t *testing.T) {
+	t.Parallel()
+	c := load(t, base+`    tasks:
+      - {id: one, created: 2026-11-21T08:00:00Z, urls: [https://h/1], labels: {n: one}}
+      - {id: two}
+      - {id: one, labels: {n: "one"}, urls: ["https://h/1"], created: 2026-11-21T16:00:00+08:00}
+`)
+	if tasks := c.Accounts[0].Tasks; len(tasks) != 2 || tasks[0].ID != "one" || tasks[1].ID != "two" || len(c.Warnings) != 0 {
+		t.Errorf("tasks %+v, warnings %v", tasks, c.Warnings)
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	c := load(t, base+`  - name: vod

@@ -27,20 +27,23 @@ func readTasks(v value, account string) []prefetch.Task {
 	if len(items) == 0 {
 		return nil
 	}
-	tasks := make([]prefetch.Task, len(items))
-	lines := make(map[string]int, len(items))
-	for i, item := range items {
+	tasks := make([]prefetch.Task, 0, len(items))
+	type listed struct{ line, index int }
+	first := make(map[string]listed, len(items))
+	for _, item := range items {
 		m, ok := item.mapping()
 		if !ok {
 			continue
 		}
-		tasks[i] = readTask(m, account)
-		id := tasks[i].ID
-		if first, twice := lines[id]; twice && id != "" {
-			m.get("id").failf("the account has a task of this id already, in line %d", first)
+		task, line := readTask(m, account), m.get("id").line
+		if before, twice := first[task.ID]; twice && task.ID != "" {
+			if !task.SaysAs(tasks[before.index]) {
+				m.get("id").failf("the account has a task of this id already, in line %d, with other content", before.line)
+			}
 			continue
 		}
-		lines[id] = m.get("id").line
+		first[task.ID] = listed{line: line, index: len(tasks)}
+		tasks = append(tasks, task)
 	}
 	return tasks
 }

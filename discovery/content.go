@@ -16,9 +16,10 @@ var errTooLarge = fmt.Errorf("is larger than the limit of %d bytes", maxDocument
 // whether it is now. It never changes: each reading makes a new one, and a
 // reading that tells nothing new returns the one before.
 type content struct {
-	tasks    []prefetch.Task
+	tasks []prefetch.Task
+	// problems are those of the last list, be it that none of it can be used.
 	problems []Problem
-	// known: there was a good reading, and tasks and problems are of the last.
+	// known: there was a good reading, and tasks are of the last.
 	known bool
 	// err is why the present state of the source cannot be used; nil if it can.
 	err error
@@ -29,16 +30,26 @@ type content struct {
 	parsed bool
 }
 
-// read takes in a document. A broken one leaves the last good tasks in place.
+// read takes in a document. A broken one, and one of which no entry can be used,
+// leaves the last good tasks in place.
 func (c *content) read(data []byte, name, source string) *content {
 	sum := sha256.Sum256(data)
 	if c.parsed && c.sum == sum {
 		return c
 	}
 	tasks, problems, err := Parse(data, name)
+	unusable := err == nil && len(tasks) == 0 && len(problems) > 0
+	if unusable {
+		// That is what a program writes which was changed by mistake, and not the
+		// wish to watch nothing.
+		err = fmt.Errorf("%s: none of its entries can be used", name)
+	}
 	if err != nil {
 		broken := c.fail(err)
 		broken.sum, broken.parsed = sum, true
+		if unusable {
+			broken.problems = problems
+		}
 		return broken
 	}
 	for i := range tasks {
@@ -58,7 +69,7 @@ func (c *content) fail(err error) *content {
 	return &failed
 }
 
-// invalid returns how many tasks of the last good document are unusable.
+// invalid returns how many tasks of the last list are unusable.
 func (c *content) invalid() int {
 	count := 0
 	for _, problem := range c.problems {

@@ -376,6 +376,7 @@ func TestManyProblemsAreLoggedBriefly(t *testing.T) {
 	for i := range 500 {
 		fmt.Fprintf(&text, "- {account: a, id: %d, oops: %d}\n", i, i)
 	}
+	text.WriteString("- {account: a, id: good}\n")
 	write(t, path, text.String())
 	w := watch(t, slow, path)
 	run(t, w.Manager)
@@ -384,7 +385,7 @@ func TestManyProblemsAreLoggedBriefly(t *testing.T) {
 	}
 	// An entry that only moved is known to the log already.
 	write(t, path, "- {account: a, id: new}\n"+text.String())
-	awaitIDs(t, w.Manager, "a/new file")
+	awaitIDs(t, w.Manager, "a/good file", "a/new file")
 	if got := w.logs.count("level=WARN"); got != 11 {
 		t.Errorf("%d lines:\n%s", got, w.logs)
 	}

@@ -2,7 +2,6 @@ package discovery
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"prefetch_exporter/prefetch"
@@ -56,7 +55,7 @@ func Merge(accounts []string, listings ...[]prefetch.Task) (map[string][]prefetc
 				} else {
 					left.UnknownAccounts[task.Account]++
 				}
-			case known && !sameTask(first, task):
+			case known && !first.SaysAs(*task):
 				left.Conflicts = append(left.Conflicts, Conflict{
 					Account: task.Account, ID: task.ID, Kept: first.Source, Dropped: task.Source,
 				})
@@ -70,10 +69,4 @@ func Merge(accounts []string, listings ...[]prefetch.Task) (map[string][]prefetc
 		return key{a.Account, a.ID}.compare(key{b.Account, b.ID})
 	})
 	return merged, left
-}
-
-// sameTask reports whether both entries say the same, wherever they came from.
-func sameTask(a, b *prefetch.Task) bool {
-	return a.Created.Equal(b.Created) && a.Deadline.Equal(b.Deadline) &&
-		slices.Equal(a.URLs, b.URLs) && maps.Equal(a.Labels, b.Labels)
 }

@@ -47,8 +47,9 @@ const maxProblems = 100
 //
 // The error is about the list as a whole: not valid UTF-8, neither YAML nor
 // JSON, not a list, empty. An entry that is unusable, one with an unknown key
-// included, is a [Problem]; of two entries with the same account and id the
-// first wins and the second is a problem. So are the [Doubts] of an entry that is
+// included, is a [Problem]; of two entries with the same account and id that say
+// different things the first wins and the second is a problem; entries that say the
+// same are one. Problems too are the [Doubts] of an entry that is
 // taken. From the hundred and first problem on, one stands for all. All tasks pass [Validate]; their
 // Source is empty, and their times are UTC. name is the file or source that
 // Place speaks of.
@@ -57,7 +58,7 @@ func Parse(data []byte, name string) ([]prefetch.Task, []Problem, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
-	list := listReader{name: name, lines: make(map[key]int)}
+	list := listReader{name: name, first: make(map[key]listed)}
 	for i, element := range elements {
 		list.entry, list.node = i+1, element
 		if isGroup(element) {
@@ -83,13 +84,16 @@ type listReader struct {
 	name     string
 	tasks    []prefetch.Task
 	problems []Problem
-	rest     Problem     // stands for those above maxProblems
-	lines    map[key]int // where a task was first listed
+	rest     Problem // stands for those above maxProblems
+	first    map[key]listed
 
 	// The element being read.
 	entry int
 	node  *yaml.Node
 }
+
+// listed is where a task was first listed: its line, and its place in the tasks.
+type listed struct{ line, index int }
 
 func isGroup(node *yaml.Node) bool {
 	if node.Kind != yaml.MappingNode {
@@ -165,8 +169,11 @@ func (l *listReader) add(task prefetch.Task, found issues) {
 		// A field that could not be read would be called missing, too.
 		found = check(task)
 	}
-	if first, listed := l.lines[keyOf(task)]; listed && len(found) == 0 {
-		found.addf("", "is listed a second time; the entry at line %d stands", first)
+	if first, again := l.first[keyOf(task)]; again && len(found) == 0 {
+		if task.SaysAs(l.tasks[first.index]) {
+			return
+		}
+		found.addf("", "is listed a second time, with other content; the entry at line %d stands", first.line)
 	}
 	if len(found) > 0 {
 		found.nameTask(task)
@@ -177,7 +184,7 @@ func (l *listReader) add(task prefetch.Task, found issues) {
 		doubts.nameTask(task)
 		l.report(doubts, 0)
 	}
-	l.lines[keyOf(task)] = l.node.Line
+	l.first[keyOf(task)] = listed{line: l.node.Line, index: len(l.tasks)}
 	l.tasks = append(l.tasks, task)
 }
 

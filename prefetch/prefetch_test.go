@@ -151,3 +151,35 @@ func TestStale(t *testing.T) {
 		}
 	}
 }
+
+func TestTaskSaysAs(t *testing.T) {
+	t.Parallel()
+	full := func() prefetch.Task {
+		return prefetch.Task{
+			Account: "a", ID: "i", Created: time.Unix(1, 0), Deadline: time.Unix(2, 0).UTC(),
+			URLs: []string{"u", "v"}, Labels: map[string]string{"n": "v"}, Source: prefetch.SourceFile,
+		}
+	}
+	for name, c := range map[string]struct {
+		change func(*prefetch.Task)
+		want   bool
+	}{
+		"nothing": {func(*prefetch.Task) {}, true},
+		"source":  {func(t *prefetch.Task) { t.Source = prefetch.SourceHTTP }, true},
+		"time zone": {func(t *prefetch.Task) {
+			t.Created, t.Deadline = t.Created.UTC(), t.Deadline.In(time.FixedZone("", 3600))
+		}, true},
+		"account":       {func(t *prefetch.Task) { t.Account = "b" }, false},
+		"id":            {func(t *prefetch.Task) { t.ID = "j" }, false},
+		"created":       {func(t *prefetch.Task) { t.Created = time.Time{} }, false},
+		"deadline":      {func(t *prefetch.Task) { t.Deadline = t.Deadline.Add(1) }, false},
+		"order of URLs": {func(t *prefetch.Task) { t.URLs = []string{"v", "u"} }, false},
+		"label":         {func(t *prefetch.Task) { t.Labels["n"] = "w" }, false},
+	} {
+		other := full()
+		c.change(&other)
+		if got := full().SaysAs(other); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}

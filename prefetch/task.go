@@ -1,6 +1,10 @@
 package prefetch
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // Account names one set of credentials at one vendor.
 type Account struct {
@@ -34,6 +38,14 @@ type Task struct {
 	Labels map[string]string
 	// Source is where the task came from, one of the Source constants.
 	Source string
+}
+
+// SaysAs reports whether both describe the same task in the same way, wherever they
+// came from.
+func (t Task) SaysAs(other Task) bool {
+	return t.Account == other.Account && t.ID == other.ID &&
+		t.Created.Equal(other.Created) && t.Deadline.Equal(other.Deadline) &&
+		slices.Equal(t.URLs, other.URLs) && maps.Equal(t.Labels, other.Labels)
 }
 
 // URL is one URL of a task as the vendor reported it. A time is zero where the
