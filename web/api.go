@@ -80,24 +80,29 @@ func (a *api) addTo(r routes) {
 }
 
 // named gives h the account and the id of a path, which ends with both; segment
-// is the account's place in it. A path without them is for missing. No pattern of a ServeMux does: its wildcards
-// match no segment that is an escaped slash alone.
+// is the account's place in it. A path without them is for missing. No pattern of a
+// ServeMux does: its wildcards match no segment that is an escaped slash alone.
+//
+// All that follows the account is the id: proxies decode paths, and a slash of an id
+// then comes as one. An id that has "." or ".." between slashes, or nothing, gets no
+// further than [routes.clean] that way.
 func named(segment int, h http.Handler, missing http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		names := strings.Split(r.URL.EscapedPath(), "/")[segment:]
-		if len(names) != 2 || names[0] == "" || names[1] == "" {
+		if len(names) < 2 || slices.Contains(names, "") {
 			missing(w, r)
 			return
 		}
-		for i, key := range []string{"account", "id"} {
+		for i, name := range names {
 			// The server has refused requests with a wrong escape.
-			name, err := url.PathUnescape(names[i])
-			if err != nil {
+			var err error
+			if names[i], err = url.PathUnescape(name); err != nil {
 				missing(w, r)
 				return
 			}
-			r.SetPathValue(key, name)
 		}
+		r.SetPathValue("account", names[0])
+		r.SetPathValue("id", strings.Join(names[1:], "/"))
 		h.ServeHTTP(w, r)
 	})
 }

@@ -127,7 +127,7 @@ func (r routes) sameSite(h http.Handler) http.Handler {
 
 // clean refuses addresses that a ServeMux would answer with a redirect to a
 // tidier one: a script takes that for success, though nothing was done, and an
-// id with an unescaped slash must not become another id.
+// id with unescaped slashes must not become another id.
 func (r routes) clean(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		escaped := req.URL.EscapedPath()

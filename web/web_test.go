@@ -148,7 +148,7 @@ func TestStatusPages(t *testing.T) {
 			"GET /tasks/edge/x":  {http.StatusOK, "<h1><bdi>x</bdi></h1>"},
 			"GET /tasks/edge/" + url.PathEscape("/"+odd): {http.StatusOK, "/%2F..%2F a?b#c\\u202e"},
 			"GET /tasks/edge/y":                          {http.StatusNotFound, "is not watched"},
-			"GET /tasks/edge/x/y":                        {http.StatusNotFound, "percent-encoded"},
+			"GET /tasks/edge/x/y":                        {http.StatusNotFound, "x/y"},
 			"GET /tasks/edge":                            {http.StatusNotFound, "percent-encoded"},
 			"GET /runbooks":                              {http.StatusFound, "runbooks/"},
 			"GET /runbooks/":                             {http.StatusOK, `id="prefetchfailedurls"`},
