@@ -43,7 +43,8 @@ type HTTPSource struct {
 	// ClientConfig makes the client. Note that its zero value, unlike
 	// promconfig.DefaultHTTPClientConfig, follows no redirects.
 	ClientConfig promconfig.HTTPClientConfig
-	// Client, where set, is used instead of what ClientConfig would make.
+	// Client, where set, is used instead of what ClientConfig would make, but that
+	// it follows redirects within the address of the source only.
 	Client *http.Client
 }
 
@@ -92,21 +93,36 @@ func newHTTPSources(sources []HTTPSource) ([]*httpSource, error) {
 		if source.RefreshInterval <= 0 {
 			source.RefreshInterval = defaultRefreshInterval
 		}
-		client := source.Client
-		if client == nil {
-			client, err = promconfig.NewClientFromConfig(source.ClientConfig, "task_discovery")
-			if err != nil {
-				return nil, fmt.Errorf("HTTP source %d: %w", i+1, err)
-			}
-			// A copy, since Proxy keeps a function, and then no source is the same as before.
-			settings := source.ClientConfig
-			client.Transport = httpanswer.NameProxy(client.Transport, settings.Proxy())
+		client, err := newHTTPClient(&source)
+		if err != nil {
+			return nil, fmt.Errorf("HTTP source %d: %w", i+1, err)
 		}
 		made = append(made, &httpSource{
 			HTTPSource: source, name: name, client: client, state: httpState{content: &content{}},
 		})
 	}
 	return made, nil
+}
+
+// newHTTPClient returns the client of a source, which follows redirects within its
+// address at most.
+func newHTTPClient(source *HTTPSource) (*http.Client, error) {
+	if source.Client != nil {
+		client := *source.Client
+		client.CheckRedirect = followWithin
+		return &client, nil
+	}
+	client, err := promconfig.NewClientFromConfig(source.ClientConfig, "task_discovery")
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it is told as the source's
+	}
+	if source.ClientConfig.FollowRedirects {
+		client.CheckRedirect = followWithin
+	}
+	// A copy, since Proxy keeps a function, and then no source is the same as before.
+	settings := source.ClientConfig
+	client.Transport = httpanswer.NameProxy(client.Transport, settings.Proxy())
+	return client, nil
 }
 
 // sourceName's errors do not say what they found: a password with a character
