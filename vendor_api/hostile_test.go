@@ -333,10 +333,17 @@ type countingConn struct {
 	sent *atomic.Int64
 }
 
-func (c *countingConn) Write(b []byte) (int, error) {
-	n, err := c.Conn.Write(b)
-	c.sent.Add(int64(n))
-	return n, err
+func (c *countingConn) Write(b []byte) (written int, err error) {
+	for part := range slices.Chunk(b, 64<<10) {
+		// Counted before it is sent: who has it all looks at once.
+		c.sent.Add(int64(len(part)))
+		n, err := c.Conn.Write(part)
+		written += n
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
 }
 
 // raw sends a text as it is.
