@@ -11,8 +11,12 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
-// mostRows bounds what is read of one task. Vendors take 20,000 URLs a day.
-const mostRows = 100_000
+// What is read of one task is bounded by its rows and by the bytes of their URLs.
+// Vendors take 20,000 URLs a day.
+const (
+	mostRows  = 100_000
+	mostBytes = 32 << 20
+)
 
 // reading is an answer that is being read page by page. It is applied when it
 // is whole.
@@ -63,6 +67,9 @@ func (t *task) page(q vendorapi.Query, ans vendorapi.Answer) (urls []prefetch.UR
 	}
 	r.From, r.To, r.Page = q.From, q.To, q.Page
 	r.Rows = r.Rows.with(ans.URLs)
+	if r.Rows.bytes() > mostBytes {
+		return nil, false, fmt.Sprintf("the URLs of %d rows have more than %d bytes, more than any task can have", len(r.Rows.urls), mostBytes)
+	}
 	if len(r.Rows.urls) < r.Count {
 		t.Reading = r
 		return nil, false, ""

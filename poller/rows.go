@@ -156,6 +156,15 @@ func (r rows) with(urls []prefetch.URL) rows {
 	}
 }
 
+// bytes is how many bytes the URLs have.
+func (r rows) bytes() int {
+	n := 0
+	for i := range r.urls {
+		n += len(r.urls[i].URL)
+	}
+	return n
+}
+
 // failed keeps only the rows that failed: what a settled task needs still.
 func (r rows) failed() rows {
 	var kept rows
@@ -199,7 +208,7 @@ func (r rows) MarshalJSON() ([]byte, error) {
 	for _, f := range r.former {
 		stored = append(stored, storedRow{URL: f.url, Created: f.created, Observed: f.observed, Former: true})
 	}
-	data, err := json.Marshal(stored)
+	data, err := marshal(stored)
 	if err != nil {
 		return nil, fmt.Errorf("rows: %w", err)
 	}

@@ -72,12 +72,14 @@ type batch struct {
 // are on the disk. Writes that arrive while a transaction is under way share
 // the next one; a write that meets none is not delayed.
 //
-// An error means that the changes are not known to be durable. What shares a
+// An error means that the changes are not known to be durable. A change that is
+// out of bounds is refused with those that it came with, and counted. What shares a
 // transaction fails together. Once memory that maps the file could not be read
 // (the disk failed, or something truncated the file), every call returns
 // [ErrBroken]: only a restart, which checks the file, can tell what is left.
 func (db *DB) Write(ops ...Op) error {
 	if err := validate(ops); err != nil {
+		db.onError(ReasonWrite)
 		return err
 	}
 	if len(ops) == 0 {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -244,5 +245,22 @@ func TestStateNames(t *testing.T) {
 		store.Existing: "existing", store.Fresh: "fresh", store.Recovered: "recovered", 9: "State(9)",
 	} {
 		equal(t, want, state.String())
+	}
+}
+
+// A write that is out of bounds is counted as every write that failed.
+func TestRefusedWritesAreCounted(t *testing.T) {
+	t.Parallel()
+	var reasons []string
+	db, err := store.Open(store.Options{Path: t.TempDir(), OnError: func(reason string) { reasons = append(reasons, reason) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	if err := db.Write(store.Op{Table: store.Tasks, Scope: "s", Key: "k", Value: make([]byte, store.MaxValue+1)}); err == nil {
+		t.Error("the value was taken")
+	}
+	if !slices.Equal(reasons, []string{store.ReasonWrite}) {
+		t.Errorf("counted: %q", reasons)
 	}
 }

@@ -127,7 +127,8 @@ const (
 	ReasonCorrupt = "corrupt"
 	// ReasonRead: something could not be read.
 	ReasonRead = "read"
-	// ReasonWrite: a transaction failed. The writes that shared it count once.
+	// ReasonWrite: a transaction failed, or a write was refused since it is out of
+	// bounds. The writes that shared a transaction count once.
 	ReasonWrite = "write"
 )
 
