@@ -195,7 +195,7 @@ or on () sum(increase(prefetch_api_request_duration_seconds{A}[$__rate_interval]
 func exporterStats() []panel {
 	count := func(title, description, expr string) panel {
 		return stat{
-			title: title, width: 4, unit: "short", thresholds: badFrom(1), decimals: new(0),
+			title: title, width: 4, unit: "short", thresholds: anyIsBad(), decimals: new(0),
 			description: description, queries: []query{{expr: expr}},
 		}.panel()
 	}
@@ -215,8 +215,7 @@ func exporterStats() []panel {
 			`sum(max by (provider, account) (prefetch_account_tasks_dropped{A}))`),
 		count("Rejected tasks", "Tasks that are listed but cannot be used.",
 			`sum(max by (reason) (prefetch_exporter_tasks_rejected{E}))`),
-		count("Lost tasks", "Tasks of which the vendor knows nothing.",
-			`sum(max by (provider, account) (prefetch_account_tasks{A, phase="lost"}))`),
+		lostTasks(`sum(max by (provider, account) (prefetch_account_tasks{A, phase="lost"}))`, 4),
 		count("Unreadable sources", "Sources of tasks that could not be read the last time.",
 			`count(prefetch_exporter_discovery_up{E} == 0) or vector(0)`),
 	}

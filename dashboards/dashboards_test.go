@@ -325,7 +325,7 @@ func TestThresholdsAreThoseOfTheAlerts(t *testing.T) {
 		{"prefetch-overview.json", "Lowest ratio", 1, "prefetch:setting:success_ratio_min"},
 		{"prefetch-overview.json", "Success ratio by account", 1, "prefetch:setting:success_ratio_min"},
 		{"prefetch-task.json", "Success ratio", 1, "prefetch:setting:success_ratio_min"},
-		{"prefetch-overview.json", "Next deadline", 2, "prefetch:setting:deadline_near_seconds"},
+		{"prefetch-overview.json", "Next deadline", 1, "prefetch:setting:deadline_near_seconds"},
 		{"prefetch-overview.json", "Oldest data", 1, "prefetch:setting:data_age_max_seconds"},
 		{"prefetch-overview.json", "Oldest data", 2, "prefetch:setting:data_age_budget_max_seconds"},
 		{"prefetch-task.json", "Data age", 1, "prefetch:setting:data_age_max_seconds"},

@@ -1,5 +1,7 @@
 package dashboards
 
+import "fmt"
+
 // overview answers: is everything warm?
 func overview() Dashboard {
 	d := newDashboard(uidOverview, "Prefetch / Overview",
@@ -25,9 +27,10 @@ func overview() Dashboard {
 		}.panel(),
 	)
 	l.line(tableHeight, tasksTable("Tasks",
-		"One line for each task, the worst first: late for its deadline, with failed URLs, without an answer, slow (unfinished for half "+
-			"an hour), running, warm. \"On the edge\" is succeeded of all URLs. \"Deadline in\" is negative when it is over, and empty when "+
-			"everything is warm or no deadline is set. \"Data age\" is of unfinished tasks only. Click a task to see it over time."))
+		"One line for each task, the worst first: late for its deadline, with failed URLs, lost (unknown to the vendor), without an "+
+			"answer, slow (unfinished for half an hour), running, recovered, warm. \"On the edge\" is succeeded of all URLs; \"Recovered\" "+
+			"are failed ones that a later task warmed. \"Deadline in\" is negative when it is over, and empty when everything is warm or no "+
+			"deadline is set. \"Data age\" is of unfinished tasks only. Click a task to see it over time."))
 	l.line(graphHeight,
 		failuresTable(),
 		alertList(),
@@ -49,49 +52,70 @@ func statusQueries() []query {
 	return queries
 }
 
+// overviewStats are what somebody should look at now. What an alert has told of
+// for long enough leaves them, and the table still shows it.
 func overviewStats() []panel {
+	const each = width / 8
 	return []panel{
 		stat{
-			title: "Unfinished tasks", width: 4, unit: "short", plain: true, decimals: new(0),
-			description: "Tasks of which some URL is not final yet.",
+			title: "Unfinished tasks", width: each, unit: "short", plain: true, decimals: new(0),
+			description: "Tasks of which some URL is not final yet, lost ones aside.",
 			queries:     []query{{expr: `count(` + unsettled + `) or vector(0)`}},
 		}.panel(),
 		stat{
-			title: "Failed URLs", width: 4, unit: "short", thresholds: badFrom(1), noValue: "0", decimals: new(0),
-			description: "URLs that the vendor gave up. They must be submitted again.",
-			queries:     []query{{expr: `sum` + urls("failed")}},
-		}.panel(),
-		stat{
-			title: "Lowest ratio", width: 4, unit: "percentunit", thresholds: ratioThresholds(), noValue: "none finished", decimals: new(0),
-			description: "The least success ratio among the tasks that are finished or past their deadline. Others are still filling.",
+			title: "Late tasks", width: each, unit: "short", thresholds: anyIsBad(), decimals: new(0),
+			description: "Tasks whose deadline is over and that are not wholly on the edge. Finished ones count for two hours more " +
+				"(prefetch:setting:failure_alert_seconds), lost ones do not.",
 			queries: []query{{
-				expr: `min(` + taskRatio + ` and (` + perTask + `(prefetch_task_settled{T}) == 1 or ` + taskDue + ` < time()))`,
+				expr: fmt.Sprintf("count(%s unless (%s < time() - %d and %s)) or vector(0)", late(), taskDue, failureAlert, old()),
 			}},
 		}.panel(),
 		stat{
-			title: "Next deadline", width: 4, unit: "s", thresholds: deadlineThresholds(), noValue: "none", decimals: new(0),
-			description: "Time to the next deadline of a task that is not wholly on the edge. Negative if only deadlines that are over " +
-				"are left: since the last of them.",
-			queries: []query{{
-				expr: `min((` + taskDue + ` unless ` + taskRatio + ` == 1) - time() >= 0)
-or max((` + taskDue + ` unless ` + taskRatio + ` == 1) - time())`,
-			}},
+			title: "Failed URLs", width: each, unit: "short", thresholds: anyIsBad(), noValue: "0", decimals: new(0),
+			description: "URLs that the vendor gave up and that no later task warmed. They must be submitted again. Those of finished " +
+				"tasks count for two hours (prefetch:setting:failure_alert_seconds).",
+			queries: []query{{expr: `sum(` + failedStill() + ` unless ` + old() + `)`}},
 		}.panel(),
 		stat{
-			title: "Oldest data", width: 4, unit: "s", thresholds: dataAgeThresholds(), noValue: "none", decimals: new(0),
+			title: "Lowest ratio", width: each, unit: "percentunit", thresholds: ratioThresholds(), noValue: "none due", decimals: new(0),
+			description: "The least share on the edge among the tasks that finished in the last two hours " +
+				"(prefetch:setting:failure_alert_seconds) or are past their deadline. Others are still filling.",
+			queries: []query{{
+				expr: `min((1 - ` + failedStill() + ` / ` + sumPerTask + urls(anyStatus) + ` and ` + taskSettled + ` unless ` + old() + `)
+or (` + taskRatio + ` and ` + taskDue + ` < time() and ` + unsettled + `))`,
+			}},
+		}.panel(),
+		lostTasks(`count(`+taskLost+`) or vector(0)`, each),
+		stat{
+			title: "Next deadline", width: each, unit: "s", thresholds: nextDeadlineThresholds(), noValue: "none", decimals: new(0),
+			description: "Time to the next deadline of a task that is not wholly on the edge. Those that are over are no longer next: " +
+				"\"Late tasks\" counts them.",
+			queries: []query{{expr: `min((` + taskDue + ` unless ` + warm() + `) - time() >= 0)`}},
+		}.panel(),
+		stat{
+			title: "Oldest data", width: each, unit: "s", thresholds: dataAgeThresholds(), noValue: "none", decimals: new(0),
 			description: "Age of the oldest answer about an unfinished task; of one that was never answered, the age of the task.",
 			queries: []query{{
 				expr: `max(time() - (` + taskAsked + ` or ` + perTask + `(prefetch_task_created_timestamp_seconds{T})) and ` + unsettled + `)`,
 			}},
 		}.panel(),
 		stat{
-			title: "Accounts failing", width: 4, unit: "short", thresholds: badFrom(1), decimals: new(0),
+			title: "Accounts failing", width: each, unit: "short", thresholds: anyIsBad(), decimals: new(0),
 			description: "Accounts whose last call failed for a reason that concerns the account: credentials, throttling, no answer.",
 			queries: []query{{
 				expr: `sum(max by (provider, account) (prefetch_account_failing{A, reason=~"auth|throttled|timeout|unavailable"}))`,
 			}},
 		}.panel(),
 	}
+}
+
+// lostTasks tells of a wrong id as long as it is listed, and so is never red.
+func lostTasks(expr string, columns int) panel {
+	return stat{
+		title: "Lost tasks", width: columns, unit: "short", thresholds: lostThresholds(), decimals: new(0),
+		description: "Tasks of which the vendor knows nothing: a wrong id, most often.",
+		queries:     []query{{expr: expr}},
+	}.panel()
 }
 
 // alertList shows the alerts that fire. It asks Grafana's alerting and not a

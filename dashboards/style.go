@@ -1,7 +1,7 @@
 package dashboards
 
-// Colours mean the same on every dashboard: green is on the edge, red is lost or
-// late, orange wants attention, blue is under way, purple is not understood.
+// Colours mean the same on every dashboard: green is on the edge, red failed or is
+// late, orange wants attention, blue is under way, purple is what nobody knows.
 // They are Grafana's own names, which it shades for dark and light. Only lines
 // that tell tasks or accounts apart take Grafana's palette, in which colours have
 // no meaning.
@@ -25,6 +25,7 @@ const (
 	deadlineNear  = 900
 	usualDuration = 1800
 	budgetUsedMax = 0.9
+	failureAlert  = 7200
 )
 
 // statuses are those of a URL, in the order in which they are stacked: what is
@@ -59,8 +60,8 @@ func steps(first string, more ...step) *thresholds {
 
 func from(value float64, color string) step { return step{Color: color, Value: new(value)} }
 
-// badFrom is for what should be zero.
-func badFrom(value float64) *thresholds { return steps(colorGood, from(value, colorBad)) }
+// anyIsBad is for what should be zero.
+func anyIsBad() *thresholds { return steps(colorGood, from(1, colorBad)) }
 
 func ratioThresholds() *thresholds {
 	return steps(colorBad, from(ratioMin, colorWarn), from(1, colorGood))
@@ -73,6 +74,13 @@ func dataAgeThresholds() *thresholds {
 func deadlineThresholds() *thresholds {
 	return steps(colorBad, from(0, colorWarn), from(deadlineNear, colorGood))
 }
+
+// nextDeadlineThresholds are of a deadline that is still to come.
+func nextDeadlineThresholds() *thresholds { return steps(colorWarn, from(deadlineNear, colorGood)) }
+
+// lostThresholds are of what should be zero, and is no failure: nobody knows how
+// those tasks fare.
+func lostThresholds() *thresholds { return steps(colorGood, from(1, colorUnknown)) }
 
 // spareThresholds are of the time between a finish and its deadline.
 func spareThresholds() *thresholds { return steps(colorBad, from(0, colorGood)) }

@@ -79,9 +79,9 @@ func taskStats() []panel {
 	const name = "{{account}} / {{task}}"
 	return []panel{
 		stat{
-			title: "Time to deadline", width: 8, unit: "s", plain: true, listed: true, noValue: "no deadline", decimals: new(0),
-			description: "Negative when the deadline is over.",
-			queries:     []query{{taskDue + ` - time()`, name}},
+			title: "Time to deadline", width: 8, unit: "s", plain: true, listed: true, noValue: "none to meet", decimals: new(0),
+			description: "Negative when the deadline is over. A task that is wholly on the edge has none to meet any more.",
+			queries:     []query{{`(` + taskDue + ` unless ` + warm() + `) - time()`, name}},
 		}.panel(),
 		stat{
 			title: "Projected finish", width: 8, unit: "dateTimeFromNow", plain: true, listed: true, noValue: "no progress",

@@ -9,9 +9,11 @@ import (
 // The states of a task, worst last; the table is sorted by them.
 const (
 	stateWarm = iota
+	stateRecovered
 	stateRunning
 	stateSlow
 	stateNoAnswer
+	stateLost
 	stateFailures
 	stateLate
 )
@@ -28,13 +30,41 @@ const (
 const newestAnswer = `topk by (provider, account, task) (1, prefetch_task_last_refresh_timestamp_seconds{T})`
 
 // Of each task: what share is on the edge, when that must be all, when it was
-// last answered, whether URLs are still to come.
+// last answered, whether URLs are still to come. A lost task is unsettled too, but
+// nothing is to come of it.
 const (
-	taskRatio = perTask + `(prefetch_task_success_ratio{T} and ` + newestAnswer + `)`
-	taskDue   = perTask + `(prefetch_task_deadline_timestamp_seconds{T})`
-	taskAsked = perTask + `(prefetch_task_last_refresh_timestamp_seconds{T})`
-	unsettled = perTask + `(prefetch_task_settled{T}) == 0`
+	taskRatio   = perTask + `(prefetch_task_success_ratio{T} and ` + newestAnswer + `)`
+	taskDue     = perTask + `(prefetch_task_deadline_timestamp_seconds{T})`
+	taskAsked   = perTask + `(prefetch_task_last_refresh_timestamp_seconds{T})`
+	taskSettled = perTask + `(prefetch_task_settled{T}) == 1`
+	// taskLost asks all exporters that watch the task: one may have the answer that
+	// another had no luck with.
+	taskLost  = `min by (provider, account, task) (prefetch_task_lost{T}) == 1`
+	unsettled = `(` + perTask + `(prefetch_task_settled{T}) == 0 unless ` + taskLost + `)`
 )
+
+// failedStill are the failed URLs of each task that no later task warmed.
+func failedStill() string {
+	failed := sumPerTask + urls("failed")
+	return `(` + failed + ` - ` + recovered + ` or ` + failed + `)`
+}
+
+// recovered are the failed URLs of each task that a later one warmed.
+const recovered = perTask + `(prefetch_task_failed_urls_recovered{T} and ` + newestAnswer + `)`
+
+// warm are the tasks whose URLs are all on the edge, by a later task too.
+func warm() string {
+	return `(` + taskRatio + ` == 1 or (` + failedStill() + ` == 0 and ` + taskSettled + `))`
+}
+
+// late are the tasks that should be warm and are not, lost ones aside.
+func late() string { return taskDue + ` < time() unless ` + warm() + ` unless ` + taskLost }
+
+// old are the settled tasks of which no alert tells any more: whoever wanted to do
+// something about their failures has done it.
+func old() string {
+	return fmt.Sprintf(`(time() - %s >= %d and %s)`, taskAsked, failureAlert, taskSettled)
+}
 
 // What urls takes beside a single status.
 const (
@@ -60,16 +90,27 @@ func urlsBefore(statuses, ago string) string {
 		strings.Replace(newestAnswer, "{T}", "{T}"+offset, 1) + `)`
 }
 
-// taskState is the worst that is to be said of each task.
+// taskState is the worst that is to be said of each task; that it is lost comes
+// first, since all else follows from it.
 func taskState() string {
-	return fmt.Sprintf(`0 * (%[1]s(prefetch_task_deadline_timestamp_seconds{T}) < time() unless %[2]s == 1) + %[7]d
-or 0 * (%[11]s > 0) + %[6]d
-or 0 * (%[1]s(prefetch_task_up{T}) == 0 and %[3]s) + %[5]d
-or 0 * (%[1]s(prefetch_task_age_seconds{T}) > %[9]d and %[3]s) + %[10]d
-or 0 * (%[3]s) + %[4]d
-or 0 * %[1]s(prefetch_task_settled{T}) + %[8]d`,
-		perTask, taskRatio, unsettled, stateRunning, stateNoAnswer, stateFailures, stateLate, stateWarm,
-		usualDuration, stateSlow, sumPerTask+urls("failed"))
+	states := []struct {
+		tasks string
+		state int
+	}{
+		{taskLost, stateLost},
+		{late(), stateLate},
+		{failedStill() + ` > 0`, stateFailures},
+		{perTask + `(prefetch_task_up{T}) == 0 and ` + unsettled, stateNoAnswer},
+		{fmt.Sprintf(`%s(prefetch_task_age_seconds{T}) > %d and %s`, perTask, usualDuration, unsettled), stateSlow},
+		{unsettled, stateRunning},
+		{recovered + ` > 0`, stateRecovered},
+		{perTask + `(prefetch_task_settled{T})`, stateWarm},
+	}
+	lines := make([]string, len(states))
+	for i, s := range states {
+		lines[i] = fmt.Sprintf(`0 * (%s) + %d`, s.tasks, s.state)
+	}
+	return strings.Join(lines, "\nor ")
 }
 
 // nothing keeps what is not there from the colour of the lowest threshold.
@@ -82,12 +123,14 @@ func nothing() mapping {
 func stateMappings() []mapping {
 	options := map[string]any{}
 	for state, s := range map[int]struct{ text, color string }{
-		stateWarm:     {"warm", colorGood},
-		stateRunning:  {"running", colorRunning},
-		stateSlow:     {"slow", colorWarn},
-		stateNoAnswer: {"no answer", colorWarn},
-		stateFailures: {"failures", colorBad},
-		stateLate:     {"late", colorBad},
+		stateWarm:      {"warm", colorGood},
+		stateRecovered: {"recovered", colorGood},
+		stateRunning:   {"running", colorRunning},
+		stateSlow:      {"slow", colorWarn},
+		stateNoAnswer:  {"no answer", colorWarn},
+		stateLost:      {"lost", colorUnknown},
+		stateFailures:  {"failures", colorBad},
+		stateLate:      {"late", colorBad},
 	} {
 		options[strconv.Itoa(state)] = map[string]any{"text": s.text, "color": s.color, "index": stateLate - state}
 	}
@@ -125,7 +168,7 @@ func taskColumns() []column {
 	return append(columns, column{
 		name: "Age", expr: perTask + `(prefetch_task_age_seconds{T})`, width: narrow, properties: seconds,
 	}, column{
-		name: "Deadline in", expr: `(` + taskDue + ` unless ` + taskRatio + ` == 1) - time()`, width: middle,
+		name: "Deadline in", expr: `(` + taskDue + ` unless ` + warm() + `) - time()`, width: middle,
 		properties: append(colored(deadlineThresholds()), seconds...),
 	}, column{
 		name: "Data age", expr: `time() - ` + taskAsked + ` and ` + unsettled, width: state,
@@ -133,18 +176,21 @@ func taskColumns() []column {
 	})
 }
 
-// countColumns are the URLs by status; bad ones are coloured where there are any.
+// countColumns are the URLs by status, of the failed ones apart which a later task
+// warmed; bad ones are coloured where there are any.
 func countColumns() []column {
 	columns := []column{
 		{name: "Succeeded", width: 88},
-		{name: "Failed", width: 64, properties: colored(steps(colorNeutral, from(1, colorBad)))},
+		{name: "Failed", width: 64, expr: failedStill(), properties: colored(steps(colorNeutral, from(1, colorBad)))},
+		{name: "Recovered", width: 90, expr: recovered},
 		{name: "Running", width: 70},
 		{name: "Waiting", width: 70},
 		{name: "Unknown", width: 78, properties: colored(steps(colorNeutral, from(1, colorUnknown)))},
 	}
 	for i := range columns {
-		c := &columns[i]
-		c.expr = sumPerTask + urls(strings.ToLower(c.name))
+		if c := &columns[i]; c.expr == "" {
+			c.expr = sumPerTask + urls(strings.ToLower(c.name))
+		}
 	}
 	return columns
 }
@@ -154,36 +200,40 @@ func colored(t *thresholds) []property {
 	return []property{{"custom.cellOptions", map[string]any{"type": "color-text"}}, {"thresholds", t}}
 }
 
+// taskTitles are the tasks with what they are called.
+const taskTitles = `max by (provider, account, task, title) (prefetch_task_info{T})`
+
 // tasksTable lists the tasks, the worst first.
 func tasksTable(title, description string) panel {
 	return table{
 		title: title, description: description, width: width, sortedBy: "State", columns: taskColumns(),
-		rows: query{expr: `max by (provider, account, task, title) (prefetch_task_info{T})`},
+		rows: query{expr: taskTitles},
 	}.panel()
 }
 
 // failuresTable lists the tasks with failed URLs, those that failed last first.
 func failuresTable() panel {
 	const (
-		narrow = 80
-		wide   = 120
+		narrow = 70
+		wide   = 110
 	)
 	failed := sumPerTask + urls("failed") + ` > 0`
 	before := sumPerTask + urlsBefore("failed", "$__range")
 	return table{
 		title: "Recent failures", width: 14, sortedBy: "New",
-		description: "Tasks with failed URLs. \"New\" are those that failed in the time that is shown. The vendors do not say why; " +
-			"the runbook of PrefetchFailedURLs helps to find out.",
-		rows: query{expr: failed},
+		description: "Tasks with failed URLs. \"New\" are those that failed in the time that is shown, \"Left\" those that no later task of " +
+			"the account warmed. The vendors do not say why; the runbook of PrefetchFailedURLs helps to find out.",
+		rows: query{expr: taskTitles + ` and on (provider, account, task) (` + failed + `)`},
 		columns: []column{
+			{name: "New", expr: `(` + failed + `) - ` + before + ` or ` + failed, width: narrow},
+			{name: "Failed", expr: failed, width: narrow},
 			{
-				name: "New", expr: `(` + failed + `) - ` + before + ` or ` + failed, width: narrow,
+				name: "Left", expr: failedStill() + ` and ` + failed, width: narrow,
 				properties: colored(steps(colorNeutral, from(1, colorBad))),
 			},
-			{name: "Failed", expr: failed, width: narrow},
 			{name: "URLs", expr: sumPerTask + urls(anyStatus) + ` and ` + failed, width: narrow},
 			{
-				name: "Age of the task", expr: perTask + `(prefetch_task_age_seconds{T}) and ` + failed, width: wide,
+				name: "Age", expr: perTask + `(prefetch_task_age_seconds{T}) and ` + failed, width: wide,
 				properties: []property{{"unit", "s"}, {"decimals", 0}},
 			},
 		},

@@ -65,9 +65,9 @@ func TestTwoExporters(t *testing.T) {
 		{underWay, overview, "Success ratio by account", "A", []sample{{ofAccount, 0.5}}},
 		{underWay, overview, "Tasks", "C", []sample{{ofTask, 0.5}}},
 		{underWay, overview, "Tasks", "D", []sample{{ofTask, 5}}},
-		{underWay, overview, "Tasks", "G", []sample{{ofTask, 4}}},
+		{underWay, overview, "Tasks", "H", []sample{{ofTask, 4}}},
 		{underWay, overview, "Recent failures", "B", []sample{{ofTask, 1}}},
-		{underWay, overview, "Recent failures", "D", []sample{{ofTask, 10}}},
+		{underWay, overview, "Recent failures", "E", []sample{{ofTask, 10}}},
 		{underWay, task, "Progress", "E", []sample{{`{}`, 4}}},
 		{underWay, task, "Success ratio", "B", []sample{{ofTask, 0.6}}},
 		// Four URLs in the 3000 s between the answers, and four are left.
