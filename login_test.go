@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"math"
-	"net"
 	"net/http/httptest"
 	"strconv"
 	"strings"
@@ -124,20 +123,5 @@ accounts:
 	// was the rest, which is not due again.
 	if n := vendor.Stats().Calls; n > 12 {
 		t.Errorf("%d calls", n)
-	}
-}
-
-func TestAddressInUse(t *testing.T) {
-	t.Parallel()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	_, config := huaweiVendor(t)
-	_, _, err = command(t, "--config.file="+writeFile(t, "config.yml", config), "--storage.path="+t.TempDir(),
-		"--web.listen-address="+listener.Addr().String())
-	if err == nil || !strings.Contains(err.Error(), "address already in use") {
-		t.Errorf("error %v, want one that says that the address is in use", err)
 	}
 }

@@ -76,7 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return runDemo(ctx, f, stdout, logger)
 	}
 	if f.check {
-		return check(f.configFile, stdout, stderr)
+		return check(f.configFile, *f.web.WebConfigFile, stdout, stderr)
 	}
 	return runExporter(ctx, f, stdout, logger)
 }
@@ -146,14 +146,14 @@ func meant(err error, args []string, app *kingpin.ApplicationModel) string {
 	return remedy.Nearest(wrong, known)
 }
 
-// check validates the configuration file for --config.check.
-func check(file string, stdout, stderr io.Writer) error {
-	warnings, err := exporter.Check(file)
+// check validates the configuration files for --config.check.
+func check(file, webConfig string, stdout, stderr io.Writer) error {
+	warnings, err := exporter.Check(file, webConfig)
+	for _, w := range warnings {
+		fmt.Fprintln(stderr, "warning: "+w)
+	}
 	if err != nil {
 		return fmt.Errorf("the configuration is not valid:\n%w", err)
-	}
-	for _, w := range warnings {
-		fmt.Fprintln(stderr, "warning: "+w.Error())
 	}
 	fmt.Fprintf(stdout, "%s is valid\n", file)
 	return nil

@@ -54,11 +54,20 @@ const maxProblems = 100
 // Source is empty, and their times are UTC. name is the file or source that
 // Place speaks of.
 func Parse(data []byte, name string) ([]prefetch.Task, []Problem, error) {
+	list, err := parseList(data, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	return list.tasks, list.allProblems(), nil
+}
+
+// parseList is [Parse] with the lines.
+func parseList(data []byte, name string) (*listReader, error) {
 	elements, err := readList(data)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	list := listReader{name: name, first: make(map[key]listed)}
+	list := &listReader{name: name, first: make(map[key]listed)}
 	for i, element := range elements {
 		list.entry, list.node = i+1, element
 		if isGroup(element) {
@@ -67,7 +76,7 @@ func Parse(data []byte, name string) ([]prefetch.Task, []Problem, error) {
 			list.readEntry()
 		}
 	}
-	return list.tasks, list.allProblems(), nil
+	return list, nil
 }
 
 // key identifies a task over all sources.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"runtime/debug"
@@ -76,17 +77,25 @@ type Exporter struct {
 // ErrCallFailed is returned by [Exporter.Once] if a vendor call failed.
 var ErrCallFailed = errors.New("a vendor call failed")
 
-// Check validates a configuration file. It returns its warnings, or an error
-// that tells everything that is wrong with it.
-func Check(path string) ([]config.Error, error) {
+// Check validates a configuration file, the files with tasks that it names, and
+// the file of --web.config.file, if that is not empty. It returns what is only
+// odd, or an error that tells everything that is wrong.
+func Check(path, webConfig string) (warnings []string, err error) {
+	webErr := checkWebConfig(webConfig)
 	cfg, err := config.Load(path)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, webErr)
 	}
-	if err := usable(cfg); err != nil {
-		return nil, err
+	for _, w := range cfg.Warnings {
+		warnings = append(warnings, w.Error())
 	}
-	return cfg.Warnings, nil
+	errs := []error{usable(cfg)}
+	u := update(cfg)
+	wrong, odd := discovery.CheckFiles(u.Files, u.Accounts)
+	for _, text := range wrong {
+		errs = append(errs, errors.New(text))
+	}
+	return append(warnings, odd...), errors.Join(append(errs, webErr)...)
 }
 
 // usable reports what in a valid configuration cannot be used.
@@ -157,7 +166,13 @@ func (e *Exporter) Close() error {
 }
 
 // Serve polls and serves until ctx ends, then lets scrapes under way finish.
+//
+// Nothing is asked before every address is bound and the web configuration is
+// loaded: a start that fails costs no call.
 func (e *Exporter) Serve(ctx context.Context) error {
+	if err := checkWebConfig(*e.options.Web.WebConfigFile); err != nil {
+		return err
+	}
 	var reload func(context.Context) error
 	if e.options.Lifecycle {
 		reload = e.Reload
@@ -181,7 +196,10 @@ func (e *Exporter) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	server := web.NewServer(handler, e.log)
-
+	serving, err := e.listen(server)
+	if err != nil {
+		return err
+	}
 	var background sync.WaitGroup
 	defer background.Wait()
 	background.Go(func() { e.reloadOnRequest(ctx) })
@@ -189,11 +207,9 @@ func (e *Exporter) Serve(ctx context.Context) error {
 	polling := make(chan error, 2)
 	go func() { polling <- e.poller.Run(ctx) }()
 	go func() { polling <- e.discover(ctx) }()
-	serving := make(chan error, 1)
-	go func() { serving <- toolkit.ListenAndServe(server, e.options.Web, e.log) }()
 
 	select {
-	case err = <-serving: // the address is taken, or the TLS files are wrong
+	case err = <-serving: // a listener broke
 		cancel()
 		return errors.Join(fmt.Errorf("serve: %w", err), <-polling, <-polling)
 	case <-ctx.Done():
@@ -206,6 +222,26 @@ func (e *Exporter) Serve(ctx context.Context) error {
 		err = errors.Join(err, serveErr)
 	}
 	return errors.Join(err, <-polling, <-polling)
+}
+
+// listen has the server serve, and returns when every address is bound and the
+// web configuration is loaded. The channel gets why serving ended.
+func (e *Exporter) listen(server *http.Server) (serving chan error, err error) {
+	listening := make(chan struct{})
+	ready := sync.OnceFunc(func() { close(listening) })
+	// It is called for each address, after all were bound.
+	server.BaseContext = func(net.Listener) context.Context {
+		ready()
+		return context.Background()
+	}
+	serving = make(chan error, 1)
+	go func() { serving <- toolkit.ListenAndServe(server, e.options.Web, e.log) }()
+	select {
+	case err := <-serving:
+		return nil, fmt.Errorf("serve: %w", err)
+	case <-listening:
+		return serving, nil
+	}
 }
 
 // Once makes every vendor call that the budget allows now, and writes the

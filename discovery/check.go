@@ -1,0 +1,75 @@
+package discovery
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+)
+
+// CheckFiles reads the files that the patterns mean now, as a person would who
+// wants to know whether they are right before anything runs. It returns what
+// cannot be used, a task of an account that does not exist included, and what is
+// only odd, each as "file:line: what is wrong" where it has a line.
+func CheckFiles(patterns, accounts []string) (wrong, odd []string) {
+	var paths []string
+	for _, text := range patterns {
+		p, err := newPattern(text)
+		if err != nil {
+			continue // Check has said so
+		}
+		found := p.expand()
+		for _, err := range found.errs {
+			wrong = append(wrong, err.Error())
+		}
+		if len(found.paths)+len(found.errs) == 0 {
+			odd = append(odd, fmt.Sprintf("task_discovery.files: there is no file now that %q means", text))
+		}
+		paths = append(paths, found.paths...)
+	}
+	slices.Sort(paths)
+	for _, path := range slices.Compact(paths) {
+		w, o := checkFile(path, accounts)
+		wrong, odd = append(wrong, w...), append(odd, o...)
+	}
+	return wrong, odd
+}
+
+func checkFile(path string, accounts []string) (wrong, odd []string) {
+	data, err := readDocumentFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // it has just gone
+	}
+	if err != nil {
+		return []string{err.Error()}, nil
+	}
+	list, err := parseList(data, path)
+	if err != nil {
+		return []string{err.Error()}, nil
+	}
+	for _, problem := range list.allProblems() {
+		line := problem.Place + ": " + problem.Message
+		if problem.Tasks == 0 {
+			odd = append(odd, line)
+		} else {
+			wrong = append(wrong, line)
+		}
+	}
+	return append(wrong, list.strangers(accounts)...), odd
+}
+
+// strangers tells which accounts the tasks name that do not exist, each at its
+// first task.
+func (l *listReader) strangers(accounts []string) []string {
+	tasks := map[string]int{}
+	var found []string
+	for i := range l.tasks {
+		account := l.tasks[i].Account
+		if tasks[account]++; tasks[account] > 1 || slices.Contains(accounts, account) {
+			continue
+		}
+		found = append(found, fmt.Sprintf("%s:%d: account: there is no account %q",
+			l.name, l.first[keyOf(l.tasks[i])].line, abbreviate(account)))
+	}
+	return found
+}
