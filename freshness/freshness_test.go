@@ -106,9 +106,9 @@ func checkTargets(t *testing.T, results []freshness.Result) {
 		}
 	}
 	for _, target := range freshness.DeadlineTargets() {
-		first, second, ok := target.Parts(whole)
-		if ok && (first < target.First || second < target.Holds) {
-			t.Errorf("%s: is %.1f %% and %.1f %%", target.String(), 100*first, 100*second)
+		first, second, knownMet, ok := target.Parts(whole)
+		if ok && (first < target.First || second < target.Holds || knownMet < target.KnownMet) {
+			t.Errorf("%s: is %.1f %%, %.1f %% and %.1f %%", target.String(), 100*first, 100*second, 100*knownMet)
 		}
 	}
 }

@@ -30,7 +30,7 @@ func TestEvaluate(t *testing.T) {
 	w := work(vod(), items...)
 	w.Scenario.Name, w.Seed = freshness.FloodDeadlines, 9
 	o := freshness.Outcome{
-		Reported: []time.Duration{11 * time.Second, 24 * time.Second, 32 * time.Second, freshness.Never},
+		Reported: []time.Duration{11 * time.Second, 26 * time.Second, 32 * time.Second, freshness.Never},
 		Covered:  []time.Duration{0, 0, 31 * time.Second, 36 * time.Second},
 		Calls:    12, CountError: 0.5, Samples: 8,
 	}
@@ -39,11 +39,11 @@ func TestEvaluate(t *testing.T) {
 	countError := 0.5
 	want := freshness.Result{
 		Scenario: freshness.FloodDeadlines, Strategy: freshness.Ours, Seed: 9, Items: 4, Calls: 12,
-		Lag:        freshness.Spread{Mean: (1 + 4 + 2 + horizon) / 4, P50: 2, P95: horizon, Max: horizon},
+		Lag:        freshness.Spread{Mean: (1 + 6 + 2 + horizon) / 4, P50: 2, P95: horizon, Max: horizon},
 		Unreported: []string{"d"}, CountError: &countError,
 		Deadlines: &freshness.Deadlines{
-			Items: 4, Lag: freshness.Spread{Mean: (6.0 + 11) / 4, P50: 0, P95: 11, Max: 11},
-			SlotSeconds: 61.6 / 90, WithinFirst: 0.5, WithinSecond: 0.75,
+			Items: 4, Lag: freshness.Spread{Mean: (1.0 + 6 + 11) / 4, P50: 1, P95: 11, Max: 11},
+			SlotSeconds: 61.6 / 90, WithinFirst: 0.5, WithinSecond: 0.75, Met: 2, KnownMet: 0.5,
 		},
 	}
 	if diff := cmp.Diff(want, got, approximate); diff != "" {
@@ -93,6 +93,7 @@ func results() []freshness.Result {
 					r.Deadlines = &freshness.Deadlines{
 						Items: 10 + 10*int(seed), Lag: freshness.Spread{Mean: 1, P50: 1, P95: 4, Max: 5 + float64(seed)},
 						SlotSeconds: 61.6 / 90, WithinFirst: 1 - 0.2*float64(i), WithinSecond: 1,
+						Met: 4 + int(seed), KnownMet: 1 - 0.25*float64(i),
 					}
 				}
 				all = append(all, r)
@@ -168,11 +169,11 @@ func TestTargets(t *testing.T) {
 		}
 	}
 	deadlines := freshness.DeadlineTarget{Scenario: freshness.FloodDeadlines, Strategy: freshness.OursWithURLs}
-	if first, second, ok := deadlines.Parts(results()); !ok || first != 0.8 || second != 1 {
-		t.Errorf("deadlines: %v, %v, %v, want 0.8, 1", first, second, ok)
+	if first, second, known, ok := deadlines.Parts(results()); !ok || first != 0.8 || second != 1 || known != 0.75 {
+		t.Errorf("deadlines: %v, %v, %v, %v, want 0.8, 1, 0.75", first, second, known, ok)
 	}
 	deadlines.Scenario = freshness.Trickle
-	if _, _, ok := deadlines.Parts(results()); ok {
+	if _, _, _, ok := deadlines.Parts(results()); ok {
 		t.Error("a scenario without deadlines has parts")
 	}
 }

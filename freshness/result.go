@@ -75,16 +75,24 @@ type Deadlines struct {
 	// is within the two [Vendor.DeadlineLimits].
 	WithinFirst  float64 `json:"within_first"`
 	WithinSecond float64 `json:"within_second"`
+	// Met is how many of the items had truly settled by their deadline, and KnownMet
+	// the part of these, 0–1, of which that was known at the deadline, or [Soon] after
+	// they settled.
+	Met      int     `json:"met"`
+	KnownMet float64 `json:"known_met"`
 }
+
+// Soon is how soon after the truth a deadline is to be known as met.
+const Soon = 5 * time.Second
 
 // DeadlineLimits are how soon after a deadline the truth is wanted for most
 // items and for all: an answer asked for in the first slot, and in the second;
 // or, where slots are shorter than that, 5 s and 10 s.
 func (v *Vendor) DeadlineLimits() (most, all time.Duration) {
-	const soon, late = 5 * time.Second, 10 * time.Second
+	const late = 2 * Soon
 	slot := v.SlotLength()
-	if slot < soon {
-		return soon, late
+	if slot < Soon {
+		return Soon, late
 	}
 	return slot + Latency, 2*slot + Latency
 }
@@ -114,7 +122,7 @@ func Evaluate(w *Workload, s Strategy, o Outcome) Result {
 
 func deadlines(w *Workload, o Outcome) *Deadlines {
 	var lags []time.Duration
-	first, second := 0, 0
+	first, second, met, known := 0, 0, 0, 0
 	most, all := w.Scenario.Vendor.DeadlineLimits()
 	for i := range w.Items {
 		if w.Items[i].Deadline == 0 {
@@ -128,6 +136,12 @@ func deadlines(w *Workload, o Outcome) *Deadlines {
 		if lag <= all {
 			second++
 		}
+		if settled := w.Items[i].Settled(); settled <= w.Items[i].Deadline {
+			met++
+			if o.Reported[i] <= max(w.Items[i].Deadline, settled+Soon) {
+				known++
+			}
+		}
 	}
 	if len(lags) == 0 {
 		return nil
@@ -136,6 +150,7 @@ func deadlines(w *Workload, o Outcome) *Deadlines {
 	return &Deadlines{
 		Items: len(lags), Lag: spread(lags), SlotSeconds: w.Scenario.Vendor.SlotLength().Seconds(),
 		WithinFirst: float64(first) / n, WithinSecond: float64(second) / n,
+		Met: met, KnownMet: float64(known) / float64(max(1, met)),
 	}
 }
 

@@ -123,6 +123,7 @@ const (
 	VODFlood         = "VOD flood"
 	TrickleDeadlines = "deadlines, trickle"
 	FloodDeadlines   = "deadlines, VOD flood"
+	FreeDeadlines    = "deadlines, free calls"
 )
 
 // Scenarios returns every scenario, in the order in which they are shown.
@@ -131,6 +132,7 @@ func Scenarios() []Scenario {
 		day           = 24 * time.Hour
 		withDeadline  = 0.1
 		untilDeadline = 10 * time.Minute
+		untilFree     = 15 * time.Minute
 
 		edgeMedian, edgeP95 = 3 * time.Minute, 30 * time.Minute
 		vodMedian, vodP95   = 4 * time.Minute, 20 * time.Minute
@@ -160,7 +162,16 @@ func Scenarios() []Scenario {
 	for _, s := range []*Scenario{&trickleDeadlines, &floodDeadlines} {
 		s.Deadlines, s.DeadlineAfter = withDeadline, untilDeadline
 	}
-	return []Scenario{trickle, stragglers, launch, busy, overload, flood, trickleDeadlines, floodDeadlines}
+	// A few tasks on a quota that is never used up. About half of the deadlines are
+	// met, and as many tasks settle shortly before theirs as shortly after.
+	freeDeadlines := flood
+	freeDeadlines.Name, freeDeadlines.Unsettled, freeDeadlines.Items = FreeDeadlines, 0, 300
+	freeDeadlines.Vendor.Limit.Calls, freeDeadlines.Vendor.PollInterval = 50, time.Minute
+	freeDeadlines.Vendor.Retention = day
+	freeDeadlines.Deadlines, freeDeadlines.DeadlineAfter = 1, untilFree
+	return []Scenario{
+		trickle, stragglers, launch, busy, overload, flood, trickleDeadlines, floodDeadlines, freeDeadlines,
+	}
 }
 
 // Workload returns the work of one seed: always the same.

@@ -60,6 +60,7 @@ type account struct {
 	outage   outage    // which failures are one
 	looked   Stamp     // the last look at our clock
 	left     time.Time // when the last call left
+	latency  latency   // how long calls take
 	swept    time.Time // when the tasks were swept last
 	sweepAt  time.Time // when they are to be swept next
 	failures int       // calls that failed, ever

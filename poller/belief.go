@@ -13,9 +13,11 @@ const (
 	// urgencySpan how long before it that begins to show.
 	urgency     = 4.0
 	urgencySpan = 10 * time.Minute
-	// overdue is the worth of a task whose deadline passed since it was last
-	// looked at: more than everything else.
-	overdue = 1e6
+	// imminent is the worth of a task that must be asked now for the answer to be
+	// there at its deadline, and overdue that of one whose deadline passed since it
+	// was last looked at: both more than everything else.
+	imminent = 1e6
+	overdue  = 2 * imminent
 	// starving is for how many rounds of all unsettled tasks one may wait before
 	// waiting alone makes it worth more than anything but a deadline, and
 	// starvation that worth.
@@ -137,6 +139,9 @@ func (s *situation) weigh(c *card, left int, looked time.Time) {
 		worth += starvation * float64(unanswered) / float64(longest)
 	}
 	c.worth = s.urgent(t, worth)
+	if c.imminent {
+		c.worth += imminent
+	}
 }
 
 // appraise is the index of a task that so many rows were left of at the last
@@ -185,12 +190,12 @@ func (s *situation) urgent(t *task, worth float64) float64 {
 	switch ahead := t.Deadline.Sub(s.now); {
 	case ahead > 0:
 		return worth * (1 + urgency*math.Exp(-float64(ahead)/float64(urgencySpan)))
-	case !t.LastRefresh.Before(t.Deadline):
-		return worth
-	case t.LastAsked.Before(t.Deadline):
+	case t.asked().Before(t.Deadline):
 		return worth + overdue
-	default:
+	case t.LastRefresh.Before(t.Deadline):
 		return worth * (1 + urgency)
+	default:
+		return worth
 	}
 }
 

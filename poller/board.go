@@ -26,9 +26,11 @@ type card struct {
 	made    int64 // when the card was made
 	until   int64 // when it must be made anew; 0 at once
 	fading  int64 // from when on it should be, as far as there is time
-	// at is when the task may be asked, deadline when it must be warm; 0 where
-	// there is none.
-	at, deadline int64
+	// at is when the task may be asked by the poll interval, floor from when on its
+	// deadline may have it asked sooner: see timing. deadline is when it must be warm,
+	// 0 where there is none, and asked when the last question left that could tell of
+	// it.
+	at, floor, deadline, asked int64
 
 	// worth is what a question about the task alone is worth, in minutes of lag;
 	// 0 if it is not to be asked now. chance is the chance that the task is
@@ -45,6 +47,8 @@ type card struct {
 	class     class
 	moved     bool // it is out of order, since created is new
 	askable   bool // at some time
+	due       bool // now
+	imminent  bool // now, for the answer to be there at its deadline
 	unsettled bool // watched, and not settled
 	joinable  bool // a window that is asked for now can tell of it
 	hidden    bool // a scout cannot: it may have rows that neither run nor are final
@@ -63,7 +67,7 @@ type board struct {
 func newBoard(tasks map[string]*task) *board {
 	b := &board{cards: make([]card, 0, len(tasks))}
 	for _, t := range tasks {
-		b.cards = append(b.cards, card{task: t, created: t.created().UnixNano()})
+		b.cards = append(b.cards, card{task: t, created: t.created().UnixNano(), deadline: toNano(t.Deadline)})
 	}
 	slices.SortFunc(b.cards, compareCards)
 	b.number()
@@ -161,7 +165,7 @@ func (c *card) change(at time.Time) {
 func (s *situation) fill(c *card) {
 	t, now := c.task, s.now.UnixNano()
 	*c = card{
-		task: t, created: c.created, margin: int64(t.margin()),
+		task: t, created: c.created, margin: int64(t.margin()), deadline: c.deadline, asked: toNano(t.asked()),
 		made: now, until: math.MaxInt64, fading: math.MaxInt64,
 		unsettled: t.unsettled(), rows: int32(min(s.sizeOf(t), math.MaxInt32)), //nolint:gosec // bounded
 	}
@@ -175,17 +179,13 @@ func (s *situation) fill(c *card) {
 	waited := s.now.Sub(looked)
 	c.fading = now + int64(fresh*float64(max(waited, 0)))
 	c.running = float32(float64(left) * s.curve.survive(s.age(t, looked), s.age(t, s.now)))
-	at, kind, ok := s.due(t)
+	d, ok := s.due(t)
 	if !ok {
 		return
 	}
-	c.askable, c.at, c.class = true, at.UnixNano(), kind
-	// What due decided may change at these times.
-	if !t.Deadline.IsZero() {
-		c.deadline = t.Deadline.UnixNano()
-		c.change(t.Deadline)
-		c.change(t.Deadline.Add(-s.pollInterval))
-	}
+	c.askable, c.class, c.at, c.floor = true, d.class, toNano(d.at), toNano(d.floor)
+	// What was decided may change at these times.
+	c.change(t.Deadline)
 	if t.Reading != nil {
 		c.change(t.LastAsked.Add(readingKept))
 	}
@@ -197,10 +197,12 @@ func (s *situation) fill(c *card) {
 	}
 	scoutAt := s.again(t.scouted)
 	c.change(scoutAt)
-	if c.at > now {
-		c.until = min(c.until, c.at)
+	var at int64
+	if at, c.imminent = s.when(c); at > now {
+		c.until = min(c.until, at)
 		return
 	}
+	c.due = true
 	c.hidden = s.waits(t) || scoutAt.After(s.now)
 	s.weigh(c, left, looked)
 }

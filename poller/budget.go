@@ -284,11 +284,33 @@ func (b *budget) known(limit prefetch.Limit, now Stamp) time.Duration {
 	return max(-keptFor, b.period(limit, now)-b.forgotten.elapsed(now))
 }
 
-// free is how many calls the account may make at once, if nobody else makes any.
-func (b *budget) free() int {
+// spare is how long after a moment the budget has a call to give while it keeps so
+// many others; 0 if it has one then.
+func (b *budget) spare(kept int, at Stamp) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := b.clock()
+	wait := b.throttle.holds(at)
+	for _, m := range b.members {
+		wait = max(wait, b.slot(m.limit, kept, at))
+	}
+	return max(0, wait)
+}
+
+// taken is how long a call is taken after it ended.
+func (b *budget) taken(at Stamp) (longest time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, m := range b.members {
+		longest = max(longest, b.period(m.limit, at))
+	}
+	return longest
+}
+
+// free is how many calls the account may make at once at a moment, if nobody else
+// makes any.
+func (b *budget) free(now Stamp) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	free := math.MaxInt
 	for _, m := range b.members {
 		period, taken := b.period(m.limit, now), 0

@@ -41,7 +41,8 @@ func (j *joins) burst(tasks int, takes time.Duration) []prefetch.Task {
 }
 
 // repeated is a question that left less than the poll interval after one that
-// could tell of the same tasks, were all of them created between the two times.
+// could tell of the same tasks, were all of them created between the two times. A
+// deadline has a task asked sooner, so that its answer is there at the deadline.
 func repeated(v *stub, interval time.Duration, tasks []prefetch.Task) error {
 	calls, asked := v.calls(), v.asked()
 	about := func(q vendorapi.Query, spec prefetch.Task) bool {
@@ -55,7 +56,9 @@ func repeated(v *stub, interval time.Duration, tasks []prefetch.Task) error {
 		told := map[string]bool{} // by the questions like it
 		for n := i - 1; n >= 0 && calls[i].began.Sub(calls[n].began) < interval; n-- {
 			for _, spec := range tasks {
-				told[spec.ID] = told[spec.ID] || like(q, asked[n]) && about(asked[n], spec)
+				const lead = 10 * second
+				sooner := calls[n].began.Before(spec.Deadline) && !calls[i].began.Before(spec.Deadline.Add(-lead))
+				told[spec.ID] = told[spec.ID] || like(q, asked[n]) && about(asked[n], spec) && !sooner
 			}
 		}
 		tells := false

@@ -125,7 +125,7 @@ func (t *task) tally(m *moment) {
 	// Not final: the vendor was not asked how many of them still wait.
 	t.Counts[prefetch.Running] = c.left()
 	t.VendorFinished = time.Time{}
-	t.judge(c.Confirmed || !c.Gradual, m)
+	t.judge(c.Confirmed || !c.Gradual, earlier(c.SucceededAt, c.FailedAt), m)
 }
 
 // uncount has the task read anew.

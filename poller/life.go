@@ -21,8 +21,8 @@ const (
 type moment struct {
 	situation
 
-	// sent is when the question left, in the vendor's time.
-	sent time.Time
+	// left is when the question left, and sent the same in the vendor's time.
+	left, sent time.Time
 	// moved is by how much the answer itself put the vendor's clock ahead.
 	moved time.Duration
 	// jitter returns a number in [0, 1).
@@ -63,7 +63,7 @@ func (t *task) answered(urls []prefetch.URL, m *moment) {
 	t.summarize(urls)
 	whole := t.provenWhole(m)
 	t.Whole = whole && len(urls) >= len(t.Expected) && m.caps.Windows && dated(urls)
-	t.judge(whole, m)
+	t.judge(whole, m.left, m)
 }
 
 // found notes a good answer to all of the task.
@@ -72,7 +72,7 @@ func (t *task) found(m *moment) {
 	if t.Counted == nil {
 		t.hint = nil
 	}
-	t.LastRefresh = m.now
+	t.LastRefresh, t.told = m.now, m.left
 	t.Up, t.LastError, t.Failures = true, nil, 0
 	t.known()
 }
@@ -83,14 +83,15 @@ func (t *task) known() {
 	t.FirstMiss, t.LostAt, t.Search = time.Time{}, time.Time{}, time.Time{}
 }
 
-// judge settles the task if every URL is final and there are no more.
-func (t *task) judge(whole bool, m *moment) {
+// judge settles the task if every URL is final and there are no more. What is known
+// of the rows is what the vendor knew at a time after asOf.
+func (t *task) judge(whole bool, asOf time.Time, m *moment) {
 	t.Phase = prefetch.Active
 	if t.Counts.AllFinal() && whole {
 		t.settle(m)
 		return
 	}
-	t.SeenActive = true
+	t.SeenActive, t.LastUnfinished = true, later(t.LastUnfinished, asOf)
 }
 
 // dated reports whether every row has its creation.

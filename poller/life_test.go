@@ -42,7 +42,7 @@ func TestLifeOfATask(t *testing.T) {
 		active := r.task(t, a.Account, "a")
 		want := &prefetch.TaskState{
 			Account: a.Account, ID: "a", Source: prefetch.SourceConfig, Labels: spec.Labels, Phase: prefetch.Active,
-			FirstSeen: began, Created: spec.Created, Deadline: spec.Deadline, LastRefresh: began, Up: true,
+			FirstSeen: began, Created: spec.Created, Deadline: spec.Deadline, LastRefresh: began, LastUnfinished: began, Up: true,
 			Counts: vendor.Counts("a"), Answered: true, URLs: active.URLs,
 		}
 		if diff := cmp.Diff(want, active); diff != "" {

@@ -101,7 +101,7 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration
 	if a.inFlight >= max(1, a.options.Provider.Capabilities().MaxInFlight) {
 		return sleep // the end of a call wakes the loop
 	}
-	s := a.situation(now)
+	s := a.planning(present)
 	q, found, wake := s.plan()
 	a.weighBacklog(s)
 	q, found, wake = a.orWatch(s, q, found, wake)
@@ -163,15 +163,15 @@ func (a *account) leaves(s *situation, q question) errand {
 // tell sooner than as many at once after a pause. A call for each deadline that
 // passes before what leaves now is free again stays in reserve.
 func (a *account) pace(s *situation, q question) time.Duration {
-	if a.hasty || q.worth >= overdue {
+	if a.hasty || q.worth >= imminent {
 		return 0
 	}
-	const kept, of = 3, 4 // no more are kept than three of four calls
-	free := a.budget.free()
-	if reserve := min(s.deadlines, a.options.Limit.Calls*kept/of); free > 0 && free <= reserve {
-		return s.slot
+	if reserve := s.reserve(a.options.Limit.Calls); reserve > 0 {
+		if wait := a.budget.spare(reserve, s.present); wait > 0 {
+			return min(wait, s.nextDeadline.Sub(s.now))
+		}
 	}
-	if q.pressing || s.asks <= free {
+	if q.pressing || s.asks <= a.budget.free(s.present) {
 		return 0
 	}
 	wait := a.left.Add(s.slot).Sub(s.now)
@@ -214,9 +214,18 @@ func (a *account) situation(now time.Time) *situation {
 	return newSituation(situation{
 		now: now, curve: a.curve, caps: a.options.Provider.Capabilities(), learned: &a.learned,
 		pollInterval: a.options.PollInterval, hasty: a.hasty,
-		slot: limit.Per / time.Duration(max(1, limit.Calls)), period: limit.Per,
+		slot: limit.Per / time.Duration(max(1, limit.Calls)), taken: limit.Per, latency: time.Duration(a.latency),
 		board: a.board, cursor: &a.cursor, noWindows: now.Before(a.noWindow),
 	})
+}
+
+// planning is the situation for the choice of the next question, which depends on
+// what the budget has to spare. It is called with the lock held.
+func (a *account) planning(present Stamp) *situation {
+	s := a.situation(present.Wall)
+	s.budget, s.present = a.budget, present
+	s.taken = a.budget.taken(present) + s.latency
+	return s
 }
 
 // sweep ends the time of tasks that are over, and returns how long until the
@@ -319,6 +328,7 @@ func (a *account) ask(ctx context.Context, e errand) {
 		q.task = &task{id: q.task.id, index: -1}
 	}
 	a.look(present)
+	a.latency.learn(ended.Sub(sent))
 	m := a.moment(sent, ended)
 	a.last = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.id(), Why: q.why, Time: sent}
 	a.unsaved, a.curve = true, nil // every answer teaches something
@@ -372,6 +382,6 @@ func (a *account) apply(told []*task, now time.Time) {
 // moment is the present for a task's life. It is called with the lock held.
 func (a *account) moment(sent, now time.Time) *moment {
 	return &moment{
-		situation: *a.situation(now), sent: sent.Add(a.learned.Offset), jitter: a.random,
+		situation: *a.situation(now), left: sent, sent: sent.Add(a.learned.Offset), jitter: a.random,
 	}
 }

@@ -74,9 +74,13 @@ type situation struct {
 	caps         vendorapi.Capabilities
 	learned      *learned
 	pollInterval time.Duration
-	// slot is the time between two calls when the whole quota is used, and
-	// period how long one call takes to be free again.
-	slot, period time.Duration
+	// slot is the time between two calls when the whole quota is used, taken how
+	// long it is until a call that leaves now is free again, and latency how long
+	// one is under way.
+	slot, taken, latency time.Duration
+	// budget is asked what it has to spare at present; nil if nothing is.
+	budget  *budget
+	present Stamp
 	// board is all tasks by creation, and cards what is on it.
 	board *board
 	cards []card
@@ -99,9 +103,18 @@ type situation struct {
 	calls     float64
 	// round is how long it takes to ask for every unsettled task once.
 	round time.Duration
-	// asks is how many tasks are to be asked now, and deadlines how many
-	// deadlines pass before a call that leaves now is free again.
-	asks, deadlines int
+	// asks is how many tasks are to be asked now.
+	asks int
+	// deadlines is how many deadlines pass before a call that leaves now is free
+	// again, nextDeadline the first of them; zero if there is none. spare is how long
+	// it is until the budget has a call for a look before a deadline, and plenty until
+	// it has one for any other about these tasks.
+	deadlines     int
+	nextDeadline  time.Time
+	spare, plenty time.Duration
+	// near are the deadlines that are so near that an answer is wanted before, in
+	// order.
+	near []int64
 	// alone and shared are the hurries, added up, of the tasks that only a
 	// question of their own tells of, and of those that windows tell of too.
 	alone, shared float64
@@ -184,11 +197,12 @@ func (s *situation) plan() (best question, found bool, wake time.Time) {
 // rank brings the cards up to date, and returns that of the task which is worth
 // the most alone, nil if none is to be asked, and when the next one is.
 func (s *situation) rank() (first *card, next int64) {
-	now, period := s.now.UnixNano(), int64(s.period)
+	now := s.now.UnixNano()
 	next = math.MaxInt64
 	s.board.sort()
 	s.cards = s.board.cards
 	s.countRound()
+	s.countDeadlines()
 	refills, start := 0, *s.cursor
 	for n := range s.cards {
 		i := (start + n) % len(s.cards)
@@ -205,11 +219,12 @@ func (s *situation) rank() (first *card, next int64) {
 		if !c.askable {
 			continue
 		}
-		if c.deadline > now && c.deadline < now+period {
-			s.deadlines++
+		at, imminent := s.when(c)
+		if c.due != (at <= now) || c.imminent != imminent {
+			s.fill(c) // what there is to spare changed, or the deadline came near
 		}
-		if c.at > now {
-			next = min(next, c.at)
+		if !c.due {
+			next = min(next, at)
 			continue
 		}
 		s.asks++
@@ -247,37 +262,40 @@ func compareTasks(a, b *task) int {
 	)
 }
 
+// timing is when a task may be asked, its deadline aside.
+type timing struct {
+	class class
+	// at is by the poll interval. No deadline has the task asked before floor: until
+	// then it backs off, or an answer could prove nothing.
+	at, floor time.Time
+}
+
 // due says when the task may be asked, and with what priority; false if it is
 // not to be asked at all.
-func (s *situation) due(t *task) (at time.Time, c class, ok bool) {
+func (s *situation) due(t *task) (d timing, ok bool) {
 	if !t.listed || t.Gone || t.inFlight || t.Phase == prefetch.Settled || s.gone(t) {
-		return time.Time{}, 0, false
+		return timing{}, false
 	}
-	c = s.class(t)
+	d.class = s.class(t)
 	switch {
 	case t.LastAsked.After(s.now):
-		return s.now, c, true // the clock was set back: what was reckoned by it is void
-	case c == continueReading:
-		return t.RetryAt, c, true
-	case !t.RetryAt.IsZero():
-		at = t.RetryAt
+		d.at = s.now // the clock was set back: what was reckoned by it is void
+		return d, true
+	case d.class == continueReading || !t.RetryAt.IsZero():
+		d.floor = t.RetryAt
 	case !t.LastAsked.IsZero():
-		at = later(t.LastAsked, t.LastRefresh).Add(s.pollInterval)
+		d.at = later(t.LastAsked, t.LastRefresh).Add(s.pollInterval)
 	}
-	// Asked shortly before its deadline, the task could not be asked again when
-	// it has passed.
-	if t.Deadline.After(s.now) && t.Deadline.Before(s.now.Add(s.pollInterval)) {
-		at = later(at, t.Deadline)
-	}
-	if s.caps.RowTimes {
+	if s.caps.RowTimes && d.class != continueReading {
 		// A row from the vendor's future must not keep the task from being asked.
 		proven, latest := s.provable(t), later(t.LastAsked, t.FirstSeen).Add(max(s.pollInterval, longestBackoff))
 		if proven.After(latest) {
 			proven = latest
 		}
-		at = later(at, proven)
+		d.floor = later(d.floor, proven)
 	}
-	return at, c, true
+	d.at = later(d.at, d.floor)
+	return d, true
 }
 
 // class is the priority of the task's next question. A reading whose last page

@@ -121,7 +121,7 @@ func (p *Poller) newAccount(name prefetch.Account) *account {
 		name: name, store: p.options.Store, record: p.options.Recorder, board: &board{},
 		log:   p.options.Logger.With("provider", name.Provider, "account", name.Name),
 		clock: p.options.Clock, random: p.options.Random, changed: p.options.Changed,
-		wake: make(chan struct{}, 1), tasks: map[string]*task{},
+		wake: make(chan struct{}, 1), tasks: map[string]*task{}, latency: latency(usualLatency),
 		dirty: map[string]*task{}, failing: map[*task]hashes{}, told: map[string]time.Time{}, words: map[string]bool{},
 	}
 }

@@ -8,7 +8,7 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
-// question is what to ask, and why in a few words.
+// question is what to ask, and why in a few words for people.
 type question struct {
 	// task is nil for a window.
 	task  *task
@@ -35,29 +35,76 @@ func (q *question) id() string {
 func (s *situation) ask(c *card) question {
 	t := c.task
 	q := question{task: t, query: vendorapi.Query{Kind: vendorapi.QueryTask}, worth: c.worth}
-	switch {
-	case c.class == continueReading:
-		q.why, q.pressing = "next page of a task that is being read", true
-	case c.class == hopeless && t.Phase == prefetch.Lost:
-		q.why = "lost task, in case the vendor knows it after all"
-	case c.class == hopeless:
-		q.why = "only statuses left that no page documents"
-	case t.Counted != nil && s.canCount() && t.Counted.doubtful():
-		q.why = "making sure how many URLs a large task has"
-	case t.Counted != nil && s.canCount():
+	if s.counts(c) && !t.Counted.doubtful() {
 		status := s.countNext(t)
 		q.query.Kind, q.query.Status = vendorapi.QueryCount, &status
-		q.why = fmt.Sprintf("counting the %s URLs of a large task, settled with chance %.2f", status, c.chance)
-	case t.LastAsked.IsZero() && !t.Answered:
-		q.why, q.pressing = "never asked before", true
-	default:
-		q.why = fmt.Sprintf("settled with chance %.2f", c.chance)
 	}
-	if c.class == unsettled && c.worth >= overdue {
-		q.why, q.pressing = "the deadline passed since the last answer", true
-	}
+	never := t.LastAsked.IsZero() && !t.Answered
+	q.pressing = c.worth >= imminent || c.class == continueReading || c.class == unsettled && never && t.Counted == nil
+	q.why = s.reason(c, q.query.Status)
 	q.query = s.taskQuery(t, q.query)
 	return q
+}
+
+// counts reports whether the task's URLs are counted instead of read.
+func (s *situation) counts(c *card) bool {
+	return c.class == unsettled && c.task.Counted != nil && s.canCount()
+}
+
+// reason is why a task is asked, for people: what comes after "because", or what
+// is asked for.
+func (s *situation) reason(c *card, status *prefetch.Status) string {
+	t := c.task
+	switch {
+	case c.worth >= overdue:
+		return "its deadline passed since the last answer"
+	case c.worth >= imminent:
+		return "its deadline is near"
+	case c.class == continueReading:
+		r := t.Reading
+		return fmt.Sprintf("its next page, %d of %d", r.Page+1, r.pages())
+	case c.class == hopeless && t.Phase == prefetch.Lost:
+		return "lost, in case the vendor knows it after all"
+	case c.class == hopeless:
+		return "only statuses are left that no page documents"
+	case status != nil:
+		return fmt.Sprintf("how many of its URLs %s, %s", past(*status), likely(c.chance))
+	case s.counts(c):
+		return "to be sure how many URLs it has"
+	case t.LastAsked.IsZero() && !t.Answered:
+		return "never asked before"
+	case c.worth >= starvation:
+		return "it waited for long"
+	default:
+		return likely(c.chance)
+	}
+}
+
+func tasks(n int) string {
+	if n == 1 {
+		return "1 task"
+	}
+	return fmt.Sprintf("%d tasks", n)
+}
+
+func past(s prefetch.Status) string {
+	if s == prefetch.Failed {
+		return "have failed"
+	}
+	return "have succeeded"
+}
+
+// likely tells a chance that a task has finished without a number.
+func likely(chance float32) string {
+	const even, little = 0.5, 0.1
+	switch {
+	case chance >= even:
+		return "likely to have finished"
+	case chance >= little:
+		return "may have finished"
+	default:
+		return "to see how far it is"
+	}
 }
 
 // reachable reports whether the vendor can be asked for the task at all: where

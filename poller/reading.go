@@ -31,6 +31,9 @@ type reading struct {
 	Rows  rows `json:"rows"`
 }
 
+// pages is how many pages there are, as far as their first one told.
+func (r *reading) pages() int { return (r.Count + r.PageSize - 1) / max(1, r.PageSize) }
+
 // misread notes that what was read of a task had to be thrown away. Once that may
 // be chance; a task that it happens to again and again is asked less often.
 func (t *task) misread(complaint string, m *moment) {

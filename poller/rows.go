@@ -247,6 +247,14 @@ func toUnix(t time.Time) int64 {
 	return t.Unix()
 }
 
+// toNano is 0 for no time.
+func toNano(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
 func fromUnix(s int64) time.Time {
 	if s == 0 {
 		return time.Time{}

@@ -55,7 +55,7 @@ func (s *situation) bestScout(rival float64, covered int) (best question, ok boo
 	}
 	best = question{
 		query: s.window(w, shareOf), worth: w.worth,
-		why: fmt.Sprintf("which of %d tasks have URLs that still run", w.told),
+		why: fmt.Sprintf("to see which of %s still run", tasks(w.told)),
 	}
 	best.query.Status = new(prefetch.Running)
 	return best, true

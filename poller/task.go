@@ -33,6 +33,8 @@ type task struct {
 	windowed, scouted time.Time
 	// overlooked: the last window that should have told of the task had no rows.
 	overlooked bool
+	// told is when the question left whose answer told of the task last.
+	told time.Time
 	// hint is what a window showed of the task without proving it.
 	hint *glance
 	// observations are durations that wait until they are durably marked as
@@ -89,6 +91,8 @@ type record struct {
 	Searched bool `json:"searched,omitempty"`
 	// SeenActive: some answer showed the task unsettled.
 	SeenActive bool `json:"seen_active,omitempty"`
+	// LastUnfinished is when the last question left whose answer showed so.
+	LastUnfinished time.Time `json:"last_unfinished,omitzero"`
 	// Timed: the task's duration is observed, or never will be.
 	Timed bool `json:"timed,omitempty"`
 	// Whole: Rows are known to be all rows of the task, each with its creation,
@@ -179,7 +183,7 @@ func decodeTask(id string, value []byte) (*task, error) {
 // waited for since then for over: a clock that ran ahead wrote it, and nothing may
 // wait until then. It reports whether there was such a time.
 func (r *record) date(now time.Time) (anew bool) {
-	times := []*time.Time{&r.FirstSeen, &r.Unlisted, &r.SettledAt, &r.LostAt, &r.LastAsked, &r.LastRefresh, &r.FirstMiss}
+	times := []*time.Time{&r.FirstSeen, &r.Unlisted, &r.SettledAt, &r.LostAt, &r.LastAsked, &r.LastRefresh, &r.FirstMiss, &r.LastUnfinished}
 	if r.LastError != nil {
 		times = append(times, &r.LastError.Time)
 	}
@@ -231,6 +235,15 @@ func (t *task) knownCreated() time.Time {
 	return t.Created
 }
 
+// asked is when the last question left that could tell of the task. What told of it
+// before a restart is dated by its answer.
+func (t *task) asked() time.Time {
+	if t.told.IsZero() {
+		return later(t.LastAsked, t.LastRefresh)
+	}
+	return later(t.LastAsked, t.told)
+}
+
 // finished is when the last URL was final: the vendor's time where every row
 // has one, else when the task was first seen settled.
 func (t *task) finished() time.Time {
@@ -247,7 +260,8 @@ func (t *task) finished() time.Time {
 func (t *task) state(account prefetch.Account) *prefetch.TaskState {
 	return &prefetch.TaskState{
 		Account: account, ID: t.id, Source: t.Source, Labels: t.Labels, Phase: t.Phase,
-		FirstSeen: t.FirstSeen, Created: t.created(), Finished: t.finished(), Deadline: t.Deadline,
+		FirstSeen: t.FirstSeen, Created: t.created(), Deadline: t.Deadline,
+		Finished: t.finished(), FinishTold: t.Phase == prefetch.Settled && !t.VendorFinished.IsZero(), LastUnfinished: t.LastUnfinished,
 		LastRefresh: t.LastRefresh, Up: t.Up, LastError: t.LastError.published(),
 		Counts: t.Counts, Answered: t.Answered, EdgeRatio: t.EdgeRatio, HasEdgeRatio: t.HasEdgeRatio,
 		Recovered: t.recovered(), URLs: t.Rows.urls,

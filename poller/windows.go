@@ -1,7 +1,6 @@
 package poller
 
 import (
-	"fmt"
 	"time"
 
 	vendorapi "prefetch_exporter/vendor_api"
@@ -170,8 +169,8 @@ func (s *situation) bestWindow() (best question, told int) {
 		return question{}, 0
 	}
 	return question{
-		query: s.window(w, shareOf), worth: w.worth, pressing: w.worth >= overdue,
-		why: fmt.Sprintf("one window tells of %d tasks", w.told),
+		query: s.window(w, shareOf), worth: w.worth, pressing: w.worth >= imminent,
+		why: "one answer tells of " + tasks(w.told),
 	}, w.told
 }
 
@@ -185,7 +184,7 @@ func (s *situation) together(c *card) time.Time {
 	t := c.task
 	at := s.windowAt(t).Add(gathering)
 	soon := at.After(s.now) && !at.After(s.now.Add(s.slot))
-	pressed := s.hasty || c.worth >= overdue || t.Deadline.After(s.now) && t.Deadline.Before(at)
+	pressed := s.hasty || c.worth >= imminent || t.Deadline.After(s.now) && t.Deadline.Before(at)
 	if !soon || pressed || s.noWindows || s.slot < proof || !t.unknown() {
 		return time.Time{}
 	}

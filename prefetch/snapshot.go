@@ -16,8 +16,13 @@ type TaskState struct {
 	// Created is the vendor's time, else the configured one, else FirstSeen.
 	Created time.Time
 	// Finished is set for settled tasks: the vendor's time, else when the task
-	// was first seen settled.
-	Finished time.Time
+	// was first seen settled. Only where FinishTold is set is it known when the task
+	// was finished; else it was at the latest then.
+	Finished   time.Time
+	FinishTold bool
+	// LastUnfinished is when the last question left whose answer showed the task
+	// unfinished; zero if none did.
+	LastUnfinished time.Time
 	// Deadline is zero where none was configured.
 	Deadline time.Time
 	// LastRefresh is when an answer last covered the task; zero before the
