@@ -57,8 +57,8 @@ func task() Dashboard {
 		graph{
 			title: "Finish against deadline", width: 12, unit: "dateTimeAsIsoNoDateIfToday",
 			description: "Dashed: the deadline. Solid: when the task is finished if it goes on at the pace of the last half hour, or " +
-				"when it was finished. " +
-				"Solid above dashed: it is late. A task that stands still has no solid line.",
+				"when it was finished: where the vendor tells no time (Huawei Cloud VOD), at the latest then. " +
+				"Solid above dashed while it is unfinished: it is late. A task that stands still has no solid line.",
 			queries: []query{
 				{`1000 * (` + projected() + `)`, name},
 				{`1000 * ` + taskDue, name + " deadline"},

@@ -54,7 +54,7 @@ func site() prefetch.Snapshot {
 		},
 		{
 			Account: edge, ID: "late", Source: prefetch.SourceConfig, Phase: prefetch.Active, Up: false, LastError: throttled,
-			FirstSeen: fixed.Add(-5 * time.Hour), Created: fixed.Add(-5 * time.Hour), Deadline: fixed.Add(-2 * time.Hour), LastRefresh: fixed.Add(-90 * time.Minute),
+			FirstSeen: fixed.Add(-5 * time.Hour), Created: fixed.Add(-5 * time.Hour), Deadline: fixed.Add(-2 * time.Hour), LastRefresh: fixed.Add(-90 * time.Minute), LastUnfinished: fixed.Add(-91 * time.Minute),
 			Answered: true, Counts: counts{running: 10},
 		},
 		{

@@ -138,23 +138,37 @@ func judgeDeadline(t *prefetch.TaskState, now time.Time) deadlineView {
 	v := deadlineView{At: momentOf(t.Deadline, now)}
 	spare := t.Deadline.Sub(now)
 	switch {
-	case warm(t) && t.FirstSeen.After(t.Deadline) && !t.Finished.Before(t.FirstSeen):
-		// No vendor's time: when it was finished is not known.
-		v.Text, v.Tone = "warm when first seen", neutral
-	case warm(t) && t.Finished.After(t.Deadline):
-		v.Text, v.Tone = "met "+span(t.Finished.Sub(t.Deadline))+" late", warn
 	case warm(t):
-		v.Text, v.Tone = "met, "+span(t.Deadline.Sub(t.Finished))+" early", good
+		v.Text, v.Tone = judgeFinish(t)
 	case recovered(t):
 		v.Text, v.Tone = "recovered", neutral
 	case spare > 0:
 		v.Text, v.Tone = span(spare)+" left", neutral
-	case t.Settled() || t.Answered && !t.LastRefresh.Before(t.Deadline):
+	case t.Settled() || !t.LastUnfinished.Before(t.Deadline):
 		v.Text, v.Tone = "missed "+span(-spare)+" ago", bad
 	default:
 		v.Text, v.Tone, v.unclear = "passed "+span(-spare)+" ago", warn, true
 	}
 	return v
+}
+
+// judgeFinish is how a task that is warm stood to its deadline. Where the vendor did
+// not tell when it was finished, that was between the last answer that showed it
+// unfinished and the one that showed it warm: how long the exporter did not look is
+// not by how much the task was late.
+func judgeFinish(t *prefetch.TaskState) (text string, tone tone) {
+	switch late := t.Finished.Sub(t.Deadline); {
+	case t.FinishTold && late > 0:
+		return "met " + span(late) + " late", warn
+	case t.FinishTold:
+		return "met, " + span(-late) + " early", good
+	case late <= 0:
+		return "met, at least " + span(-late) + " early", good
+	case !t.LastUnfinished.Before(t.Deadline):
+		return "late, warm at the latest at " + clockNear(t.Finished, t.Deadline), warn
+	default:
+		return "warm at the latest at " + clockNear(t.Finished, t.Deadline), neutral
+	}
 }
 
 // dataView is how old a task's numbers are.

@@ -203,11 +203,20 @@ func TestAccountStates(t *testing.T) {
 func TestDeadlines(t *testing.T) {
 	t.Parallel()
 	const minute = time.Minute
-	settled := func(finished, firstSeen time.Duration, c counts) prefetch.TaskState {
-		return prefetch.TaskState{Phase: prefetch.Settled, Answered: true, Counts: c, Finished: fixed.Add(finished), FirstSeen: fixed.Add(firstSeen), LastRefresh: fixed}
+	settled := func(finished time.Duration, c counts) prefetch.TaskState {
+		return prefetch.TaskState{Phase: prefetch.Settled, Answered: true, Counts: c, Finished: fixed.Add(finished), FinishTold: true, LastRefresh: fixed}
 	}
-	unsettled := func(refreshed time.Duration) prefetch.TaskState {
-		return prefetch.TaskState{Phase: prefetch.Active, Answered: true, Counts: counts{running: 1}, LastRefresh: fixed.Add(refreshed)}
+	// seen is one whose vendor tells no times: it was shown unfinished, then settled.
+	seen := func(unfinished, finished time.Duration) prefetch.TaskState {
+		return prefetch.TaskState{
+			Phase: prefetch.Settled, Answered: true, Counts: counts{succeeded: 3}, Finished: fixed.Add(finished),
+			LastUnfinished: fixed.Add(unfinished), LastRefresh: fixed,
+		}
+	}
+	unsettled := func(asked time.Duration) prefetch.TaskState {
+		return prefetch.TaskState{
+			Phase: prefetch.Active, Answered: true, Counts: counts{running: 1}, LastUnfinished: fixed.Add(asked), LastRefresh: fixed,
+		}
 	}
 	all := counts{succeeded: 3}
 	for name, test := range map[string]struct {
@@ -216,13 +225,17 @@ func TestDeadlines(t *testing.T) {
 		want     string
 		missed   bool
 	}{
-		"met":                          {settled(-20*minute, -60*minute, all), -10 * minute, `good" datetime="2026-11-21T09:20:00Z" title="2026-11-21 09:20:00 UTC">met, 10m early`, false},
-		"late":                         {settled(-5*minute, -60*minute, all), -10 * minute, ">met 5m late<", false},
-		"first seen after":             {settled(-5*minute, -5*minute, all), -10 * minute, ">warm when first seen<", false},
-		"vendor's time, seen after":    {settled(-8*minute, -5*minute, all), -10 * minute, ">met 2m late<", false},
+		"met":                          {settled(-20*minute, all), -10 * minute, `good" datetime="2026-11-21T09:20:00Z" title="2026-11-21 09:20:00 UTC">met, 10m early`, false},
+		"late":                         {settled(-5*minute, all), -10 * minute, ">met 5m late<", false},
+		"no times, seen warm before":   {seen(-30*minute, -20*minute), -10 * minute, `">met, at least 10m early`, false},
+		"no times, seen warm after":    {seen(-30*minute, -5*minute), -10 * minute, `neutral" datetime="2026-11-21T09:20:00Z" title="2026-11-21 09:20:00 UTC">warm at the latest at 09:25:00 UTC<`, false},
+		"no times, seen late":          {seen(-10*minute, -5*minute), -10 * minute, ">late, warm at the latest at 09:25:00 UTC<", false},
+		"no times, seen a day later":   {seen(-30*minute, -5*minute), -25 * time.Hour, ">late, warm at the latest at 2026-11-21 09:25:00 UTC<", false},
+		"no times, never unfinished":   {prefetch.TaskState{Phase: prefetch.Settled, Answered: true, Counts: all, Finished: fixed.Add(-5 * minute)}, -10 * minute, ">warm at the latest at 09:25:00 UTC<", false},
+		"answered after, asked before": {unsettled(-2*minute - time.Second), -2 * minute, ">passed 2m ago<", false},
 		"left":                         {unsettled(-minute), 90 * minute, ">1h 30m left<", false},
-		"failed, deadline to come":     {settled(-5*minute, -60*minute, counts{failed: 1}), minute, ">1m left<", false},
-		"failed, deadline passed":      {settled(-5*minute, -60*minute, counts{failed: 1}), -minute, ">missed 1m ago<", true},
+		"failed, deadline to come":     {settled(-5*minute, counts{failed: 1}), minute, ">1m left<", false},
+		"failed, deadline passed":      {settled(-5*minute, counts{failed: 1}), -minute, ">missed 1m ago<", true},
 		"running, asked since":         {unsettled(-minute), -2 * minute, ">missed 2m ago<", true},
 		"running, asked at it":         {unsettled(-2 * minute), -2 * minute, ">missed 2m ago<", true},
 		"running, not asked since":     {unsettled(-3 * minute), -2 * minute, ">passed 2m ago<", false},

@@ -22,6 +22,7 @@ type taskPage struct {
 	Age                           string
 	Created, FirstSeen, Finished  moment
 	Duration                      string
+	FinishTold                    bool // else it finished at the latest then
 	Deadline                      deadlineView
 	Data                          dataView
 	MaxStaleness                  string
@@ -77,7 +78,7 @@ func (p *Pages) task(a *prefetch.AccountState, t *prefetch.TaskState, q urlQuery
 		v.Edge = percent(t.EdgeRatio)
 	}
 	if !t.Finished.IsZero() {
-		v.Duration = span(t.Finished.Sub(t.Created))
+		v.Duration, v.FinishTold = span(t.Finished.Sub(t.Created)), t.FinishTold
 	}
 	if t.LastError != nil {
 		v.ErrorAt = momentOf(t.LastError.Time, now)

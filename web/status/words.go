@@ -107,6 +107,15 @@ func momentOf(t, now time.Time) moment {
 	return m
 }
 
+// clockNear is the clock in UTC at a time, and the day unless it is that of another.
+func clockNear(t, other time.Time) string {
+	layout := time.TimeOnly
+	if t.UTC().YearDay() != other.UTC().YearDay() || t.Sub(other).Abs() > 24*time.Hour {
+		layout = time.DateTime
+	}
+	return t.UTC().Format(layout) + " UTC"
+}
+
 // percent rounds down, so that 100 % is said of all only, and what is above
 // nothing is not called nothing.
 func percent(ratio float64) string {
