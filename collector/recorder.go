@@ -48,6 +48,11 @@ type Recorder struct {
 	discoveryUp, discoverySuccess *prometheus.GaugeVec
 	rejected                      *prometheus.GaugeVec
 	storeErrors                   *prometheus.CounterVec
+
+	// reloaded and discovered, by source, are when that last succeeded. They are
+	// told anew for each scrape, by the clock as it is set then.
+	reloaded   time.Time
+	discovered map[string]time.Time
 }
 
 // NewRecorder returns a recorder of which every series that exists from the
@@ -55,7 +60,7 @@ type Recorder struct {
 func NewRecorder() *Recorder {
 	t := newTable()
 	r := &Recorder{
-		accounts: map[prefetch.Account]struct{}{},
+		accounts: map[prefetch.Account]struct{}{}, discovered: map[string]time.Time{},
 
 		requests: t.counters(nameAPIRequests),
 		failures: t.counters(nameAPIFailures),
@@ -168,7 +173,7 @@ func (r *Recorder) ConfigReloaded(ok bool, at time.Time) {
 	defer r.mu.Unlock()
 	r.reloadOK.Set(number(ok))
 	if ok {
-		r.reloadTime.Set(unixSeconds(at))
+		r.reloaded = at
 	}
 }
 
@@ -180,10 +185,11 @@ func (r *Recorder) SetDiscovery(source string, up bool, lastSuccess time.Time) {
 	defer r.mu.Unlock()
 	r.discoveryUp.WithLabelValues(source).Set(number(up))
 	if lastSuccess.IsZero() {
+		delete(r.discovered, source)
 		r.discoverySuccess.DeleteLabelValues(source)
 		return
 	}
-	r.discoverySuccess.WithLabelValues(source).Set(unixSeconds(lastSuccess))
+	r.discovered[source] = lastSuccess
 }
 
 // RemoveDiscovery removes the series of a source that is no longer configured.
@@ -191,6 +197,7 @@ func (r *Recorder) RemoveDiscovery(source string) {
 	source = validText(source)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	delete(r.discovered, source)
 	r.discoveryUp.DeleteLabelValues(source)
 	r.discoverySuccess.DeleteLabelValues(source)
 }
@@ -212,9 +219,23 @@ func (r *Recorder) Describe(ch chan<- *prometheus.Desc) {
 func (r *Recorder) Collect(ch chan<- prometheus.Metric) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
+	now := time.Now()
+	r.reloadTime.Set(unixSeconds(retold(r.reloaded, now)))
+	for source, at := range r.discovered {
+		r.discoverySuccess.WithLabelValues(source).Set(unixSeconds(retold(at, now)))
+	}
 	for _, c := range r.collectors() {
 		c.Collect(ch)
 	}
+}
+
+// retold is a moment by the clock as it is set now, which may not be how it was set
+// then: where at has Go's monotonic reading, its age is what counts.
+func retold(at, now time.Time) time.Time {
+	if at.IsZero() {
+		return at
+	}
+	return now.Add(-now.Sub(at)).Round(time.Millisecond)
 }
 
 func (r *Recorder) histograms() []*prometheus.HistogramVec {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -284,4 +285,35 @@ func TestScrapeSeesAnAccountWholeOrNotAtAll(t *testing.T) {
 		expectSeries(t, got, edge, slices.Contains(got.names(), "prefetch_api_requests_total"))
 	}
 	writers.Wait()
+}
+
+// What happened before the clock was set is told by the clock as it is set now: an
+// hour ago stays an hour ago, and nothing is in the future.
+func TestTimesAreToldByTheClockAsItIsSet(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{-time.Hour, 0, time.Hour} {
+		const ago = 10 * time.Minute
+		at := time.Now().Add(-ago + ahead)
+		// The clock was set back since: the wall time was another, and Go's
+		// monotonic reading was not. There is no other way to have such a time
+		// without setting the machine's clock.
+		(*struct {
+			wall uint64
+			ext  int64
+			loc  *time.Location
+		})(unsafe.Pointer(&at)).ext -= int64(ahead)
+		r := collector.NewRecorder()
+		r.ConfigReloaded(true, at)
+		r.SetDiscovery("files", true, at)
+		got := gather(t, r)
+		for name, value := range map[string]float64{
+			"reload":    got.value(t, "prefetch_exporter_config_last_reload_success_timestamp_seconds"),
+			"discovery": got.value(t, "prefetch_exporter_discovery_last_success_timestamp_seconds", "source", "files"),
+		} {
+			age := time.Since(time.UnixMilli(int64(value * 1000)))
+			if age < ago || age > ago+time.Minute {
+				t.Errorf("the clock was %v ahead: %s is %v ago, want %v", ahead, name, age, ago)
+			}
+		}
+	}
 }

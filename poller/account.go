@@ -58,6 +58,7 @@ type account struct {
 	sent     uint64    // how many calls left
 	answered uint64    // the last of them that the account answered, by number
 	outage   outage    // which failures are one
+	began    time.Time // when this process began with the account
 	looked   Stamp     // the last look at our clock
 	left     time.Time // when the last call left
 	latency  latency   // how long calls take
@@ -275,7 +276,7 @@ func (a *account) makeRoom(n int) int {
 	})
 	settled = settled[:min(n, len(settled))]
 	for _, t := range settled {
-		t.bury()
+		t.bury(0)
 		a.touch(t)
 	}
 	return len(settled)

@@ -49,7 +49,7 @@ type budget struct {
 	// damaged: some of the ledger could not be read.
 	damaged bool
 
-	nextAt atomic.Pointer[time.Time]
+	nextAt atomic.Pointer[Stamp]
 }
 
 // member is one account that shares a budget.
@@ -196,12 +196,14 @@ func (b *budget) change(f func(now Stamp)) {
 
 // next is when the budget allows the next call: zero if no call was ever made,
 // in the past if one is allowed now. While every slot is held by a call under
-// way it is the earliest time that is possible. It waits for no disk.
-func (b *budget) next() time.Time {
-	if at := b.nextAt.Load(); at != nil {
-		return *at
+// way it is the earliest time that is possible. It is told by the clock as that is set now, and
+// waits for no disk.
+func (b *budget) next(now Stamp) time.Time {
+	at := b.nextAt.Load()
+	if at == nil {
+		return time.Time{}
 	}
-	return time.Time{}
+	return now.Wall.Add(-at.until(now))
 }
 
 // tell publishes when the next call is allowed.
@@ -220,7 +222,7 @@ func (b *budget) tell(now Stamp) {
 	if free == -keptFor {
 		free = 0 // more slots than calls: nobody ever had to wait
 	}
-	at := now.Wall.Add(free)
+	at := now.before(-free)
 	b.nextAt.Store(&at)
 }
 

@@ -34,6 +34,7 @@ type recorder struct {
 	called   map[string]int
 	failed   map[prefetch.Reason]int
 	answered int
+	took     []time.Duration // by calls
 	wait     []time.Duration
 	fetch    []time.Duration
 	tasks    []time.Duration
@@ -53,8 +54,8 @@ func (r *recorder) do(f func()) {
 }
 
 func (r *recorder) Called(_ prefetch.Account, kind string) { r.do(func() { r.called[kind]++ }) }
-func (r *recorder) Answered(prefetch.Account, time.Duration) {
-	r.do(func() { r.answered++ })
+func (r *recorder) Answered(_ prefetch.Account, took time.Duration) {
+	r.do(func() { r.answered++; r.took = append(r.took, took) })
 }
 
 func (r *recorder) Failed(_ prefetch.Account, reason prefetch.Reason) {

@@ -173,6 +173,26 @@ func (t *throttle) restore(now Stamp) (anew bool) {
 	return anewAt || anewHold
 }
 
+// redate takes what is dated in the future for now, after a clock was set back of
+// which nobody knows by how much.
+func (b *budget) redate(now Stamp) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range b.calls {
+		c.Begun, _ = c.Begun.dated(now)
+		if c.Ended != nil {
+			ended, _ := c.Ended.dated(now)
+			c.Ended = &ended
+		}
+	}
+	if b.forgotten != nil {
+		at, _ := b.forgotten.dated(now)
+		b.forgotten = &at
+	}
+	b.throttle.restore(now)
+	b.tell(now)
+}
+
 // compact forgets the calls that no limit can count any more, and makes one entry
 // of others that none counts now: so the ledger stays small, and yet a limit that
 // is changed to a longer period finds the calls that it counts. They count as of

@@ -234,25 +234,31 @@ func (t *task) expire(now time.Time, retention time.Duration) (changed bool, nex
 	if end.IsZero() || now.Before(end) {
 		return false, end
 	}
-	t.bury()
+	t.bury(retention)
 	return true, time.Time{}
 }
 
 // end is when the task's time is over; zero if nobody knows yet.
-func (t *task) end(retention time.Duration) time.Time {
-	switch t.Phase {
+func (r *record) end(retention time.Duration) time.Time {
+	switch r.Phase {
 	case prefetch.Settled:
-		return t.SettledAt.Add(retention)
+		return r.SettledAt.Add(retention)
 	case prefetch.Lost:
-		return t.LostAt.Add(retention)
+		return r.LostAt.Add(retention)
 	default:
 		return time.Time{}
 	}
 }
 
 // bury leaves only a tombstone, so that a source which lists the task still, or
-// again after a moment, neither revives it nor has it asked again.
-func (t *task) bury() {
-	t.Gone = true
-	t.Rows, t.Warmed, t.Reading, t.Expected, t.Labels = rows{}, nil, nil, nil, nil
+// again after a moment, neither revives it nor has it asked again. kept is how long
+// it was kept after its end; 0 if it makes room for others. What is needed in case
+// a clock that ran ahead decided that is kept along.
+func (t *task) bury(kept time.Duration) {
+	t.Gone, t.Kept = true, kept
+	t.Rows = t.Rows.failed()
+	if kept == 0 {
+		t.Rows, t.Warmed = rows{}, nil
+	}
+	t.Reading, t.Expected, t.Labels = nil, nil, nil
 }

@@ -289,11 +289,13 @@ func (a *account) ask(ctx context.Context, e errand) {
 	})
 	defer stop()
 
-	sent := a.now()
+	left := a.clock()
 	ans, err := e.provider.Query(callCtx, e.query)
 	e.budget.end(e.call, answered(err))
 	present := a.clock()
-	ended := present.Wall
+	// Reckoned from the end, since the clock may have been set meanwhile.
+	took, ended := left.elapsed(present), present.Wall
+	sent := ended.Add(-took)
 	q := e.question
 
 	a.mu.Lock()
@@ -311,7 +313,7 @@ func (a *account) ask(ctx context.Context, e errand) {
 	}
 	if e := vendorapi.AsError(err); e == nil || !e.Unsent {
 		a.record.Called(a.name, string(q.query.Kind))
-		a.record.Answered(a.name, ended.Sub(sent))
+		a.record.Answered(a.name, took)
 	}
 	if err != nil && callCtx.Err() != nil {
 		return // the exporter stops; the call tells nothing of the vendor
@@ -332,7 +334,7 @@ func (a *account) ask(ctx context.Context, e errand) {
 	m := a.moment(sent, ended)
 	a.last = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.id(), Why: q.why, Time: sent}
 	a.unsaved, a.curve = true, nil // every answer teaches something
-	e.question = q
+	e.question, e.left = q, sent
 	if err == nil {
 		a.apply(a.succeeded(e, ans, m), ended)
 		return

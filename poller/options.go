@@ -94,6 +94,7 @@ func (o Options) withDefaults() Options {
 	if o.Clock == nil {
 		o.Clock = SystemClock()
 	}
+	o.Clock = o.Clock.wallOnly()
 	if o.Random == nil {
 		o.Random = rand.Float64
 	}

@@ -84,7 +84,7 @@ func (p *Poller) Configure(accounts []Account) error {
 		}
 	}
 	p.configured = slices.Clone(accounts)
-	p.purge()
+	p.purge(false)
 	return nil
 }
 
@@ -117,7 +117,9 @@ func (p *Poller) load(accounts []Account) (map[prefetch.Account]*account, error)
 }
 
 func (p *Poller) newAccount(name prefetch.Account) *account {
+	now := p.options.Clock()
 	return &account{
+		began: now.Wall, looked: now,
 		name: name, store: p.options.Store, record: p.options.Recorder, board: &board{},
 		log:   p.options.Logger.With("provider", name.Provider, "account", name.Name),
 		clock: p.options.Clock, random: p.options.Random, changed: p.options.Changed,
@@ -168,6 +170,7 @@ func (p *Poller) Run(ctx context.Context) error {
 		p.start(r) //nolint:contextcheck // it takes the one that was just set
 	}
 	p.mu.Unlock()
+	p.loops.Go(func() { p.watchClock(ctx) })
 	p.purgeDaily(ctx)
 	p.loops.Wait()
 	return nil

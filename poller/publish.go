@@ -101,7 +101,7 @@ func (a *account) snapshot() prefetch.AccountState {
 	p := &a.published
 	return prefetch.AccountState{
 		Account: a.name, Up: p.health.Up, Failing: p.health.Failing,
-		Limit: p.options.Limit, NextCall: p.budget.next(), MaxStaleness: p.options.MaxStaleness,
+		Limit: p.options.Limit, NextCall: p.budget.next(a.clock()), MaxStaleness: p.options.MaxStaleness,
 		Phases: p.phases, Dropped: p.dropped,
 		Backlog: p.backlog, Window: p.window, WindowRefresh: p.counted,
 		LastQuery: p.last, NextQuery: p.next,

@@ -14,30 +14,34 @@ const (
 	// purgeAfter is how long the store keeps what belongs to an account or an
 	// identity that is not configured any more.
 	purgeAfter = 30 * 24 * time.Hour
-	// purgeEvery is how often that is looked for while the poller runs.
+	// purgeEvery is how often that is looked for while the poller runs, from an
+	// hour after it began: a clock that ran ahead at the start may be set right by
+	// then.
 	purgeEvery = 24 * time.Hour
+	purgeFirst = time.Hour
 )
 
 // purgeDaily keeps the store from growing for ever while the poller runs.
 func (p *Poller) purgeDaily(ctx context.Context) {
-	ticker := time.NewTicker(purgeEvery)
-	defer ticker.Stop()
+	timer := time.NewTimer(purgeFirst)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-timer.C:
 			p.change.Lock()
-			p.purge()
+			p.purge(true)
 			p.change.Unlock()
+			timer.Reset(purgeEvery)
 		}
 	}
 }
 
-// purge deletes what belongs to accounts and identities that were not
-// configured for a while. What the store refuses is tried again the next day.
-// It is called with change held.
-func (p *Poller) purge() {
+// purge marks what belongs to accounts that are not configured, and deletes, if it
+// is time to, what belongs to those and to identities that were not for a while.
+// What the store refuses is tried again the next day. It is called with change held.
+func (p *Poller) purge(deletes bool) {
 	scopes, identities := map[string]bool{}, map[string]bool{}
 	for _, a := range p.configured {
 		scopes[scope(a.Account)], identities[a.Identity] = true, true
@@ -48,11 +52,11 @@ func (p *Poller) purge() {
 		err = p.options.Store.Write(marks...)
 	}
 	for _, s := range expired {
-		if err == nil {
+		if err == nil && deletes {
 			err = p.purgeScope(s)
 		}
 	}
-	if err == nil {
+	if err == nil && deletes {
 		err = p.purgeLedgers(identities, now)
 	}
 	if err != nil {

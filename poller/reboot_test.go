@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"prefetch_exporter/poller"
 	"prefetch_exporter/prefetch"
@@ -13,12 +14,15 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
-// machine is a computer whose wall clock runs ahead until it boots anew.
+// machine is a computer whose wall clock runs ahead until it boots anew, or is set.
 type machine struct {
 	mu     sync.Mutex
 	boots  int
 	booted time.Time
 	ahead  time.Duration
+	slept  time.Duration
+	// bare: its clock carries no monotonic reading; bootless: nor a time since boot.
+	bare, bootless bool
 }
 
 func newMachine(ahead time.Duration) *machine { return &machine{booted: time.Now(), ahead: ahead} }
@@ -26,10 +30,36 @@ func newMachine(ahead time.Duration) *machine { return &machine{booted: time.Now
 func (m *machine) clock() poller.Stamp {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	// Round takes the monotonic time away, which no restart survives.
-	return poller.Stamp{
-		Wall: time.Now().Round(0).Add(m.ahead), Boot: fmt.Sprint("boot ", m.boots), Up: time.Since(m.booted),
+	s := poller.Stamp{Wall: setBy(time.Now(), m.ahead+m.slept), Boot: fmt.Sprint("boot ", m.boots), Up: time.Since(m.booted) + m.slept}
+	if m.bare {
+		s.Wall = s.Wall.Round(0)
 	}
+	if m.bootless {
+		s.Boot, s.Up = "", 0
+	}
+	return s
+}
+
+// setBy is what [time.Now] tells once the clock was set ahead by d: the wall clock
+// moved, and Go's monotonic reading did not. In a bubble of synctest there is none,
+// so it is put in as the package time does. There is no other way to have such a
+// time without setting the machine's clock.
+func setBy(now time.Time, d time.Duration) time.Time {
+	const hasMonotonic, nanoseconds = 1 << 63, 30
+	began, since1885 := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(1885, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+	wall := now.Add(d)
+	set := time.Time{}
+	inside := (*struct {
+		wall uint64
+		ext  int64
+		loc  *time.Location
+	})(unsafe.Pointer(&set))
+	inside.wall = hasMonotonic | uint64(wall.Unix()-since1885)<<nanoseconds | uint64(wall.Nanosecond())
+	inside.ext = int64(now.Sub(began)) + 1
+	if !set.Round(0).Equal(wall) {
+		panic("time.Time is not what it was")
+	}
+	return set
 }
 
 // reboot boots the machine with the right time.
@@ -48,10 +78,13 @@ func (m *machine) step(d time.Duration) {
 }
 
 // set sets the clock right.
-func (m *machine) set() {
+func (m *machine) set() { m.step(0) }
+
+// sleep lets the machine sleep: its clocks go on, and no timer does.
+func (m *machine) sleep(d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.ahead = 0
+	m.slept += d
 }
 
 // throttles answers that there were too many calls.

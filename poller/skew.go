@@ -1,36 +1,120 @@
 package poller
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
-// stepped is by how much the wall clock was set between s and now, and whether
-// anybody can tell: only the clock of the same boot can.
-func (s Stamp) stepped(now Stamp) (by time.Duration, ok bool) {
-	if s.Boot == "" || s.Boot != now.Boot {
-		return 0, false
+// clockEvery is how often it is looked whether the wall clock was set.
+const clockEvery = 10 * time.Second
+
+// watchClock wakes every loop when the wall clock was set, or the machine slept,
+// until ctx ends: what a loop waits for may be due by now, and timers stand still
+// while the machine sleeps.
+func (p *Poller) watchClock(ctx context.Context) {
+	ticker := time.NewTicker(clockEvery)
+	defer ticker.Stop()
+	last, ticked := p.options.Clock(), time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now, tick := p.options.Clock(), time.Now()
+		// Go's monotonic clock stands still while the machine sleeps.
+		ran := tick.Sub(ticked)
+		by, slept := now.Wall.Sub(last.Wall)-ran, time.Duration(0)
+		if step, ok := last.stepped(now); ok {
+			by, slept = step, now.Up-last.Up-ran
+		}
+		last, ticked = now, tick
+		if by.Abs() < least && slept < least {
+			continue
+		}
+		p.options.Logger.Warn("the wall clock was set, or the machine was asleep; every account looks at once what is due",
+			"set_by", by.Round(time.Millisecond), "asleep", slept.Round(time.Millisecond))
+		p.mu.RLock()
+		for _, r := range p.accounts {
+			r.signal()
+		}
+		p.mu.RUnlock()
 	}
-	// Round takes the monotonic time away, which no setting moves.
-	return now.Wall.Round(0).Sub(s.Wall.Round(0)) - (now.Up - s.Up), true
 }
 
-// look is told the present. If our clock was set since the vendor's was told,
-// that one stays where it was, and times that became the future are now. It is
-// called with the lock held.
+// least is the smallest change of the wall clock that counts as one: clocks that
+// are made to run a little faster or slower change by less between two looks.
+const least = time.Second
+
+// look is told the present. If our clock was set since the last look, times that
+// this process told move along with it; where nobody knows by how much, times that
+// became the future are now. The vendor's clock stayed where it was. It is called
+// with the lock held.
 func (a *account) look(now Stamp) {
+	by, known := a.looked.stepped(now)
+	back := now.Wall.Before(a.looked.Wall)
 	a.looked = now
-	by, ok := a.learned.OffsetAt.stepped(now)
-	if !ok || by.Abs() < tick {
-		return
+	switch {
+	case known && by.Abs() >= least:
+		a.redate(by, now.Wall)
+	case !known && back:
+		a.redate(0, now.Wall)
+		a.budget.redate(now)
+		a.learned.OffsetAt, a.unsaved = Stamp{}, true
 	}
-	a.learned.Offset -= by.Round(tick)
-	a.learned.OffsetAt, a.unsaved = now, true
-	a.watch.date(now.Wall)
-	for _, t := range a.tasks {
-		if t.date(now.Wall) {
-			a.touch(t)
+	if by, ok := a.learned.OffsetAt.stepped(now); ok && by.Abs() >= least {
+		a.learned.Offset -= by.Round(tick)
+		a.learned.OffsetAt, a.unsaved, a.sweepAt = now, true, time.Time{}
+		a.board.stale()
+	}
+}
+
+// redate moves what this process dated by as much as the clock was set. What an
+// earlier one dated stays, unless that is the future now.
+func (a *account) redate(by time.Duration, now time.Time) {
+	began := a.began
+	move := func(at *time.Time) {
+		if !at.IsZero() && !at.Before(began) {
+			*at = at.Add(by)
 		}
 	}
-	a.sweepAt = time.Time{}
-	a.board.stale()
+	for _, t := range a.tasks {
+		for _, at := range append(t.times(), &t.RetryAt, &t.windowed, &t.scouted, &t.told) {
+			move(at)
+		}
+		if t.hint != nil {
+			move(&t.hint.at)
+		}
+		t.date(now)
+		a.touch(t)
+		if !t.Gone {
+			a.watchFailed(t, t.Rows.unrecovered())
+		}
+	}
+	for _, p := range a.watch.Parts {
+		move(&p.At)
+		move(&p.retryAt)
+		if p.Survey != nil {
+			move(&p.Survey.At)
+		}
+	}
+	a.watch.date(now)
+	for _, at := range []*time.Time{
+		&a.began, &a.left, &a.noWindow, &a.watch.retryAt, &a.watch.yielded,
+		&a.health.RetryAt, &a.outage.countFrom, &a.learned.StrangersAt, &a.learned.RefusedAt,
+	} {
+		move(at)
+	}
+	if a.last != nil {
+		last := *a.last // what was published is never changed
+		if move(&last.Time); last.Time.After(now) {
+			last.Time = now
+		}
+		a.last = &last
+	}
+	clear(a.told)
+	a.unsaved = true
+	a.refresh(now)
 }
 
 // doubtTime is told that the account was restored: if the machine booted since,

@@ -59,6 +59,8 @@ type record struct {
 	// Gone: the task's time is over; it stays as a tombstone while a source
 	// lists it, and for the retention after.
 	Gone bool `json:"gone,omitempty"`
+	// Kept is the retention after which the task was gone; 0 if it made room.
+	Kept time.Duration `json:"kept,omitempty"`
 
 	VendorCreated  time.Time `json:"vendor_created,omitzero"` // earliest row
 	NewestRow      time.Time `json:"newest_row,omitzero"`     // latest creation of a row
@@ -181,16 +183,10 @@ func decodeTask(id string, value []byte) (*task, error) {
 
 // date takes what the exporter dated in the future for now, and what was to be
 // waited for since then for over: a clock that ran ahead wrote it, and nothing may
-// wait until then. It reports whether there was such a time.
+// wait until then. A task whose time was over by such a clock alone comes back. It
+// reports whether anything changed.
 func (r *record) date(now time.Time) (anew bool) {
-	times := []*time.Time{&r.FirstSeen, &r.Unlisted, &r.SettledAt, &r.LostAt, &r.LastAsked, &r.LastRefresh, &r.FirstMiss, &r.LastUnfinished}
-	if r.LastError != nil {
-		times = append(times, &r.LastError.Time)
-	}
-	if c := r.Counted; c != nil {
-		times = append(times, &c.SucceededAt, &c.FailedAt)
-	}
-	for _, at := range times {
+	for _, at := range r.times() {
 		if at.After(now) {
 			*at, anew = now, true
 		}
@@ -198,7 +194,22 @@ func (r *record) date(now time.Time) (anew bool) {
 	if anew {
 		r.RetryAt = time.Time{}
 	}
+	if r.Gone && now.Before(r.end(r.Kept)) {
+		r.Gone, r.Kept, anew = false, 0, true
+	}
 	return anew
+}
+
+// times are those that the exporter told by its clock.
+func (r *record) times() []*time.Time {
+	times := []*time.Time{&r.FirstSeen, &r.Unlisted, &r.SettledAt, &r.LostAt, &r.LastAsked, &r.LastRefresh, &r.FirstMiss, &r.LastUnfinished}
+	if r.LastError != nil {
+		times = append(times, &r.LastError.Time)
+	}
+	if c := r.Counted; c != nil {
+		times = append(times, &c.SucceededAt, &c.FailedAt)
+	}
+	return times
 }
 
 // describe takes over what a source says of the task, and reports whether

@@ -184,8 +184,12 @@ func judgeData(t *prefetch.TaskState, now time.Time, maxStaleness time.Duration)
 	if t.LastRefresh.IsZero() {
 		return dataView{Text: "no answer yet"}
 	}
+	at := t.LastRefresh
+	if at.After(now) {
+		at = now // the clock was set back a moment ago
+	}
 	return dataView{
-		At: momentOf(t.LastRefresh, now), Text: span(now.Sub(t.LastRefresh)),
+		At: momentOf(at, now), Text: span(now.Sub(at)),
 		Stale: t.Stale(now, maxStaleness), Final: t.Settled(),
 	}
 }
