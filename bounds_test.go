@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -54,5 +55,88 @@ accounts:
 	}
 	if len(stderr) > 20_000 {
 		t.Errorf("a log of %d bytes", len(stderr))
+	}
+}
+
+// The bounds of a task are the same, in the same words, whoever lists it.
+func TestBoundsOfEverySource(t *testing.T) {
+	t.Parallel()
+	_, config := huaweiVendor(t)
+	api := serve(t, "--config.file="+writeFile(t, "config.yml", config), "--storage.path="+t.TempDir(), "--web.enable-task-api")
+	many := func(n int, f func(i int) string) []string {
+		all := make([]string, n)
+		for i := range all {
+			all[i] = f(i)
+		}
+		return all
+	}
+	labels := func(n int) map[string]string {
+		all := map[string]string{}
+		for i := range n {
+			all[fmt.Sprint("l", i)] = "v"
+		}
+		return all
+	}
+	for name, c := range map[string]struct {
+		urls   []string
+		labels map[string]string
+		want   string
+	}{
+		"labels":      {labels: labels(31), want: "labels: must not be more than 30, are 31"},
+		"label value": {labels: map[string]string{"a": strings.Repeat("v", 1025)}, want: "labels.a: must not be longer than 1024 bytes, has 1025"},
+		"label name": {
+			labels: map[string]string{strings.Repeat("a", 257): "v"}, want: "a label's name must not be longer than 256 bytes, has 257",
+		},
+		"URL": {urls: []string{"http://" + strings.Repeat("u", 2042)}, want: "urls[0]: must not be longer than 2048 bytes, has 2049"},
+		"URLs": {
+			urls: many(20_001, func(i int) string { return fmt.Sprint("http://a/", i) }), want: "urls: must not be more than 20000, are 20001",
+		},
+		"all together": {
+			urls: many(1000, func(i int) string { return fmt.Sprintf("http://%01100d", i) }),
+			want: "URLs and labels must not have more than 1048576 bytes together, have 1107000",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body, err := json.Marshal(map[string]any{"urls": c.urls, "labels": c.labels})
+			if err != nil {
+				t.Fatal(err)
+			}
+			entry := strings.Replace(string(body), "{", `{"account":"vod","id":"x",`, 1)
+			source := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintf(w, "[%s]", entry) }))
+			defer source.Close()
+			if c.urls == nil { // what a target group says besides are labels
+				group, _ := json.Marshal(c.labels)
+				entry += `,{"targets":["y"],"labels":` + strings.Replace(string(group), "{", `{"account":"vod",`, 1) + "}"
+			}
+			files := writeFile(t, "tasks.json", "["+entry+"]")
+			// Whether the vendor answers is no matter here.
+			_, log, _ := command(t, "--once", "--storage.path="+t.TempDir(), "--config.file="+writeFile(t, "config.yml",
+				fmt.Sprintf("%s\ntask_discovery: {files: [%q], http: [{url: %q}]}\n", config, files, source.URL)))
+			lines := 0
+			for line := range strings.Lines(log) {
+				if strings.Contains(line, "an entry is unusable") && strings.Contains(line, c.want) {
+					lines++
+				}
+			}
+			if want := 2 + 2*strings.Count(entry, "targets"); lines != want {
+				t.Errorf("%d lines say %q, want %d:\n%.3000s", lines, c.want, want, log)
+			}
+			inConfig := strings.Replace(entry[:len(body)+len(`"account":"vod","id":"x",`)], `"account":"vod",`, "", 1)
+			_, _, err = command(t, "--config.check", "--config.file="+writeFile(t, "config.yml", config+"      - "+inConfig+"\n"))
+			if err == nil || !strings.Contains(err.Error(), strings.TrimPrefix(c.want, "a")) {
+				t.Errorf("in the configuration: %v, want %q", err, c.want)
+			}
+			want := c.want
+			if len(body) > 1<<20 {
+				want = "the body is larger than 1048576 bytes"
+			}
+			if status, answer := api.send(http.MethodPut, "/api/v1/tasks/vod/x", string(body)); status < 400 || !strings.Contains(answer, want) {
+				t.Errorf("the task API: %d %s, want %q", status, answer, want)
+			}
+			if status, answer := api.send(http.MethodDelete, "/api/v1/tasks/vod/x", ""); status != http.StatusNotFound {
+				t.Errorf("something was kept: %d %s", status, answer)
+			}
+		})
 	}
 }

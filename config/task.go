@@ -1,26 +1,11 @@
 package config
 
 import (
-	"regexp"
-	"strings"
+	"fmt"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"prefetch_exporter/prefetch"
 )
-
-const (
-	maxName       = 256
-	maxLabelValue = 1024
-	maxURL        = 2048
-
-	// Times outside are mistakes, such as seconds taken for years.
-	minYear = 2000
-	maxYear = 2199
-)
-
-var labelNameForm = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 
 func readTasks(v value, account string) []prefetch.Task {
 	items := v.list()
@@ -49,27 +34,54 @@ func readTasks(v value, account string) []prefetch.Task {
 }
 
 func readTask(m mapping, account string) prefetch.Task {
+	before := len(m.r.errs)
 	t := prefetch.Task{
 		Account:  account,
-		ID:       readTaskID(m.get("id")),
+		ID:       m.get("id").requiredText(),
 		Created:  readTime(m.get("created")),
 		Deadline: readTime(m.get("deadline")),
 		URLs:     readTaskURLs(m.get("urls")),
 		Labels:   readLabels(m.get("labels")),
 		Source:   prefetch.SourceConfig,
 	}
-	if !t.Created.IsZero() && !t.Deadline.IsZero() && t.Deadline.Before(t.Created) {
-		m.get("deadline").failf("is before created")
+	reported := map[string]bool{}
+	for _, err := range m.r.errs[before:] {
+		reported[err.Field] = true
+	}
+	for _, fault := range t.Faults() {
+		// What could not be read would be called wrong a second time, and the
+		// account's name with each of its tasks.
+		if place := m.place(fault); fault.Key != "account" && !reported[place.field] {
+			place.failf("%s", fault.What)
+		}
+	}
+	if len(m.r.errs) == before {
+		for _, doubt := range t.Doubts() {
+			m.place(doubt).warnf("%s", doubt.What)
+		}
 	}
 	return t
 }
 
-func readTaskID(v value) string {
-	id := v.requiredText()
-	if id != "" {
-		checkName(v, id)
+// place is where the value stands that the fault of a task is about, whose mapping
+// is m.
+func (m mapping) place(fault prefetch.Fault) value {
+	v := m.value
+	if fault.Key != "" {
+		v = m.get(fault.Key)
 	}
-	return id
+	switch {
+	case fault.Index >= 0:
+		node := v.node.Content[fault.Index]
+		return value{r: v.r, node: node, line: node.Line, field: fmt.Sprintf("%s[%d]", v.field, fault.Index)}
+	case fault.Label != "":
+		for i := 0; i < len(v.node.Content); i += 2 {
+			if key := v.node.Content[i]; key.Value == fault.Label {
+				return value{r: v.r, node: v.node.Content[i+1], line: key.Line, field: join(v.field, shownKey(key.Value))}
+			}
+		}
+	}
+	return v
 }
 
 // readTime reads an RFC 3339 time. YAML's own timestamps are not used: they
@@ -84,37 +96,18 @@ func readTime(v value) time.Time {
 		v.failf("%s is not an RFC 3339 time with an offset, such as 2026-11-21T08:00:00Z or 2026-11-21T16:00:00+08:00", shown(text))
 		return time.Time{}
 	}
-	t = t.UTC()
-	if t.Year() < minYear || t.Year() > maxYear {
-		v.failf("must be between the years %d and %d", minYear, maxYear)
-		return time.Time{}
+	if t.IsZero() {
+		// Go takes this moment for "no time".
+		v.failf("must be between the years %d and %d", prefetch.MinYear, prefetch.MaxYear)
 	}
-	return t
+	return t.UTC()
 }
 
+// readTaskURLs returns a text for each item, so that each has the item's place.
 func readTaskURLs(v value) []string {
 	var urls []string
-	first := map[string]int{}
-	for i, item := range v.list() {
-		text := item.text()
-		if text == "" {
-			continue
-		}
-		// Whether a URL that was submitted twice has two rows is the vendor's
-		// affair, so it must stay possible.
-		if before, twice := first[text]; twice {
-			item.warnf("is listed already, as urls[%d]: the task settles only when the vendor shows a row for each", before)
-		} else {
-			first[text] = i
-		}
-		checkPrintable(item, text, maxURL)
-		// What a vendor makes of odd URLs is its own affair: the rows must be
-		// recognised, so nothing but the beginning is judged here.
-		lower := strings.ToLower(text)
-		if !strings.HasPrefix(lower, "http://") && !strings.HasPrefix(lower, "https://") {
-			item.failf("must begin with http:// or https://")
-		}
-		urls = append(urls, text)
+	for _, item := range v.list() {
+		urls = append(urls, item.text())
 	}
 	return urls
 }
@@ -126,39 +119,19 @@ func readLabels(v value) map[string]string {
 	}
 	labels := make(map[string]string, len(m.keys))
 	for _, name := range m.keys {
-		entry := m.get(name)
-		checkLabelName(entry, name)
-		if !entry.scalar() {
-			continue
+		entry, text := m.get(name), ""
+		if entry.scalar() {
+			text = entry.node.Value
 		}
-		labels[name] = entry.node.Value
-		checkPrintable(entry, labels[name], maxLabelValue)
+		labels[name] = text
 	}
 	return labels
 }
 
-func checkLabelName(v value, name string) {
-	switch {
-	case !labelNameForm.MatchString(name):
-		v.failf("a label name must match [a-zA-Z_][a-zA-Z0-9_]*")
-	case strings.HasPrefix(name, "__"):
-		v.failf("a label name must not begin with __")
-	case name == "provider" || name == "account" || name == "task" || name == "status":
-		v.failf("the label would hide the exporter's own label of this name")
-	case len(name) > maxName:
-		v.failf("a label name must not be longer than %d bytes", maxName)
-	}
-}
-
 // checkName checks what becomes a label value and part of a path of the API.
 func checkName(v value, name string) {
-	switch {
-	case name == "." || name == "..":
-		v.failf("must not be . or .., which no address of the API can carry")
-	case strings.TrimSpace(name) != name:
-		v.failf("must not begin or end with a blank")
-	default:
-		checkPrintable(v, name, maxName)
+	if fault := prefetch.NameFault(name); fault != "" {
+		v.failf("%s", fault)
 	}
 }
 
@@ -166,17 +139,10 @@ func checkName(v value, name string) {
 func checkedText(v value) string {
 	text := v.requiredText()
 	if text != "" {
-		checkPrintable(v, text, maxName)
+		if fault := prefetch.TextFault(text, prefetch.MaxName); fault != "" {
+			v.failf("%s", fault)
+		}
 		v.warnVariable(text)
 	}
 	return text
-}
-
-func checkPrintable(v value, text string, limit int) {
-	switch {
-	case len(text) > limit:
-		v.failf("must not be longer than %d bytes", limit)
-	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
-		v.failf("must not contain control characters or bytes that are not UTF-8")
-	}
 }

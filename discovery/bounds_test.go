@@ -107,7 +107,7 @@ func TestManyProblems(t *testing.T) {
 // One entry can be wrong in as many places as a list.
 func TestManyIssues(t *testing.T) {
 	t.Parallel()
-	document := `[{"account": "a", "id": "x", "urls": [` + strings.Repeat("0,", 100_000) + "0]}]"
+	document := `[{"account": "a", "id": "x", "urls": [` + strings.Repeat("0,", 10_000) + "0]}]"
 	_, problems, err := discovery.Parse([]byte(document), "name")
 	if err != nil || len(problems) != 1 {
 		t.Fatalf("%d problems, %v", len(problems), err)
@@ -116,7 +116,7 @@ func TestManyIssues(t *testing.T) {
 	if !strings.Contains(text, "urls[19]: ") || strings.Contains(text, "urls[20]: ") || !strings.HasSuffix(text, "; and more") {
 		t.Errorf("the problem is told as %.3000q", text)
 	}
-	err = discovery.Validate(prefetch.Task{Account: "a", ID: "x", URLs: make([]string, 100_000)})
+	err = prefetch.Task{Account: "a", ID: "x", URLs: make([]string, 100_000)}.Validate()
 	if err == nil || len(err.Error()) > 3000 {
 		t.Errorf("the task API would tell %.3000q", err)
 	}

@@ -27,7 +27,7 @@ func TestRepeatedURL(t *testing.T) {
 	if diff := cmp.Diff(want, problems); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
 	}
-	if doubts := discovery.Doubts(prefetch.Task{}); doubts != nil {
+	if doubts := (prefetch.Task{}).Doubts(); doubts != nil {
 		t.Errorf("doubts of nothing: %q", doubts)
 	}
 }

@@ -1,7 +1,6 @@
 package discovery
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,8 +21,20 @@ const (
 	maxIssues = 20
 )
 
+// labelAccount is the key, and in target groups the label, that names the account.
+const labelAccount = "account"
+
 // issues are what is wrong with one entry, each as "field: what is wrong".
 type issues []string
+
+// issuesOf are what is said of a task that was read.
+func issuesOf(faults []prefetch.Fault) issues {
+	var found issues
+	for _, fault := range faults {
+		found = append(found, fault.String())
+	}
+	return found
+}
 
 func (found *issues) addf(field, format string, args ...any) {
 	if len(*found) > maxIssues {
@@ -38,13 +49,6 @@ func (found *issues) addf(field, format string, args ...any) {
 		text = field + ": " + text
 	}
 	*found = append(*found, text)
-}
-
-func (found *issues) err() error {
-	if len(*found) == 0 {
-		return nil
-	}
-	return errors.New(found.String())
 }
 
 func (found *issues) String() string { return strings.Join(*found, "; ") }
@@ -215,7 +219,7 @@ func (found *issues) parseTime(field, text string) time.Time {
 	}
 	if t.IsZero() {
 		// Go takes this moment for "no time", so Validate would let it pass.
-		found.addf(field, "is not between the years %d and %d", minYear, maxYear)
+		found.addf(field, "must be between the years %d and %d", prefetch.MinYear, prefetch.MaxYear)
 	}
 	return t.UTC()
 }

@@ -49,10 +49,10 @@ const maxProblems = 100
 // JSON, not a list, empty. An entry that is unusable, one with an unknown key
 // included, is a [Problem]; of two entries with the same account and id that say
 // different things the first wins and the second is a problem; entries that say the
-// same are one. Problems too are the [Doubts] of an entry that is
-// taken. From the hundred and first problem on, one stands for all. All tasks pass [Validate]; their
-// Source is empty, and their times are UTC. name is the file or source that
-// Place speaks of.
+// same are one. Problems too are the [prefetch.Task.Doubts] of an entry that is
+// taken. From the hundred and first problem on, one stands for all. All tasks pass
+// [prefetch.Task.Validate]; their Source is empty, and their times are UTC. name is
+// the file or source that Place speaks of.
 func Parse(data []byte, name string) ([]prefetch.Task, []Problem, error) {
 	list, err := parseList(data, name)
 	if err != nil {
@@ -176,7 +176,7 @@ func (l *listReader) readGroup() {
 func (l *listReader) add(task prefetch.Task, found issues) {
 	if len(found) == 0 {
 		// A field that could not be read would be called missing, too.
-		found = check(task)
+		found = issuesOf(task.Faults())
 	}
 	if first, again := l.first[keyOf(task)]; again && len(found) == 0 {
 		if task.SaysAs(l.tasks[first.index]) {
@@ -189,7 +189,7 @@ func (l *listReader) add(task prefetch.Task, found issues) {
 		l.report(found, 1)
 		return
 	}
-	if doubts := issues(Doubts(task)); len(doubts) > 0 {
+	if doubts := issuesOf(task.Doubts()); len(doubts) > 0 {
 		doubts.nameTask(task)
 		l.report(doubts, 0)
 	}

@@ -163,40 +163,40 @@ func TestParseProblems(t *testing.T) {
 		"binary":                    {`{account: a, id: !!binary eA==}`, `id: must be a text, found a tag (tags are not supported: quote a text that begins with !)`},
 		"alias":                     {`{account: &a a, id: *a}`, `id: must be a text, found an alias (aliases are not supported: write the value out)`},
 		"dots":                      {`{account: a, id: ..}`, `task ".." of account "a": id: must not be . or .., which no address of the API can carry`},
-		"blank":                     {`{account: a, id: " x"}`, `task " x" of account "a": id: begins or ends with a blank`},
-		"control character":         {`{account: a, id: "x\ty"}`, `task "x\ty" of account "a": id: contains a control character`},
+		"blank":                     {`{account: a, id: " x"}`, `task " x" of account "a": id: must not begin or end with a blank`},
+		"control character":         {`{account: a, id: "x\ty"}`, `task "x\ty" of account "a": id: must not contain control characters`},
 		"long": {`{account: a, id: ` + strings.Repeat("é", 129) + `}`,
-			`task "` + strings.Repeat("é", 64) + `…" of account "a": id: is 258 bytes long, more than 256`},
+			`task "` + strings.Repeat("é", 64) + `…" of account "a": id: must not be longer than 256 bytes, has 258`},
 		"time without an offset": {`{account: a, id: x, created: 2026-11-21T08:00:00}`,
 			`task "x" of account "a": created: "2026-11-21T08:00:00" is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z`},
 		"day":         {`{account: a, id: x, created: 2026-11-21}`, `task "x" of account "a": created: "2026-11-21" is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z`},
 		"empty time":  {`{account: a, id: x, created: ""}`, `task "x" of account "a": created: must be a time, found ""`},
 		"time a list": {`{account: a, id: x, created: []}`, `task "x" of account "a": created: must be a time, found a list`},
-		"year one":    {`{account: a, id: x, created: 0001-01-01T00:00:00Z}`, `task "x" of account "a": created: is not between the years 2000 and 2199`},
-		"year 1970":   {`{account: a, id: x, deadline: 1970-01-01T00:00:00Z}`, `task "x" of account "a": deadline: is not between the years 2000 and 2199`},
-		"year 2263":   {`{account: a, id: x, created: 2263-01-01T00:00:00Z}`, `task "x" of account "a": created: is not between the years 2000 and 2199`},
+		"year one":    {`{account: a, id: x, created: 0001-01-01T00:00:00Z}`, `task "x" of account "a": created: must be between the years 2000 and 2199`},
+		"year 1970":   {`{account: a, id: x, deadline: 1970-01-01T00:00:00Z}`, `task "x" of account "a": deadline: must be between the years 2000 and 2199`},
+		"year 2263":   {`{account: a, id: x, created: 2263-01-01T00:00:00Z}`, `task "x" of account "a": created: must be between the years 2000 and 2199`},
 		"deadline before created": {`{account: a, id: x, created: 2026-11-21T08:00:00Z, deadline: 2026-11-21T08:00:00+01:00}`,
-			`task "x" of account "a": deadline: is before created`},
+			`task "x" of account "a": deadline: must not be before created`},
 		"urls no list":      {`{account: a, id: x, urls: https://h/a}`, `task "x" of account "a": urls: must be a list such as [https://example.com/a.mp4], found "https://h/a"`},
 		"url null":          {`{account: a, id: x, urls: [null]}`, `task "x" of account "a": urls[0]: must be a text, found nothing`},
 		"url no address":    {`{account: a, id: x, urls: [https://h/a, h/b]}`, `task "x" of account "a": urls[1]: must begin with http:// or https://`},
 		"labels no mapping": {`{account: a, id: x, labels: [b]}`, `task "x" of account "a": labels: must be a mapping such as {title: launch}, found a list`},
 		"label names": {`{account: a, id: x, labels: {__x: 1, 9a: 1, a-b: 1, status: 1, provider: 1, account: 1, task: 1, "": 1}}`,
-			`task "x" of account "a": labels.: a label's name is empty; labels.9a: the name must match [a-zA-Z_][a-zA-Z0-9_]*; ` +
-				`labels.__x: names that begin with __ are reserved; labels.a-b: the name must match [a-zA-Z_][a-zA-Z0-9_]*; ` +
-				`labels.account: would hide a label of the exporter's own; labels.provider: would hide a label of the exporter's own; ` +
-				`labels.status: would hide a label of the exporter's own; labels.task: would hide a label of the exporter's own`},
+			`task "x" of account "a": labels: a label's name must not be empty; labels.9a: a label's name must match [a-zA-Z_][a-zA-Z0-9_]*; ` +
+				`labels.__x: a label's name must not begin with __; labels.a-b: a label's name must match [a-zA-Z_][a-zA-Z0-9_]*; ` +
+				`labels.account: the label would hide the exporter's own label of this name; labels.provider: the label would hide the exporter's own label of this name; ` +
+				`labels.status: the label would hide the exporter's own label of this name; labels.task: the label would hide the exporter's own label of this name`},
 		"label value": {`{account: a, id: x, labels: {b: {}}}`, `task "x" of account "a": labels.b: must be a text, found a mapping`},
 		"long label name": {`{account: a, id: x, labels: {` + strings.Repeat("b", 257) + `: c}}`,
-			`task "x" of account "a": labels.` + strings.Repeat("b", 64) + `…: the name is too long`},
+			`task "x" of account "a": labels.` + strings.Repeat("b", 64) + `…: a label's name must not be longer than 256 bytes, has 257`},
 		"several":                  {`{created: x, foo: 1}`, `unknown key "foo" (known here: account, id, created, deadline, urls, labels); created: "x" is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z`},
 		"group without an account": {`{targets: [x], labels: {b: c}}`, `task "x" of account "": account: is missing or empty`},
 		"group with another key":   {`{targets: [x], labels: {account: a}, id: y}`, `unknown key "id" (known here: targets, labels)`},
 		"group of one target":      {`{targets: x, labels: {account: a}}`, `targets: must be a list such as [3ff59d129a2c40a39b9be8c9de9975d6], found "x"`},
 		"group with a bad target":  {`{targets: [{}], labels: {account: a}}`, `targets[0]: must be a text, found a mapping`},
 		"group with a bad time":    {`{targets: [x], labels: {account: a, created: y}}`, `labels.created: "y" is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z`},
-		"group of another age":     {`{targets: [x], labels: {account: a, deadline: "2263-01-01T00:00:00Z"}}`, `task "x" of account "a": deadline: is not between the years 2000 and 2199`},
-		"group with a bad label":   {`{targets: [x], labels: {account: a, task: y}}`, `task "x" of account "a": labels.task: would hide a label of the exporter's own`},
+		"group of another age":     {`{targets: [x], labels: {account: a, deadline: "2263-01-01T00:00:00Z"}}`, `task "x" of account "a": deadline: must be between the years 2000 and 2199`},
+		"group with a bad label":   {`{targets: [x], labels: {account: a, task: y}}`, `task "x" of account "a": labels.task: the label would hide the exporter's own label of this name`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -261,7 +261,7 @@ func FuzzParse(f *testing.F) {
 		}
 		seen := make(map[[2]string]bool)
 		for _, task := range tasks {
-			if err := discovery.Validate(task); err != nil {
+			if err := task.Validate(); err != nil {
 				t.Fatalf("task %+v: %v", task, err)
 			}
 			name := [2]string{task.Account, task.ID}

@@ -14,7 +14,7 @@ import (
 	"prefetch_exporter/store"
 )
 
-// ErrInvalid is wrapped by the errors of tasks that [Validate] refuses.
+// ErrInvalid is wrapped by the errors of tasks that [prefetch.Task.Validate] refuses.
 var ErrInvalid = errors.New("the task is invalid")
 
 // Keeper keeps the registry's tasks; [store.DB] is one.
@@ -102,7 +102,7 @@ func decodeTask(account, id string, value []byte) (prefetch.Task, error) {
 		URLs: stored.URLs, Labels: stored.Labels,
 		Source: prefetch.SourceAPI,
 	}
-	return task, Validate(task)
+	return task, task.Validate()
 }
 
 // Put adds the task, or replaces the one with its account and id; created tells
@@ -111,7 +111,7 @@ func decodeTask(account, id string, value []byte) (prefetch.Task, error) {
 // and then the task is as before until the next start. Its Source need not be
 // set.
 func (r *Registry) Put(task prefetch.Task) (created bool, err error) {
-	if err := Validate(task); err != nil {
+	if err := task.Validate(); err != nil {
 		return false, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	task = ownCopy(task)

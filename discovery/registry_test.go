@@ -207,7 +207,7 @@ func TestRegistryRefusesInvalidTasks(t *testing.T) {
 	keeper := store.NewMemory()
 	r := newRegistry(t, keeper)
 	_, err := r.Put(prefetch.Task{Account: "a", Labels: map[string]string{"task": "x"}})
-	const want = "the task is invalid: id: is missing or empty; labels.task: would hide a label of the exporter's own"
+	const want = "the task is invalid: id: is missing or empty; labels.task: the label would hide the exporter's own label of this name"
 	if !errors.Is(err, discovery.ErrInvalid) || err.Error() != want {
 		t.Errorf("error is %v, want %s", err, want)
 	}
@@ -273,7 +273,7 @@ func TestRegistryUnreadableTasks(t *testing.T) {
 	}
 	want := []string{
 		`task "broken" of account "a" in the store: reading its record: unexpected end of JSON input`,
-		`task "invalid" of account "a" in the store: labels.task: would hide a label of the exporter's own`,
+		`task "invalid" of account "a" in the store: labels.task: the label would hide the exporter's own label of this name`,
 		`task "newer" of account "a" in the store: its record has version 2; this program reads 1`,
 	}
 	if diff := cmp.Diff(want, texts()); diff != "" {

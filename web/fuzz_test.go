@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"prefetch_exporter/discovery"
 	"prefetch_exporter/prefetch"
 )
 
@@ -52,7 +51,7 @@ func FuzzPut(f *testing.F) {
 		default:
 			t.Fatalf("%d %s", w.Code, w.Body)
 		}
-		if err := discovery.Validate(task); err != nil {
+		if err := task.Validate(); err != nil {
 			t.Fatalf("an invalid task was kept: %v", err)
 		}
 

@@ -20,7 +20,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"prefetch_exporter/discovery"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/web"
 )
@@ -90,7 +89,7 @@ func (e *exporter) Put(task prefetch.Task) (bool, error) {
 	if e.broken != nil {
 		return false, e.broken
 	}
-	if err := discovery.Validate(task); err != nil {
+	if err := task.Validate(); err != nil {
 		return false, err
 	}
 	k := task.Account + " " + task.ID

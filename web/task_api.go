@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"prefetch_exporter/discovery"
 	"prefetch_exporter/prefetch"
 )
 
@@ -37,7 +36,7 @@ func (a *api) putTask(w http.ResponseWriter, r *http.Request) {
 	task, err := decodeTask(body)
 	task.Account, task.ID, task.Source = account, id, prefetch.SourceAPI
 	if err == nil {
-		err = discovery.Validate(task)
+		err = task.Validate()
 	}
 	if err != nil {
 		fail(w, apiError{http.StatusBadRequest, errorBadData, err.Error()})
@@ -65,7 +64,9 @@ func (a *api) putTask(w http.ResponseWriter, r *http.Request) {
 		warnings = append(warnings, fmt.Sprintf(
 			"the task is also listed in source %q, whose entry is shown and counts; this one is kept and counts when that one is gone", view.Source))
 	}
-	warnings = append(warnings, discovery.Doubts(task)...)
+	for _, doubt := range task.Doubts() {
+		warnings = append(warnings, doubt.String())
+	}
 	succeed(w, status, success{Data: view, Warnings: warnings})
 }
 

@@ -254,7 +254,7 @@ func TestEveryIDHasAnAddress(t *testing.T) {
 	odd := rapid.SampledFrom([]string{"/", "//", "%", "%2F", "..", "./", " ", "+", "?", "#", "&", "{x}", "é", "预热", "\\", ";", ":", "https://", "~", "\"", "a"})
 	name := rapid.OneOf(rapid.String(), rapid.Custom(func(t *rapid.T) string {
 		return strings.Join(rapid.SliceOfN(odd, 1, 6).Draw(t, "parts"), "")
-	})).Filter(func(s string) bool { return discovery.Validate(prefetch.Task{Account: s, ID: s}) == nil })
+	})).Filter(func(s string) bool { return (prefetch.Task{Account: s, ID: s}).Validate() == nil })
 	rapid.Check(t, func(rt *rapid.T) {
 		account, id := name.Draw(rt, "account"), name.Draw(rt, "id")
 		e := newExporter()

@@ -45,8 +45,26 @@ func decodeTask(body []byte) (prefetch.Task, error) {
 // bodyReader collects what is wrong with a body, each as "field: what is wrong".
 type bodyReader struct{ problems []string }
 
+const (
+	// maxProblems bounds what is told of one body, which can be wrong in as many
+	// places as it has bytes.
+	maxProblems = 20
+	// maxMembers bounds the keys of an object that are read. A body has few, and each
+	// costs many times its bytes.
+	maxMembers = 1000
+)
+
 func (r *bodyReader) addf(field, format string, args ...any) {
-	r.problems = append(r.problems, field+": "+fmt.Sprintf(format, args...))
+	r.add(field + ": " + fmt.Sprintf(format, args...))
+}
+
+func (r *bodyReader) add(problem string) {
+	switch {
+	case len(r.problems) < maxProblems:
+		r.problems = append(r.problems, problem)
+	case len(r.problems) == maxProblems:
+		r.problems = append(r.problems, "and more")
+	}
 }
 
 func (r *bodyReader) task(document json.RawMessage) prefetch.Task {
@@ -65,7 +83,7 @@ func (r *bodyReader) task(document json.RawMessage) prefetch.Task {
 		case "labels":
 			task.Labels = r.labels(m.name, m.value)
 		default:
-			r.problems = append(r.problems, fmt.Sprintf("unknown key %s%s", quote(m.name), unknown(m.name)))
+			r.add(fmt.Sprintf("unknown key %s%s", quote(m.name), unknown(m.name)))
 		}
 	}
 	return task
@@ -102,7 +120,7 @@ func (r *bodyReader) members(field, before, example string, object json.RawMessa
 	seen := map[string]bool{}
 	decoder := json.NewDecoder(bytes.NewReader(object))
 	_, err := decoder.Token() // the brace
-	for err == nil && decoder.More() {
+	for err == nil && decoder.More() && len(r.problems) <= maxProblems {
 		var key json.Token
 		var value json.RawMessage
 		key, err = decoder.Token()
@@ -115,6 +133,9 @@ func (r *bodyReader) members(field, before, example string, object json.RawMessa
 			r.addf(field, "cannot be read: %v", err)
 		case seen[name]:
 			r.addf(before+shorten(name), "is given twice")
+		case len(found) == maxMembers:
+			r.addf(field, "must not have more than %d keys", maxMembers)
+			return found
 		default:
 			seen[name] = true
 			found = append(found, member{name, value})
@@ -139,12 +160,19 @@ func (r *bodyReader) time(field string, value json.RawMessage) time.Time {
 }
 
 func (r *bodyReader) urls(field string, value json.RawMessage) []string {
-	var elements []json.RawMessage
-	if kind := kindOf(value); kind != "a list" || json.Unmarshal(value, &elements) != nil {
+	if kind := kindOf(value); kind != "a list" {
 		r.addf(field, `must be a list such as ["https://example.com/a.mp4"], found %s`, kind)
 		return nil
 	}
-	var urls []string // nil for an empty list, which says nothing
+	// They are counted before any is read: each costs many times its bytes.
+	var all []ignored
+	var elements []json.RawMessage
+	if json.Unmarshal(value, &all) == nil && len(all) > prefetch.MaxURLs {
+		r.addf(field, "%s", prefetch.TooMany(prefetch.MaxURLs, len(all)))
+		return nil
+	}
+	_ = json.Unmarshal(value, &elements) // it is a list in valid JSON
+	var urls []string                    // nil for an empty list, which says nothing
 	for i, element := range elements {
 		if text, ok := r.text(fmt.Sprintf("%s[%d]", field, i), element); ok {
 			urls = append(urls, text)
@@ -152,6 +180,12 @@ func (r *bodyReader) urls(field string, value json.RawMessage) []string {
 	}
 	return urls
 }
+
+// ignored is any value of JSON. A list of them takes no memory.
+type ignored struct{}
+
+// UnmarshalJSON does nothing.
+func (*ignored) UnmarshalJSON([]byte) error { return nil }
 
 func (r *bodyReader) labels(field string, value json.RawMessage) map[string]string {
 	before := field + "."

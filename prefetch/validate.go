@@ -1,0 +1,256 @@
+package prefetch
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The bounds of what a task may say, whoever lists it. With those of labels, a
+// Prometheus that limits them takes the task's line still.
+const (
+	// MaxName bounds an account's name, a task's id and a label's name, in bytes.
+	MaxName = 256
+	// MaxURLs is how many URLs a task may have. Vendors take as many a day.
+	MaxURLs = 20_000
+	// MaxURL bounds a URL, in bytes.
+	MaxURL = 2048
+	// MaxLabels is how many labels a task may have.
+	MaxLabels = 30
+	// MaxLabelValue bounds a label's value, in bytes.
+	MaxLabelValue = 1024
+	// MaxTask bounds all of a task's URLs and labels together, in bytes.
+	MaxTask = 1 << 20
+	// MinYear and MaxYear are the years of its times. Others are mistakes, such as
+	// seconds taken for years.
+	MinYear = 2000
+	MaxYear = 2199
+)
+
+// maxFaults bounds what is told of one task, which can be wrong in thousands of
+// places.
+const maxFaults = 20
+
+// Fault is one thing that is wrong with a task.
+type Fault struct {
+	// Key is the key of the task as users write it, such as "urls"; empty for the
+	// task as a whole.
+	Key string
+	// Index is the place of the URL that is wrong, from 0; -1 if it is none.
+	Index int
+	// Label is the name of the label that is wrong; empty if it is none.
+	Label string
+	// What is wrong, such as "must begin with http:// or https://".
+	What string
+}
+
+// String returns the fault with its place, such as "urls[3]: must begin with
+// http:// or https://".
+func (f Fault) String() string {
+	place := f.Key
+	switch {
+	case f.Index >= 0:
+		place = fmt.Sprintf("%s[%d]", f.Key, f.Index)
+	case f.Label != "":
+		place = f.Key + "." + shorten(f.Label)
+	case f.Key == "":
+		return f.What
+	}
+	return place + ": " + f.What
+}
+
+// shorten bounds what a message repeats of somebody's words.
+func shorten(text string) string {
+	const most = 64
+	n := 0
+	for i := range text {
+		if n == most {
+			return text[:i] + "…"
+		}
+		n++
+	}
+	return text
+}
+
+// Validate returns an error that names all [Task.Faults], separated by "; "; nil
+// if there is none.
+func (t Task) Validate() error {
+	faults := t.Faults()
+	if len(faults) == 0 {
+		return nil
+	}
+	texts := make([]string, len(faults))
+	for i, f := range faults {
+		texts[i] = f.String()
+	}
+	return errors.New(strings.Join(texts, "; "))
+}
+
+// Faults returns what keeps the task from being watched: the first 20 things, and
+// one that says that there are more. They never speak of the source, nor of whether
+// the account exists.
+//
+// Account and id are names (see [NameFault]). Times lie in the years 2000 to 2199,
+// and the deadline is not before created. Label names match [a-zA-Z_][a-zA-Z0-9_]*,
+// do not begin with "__" and are not those of the exporter's own labels. URLs begin
+// with http:// or https://. All texts are valid UTF-8 without control characters,
+// and within the bounds above.
+func (t Task) Faults() []Fault {
+	var f faults
+	f.add("account", NameFault(t.Account))
+	f.add("id", NameFault(t.ID))
+	f.add("created", timeFault(t.Created))
+	f.add("deadline", timeFault(t.Deadline))
+	if !t.Created.IsZero() && !t.Deadline.IsZero() && t.Deadline.Before(t.Created) {
+		f.add("deadline", "must not be before created")
+	}
+	if n := len(t.URLs); n > MaxURLs {
+		f.add("urls", TooMany(MaxURLs, n))
+	}
+	if n := len(t.Labels); n > MaxLabels {
+		f.add("labels", TooMany(MaxLabels, n))
+	}
+	if n := t.Size(); n > MaxTask {
+		f.add("", fmt.Sprintf("URLs and labels must not have more than %d bytes together, have %d", MaxTask, n))
+	}
+	for i, u := range t.URLs[:min(len(t.URLs), MaxURLs)] {
+		if what := urlFault(u); what != "" {
+			f.put(Fault{Key: "urls", Index: i, What: what})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Labels)) {
+		for _, what := range []string{labelFault(name), TextFault(t.Labels[name], MaxLabelValue)} {
+			if what != "" {
+				f.put(Fault{Key: "labels", Index: -1, Label: name, What: what})
+			}
+		}
+	}
+	return f
+}
+
+// Size is how many bytes the task's URLs and labels have.
+func (t Task) Size() int {
+	n := 0
+	for _, u := range t.URLs {
+		n += len(u)
+	}
+	for name, value := range t.Labels {
+		n += len(name) + len(value)
+	}
+	return n
+}
+
+// Doubts says what is odd of a task that can be watched: a URL that is listed
+// twice. The vendor may have two rows of it if it was submitted twice; if it has
+// one, the task waits for the other for ever. The first shows what is wrong with
+// a list that was built wrongly, so only that is told.
+func (t Task) Doubts() []Fault {
+	first := make(map[string]int, len(t.URLs))
+	for i, u := range t.URLs {
+		if before, twice := first[u]; twice {
+			return []Fault{{Key: "urls", Index: i, What: fmt.Sprintf(
+				"is listed already, as urls[%d]: the task settles only when the vendor shows a row for each", before)}}
+		}
+		first[u] = i
+	}
+	return nil
+}
+
+// faults are at most [maxFaults], and one more.
+type faults []Fault
+
+func (f *faults) full() bool { return len(*f) > maxFaults }
+
+func (f *faults) add(key, what string) {
+	if what != "" {
+		f.put(Fault{Key: key, Index: -1, What: what})
+	}
+}
+
+func (f *faults) put(fault Fault) {
+	switch {
+	case f.full():
+	case len(*f) == maxFaults:
+		*f = append(*f, Fault{Index: -1, What: "and more"})
+	default:
+		*f = append(*f, fault)
+	}
+}
+
+// TooMany says that there are more than most of something.
+func TooMany(most, are int) string { return fmt.Sprintf("must not be more than %d, are %d", most, are) }
+
+// NameFault says what is wrong with a name that becomes a label's value and a part
+// of a path of the API; empty if nothing is.
+func NameFault(name string) string {
+	switch {
+	case name == "":
+		return "is missing or empty"
+	case name == "." || name == "..":
+		return "must not be . or .., which no address of the API can carry"
+	case strings.TrimSpace(name) != name:
+		return "must not begin or end with a blank"
+	default:
+		return TextFault(name, MaxName)
+	}
+}
+
+// TextFault says what is wrong with a text of at most limit bytes; empty if nothing is.
+func TextFault(text string, limit int) string {
+	switch {
+	case len(text) > limit:
+		return fmt.Sprintf("must not be longer than %d bytes, has %d", limit, len(text))
+	case !utf8.ValidString(text):
+		return "must not contain bytes that are not UTF-8"
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return "must not contain control characters"
+	default:
+		return ""
+	}
+}
+
+// urlFault judges the beginning only: what a vendor makes of odd URLs is its own
+// affair, and the rows must be recognised.
+func urlFault(u string) string {
+	const longest = len("https://")
+	beginning := strings.ToLower(u[:min(len(u), longest)])
+	if !strings.HasPrefix(beginning, "http://") && !strings.HasPrefix(beginning, "https://") {
+		return "must begin with http:// or https://"
+	}
+	return TextFault(u, MaxURL)
+}
+
+func timeFault(t time.Time) string {
+	if year := t.UTC().Year(); !t.IsZero() && (year < MinYear || year > MaxYear) {
+		return fmt.Sprintf("must be between the years %d and %d", MinYear, MaxYear)
+	}
+	return ""
+}
+
+// labelFault says what is wrong with a label's name; empty if nothing is.
+func labelFault(name string) string {
+	switch name {
+	case "provider", "account", "task", "status":
+		return "the label would hide the exporter's own label of this name"
+	case "":
+		return "a label's name must not be empty"
+	}
+	if len(name) > MaxName {
+		return fmt.Sprintf("a label's name must not be longer than %d bytes, has %d", MaxName, len(name))
+	}
+	if strings.HasPrefix(name, "__") {
+		return "a label's name must not begin with __"
+	}
+	for i, r := range name {
+		letter := r == '_' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return "a label's name must match [a-zA-Z_][a-zA-Z0-9_]*"
+		}
+	}
+	return ""
+}
