@@ -3,9 +3,12 @@ package main
 import (
 	"fmt"
 	"math"
+	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -123,5 +126,50 @@ accounts:
 	// was the rest, which is not due again.
 	if n := vendor.Stats().Calls; n > 12 {
 		t.Errorf("%d calls", n)
+	}
+}
+
+// TestRefusedPasswordIsNotSentAgain: two accounts of one IAM user and two runs
+// send a wrong password once, and the right one at once.
+func TestRefusedPasswordIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	const wrong = "a-wrong-password"
+	vod := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{IAMUsers: map[string]string{"domain/user": testSecret}})
+	vod.Submit(simulator.Task{ID: "task", Owner: testProject, Created: time.Now().Add(-time.Hour), URLs: []simulator.URLPlan{{URL: "https://example.com/a"}}})
+	var logins atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/v3/") {
+			logins.Add(1)
+		}
+		vod.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	account := func(name, password, task string) string {
+		return fmt.Sprintf(`
+  - name: %[1]s
+    huaweicloud_vod:
+      endpoint: %[2]q
+      project_id: %[3]s
+      iam: {endpoint: %[2]q, domain: domain, username: user, password: %[4]s}
+    tasks: [{id: %[5]s}]
+`, name, server.URL, testProject, password, task)
+	}
+	data := t.TempDir()
+	for run := range 2 {
+		file := writeFile(t, "config.yml", "accounts:"+account("first", wrong, fmt.Sprint(run))+account("second", wrong, fmt.Sprint(run)))
+		stdout, stderr, err := command(t, "--once", "--config.file="+file, "--storage.path="+data)
+		if err == nil || logins.Load() != 1 {
+			t.Fatalf("run %d: error %v, the password was sent %d times\n%s", run, err, logins.Load(), stderr)
+		}
+		if !regexp.MustCompile(`password refused by IAM; tried again at \d\d:\d\d:\d\dZ unless it changes`).MatchString(stderr) {
+			t.Errorf("run %d does not say when the password is tried again:\n%s", run, stderr)
+		}
+		if strings.Contains(stdout+stderr, wrong) {
+			t.Errorf("run %d shows the password\n%s", run, stderr)
+		}
+	}
+	file := writeFile(t, "config.yml", "accounts:"+account("third", testSecret, "task"))
+	if _, stderr, err := command(t, "--once", "--config.file="+file, "--storage.path="+data); err != nil || logins.Load() != 2 {
+		t.Errorf("with the right password: error %v, sent %d times\n%s", err, logins.Load(), stderr)
 	}
 }

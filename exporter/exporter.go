@@ -108,7 +108,7 @@ func usable(cfg *config.Config) error {
 // exporter must be closed.
 func New(o Options) (*Exporter, error) {
 	e := &Exporter{
-		options: o, log: o.Logger, recorder: collector.NewRecorder(), providers: newProviders(o.RoundTripper),
+		options: o, log: o.Logger, recorder: collector.NewRecorder(),
 	}
 	cfg, err := e.load()
 	if err != nil {
@@ -118,6 +118,7 @@ func New(o Options) (*Exporter, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.providers = newProviders(o.RoundTripper, poller.NewLogins(e.store, nil))
 	e.poller = poller.New(poller.Options{
 		Store: e.store, Recorder: e.recorder, Logger: o.Logger,
 		Changed: func() { e.handler.Refresh() },

@@ -24,7 +24,9 @@ import (
 type providers struct {
 	// roundTripper replaces the network in tests; nil otherwise.
 	roundTripper http.RoundTripper
-	built        map[string]built
+	// logins are shared by all accounts: two may log in as one user.
+	logins vendorapi.Logins
+	built  map[string]built
 	// signers are the AK/SK signers by access key: two accounts with one key
 	// must share one, since the vendor refuses a second that it has seen.
 	signers map[string]cdnetworks.Auth
@@ -35,8 +37,8 @@ type built struct {
 	provider vendorapi.Provider
 }
 
-func newProviders(rt http.RoundTripper) *providers {
-	return &providers{roundTripper: rt, built: map[string]built{}, signers: map[string]cdnetworks.Auth{}}
+func newProviders(rt http.RoundTripper, logins vendorapi.Logins) *providers {
+	return &providers{roundTripper: rt, logins: logins, built: map[string]built{}, signers: map[string]cdnetworks.Auth{}}
 }
 
 // accounts returns the poller's accounts for a configuration, and what is to be
@@ -112,6 +114,7 @@ func (p *providers) huaweicloud(h *config.HuaweiCloudVOD) (vendorapi.Provider, e
 		auth = huaweicloud.IAM(huaweicloud.IAMOptions{
 			Endpoint: h.IAM.Endpoint, Domain: h.IAM.Domain, Username: h.IAM.Username,
 			Password: h.IAM.Password.Value, ProjectID: h.ProjectID, Client: client,
+			Logins: p.logins,
 		})
 	case h.Token != nil:
 		auth = huaweicloud.Token(h.Token.Value)

@@ -49,3 +49,10 @@ func Forget(p *Poller, account prefetch.Account) {
 	defer a.mu.Unlock()
 	a.board.stale()
 }
+
+// QuickLogins is [NewLogins] with hashes that take no time.
+func QuickLogins(st Store, clock Clock) *Logins {
+	l := NewLogins(st, clock)
+	l.rounds = 1
+	return l
+}

@@ -59,7 +59,7 @@ func (a *account) failed(e errand, err *vendorapi.Error, m *moment) {
 		a.health.Failing = err.Reason
 		key += " " + q.id()
 	} else {
-		a.accountFailed(e, err.Reason, m)
+		a.accountFailed(e, err, m)
 	}
 	a.warn(m.now, key,
 		"a vendor call failed; the last good answer stays", "task", q.id(), "reason", err.Reason,
@@ -81,7 +81,7 @@ func (a *account) answeredWell(e errand) {
 // on, a failure counts only where one task alone, which is asked every poll
 // interval, would have met one: so an account with many tasks or many calls in
 // flight tries as often as one with a single task, and is back no later.
-func (a *account) accountFailed(e errand, reason prefetch.Reason, m *moment) {
+func (a *account) accountFailed(e errand, err *vendorapi.Error, m *moment) {
 	h := a.health
 	switch first := h.Failures == 0; {
 	case e.number < a.answered:
@@ -98,9 +98,12 @@ func (a *account) accountFailed(e errand, reason prefetch.Reason, m *moment) {
 			if from := a.outage.countFrom; h.RetryAt.Before(from) && h.RetryAt.Add(failureBase).After(from) {
 				h.RetryAt = from // the next one should count
 			}
+			if again := err.Again; !again.IsZero() && again.Before(h.RetryAt) {
+				h.RetryAt = again // as the error says
+			}
 		}
 	}
-	h.Up, h.Failing = false, reason
+	h.Up, h.Failing = false, err.Reason
 	a.setHealth(h)
 }
 

@@ -41,6 +41,9 @@ type Error struct {
 	// RetryAfter is how long the vendor asked to be left alone; 0 if it did
 	// not.
 	RetryAfter time.Duration
+	// Again is when a password that was refused may be sent again; zero where that
+	// is not the cause.
+	Again time.Time
 	// Unsent reports that no request reached the API that the vendor counts,
 	// as when an access token could not be fetched.
 	Unsent bool

@@ -24,7 +24,7 @@ const (
 	renewNumerator, renewDenominator = 3, 4
 )
 
-// IAMOptions are the settings of [IAM]; only Now can be left out.
+// IAMOptions are the settings of [IAM]; Logins and Now can be left out.
 type IAMOptions struct {
 	// Endpoint is scheme and host of IAM, such as
 	// https://iam.ap-southeast-3.myhuaweicloud.com.
@@ -39,6 +39,9 @@ type IAMOptions struct {
 	ProjectID string
 	// Client sends the requests.
 	Client *vendorapi.Client
+	// Logins keeps a password that was refused from being sent again too soon;
+	// nil sends it whenever a token is needed.
+	Logins vendorapi.Logins
 	// Now is the clock; nil means the clock of the provider that asks.
 	Now func() time.Time
 }
@@ -185,11 +188,51 @@ func (a *iam) request(ctx context.Context, now time.Time) (token string, life ti
 	if password == "" {
 		return "", 0, noCredentials("the password for IAM is empty")
 	}
-	token, life, err = a.send(ctx, now, password)
+	send := func() (refused bool) {
+		token, life, err = a.send(ctx, now, password)
+		return passwordRefused(err)
+	}
+	if a.opts.Logins == nil {
+		send()
+	} else {
+		login, failure := a.opts.Logins.Try(ctx, a.opts.Domain+"/"+a.opts.Username, password, send)
+		switch {
+		case failure != nil && ctx.Err() != nil:
+			return "", 0, waitEnded(ctx)
+		case failure != nil:
+			err = &vendorapi.Error{Reason: prefetch.ReasonUnavailable, Unsent: true, Err: failure}
+		case !login.Again.IsZero():
+			err = tooSoon(err, login)
+		}
+	}
 	if err != nil {
 		return "", 0, a.opts.Client.Redactor(password).Error(err)
 	}
 	return token, life, nil
+}
+
+// passwordRefused reports whether IAM answered that it does not let the user in.
+// It counts its tries then, and locks the user after a few.
+func passwordRefused(err error) bool {
+	e := vendorapi.AsError(err)
+	return e != nil && (e.HTTPStatus == http.StatusUnauthorized || e.HTTPStatus == http.StatusForbidden)
+}
+
+// tooSoon is the error of a password that was refused: just now, as err says, or
+// before.
+func tooSoon(err error, login vendorapi.Login) error {
+	const refused = "password refused by IAM; "
+	again := "tried again at " + login.Again.UTC().Format("15:04:05Z") + " unless it changes"
+	if login.Sent {
+		e := *vendorapi.AsError(err)
+		e.Again, e.Err = login.Again, fmt.Errorf("%w: %s", e.Err, refused+again)
+		return &e
+	}
+	text := refused + again
+	if login.Unheard {
+		text = "the exporter ended before it heard whether IAM refused the password; " + again
+	}
+	return &vendorapi.Error{Reason: prefetch.ReasonAuth, Unsent: true, Again: login.Again, Err: errors.New(text)}
 }
 
 func (a *iam) send(ctx context.Context, now time.Time, password string) (token string, life time.Duration, err error) {
