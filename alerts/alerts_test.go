@@ -57,6 +57,68 @@ func TestPromtool(t *testing.T) {
 	}
 }
 
+// notification is what Alertmanager gives to the templates, of a task whose
+// failure is told and whose risk is over.
+const notification = `{
+  "status": "firing", "receiver": "tickets", "externalURL": "",
+  "groupLabels": {"account": "edge", "task": "3ff5"},
+  "commonLabels": {"account": "edge", "task": "3ff5", "severity": "warning"},
+  "commonAnnotations": {"title": "The launch", "status_url": "http://exporter/tasks?task=3ff5"},
+  "alerts": [{
+    "status": "firing", "labels": {"account": "edge", "task": "3ff5"}, "startsAt": "2026-11-21T10:00:00Z", "endsAt": "0001-01-01T00:00:00Z",
+    "annotations": {
+      "summary": "Some URLs failed.", "description": "Failed: 1.", "title": "The launch", "counts": "1 failed, 2 succeeded", "ratio": "66.67%",
+      "status_url": "http://exporter/tasks?task=3ff5", "dashboard_url": "http://grafana", "runbook_url": "http://exporter/runbooks/"
+    }
+  }, {
+    "status": "resolved", "labels": {"account": "edge", "task": "3ff5"}, "startsAt": "2026-11-21T10:00:00Z", "endsAt": "2026-11-21T12:48:59+01:00",
+    "annotations": {
+      "summary": "It may miss its deadline.", "description": "In 5m.", "title": "The launch", "counts": "1 running, 2 succeeded", "ratio": "33.33%",
+      "status_url": "http://exporter/tasks?task=3ff5"
+    }
+  }]
+}`
+
+// TestNotifications: people read what a task is called and where it is shown; and
+// of an alert that ended when that was, but no number of the trouble.
+func TestNotifications(t *testing.T) {
+	t.Parallel()
+	amtool, err := exec.LookPath("amtool")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("amtool is not installed")
+	}
+	data := filepath.Join(t.TempDir(), "data.json")
+	if err := os.WriteFile(data, []byte(notification), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), amtool, "template", "render", "--template.glob=templates/*.tmpl", "--template.data="+data,
+		"--template.text="+`{{ template "prefetch.title" . }}{{ "\n" }}{{ template "prefetch.link" . }}{{ "\n" }}{{ template "prefetch.text" . }}`,
+	).CombinedOutput()
+	if err != nil {
+		t.Fatalf("amtool: %v\n%s", err, out)
+	}
+	const want = `[warning] Prefetch The launch · 3ff5 (edge)
+http://exporter/tasks?task=3ff5
+Some URLs failed.
+Failed: 1.
+Title: The launch
+URLs: 1 failed, 2 succeeded
+On the edge: 66.67%
+Status: http://exporter/tasks?task=3ff5
+Dashboard: http://grafana
+What to do: http://exporter/runbooks/
+
+Ended at 2026-11-21 11:48 UTC: It may miss its deadline. The launch · 3ff5
+Now: http://exporter/tasks?task=3ff5
+`
+	if got := strings.TrimRight(string(out), "\n") + "\n"; got != want {
+		t.Errorf("people read\n%s\nwant\n%s", got, want)
+	}
+}
+
 // anchor finds where a runbook_url leads within the runbooks.
 var anchor = regexp.MustCompile(`/runbooks/#([a-z]+)$`)
 
@@ -90,8 +152,16 @@ func TestAlertsAreComplete(t *testing.T) {
 			if !slices.Contains(headings, r.Alert) {
 				t.Error("no section in runbooks.md")
 			}
-			if strings.Contains(r.Annotations["description"], "$labels.task ") && (r.Annotations["counts"] == "" || r.Annotations["ratio"] == "") {
-				t.Error("an alert of a task without its counts and ratio")
+			if strings.Contains(r.Annotations["description"], "$labels.task ") {
+				for _, name := range []string{"title", "counts", "ratio"} {
+					if r.Annotations[name] == "" {
+						t.Errorf("an alert of a task without its %s", name)
+					}
+				}
+			}
+			// What it was when the alert last fired comes with the message that it ended.
+			if d := r.Annotations["description"]; strings.Contains(d, "$value") && !strings.Contains(d, "{{ $now }}") && r.Alert != "PrefetchTaskStuck" {
+				t.Errorf("the description has a number without its time: %q", d)
 			}
 		})
 	}
@@ -196,6 +266,37 @@ func TestRecordingsAndSettingsAreUsed(t *testing.T) {
 	for _, name := range recorded.FindAllString(alerts.Runbooks(), -1) {
 		if !defined[name] {
 			t.Errorf("the runbooks use %s, which is not recorded", name)
+		}
+	}
+}
+
+// lonely finds settings that are taken as a number as if there were one only.
+var lonely = regexp.MustCompile(`scalar\(\s*prefetch:|[^(]prefetch:setting:\w+_(?:min|max|seconds|factor)\b`)
+
+// TestSettingsMayExistTwice: in rules and dashboards each setting is reduced to
+// one number first. doubled_settings_test.yml shows what becomes of alerts else.
+func TestSettingsMayExistTwice(t *testing.T) {
+	t.Parallel()
+	for _, r := range readRules(t, rulesFile) {
+		for _, text := range append(slices.Collect(maps.Values(r.Annotations)), r.Expr) {
+			if found := lonely.FindString(text); found != "" {
+				t.Errorf("%s%s takes %q as if it existed once", r.Alert, r.Record, found)
+			}
+		}
+	}
+	files, err := filepath.Glob("../dashboards/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no dashboards: %v", err)
+	}
+	for _, f := range files {
+		content, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`"expr": "([^\n]*)"`).FindAllStringSubmatch(string(content), -1) {
+			if found := lonely.FindString(m[1]); found != "" {
+				t.Errorf("%s takes %q as if it existed once", f, found)
+			}
 		}
 	}
 }

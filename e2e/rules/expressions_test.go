@@ -141,7 +141,8 @@ func readRules(t *testing.T) ruleFile {
 var (
 	// ruleLabels finds the labels that an annotation takes from the alert.
 	ruleLabels = regexp.MustCompile(`\$labels\.(\w+)`)
-	// queries finds the queries of annotations; %q in one stands for a value.
+	// queries finds the queries of annotations; %s in one stands for matchers of
+	// labels that the alert has.
 	queries = regexp.MustCompile(`query (?:"([^"]+)"|\(printf "([^"]+)")`)
 )
 
@@ -158,7 +159,7 @@ func ruleExpressions(t *testing.T) []expression {
 					e.labels = append(e.labels, m[1])
 				}
 				for _, m := range queries.FindAllStringSubmatch(text, -1) {
-					query := strings.ReplaceAll(m[1]+m[2], "%q", `"x"`)
+					query := strings.ReplaceAll(m[1]+m[2], "%s", "")
 					found = append(found, expression{where: where + ": " + name, text: query})
 				}
 			}

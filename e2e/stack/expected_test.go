@@ -39,8 +39,11 @@ func whole(pattern, text string) bool {
 const (
 	huaweicloudVOD = "huaweicloud_vod"
 	cdnetworks     = "cdnetworks"
-	// someTime is a duration as Prometheus's templates write it.
-	someTime = `-?[0-9.]+m?s|(?:[0-9]+d )?(?:[0-9]+h )?(?:[0-9]+m )?[0-9]+s`
+	// aTime and aMinute are times as the rules write them.
+	aTime   = `\d{4}-\d\d-\d\d \d\d:\d\d UTC`
+	aMinute = `\d\d:\d\d UTC`
+	// answered ends what an answer told.
+	answered = `, by the answer of ` + aTime
 )
 
 // refused is what the locked account's trouble must be told as.
@@ -61,16 +64,17 @@ func troubles() []expectation {
 		{
 			identity: identity{"PrefetchSuccessRatioLow", vodAccount, vodBroken},
 			receiver: pager, severity: "critical", provider: huaweicloudVOD,
-			summary:     "Too many URLs of a prefetch failed.",
-			description: `At most 80% of task launch-broken in account vod \(huaweicloud_vod\) can reach the edge; the least is 95%\.`,
-			counts:      `2 failed, 8 running`, ratio: `0%`,
+			summary: "Too many URLs of a prefetch failed, and its deadline is at stake.",
+			description: `At ` + aTime + ` at most 80% of task launch-broken in account vod \(huaweicloud_vod\) could reach the edge; ` +
+				`the least is 95%, and the deadline ` + aTime + `\.`,
+			counts: `2 failed, 8 running`, ratio: `0%`,
 			dashboard: "/d/prefetch-task?var-account=vod&var-task=launch-broken",
 		},
 		{
 			identity: identity{"PrefetchFailedURLs", edgeAccount, edgeScratch},
 			receiver: tickets, severity: "warning", provider: cdnetworks,
-			summary: "A prefetch is finished, and some of its URLs failed.",
-			description: `Failed URLs of task item-scratched in account edge \(cdnetworks\): 1\. ` +
+			summary: "Some URLs of a prefetch failed.",
+			description: `Failed URLs of task item-scratched in account edge \(cdnetworks\) that no later task has warmed, as of ` + aTime + `: 1\. ` +
 				`They will not be fetched again; submit them once more\.`,
 			counts: `1 failed, 24 succeeded`, ratio: `96%`,
 			dashboard: "/d/prefetch-task?var-account=edge&var-task=item-scratched",
@@ -87,9 +91,9 @@ func troubles() []expectation {
 		{
 			identity: identity{"PrefetchDeadlineAtRisk", vodAccount, vodStuck},
 			receiver: tickets, severity: "warning", provider: huaweicloudVOD,
-			summary: "A prefetch is too slow for its deadline.",
-			description: `Task launch-stuck in account vod \(huaweicloud_vod\) must be on the edge in 1\dm \d+s\. ` +
-				`At its present pace that takes 1\dm \d+s\.`,
+			summary: "A prefetch may miss its deadline.",
+			description: `Task launch-stuck in account vod \(huaweicloud_vod\) must be on the edge at ` + aTime + `\. ` +
+				`At its pace until ` + aMinute + ` it is finished at ` + aTime + `\.`,
 			counts: `3 running, 7 succeeded`, ratio: `70%`,
 			dashboard: "/d/prefetch-task?var-account=vod&var-task=launch-stuck",
 		},
@@ -102,8 +106,8 @@ func missed() expectation {
 		identity: identity{"PrefetchDeadlineMissed", vodAccount, vodStuck},
 		receiver: pager, severity: "critical", provider: huaweicloudVOD,
 		summary: "A prefetch missed its deadline.",
-		description: `The deadline of task launch-stuck in account vod \(huaweicloud_vod\) passed (` + someTime + `) ago, ` +
-			`and not everything is known to be on the edge\.`,
+		description: `The deadline of task launch-stuck in account vod \(huaweicloud_vod\) was ` + aTime + `\. ` +
+			`At ` + aTime + ` not everything was known to be on the edge\.`,
 		counts: `3 running, 7 succeeded`, ratio: `70%`,
 		dashboard: "/d/prefetch-task?var-account=vod&var-task=launch-stuck",
 	}

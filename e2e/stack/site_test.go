@@ -40,6 +40,8 @@ const (
 	edgeWarm    = "item-warm"
 	edgeScratch = "item-scratched" // one of its 25 URLs fails
 	lockedTask  = "launch-locked"
+	vodAgain    = "launch-again" // what failed of vodBroken
+	edgeAgain   = "item-again"   // what failed of edgeScratch
 )
 
 const (
@@ -124,7 +126,8 @@ func (s *site) submitAll(start time.Time) {
 	s.submit(edgeAccount, edgeWarm, short, &passed, plan(edgeURLs, time.Minute, 0))
 	s.submit(lockedAccount, lockedTask, start.Add(-20*time.Minute), nil, done)
 
-	s.submit(vodAccount, vodBroken, short, nil, broken(true))
+	far := start.Add(time.Hour)
+	s.submit(vodAccount, vodBroken, short, &far, broken(true))
 
 	stuck := slices.Clone(done)
 	for i := range 3 {
@@ -177,9 +180,12 @@ func (s *site) submit(account, id string, created time.Time, deadline *time.Time
 		s.vod.Submit(simulator.Task{ID: id, Owner: project, Created: created, URLs: urls})
 	}
 	s.tasks = append(s.tasks, listed{
-		Account: account, ID: id, Created: created, Deadline: deadline, Labels: map[string]string{"title": "The launch " + id},
+		Account: account, ID: id, Created: created, Deadline: deadline, Labels: map[string]string{"title": titleOf(id)},
 	})
 }
+
+// titleOf is what a task is called.
+func titleOf(id string) string { return "The launch of " + id }
 
 // list makes tasks all that the exporter is to watch.
 func (s *site) list(t *testing.T, tasks []listed) {
@@ -206,6 +212,23 @@ func (s *site) miss(t *testing.T) {
 func (s *site) finish() {
 	i := slices.IndexFunc(s.tasks, func(l listed) bool { return l.ID == vodBroken })
 	s.vod.Submit(simulator.Task{ID: vodBroken, Owner: project, Created: s.tasks[i].Created, URLs: broken(false)})
+}
+
+// repair submits again what failed of the two tasks that have ended.
+func (s *site) repair(t *testing.T) {
+	t.Helper()
+	start := time.Now().Truncate(time.Second)
+	done := plan(vodURLs, 30*time.Second, 0)
+	// Old enough that an answer proves what it shows, and later than what failed.
+	s.submit(vodAccount, vodAgain, start.Add(-time.Minute), nil, done[:2])
+	s.submit(edgeAccount, edgeAgain, start.Add(-time.Minute), nil, done[:1])
+	s.list(t, s.tasks)
+}
+
+// arrive ends the stuck task at last.
+func (s *site) arrive() {
+	i := slices.IndexFunc(s.tasks, func(l listed) bool { return l.ID == vodStuck })
+	s.vod.Submit(simulator.Task{ID: vodStuck, Owner: project, Created: s.tasks[i].Created, URLs: plan(vodURLs, time.Minute, 0)})
 }
 
 // unlock corrects the secret key of the locked account.

@@ -46,20 +46,30 @@ func TestStack(t *testing.T) {
 	}
 	s.finish()
 	for _, l := range legs {
-		l.inhibits(t, identity{"PrefetchFailedURLs", vodAccount, vodBroken})
 		l.knowsTheTruth(t, s)
 		l.answersDashboards(t)
+	}
+	s.repair(t)
+	for _, l := range legs {
+		// What failed was submitted again, and is warm: the failed tasks are as they were.
+		l.isToldTheEnd(t, troubles()[:2]...)
+		l.knowsTheTruth(t, s)
 	}
 	s.miss(t)
 	for _, l := range legs {
 		l.isTold(t, missed())
-		l.inhibits(t, identity{"PrefetchTaskStuck", vodAccount, vodStuck})
+		// The page stands for both tickets.
+		l.isToldTheEnd(t, troubles()[2:]...)
 	}
-	s.leave(t)
+	s.arrive()
 	for _, l := range legs {
 		l.isAtPeace(t)
 		l.knowsTheTruth(t, s)
 		l.toldNothingElse(t)
+	}
+	s.leave(t)
+	for _, l := range legs {
+		l.knowsTheTruth(t, s)
 		l.hasNoComplaint(t)
 	}
 	summarize(t, legs)
@@ -109,7 +119,8 @@ func (l *leg) check(t *testing.T, want expectation, got told) {
 		"runbook_url":   regexp.QuoteMeta(l.exporter + "/runbooks/#" + strings.ToLower(want.alert)),
 	}
 	if want.counts != "" {
-		texts["counts"], texts["ratio"] = want.counts, want.ratio
+		texts["counts"], texts["ratio"] = want.counts+answered, want.ratio+answered
+		texts["title"] = regexp.QuoteMeta(titleOf(want.task))
 	}
 	for name, text := range got.Annotations {
 		if !whole(texts[name], text) {
@@ -127,7 +138,7 @@ func (l *leg) checkMessage(t *testing.T, want expectation, got told) {
 	t.Helper()
 	title := fmt.Sprintf("[%s] Prefetch account %s", want.severity, want.account)
 	if want.task != "" {
-		title = fmt.Sprintf("[%s] Prefetch %s (%s)", want.severity, want.task, want.account)
+		title = fmt.Sprintf("[%s] Prefetch %s · %s (%s)", want.severity, titleOf(want.task), want.task, want.account)
 	}
 	lines := []string{got.Annotations["summary"], "Status: " + got.Annotations["status_url"], "What to do: " + got.Annotations["runbook_url"]}
 	color := "warning"
@@ -242,18 +253,34 @@ func (l *leg) isAtPeace(t *testing.T) {
 		}
 		return err
 	})
-	for _, want := range everything() {
-		// Of an alert that another one has replaced, Alertmanager tells nothing
-		// more, not even its end.
-		if want.task == vodStuck && want.alert != "PrefetchDeadlineMissed" {
-			continue
-		}
+	l.isToldTheEnd(t, everything()...)
+}
+
+// ended is what people read of an alert that is over: when that was and where to
+// look, and no number of the trouble.
+var ended = regexp.MustCompile(`^Ended at \d{4}-\d\d-\d\d \d\d:\d\d UTC: [A-Z][^0-9:%]*\.( .* · \S+)?\nNow: http\S+\n*$`)
+
+// isToldTheEnd waits until whoever was told of these alerts was told that they
+// are over, as programs and as people are.
+func (l *leg) isToldTheEnd(t *testing.T, expected ...expectation) {
+	t.Helper()
+	for _, want := range expected {
 		run.Eventually(t, patience, l.name+" tells the end of "+want.String(), func() error {
 			over := l.receiver.identities(want.receiver, resolved)
 			if !slices.Contains(over, want.identity) {
 				return fmt.Errorf("told of the end of %v", over)
 			}
-			return nil
+			for _, a := range l.receiver.chat() {
+				for part := range strings.SplitSeq(a.Text, "Ended at ") {
+					if text := "Ended at " + part; strings.Contains(part, want.summary) && !strings.Contains(part, "What to do") {
+						if !ended.MatchString(text) {
+							return fmt.Errorf("of the end people read %q", text)
+						}
+						return nil
+					}
+				}
+			}
+			return errors.New("people were not told of the end")
 		})
 	}
 }
@@ -269,6 +296,16 @@ func (l *leg) toldNothingElse(t *testing.T) {
 		slices.SortFunc(expected, identity.compare)
 		if got := l.receiver.identities(path, firing); !slices.Equal(got, expected) {
 			t.Errorf("%s: %s was told of %v, want %v", l.name, path, got, expected)
+		}
+	}
+	// Whoever is woken is woken once for each.
+	times := map[identity]int{}
+	for _, a := range l.receiver.told(pager, firing) {
+		times[identify(a.Labels)]++
+	}
+	for id, n := range times {
+		if n != 1 {
+			t.Errorf("%s: %s was told of %v %d times", l.name, pager, id, n)
 		}
 	}
 	if problems := l.receiver.unreadable(); problems != nil {
