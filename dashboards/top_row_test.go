@@ -31,6 +31,7 @@ func TestTopRow(t *testing.T) {
 		recovered, lost   = `prefetch_task_failed_urls_recovered{`, `prefetch_task_lost{`
 		deadline, refresh = `prefetch_task_deadline_timestamp_seconds{`, `prefetch_task_last_refresh_timestamp_seconds{`
 		created, up       = `prefetch_task_created_timestamp_seconds{`, `prefetch_task_up{`
+		finished          = `prefetch_task_finished_timestamp_seconds{`
 	)
 	at := func(minute int) string { return fmt.Sprintf("%dx400", 60*minute) }
 	var input []series
@@ -38,12 +39,12 @@ func TestTopRow(t *testing.T) {
 		// Settled at minute 10 with two failed URLs of ten; minute 60 was its deadline.
 		{"broken", map[string]string{
 			succeeded: "8x400", failed: "2x400", running: "0x400", ratio: "0.8x400", settled: "1x400", recovered: "0x400", lost: "0x400",
-			deadline: at(60), refresh: at(10), created: "0x400", up: "1x400",
+			deadline: at(60), refresh: at(10), created: "0x400", up: "1x400", finished: at(10),
 		}},
 		// The same, and a later task warmed both at minute 30.
 		{"mended", map[string]string{
 			succeeded: "8x400", failed: "2x400", running: "0x400", ratio: "0.8x400", settled: "1x400", recovered: "0x29 2x370", lost: "0x400",
-			deadline: at(60), refresh: at(10), created: "0x400", up: "1x400",
+			deadline: at(60), refresh: at(10), created: "0x400", up: "1x400", finished: at(10),
 		}},
 		// A wrong id, lost since minute 15, due at minute 60.
 		{"mistyped", map[string]string{
@@ -52,7 +53,7 @@ func TestTopRow(t *testing.T) {
 		// Warm at minute 20, due at minute 60.
 		{"warm", map[string]string{
 			succeeded: "10x400", failed: "0x400", running: "0x400", ratio: "1x400", settled: "1x400", recovered: "0x400", lost: "0x400",
-			deadline: at(60), refresh: at(20), created: "0x400", up: "1x400",
+			deadline: at(60), refresh: at(20), created: "0x400", up: "1x400", finished: at(20),
 		}},
 		// Half of it runs for ever, due at minute 90, answered every minute.
 		{"slow", map[string]string{
@@ -99,6 +100,8 @@ func TestTopRow(t *testing.T) {
 			{of("broken"), late}, {of("mended"), mended}, {of("mistyped"), lostState}, {of("slow"), late}, {of("warm"), warm},
 		}},
 		{"100m", overview, "Recent failures", "D", []sample{{of("broken"), 2}, {of("mended"), 0}}},
+		// Not the broken one, which was finished early and yet is not on the edge.
+		{"100m", task, "To spare before the deadline", "A", []sample{{of("mended"), 3000}, {of("warm"), 2400}}},
 		{"96m", task, "Time to deadline", "A", []sample{{of("broken"), -36 * 60}, {of("mistyped"), -36 * 60}, {of("slow"), -6 * 60}}},
 	})
 }
