@@ -93,9 +93,16 @@ type panel struct {
 	Targets     []target `json:"targets"`
 	FieldConfig struct {
 		Defaults struct {
-			Unit       string `json:"unit"`
+			Unit     string `json:"unit"`
+			NoValue  string `json:"noValue"`
+			Mappings []struct {
+				Options struct {
+					Match string `json:"match"`
+				} `json:"options"`
+			} `json:"mappings"`
 			Thresholds struct {
 				Steps []struct {
+					Color string   `json:"color"`
 					Value *float64 `json:"value"`
 				} `json:"steps"`
 			} `json:"thresholds"`
@@ -260,6 +267,24 @@ func TestVariablesAreUsed(t *testing.T) {
 		for _, v := range []string{"datasource", "job", "instance", "provider", "account"} {
 			if !defined[v] {
 				t.Errorf("%s: no variable %s", file, v)
+			}
+		}
+	}
+}
+
+// TestNothingIsNoAlarm: what is not there takes the colour of the lowest threshold,
+// unless it has its own.
+func TestNothingIsNoAlarm(t *testing.T) {
+	t.Parallel()
+	for file, d := range read(t) {
+		for _, p := range d.Panels {
+			defaults := p.FieldConfig.Defaults
+			steps := defaults.Thresholds.Steps
+			if defaults.NoValue == "" || len(steps) == 0 || !slices.Contains([]string{"red", "orange"}, steps[0].Color) {
+				continue
+			}
+			if len(defaults.Mappings) == 0 || defaults.Mappings[len(defaults.Mappings)-1].Options.Match != "null" {
+				t.Errorf("%s: %q of panel %q is %s", file, defaults.NoValue, p.Title, steps[0].Color)
 			}
 		}
 	}

@@ -77,7 +77,8 @@ func overviewStats() []panel {
 			queries: []query{{expr: `sum(` + failedStill() + ` unless ` + old() + `)`}},
 		}.panel(),
 		stat{
-			title: "Lowest ratio", width: each, unit: "percentunit", thresholds: ratioThresholds(), noValue: "none due", decimals: new(0),
+			title: "Lowest ratio", width: each, unit: "percentunit", thresholds: ratioThresholds(), noValue: "none due", noColor: colorGood,
+			decimals: new(0),
 			description: "The least share on the edge among the tasks that finished in the last two hours " +
 				"(prefetch:setting:failure_alert_seconds) or are past their deadline. Others are still filling.",
 			queries: []query{{
@@ -87,7 +88,8 @@ or (` + taskRatio + ` and ` + taskDue + ` < time() and ` + unsettled + `))`,
 		}.panel(),
 		lostTasks(`count(`+taskLost+`) or vector(0)`, each),
 		stat{
-			title: "Next deadline", width: each, unit: "s", thresholds: nextDeadlineThresholds(), noValue: "none", decimals: new(0),
+			title: "Next deadline", width: each, unit: "s", thresholds: nextDeadlineThresholds(), noValue: "none", noColor: colorGood,
+			decimals: new(0),
 			description: "Time to the next deadline of a task that is not wholly on the edge. Those that are over are no longer next: " +
 				"\"Late tasks\" counts them.",
 			queries: []query{{expr: `min((` + taskDue + ` unless ` + warm() + `) - time() >= 0)`}},

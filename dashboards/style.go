@@ -103,6 +103,7 @@ type stat struct {
 	// plain numbers are not coloured by what they are.
 	plain    bool
 	noValue  string
+	noColor  string // of noValue; without it, that of the lowest threshold
 	mappings []mapping
 	queries  []query
 	// listed puts several series below each other.
@@ -114,6 +115,9 @@ func (s stat) panel() panel {
 	orientation := "auto"
 	if s.listed {
 		orientation = "horizontal"
+	}
+	if s.noColor != "" {
+		s.mappings = append(s.mappings, nothing(s.noValue, s.noColor))
 	}
 	color, mode := byThreshold(), "background"
 	if s.plain {

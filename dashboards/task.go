@@ -90,7 +90,7 @@ func taskStats() []panel {
 		}.panel(),
 		stat{
 			title: "To spare before the deadline", width: 8, unit: "s", thresholds: spareThresholds(), listed: true, decimals: new(0),
-			noValue: "not known",
+			noValue: "not known", noColor: "transparent",
 			description: "Deadline minus projected finish, or minus the finish of a finished task. Negative: late by so much. A task with " +
 				"failed URLs has none: it will not be wholly on the edge.",
 			queries: []query{{taskDue + ` - (` + projected() + `) unless ` + failedStill() + ` > 0`, name}},

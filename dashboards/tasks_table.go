@@ -114,9 +114,9 @@ func taskState() string {
 }
 
 // nothing keeps what is not there from the colour of the lowest threshold.
-func nothing() mapping {
+func nothing(text, color string) mapping {
 	return mapping{Type: "special", Options: map[string]any{
-		"match": "null", "result": map[string]any{"text": "–", "color": colorNeutral, "index": 0},
+		"match": "null", "result": map[string]any{"text": text, "color": color, "index": 0},
 	}}
 }
 
@@ -279,7 +279,7 @@ func (t table) panel() panel {
 		Type: "table", Title: t.title, Description: t.description, GridPos: gridPos{W: t.width}, Datasource: &source, Targets: targets,
 		FieldConfig: &fieldConfig{
 			Defaults: fieldDefaults{
-				Unit: "short", NoValue: "–", Mappings: []mapping{nothing()}, Color: byThreshold(), Thresholds: steps(colorNeutral),
+				Unit: "short", NoValue: "–", Mappings: []mapping{nothing("–", colorNeutral)}, Color: byThreshold(), Thresholds: steps(colorNeutral),
 				Custom: map[string]any{"align": "auto", "cellOptions": map[string]any{"type": "auto"}, "filterable": false, "inspect": false},
 			},
 			Overrides: overrides,
