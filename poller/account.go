@@ -2,20 +2,12 @@ package poller
 
 import (
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"prefetch_exporter/prefetch"
-)
-
-const (
-	// quiet is how long a warning is not repeated.
-	quiet = time.Hour
-	// mostTold bounds what is remembered of warnings: some quote the vendor.
-	mostTold = 1000
 )
 
 // account is one account's tasks and health. Its loop is in loop.go.
@@ -67,9 +59,8 @@ type account struct {
 	failures int       // calls that failed, ever
 	last     *prefetch.QueryState
 	next     *prefetch.QueryState
-	failing  map[*task]hashes     // failed URLs that no later task has warmed
-	told     map[string]time.Time // warnings that were logged, and when
-	words    map[string]bool      // undocumented status words that were logged
+	failing  map[*task]hashes // failed URLs that no later task has warmed
+	journal  journal          // what is logged, in measure
 
 	// published is what scrapes see.
 	pubMu     sync.Mutex
@@ -134,6 +125,16 @@ func (a *account) refresh(now time.Time) {
 	a.publishAll()
 }
 
+// unsettled is how many tasks are watched that are not over.
+func (a *account) unsettled() (n int) {
+	for _, t := range a.tasks {
+		if t.listed && !t.Gone && (t.Phase == prefetch.Pending || t.Phase == prefetch.Active) {
+			n++
+		}
+	}
+	return n
+}
+
 // signal wakes the loop.
 func (a *account) signal() {
 	select {
@@ -165,6 +166,7 @@ func (a *account) reconcile(now time.Time) {
 		if t == nil {
 			t = &task{id: spec.ID, index: -1, record: record{FirstSeen: now}}
 			a.tasks[spec.ID] = t
+			a.journal.changes.fresh++
 		}
 		t.describe(spec)
 		a.touch(t)
@@ -175,7 +177,7 @@ func (a *account) reconcile(now time.Time) {
 		a.dropped += over
 	}
 	if a.dropped > 0 {
-		a.warn(now, "task_limit", "tasks dropped: more are listed than task_limit allows",
+		a.journal.warn(warnLimit, "", "tasks dropped: more are listed than task_limit allows",
 			"dropped", a.dropped, "task_limit", a.options.TaskLimit)
 	}
 }
@@ -242,6 +244,7 @@ func orNow(t, now time.Time) time.Time {
 func (a *account) unlist(t *task, now time.Time) {
 	if t.listed || t.Unlisted.IsZero() {
 		t.listed, t.Unlisted = false, now
+		a.journal.changes.gone++
 		a.touch(t)
 	}
 	if now.Sub(t.Unlisted) >= a.options.Retention {
@@ -301,29 +304,4 @@ func (a *account) dropNewest(n int, now time.Time) {
 		t.listed, t.Unlisted = false, now
 		a.touch(t)
 	}
-}
-
-// warn logs a warning, the same one at most once an hour.
-func (a *account) warn(now time.Time, key, msg string, args ...any) {
-	if last, ok := a.told[key]; ok && now.Sub(last) < quiet {
-		return
-	}
-	if len(a.told) >= mostTold {
-		maps.DeleteFunc(a.told, func(_ string, last time.Time) bool { return now.Sub(last) >= quiet })
-	}
-	if len(a.told) >= mostTold {
-		return // whatever is wrong was told a thousand times
-	}
-	a.told[key] = now
-	a.log.Warn(msg, args...) //nolint:sloglint // each caller's is a constant
-}
-
-// newWord reports whether a status word that no page documents was not met
-// before.
-func (a *account) newWord(word string) bool {
-	if a.words[word] || len(a.words) >= mostTold {
-		return false
-	}
-	a.words[word] = true
-	return true
 }

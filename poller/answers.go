@@ -16,13 +16,10 @@ func (a *account) succeeded(e errand, ans vendorapi.Answer, m *moment) []*task {
 	wrong := a.tellTime(ans.Date, m)
 	a.learnPageSize(q.query, ans)
 	for _, word := range ans.UnknownWords {
-		if a.newWord(word) {
-			a.log.Warn("the vendor used a status that it never documented; it counts as unknown",
-				"task", q.id(), "status", word, "request_id", ans.RequestID)
-		}
+		a.journal.word(word, "task", q.id(), "request_id", ans.RequestID)
 	}
 	for _, oddity := range ans.Oddities {
-		a.warn(m.now, "oddity "+oddity, "the vendor's answer is not as documented", "task", q.id(), "oddity", oddity)
+		a.journal.warn(warnOddity, oddity, "the vendor's answer is not as documented", "task", q.id(), "oddity", oddity)
 	}
 	a.tryFilters(m.now)
 	defer a.tellScouts(a.learned.NoRunFilter)
@@ -37,7 +34,7 @@ func (a *account) succeeded(e errand, ans vendorapi.Answer, m *moment) []*task {
 				t.uncount(m)
 				return
 			}
-			a.complain(t, t.tallied(*q.query.Status, ans, m), m)
+			a.complain(t, t.tallied(*q.query.Status, ans, m))
 		})
 	default:
 		a.follow(t, m, func() {
@@ -76,15 +73,14 @@ func (a *account) follow(t *task, m *moment, apply func()) {
 	apply()
 	a.checkTimes(t, m)
 	if t.Phase != before {
-		a.log.Info("task changed phase", "task", t.id, "from", before, "to", t.Phase,
-			"urls", t.Counts.Total(), "succeeded", t.Counts[prefetch.Succeeded], "failed", t.Counts[prefetch.Failed])
+		a.journal.changed(t, before)
 	}
 }
 
 // complain logs why what the vendor said of a task was thrown away.
-func (a *account) complain(t *task, complaint string, m *moment) {
+func (a *account) complain(t *task, complaint string) {
 	if complaint != "" {
-		a.warn(m.now, "reading "+t.id, "what the vendor said of a task was thrown away", "task", t.id, "why", complaint)
+		a.journal.warn(warnDiscarded, t.id, "what the vendor said of a task was thrown away", "task", t.id, "why", complaint)
 	}
 }
 
@@ -101,7 +97,7 @@ func (a *account) taskAnswered(t *task, q vendorapi.Query, ans vendorapi.Answer,
 	switch {
 	case complaint != "":
 		t.misread(complaint, m)
-		a.complain(t, complaint, m)
+		a.complain(t, complaint)
 	case !whole: // its next page comes first
 	case len(urls) == 0:
 		t.empty(q, m)

@@ -29,7 +29,7 @@ func (a *account) weighBacklog(s *situation) {
 	if a.backlog <= a.options.MaxStaleness {
 		return
 	}
-	a.warn(s.now, "backlog", "the account's work exceeds its quota: to ask for every unsettled task once takes longer than "+
+	a.journal.warn(warnBacklog, "", "the account's work exceeds its quota: to ask for every unsettled task once takes longer than "+
 		"max_staleness; watch fewer tasks, give their urls, or ask the vendor for a higher limit",
 		"backlog", a.backlog.Round(time.Second), "max_staleness", a.options.MaxStaleness, "unsettled_tasks", s.unsettled)
 }

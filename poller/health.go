@@ -18,6 +18,10 @@ type health struct {
 	// the end of the backoff.
 	Failures int       `json:"failures,omitempty"`
 	RetryAt  time.Time `json:"retry_at,omitzero"`
+	// Since is when the account began to fail, and Calls how many calls have, which
+	// is more than Failures.
+	Since time.Time `json:"since,omitzero"`
+	Calls int       `json:"failed_calls,omitempty"`
 }
 
 // outage tells which failures are one. It is of this process only: no call is
@@ -47,28 +51,34 @@ func (a *account) failed(e errand, err *vendorapi.Error, m *moment) {
 	a.failures++
 	a.record.Failed(a.name, err.Reason)
 	a.last.Error = &prefetch.Failure{Reason: err.Reason, Message: err.Error(), Time: m.now}
-	if q.task != nil {
-		q.task.failed(err, m)
+	if t := q.task; t != nil {
+		phase := t.Phase
+		t.failed(err, m)
+		if t.Phase != phase {
+			a.journal.changed(t, phase)
+		}
 	} else if err.Reason.ConcernsTask() {
 		a.pauseWindows(q, m)
 	}
 	e.budget.heed(err, e.call)
-	key := "failure " + string(err.Reason)
+	what := []any{"task", q.id(), "reason", err.Reason, "err", err, "request_id", err.RequestID}
 	if err.Reason.ConcernsTask() {
 		a.answeredWell(e)
 		a.health.Failing = err.Reason
-		key += " " + q.id()
-	} else {
-		a.accountFailed(e, err, m)
+		a.journal.warn(warnFailure+warning(err.Reason), q.id(), callFailed, what...)
+		return
 	}
-	a.warn(m.now, key,
-		"a vendor call failed; the last good answer stays", "task", q.id(), "reason", err.Reason,
-		"err", err, "request_id", err.RequestID, "failures_in_a_row", a.health.Failures)
+	before := a.health
+	a.accountFailed(e, err, m)
+	a.journal.failed(before, err.Reason, append(what, "failures_in_a_row", a.health.Failures)...)
 }
 
 // answeredWell notes that the account itself is well.
 func (a *account) answeredWell(e errand) {
 	a.answered = max(a.answered, e.number)
+	if a.health.Calls > 0 {
+		a.journal.again(a.health)
+	}
 	a.setHealth(health{Up: true})
 	a.outage.countFrom = time.Time{}
 }
@@ -102,6 +112,9 @@ func (a *account) accountFailed(e errand, err *vendorapi.Error, m *moment) {
 				h.RetryAt = again // as the error says
 			}
 		}
+	}
+	if h.Calls++; h.Since.IsZero() {
+		h.Since = m.now
 	}
 	h.Up, h.Failing = false, err.Reason
 	a.setHealth(h)

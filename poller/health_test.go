@@ -1,7 +1,6 @@
 package poller_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
@@ -179,37 +178,6 @@ func TestATextThatNobodyKnowsSlowsDown(t *testing.T) {
 		wait(10 * time.Minute)
 		if gap := v.calls()[1].began.Sub(v.calls()[0].ended); gap < 2*time.Minute {
 			t.Errorf("the next call left %v later, want twice the period", gap)
-		}
-	})
-}
-
-// What a vendor says ends up in warnings, and must not fill the log or memory.
-func TestWarningsAreBounded(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		v := &stub{caps: vendorapi.Capabilities{MaxInFlight: 1}}
-		v.answer = func(n int, q vendorapi.Query) (vendorapi.Answer, error) {
-			ans, err := running(n, q)
-			for i := range 100 {
-				ans.UnknownWords = append(ans.UnknownWords, fmt.Sprint("word ", n, " ", i))
-				ans.Oddities = append(ans.Oddities, fmt.Sprint("oddity ", n, " ", i))
-			}
-			return ans, err
-		}
-		log := &logs{}
-		p := poller.New(poller.Options{
-			Store: newMemory(), Recorder: newRecorder(), Logger: log.logger(), Clock: poller.WallClock(time.Now),
-		})
-		if err := p.Configure([]poller.Account{quick(v)}); err != nil {
-			t.Fatal(err)
-		}
-		p.List(map[string][]prefetch.Task{huaweiAccount.Name: many(huaweiAccount, 1)})
-		runUntil(t, p, 119*time.Minute)
-		if n := len(log.lines("word ")); n != 1000 {
-			t.Errorf("%d words logged, want 1000 at most", n)
-		}
-		if n := len(log.lines("oddity ")); n < 1500 || n > 2000 {
-			t.Errorf("%d oddities logged in 2 hours, want 1000 an hour at most", n)
 		}
 	})
 }

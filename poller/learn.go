@@ -157,7 +157,7 @@ func (a *account) learnOffset(date time.Time, m *moment) {
 	m.moved = a.learned.Offset - before
 	m.sent = m.sent.Add(m.moved)
 	if offset.Abs() > edge {
-		a.warn(m.now, "clock", "the vendor's clock differs from ours; one of them is wrong",
+		a.journal.warn(warnClock, "", "the vendor's clock differs from ours; one of them is wrong",
 			"offset", a.learned.Offset)
 	}
 }
@@ -168,7 +168,7 @@ func (a *account) checkTimes(t *task, m *moment) {
 		return
 	}
 	if ahead := t.NewestRow.Sub(m.sent); ahead > edge {
-		a.warn(m.now, "future", "a row was created in the vendor's future: the time zone is probably ignored, check time_zone",
+		a.journal.warn(warnFuture, "", "a row was created in the vendor's future: the time zone is probably ignored, check time_zone",
 			"task", t.id, "created", t.NewestRow, "ahead", ahead.Round(time.Second))
 	}
 	if t.Created.IsZero() {
@@ -178,7 +178,7 @@ func (a *account) checkTimes(t *task, m *moment) {
 	off := t.VendorCreated.Sub(t.Created)
 	hours := off.Round(time.Hour)
 	if hours != 0 && (off-hours).Abs() < near {
-		a.warn(m.now, "hours", "the vendor's time of creation is whole hours off the configured one: "+
+		a.journal.warn(warnHours, "", "the vendor's time of creation is whole hours off the configured one: "+
 			"the time zone is probably ignored, check time_zone", "task", t.id, "created", t.VendorCreated, "configured", t.Created, "off", hours)
 	}
 }

@@ -52,6 +52,7 @@ func (a *account) finish(calls *sync.WaitGroup) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.save()
+	a.journal.tell(a.unsettled, true)
 }
 
 // once asks everything that may be asked now, waiting for nothing but the
@@ -91,7 +92,7 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration
 	present := a.clock()
 	a.look(present)
 	now := present.Wall
-	sleep := a.sweep(now)
+	sleep := min(a.sweep(now), a.journal.tell(a.unsettled, false))
 	if !a.saved() {
 		a.save()
 	}
@@ -126,7 +127,7 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration
 	}
 	c, wait, err := a.budget.take(a.name.Name)
 	if err != nil {
-		a.warn(now, "ledger", "no call is made while the ledger cannot be kept", "err", err)
+		a.journal.warn(warnLedger, "", "no call is made while the ledger cannot be kept", "err", err)
 		return min(sleep, ledgerRetry)
 	}
 	if wait > 0 {
@@ -260,7 +261,9 @@ func (a *account) sweepAll(now time.Time) time.Duration {
 			continue
 		}
 		if (t.Phase == prefetch.Pending || t.Phase == prefetch.Active) && s.gone(t) {
+			before := t.Phase
 			t.lose(&moment{situation: *s})
+			a.journal.changed(t, before)
 			a.touch(t)
 			over = true
 		}

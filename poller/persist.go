@@ -101,7 +101,7 @@ func (a *account) save() {
 			// Nobody else's change may be lost with it. It is not tried again until
 			// the task changes.
 			err := a.store.Write(op) // refused, and counted, by itself
-			a.warn(a.now(), "unstorable "+id, "a task is too large to be stored; what changed of it does not survive a restart",
+			a.journal.warn(warnUnstorable, id, "a task is too large to be stored; what changed of it does not survive a restart",
 				"task", id, "err", err)
 			delete(a.dirty, id)
 			continue

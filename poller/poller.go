@@ -118,13 +118,15 @@ func (p *Poller) load(accounts []Account) (map[prefetch.Account]*account, error)
 
 func (p *Poller) newAccount(name prefetch.Account) *account {
 	now := p.options.Clock()
+	log := p.options.Logger.With("provider", name.Provider, "account", name.Name)
 	return &account{
 		began: now.Wall, looked: now,
 		name: name, store: p.options.Store, record: p.options.Recorder, board: &board{},
-		log:   p.options.Logger.With("provider", name.Provider, "account", name.Name),
+		log:   log,
 		clock: p.options.Clock, random: p.options.Random, changed: p.options.Changed,
 		wake: make(chan struct{}, 1), tasks: map[string]*task{}, latency: latency(usualLatency),
-		dirty: map[string]*task{}, failing: map[*task]hashes{}, told: map[string]time.Time{}, words: map[string]bool{},
+		dirty: map[string]*task{}, failing: map[*task]hashes{},
+		journal: newJournal(log, func() time.Time { return p.options.Clock().Wall }),
 	}
 }
 

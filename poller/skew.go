@@ -101,7 +101,7 @@ func (a *account) redate(by time.Duration, now time.Time) {
 	a.watch.date(now)
 	for _, at := range []*time.Time{
 		&a.began, &a.left, &a.noWindow, &a.watch.retryAt, &a.watch.yielded,
-		&a.health.RetryAt, &a.outage.countFrom, &a.learned.StrangersAt, &a.learned.RefusedAt,
+		&a.health.RetryAt, &a.health.Since, &a.outage.countFrom, &a.learned.StrangersAt, &a.learned.RefusedAt,
 	} {
 		move(at)
 	}
@@ -112,7 +112,6 @@ func (a *account) redate(by time.Duration, now time.Time) {
 		}
 		a.last = &last
 	}
-	clear(a.told)
 	a.unsaved = true
 	a.refresh(now)
 }

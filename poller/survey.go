@@ -127,7 +127,7 @@ func (a *account) watchAnswered(q question, ans vendorapi.Answer, m *moment) []*
 	switch {
 	case !consistent:
 		p.retryAt, p.doubted = m.now.Add(longestBackoff), true
-		a.warn(m.now, "watch_window", "counts of a window do not fit each other; it is counted anew",
+		a.journal.warn(warnWindow, "counts", "counts of a window do not fit each other; it is counted anew",
 			"from", p.From, "to", c.Until, "total", c.Total, "succeeded", c.Succeeded, "count", ans.Count)
 	case whole:
 		p.take(c)
@@ -175,7 +175,7 @@ func (a *account) watchRead(q question, c count, ans vendorapi.Answer, m *moment
 			c.Piece = halve(span)
 		default:
 			p.At, p.TooLarge = time.Time{}, m.pageSize()
-			a.warn(m.now, "watch_window too_large", "watch_window cannot count: more URLs were created within one second "+
+			a.journal.warn(warnWindow, "too large", "watch_window cannot count: more URLs were created within one second "+
 				"than fit a page, and the vendor refuses to count by status; a larger page_size may help",
 				"created", window.From, "urls", ans.Count, "page_size", window.PageSize)
 			return nil
