@@ -371,7 +371,11 @@ func TestThresholdsAreThoseOfTheAlerts(t *testing.T) {
 	}
 	slow := `prefetch_task_age_seconds{job=~"$job", instance=~"$instance", provider=~"$provider", account=~"$account", task=~"$task"}) > `
 	want := slow + strings.Trim(settings["prefetch:setting:usual_duration_min_seconds"], "vector()")
+	told := " >= " + strings.Trim(settings["prefetch:setting:failure_alert_seconds"], "vector()") + " and "
 	for _, p := range read(t)["prefetch-overview.json"].Panels {
+		if slices.Contains([]string{"Late tasks", "Failed URLs", "Lowest ratio"}, p.Title) && !strings.Contains(p.Targets[0].Expr, told) {
+			t.Errorf("panel %q does not use prefetch:setting:failure_alert_seconds", p.Title)
+		}
 		if p.Title == "Tasks" && !slices.ContainsFunc(p.Targets, func(q target) bool { return strings.Contains(q.Expr, want) }) {
 			t.Errorf("the state of a task does not use prefetch:setting:usual_duration_min_seconds")
 		}

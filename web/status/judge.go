@@ -125,6 +125,8 @@ type deadlineView struct {
 	At   moment
 	Text string
 	Tone tone
+	// Finish ends Text where that is a time.
+	Finish moment
 	// unclear: the deadline passed and no answer from after it says whether it
 	// was met.
 	unclear bool
@@ -139,7 +141,7 @@ func judgeDeadline(t *prefetch.TaskState, now time.Time) deadlineView {
 	spare := t.Deadline.Sub(now)
 	switch {
 	case warm(t):
-		v.Text, v.Tone = judgeFinish(t)
+		v.judgeFinish(t, now)
 	case recovered(t):
 		v.Text, v.Tone = "recovered", neutral
 	case spare > 0:
@@ -156,18 +158,22 @@ func judgeDeadline(t *prefetch.TaskState, now time.Time) deadlineView {
 // not tell when it was finished, that was between the last answer that showed it
 // unfinished and the one that showed it warm: how long the exporter did not look is
 // not by how much the task was late.
-func judgeFinish(t *prefetch.TaskState) (text string, tone tone) {
-	switch late := t.Finished.Sub(t.Deadline); {
+func (v *deadlineView) judgeFinish(t *prefetch.TaskState, now time.Time) {
+	late := t.Finished.Sub(t.Deadline)
+	switch {
 	case t.FinishTold && late > 0:
-		return "met " + span(late) + " late", warn
+		v.Text, v.Tone = "met "+span(late)+" late", warn
 	case t.FinishTold:
-		return "met, " + span(-late) + " early", good
+		v.Text, v.Tone = "met, "+span(-late)+" early", good
 	case late <= 0:
-		return "met, at least " + span(-late) + " early", good
-	case !t.LastUnfinished.Before(t.Deadline):
-		return "late, warm at the latest at " + clockNear(t.Finished, t.Deadline), warn
+		v.Text, v.Tone = "met, at least "+span(-late)+" early", good
 	default:
-		return "warm at the latest at " + clockNear(t.Finished, t.Deadline), neutral
+		v.Text, v.Tone = "warm at the latest at", neutral
+		if !t.LastUnfinished.Before(t.Deadline) {
+			v.Text, v.Tone = "late, "+v.Text, warn
+		}
+		v.Finish = momentOf(t.Finished, now)
+		v.Finish.Absolute = clockNear(t.Finished, t.Deadline)
 	}
 }
 
