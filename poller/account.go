@@ -32,6 +32,7 @@ type account struct {
 	board    *board          // what the planner made of them
 	cursor   int             // where it goes on with that
 	hasty    bool            // every call that is allowed is made now, and none later
+	begun    time.Time       // since when
 	noWindow time.Time       // until then windows are not asked for
 	listed   []prefetch.Task // what the sources list now
 	pending  []string        // sources that were never read yet

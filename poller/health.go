@@ -120,6 +120,14 @@ func (a *account) accountFailed(e errand, err *vendorapi.Error, m *moment) {
 	a.setHealth(h)
 }
 
+// forgive ends the backoff: somebody asked for a call now. The quota, and what the
+// vendor said of it, stay as they are.
+func (a *account) forgive() {
+	h := a.health
+	h.Failures, h.RetryAt, a.outage.countFrom = 0, time.Time{}, time.Time{}
+	a.setHealth(h)
+}
+
 func (a *account) setHealth(h health) {
 	if h != a.health {
 		a.health, a.unsaved = h, true

@@ -55,32 +55,6 @@ func (a *account) finish(calls *sync.WaitGroup) {
 	a.journal.tell(a.unsettled, true)
 }
 
-// once asks everything that may be asked now, waiting for nothing but the
-// answers, and reports whether a call failed. The calls that are allowed now are
-// no more than the limit's, however many more become so while they take their
-// time.
-func (a *account) once(ctx context.Context) (failed bool) {
-	a.mu.Lock()
-	before, allowed := a.failures, a.options.Limit.Calls
-	a.hasty = true
-	a.board.stale()
-	a.mu.Unlock()
-	for left := true; left; {
-		var calls sync.WaitGroup
-		left = false
-		for allowed > 0 && ctx.Err() == nil && a.step(ctx, &calls) == 0 {
-			left = true
-			allowed--
-		}
-		a.finish(&calls)
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.hasty = false
-	a.board.stale()
-	return a.failures > before
-}
-
 // step lets one call leave if there is a question and the budget allows it. It
 // returns 0 if a call left, else how long there is nothing to do.
 func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration {
@@ -214,7 +188,7 @@ func (a *account) situation(now time.Time) *situation {
 	limit := a.options.Limit
 	return newSituation(situation{
 		now: now, curve: a.curve, caps: a.options.Provider.Capabilities(), learned: &a.learned,
-		pollInterval: a.options.PollInterval, hasty: a.hasty,
+		pollInterval: a.options.PollInterval, hasty: a.hasty, begun: a.begun,
 		slot: limit.Per / time.Duration(max(1, limit.Calls)), taken: limit.Per, latency: time.Duration(a.latency),
 		board: a.board, cursor: &a.cursor, noWindows: now.Before(a.noWindow),
 	})

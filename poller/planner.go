@@ -87,8 +87,10 @@ type situation struct {
 	// cursor is the place after that of the last card that was made anew though
 	// it could have been used still.
 	cursor *int
-	// hasty: there is no later call to wait for.
+	// hasty: there is no later call to wait for. What was not asked for since begun
+	// is, whenever it was asked before.
 	hasty bool
+	begun time.Time
 	// noWindows: windows were refused lately.
 	noWindows bool
 
@@ -281,6 +283,7 @@ func (s *situation) due(t *task) (d timing, ok bool) {
 	case t.LastAsked.After(s.now):
 		d.at = s.now // the clock was set back: what was reckoned by it is void
 		return d, true
+	case s.hasty && later(t.LastAsked, t.LastRefresh).Before(s.begun):
 	case d.class == continueReading || !t.RetryAt.IsZero():
 		d.floor = t.RetryAt
 	case !t.LastAsked.IsZero():

@@ -238,7 +238,7 @@ func (w *watch) next(s *situation) (best *part, due time.Time) {
 			return p, time.Time{}
 		}
 		at := time.Time{}
-		if !p.At.IsZero() && !p.At.After(s.now) {
+		if !p.At.IsZero() && !p.At.After(s.now) && (!s.hasty || !p.At.Before(s.begun)) {
 			at = p.At.Add(interval)
 		}
 		at = afterRetry(at, p.retryAt, s.now)
