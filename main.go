@@ -39,10 +39,17 @@ func main() {
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", program, err)
+		if _, told := errors.AsType[reported](err); !told {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", program, err)
+		}
 		os.Exit(1)
 	}
 }
+
+// reported is an error that was logged, so that who reads JSON reads nothing else.
+type reported struct{ error }
+
+func (r reported) Unwrap() error { return r.error }
 
 // flags is the command line.
 type flags struct {
@@ -72,13 +79,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f.log.Writer = stderr
 	logger := promslog.New(&f.log)
 
-	if f.demo {
-		return runDemo(ctx, f, stdout, logger)
-	}
-	if f.check {
+	switch {
+	case f.demo:
+		err = runDemo(ctx, f, stdout, logger)
+	case f.check:
 		return check(f.configFile, *f.web.WebConfigFile, stdout, stderr)
+	default:
+		err = runExporter(ctx, f, stdout, logger)
 	}
-	return runExporter(ctx, f, stdout, logger)
+	if err != nil && f.log.Format.String() == "json" {
+		exporter.LogError(logger, "the exporter ends with an error", err)
+		return reported{err}
+	}
+	return err
 }
 
 // parse reads the command line. It reports true if that was all there was to

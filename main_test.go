@@ -52,7 +52,7 @@ type process struct {
 	stop           func() error
 }
 
-var listening = regexp.MustCompile(`msg="Listening on" address=(\S+)`)
+var listening = regexp.MustCompile(`"?msg"?[:=]"Listening on",? ?"?address"?[:=]"?([^\s",]+)`)
 
 // serve runs the program until the test ends or stop is called.
 func serve(t *testing.T, args ...string) *process {

@@ -34,10 +34,11 @@ type secretSource struct {
 	path  string // empty for a value written in the configuration
 	check content
 
-	mu      sync.Mutex
-	value   string
-	failing bool
-	onError func(error)
+	mu       sync.Mutex
+	value    string
+	failing  bool
+	onError  func(error)
+	onChange func(field, path string)
 }
 
 func inlineSecret(field, value string, check content) (*Secret, error) {
@@ -61,10 +62,8 @@ func fileSecret(field, path string, check content) (*Secret, error) {
 // the file cannot be read, is empty or contains what such a secret never does,
 // Value returns what it last held.
 func (s Secret) Value() string {
-	value, report, err := s.source.read()
-	if report != nil {
-		report(fmt.Errorf("%s: %w; the last value is kept", s.source.field, err))
-	}
+	value, report := s.source.read()
+	report()
 	return value
 }
 
@@ -79,6 +78,15 @@ func (s Secret) OnError(hook func(err error)) {
 	s.source.mu.Lock()
 	defer s.source.mu.Unlock()
 	s.source.onError = hook
+}
+
+// OnChange sets what is told that the secret's file holds another value than
+// before, with the field and the file. The hook is called by [Secret.Value], in its
+// goroutine.
+func (s Secret) OnChange(hook func(field, path string)) {
+	s.source.mu.Lock()
+	defer s.source.mu.Unlock()
+	s.source.onChange = hook
 }
 
 // Equal reports whether both secrets come from the same place and hold the same
@@ -102,22 +110,27 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(masked) }
 // MarshalText returns "<secret>", in YAML and JSON too.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(masked), nil }
 
-// read returns the value, and the hook to call with err if err is news.
-func (s *secretSource) read() (value string, report func(error), err error) {
+// read returns the value, and a function that reports what is news; it is to be
+// called without the lock.
+func (s *secretSource) read() (value string, report func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	report = func() {}
 	if s.path == "" {
-		return s.value, nil, nil
+		return s.value, report
 	}
-	value, err = readSecretFile(s.path, s.check)
-	if err == nil {
+	value, err := readSecretFile(s.path, s.check)
+	switch hook, changed := s.onError, s.onChange; {
+	case err == nil:
+		if value != s.value && changed != nil {
+			report = func() { changed(s.field, s.path) }
+		}
 		s.value, s.failing = value, false
-		return value, nil, nil
+	case !s.failing && hook != nil:
+		s.failing = true
+		report = func() { hook(fmt.Errorf("%s: %w; the last value is kept", s.field, err)) }
 	}
-	if !s.failing && s.onError != nil {
-		s.failing, report = true, s.onError
-	}
-	return s.value, report, err
+	return s.value, report
 }
 
 // readSecretFile returns the content of a file without a byte-order mark at its

@@ -27,10 +27,10 @@ func (e *Exporter) Reload(context.Context) error {
 	}
 	e.recorder.ConfigReloaded(err == nil, time.Now())
 	if err != nil {
-		e.log.Error("the configuration was not reloaded; the one in force stays", "file", e.options.ConfigFile, "err", err)
+		LogError(e.log, "the configuration was not reloaded; the one in force stays", err, "file", e.options.ConfigFile)
 		return err
 	}
-	e.log.Info("the configuration was reloaded", "file", e.options.ConfigFile)
+	e.log.Info("the configuration was reloaded", append(e.watching(), "file", e.options.ConfigFile)...)
 	return nil
 }
 
@@ -53,6 +53,9 @@ func (e *Exporter) apply(cfg *config.Config) error {
 	e.listing.do()
 	cfg.OnSecretError(func(err error) {
 		e.log.Error("a secret cannot be read; its last value stays in use", "err", err)
+	})
+	cfg.OnSecretChange(func(field, path string) {
+		e.log.Info("a secret was read anew", "field", field, "file", path)
 	})
 	for _, w := range cfg.Warnings {
 		e.log.Warn("the configuration has a weakness", "place", fmt.Sprintf("%s:%d", w.File, w.Line),

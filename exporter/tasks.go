@@ -53,14 +53,35 @@ func (e *Exporter) list() {
 func (e *Exporter) discover(ctx context.Context) error {
 	done := make(chan error, 1)
 	go func() { done <- e.discovery.Run(ctx) }()
+	told := e.tellWatched(false)
 	for {
 		select {
 		case err := <-done:
 			return err
 		case <-e.discovery.Changes():
 			e.listing.do()
+			told = e.tellWatched(told)
 		}
 	}
+}
+
+// tellWatched logs once, when every source of tasks was asked, how much there is to
+// watch. It reports whether it has.
+func (e *Exporter) tellWatched(told bool) bool {
+	if told || !e.discovery.Complete() {
+		return told
+	}
+	e.log.Info("every source of tasks was asked", e.watching()...)
+	return true
+}
+
+// watching is how much there is to watch, for the log.
+func (e *Exporter) watching() []any {
+	tasks := 0
+	for _, listed := range e.discovery.Merged() {
+		tasks += len(listed)
+	}
+	return []any{"accounts", len(e.config.Load().Accounts), "tasks", tasks}
 }
 
 // discoverOnce asks every source once.
@@ -75,6 +96,7 @@ func (e *Exporter) discoverOnce(ctx context.Context) error {
 		}
 	}
 	e.listing.do()
+	e.tellWatched(false)
 	cancel()
 	return <-done
 }

@@ -47,7 +47,7 @@ func (a *api) putTask(w http.ResponseWriter, r *http.Request) {
 		a.notKept(w, account, id, err)
 		return
 	}
-	a.log.Info("a task was put through the API", "account", account, "task", id, "new", created)
+	a.log.Debug("a task was put through the API", "account", account, "task", id, "new", created)
 
 	status := http.StatusOK
 	if created {
@@ -92,7 +92,7 @@ func (a *api) deleteTask(w http.ResponseWriter, r *http.Request) {
 	case !existed:
 		fail(w, noTask(account, id))
 	default:
-		a.log.Info("a task was deleted through the API", "account", account, "task", id)
+		a.log.Debug("a task was deleted through the API", "account", account, "task", id)
 		w.WriteHeader(http.StatusNoContent)
 	}
 }
