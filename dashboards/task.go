@@ -84,9 +84,10 @@ func taskStats() []panel {
 			queries:     []query{{`(` + taskDue + ` unless ` + warm() + `) - time()`, name}},
 		}.panel(),
 		stat{
-			title: "Projected finish", width: 8, unit: "dateTimeFromNow", plain: true, listed: true, noValue: "no progress",
-			description: "When the task is finished at the pace of the last half hour; of a finished one, when it was.",
-			queries:     []query{{`1000 * (` + projected() + `)`, name}},
+			title: "Projected finish", width: 8, unit: "dateTimeFromNow", plain: true, listed: true, noValue: "not known",
+			description: "When the task is finished at the pace of the last half hour; of a finished one, when it was. Not known while no " +
+				"answer shows progress.",
+			queries: []query{{`1000 * (` + projected() + `)`, name}},
 		}.panel(),
 		stat{
 			title: "To spare before the deadline", width: 8, unit: "s", thresholds: spareThresholds(), listed: true, decimals: new(0),
