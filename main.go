@@ -117,7 +117,8 @@ func parse(args []string, stdout, stderr io.Writer) (f *flags, done bool, err er
 		PlaceHolder("<url>").StringVar(&f.externalURL)
 	app.Flag("web.route-prefix", "Prefix for the internal routes of all HTTP endpoints. Defaults to the path of --web.external-url.").
 		PlaceHolder("<path>").StringVar(&f.routePrefix)
-	app.Flag("web.enable-lifecycle", "Allow reloading by POST /-/reload.").BoolVar(&f.lifecycle)
+	app.Flag("web.enable-lifecycle", "Allow reloading by POST /-/reload, and ending an account's pause after failures by POST /-/retry.").
+		BoolVar(&f.lifecycle)
 	app.Flag("web.enable-task-api", "Allow putting and deleting tasks over HTTP.").BoolVar(&f.taskAPI)
 	app.Flag("web.enable-pprof", "Serve the runtime's profiles under /debug/pprof/.").BoolVar(&f.profiles)
 	f.web = kingpinflag.AddFlags(app, defaultListen)

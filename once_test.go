@@ -20,10 +20,12 @@ import (
 func TestOnceAsksNow(t *testing.T) {
 	t.Parallel()
 	const (
-		right    = testSecret
-		wrong    = "a-wrong-secret"
-		budget   = `the budget allows the next call at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`
-		up       = `prefetch_account_up{account="vod",provider="huaweicloud_vod"}`
+		right  = testSecret
+		wrong  = "a-wrong-secret"
+		budget = `the budget allows the next call at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`
+		up     = `prefetch_account_up{account="vod",provider="huaweicloud_vod"}`
+		// How many calls are under way when the second failure is known is a race.
+		some     = -1
 		askedOne = `msg="asked once" provider=huaweicloud_vod account=vod calls=1`
 	)
 	type run struct {
@@ -47,9 +49,8 @@ func TestOnceAsksNow(t *testing.T) {
 			{right, 1, false, "1", askedOne}, {wrong, 1, true, "0", askedOne + " failed=1"}, {right, 1, false, "1", askedOne},
 		}},
 		"after a backoff": {"{calls: 50, per: 1m}", slices.Repeat([]string{"stuck"}, 9), []run{
-			// Four are under way at once, which is one failure.
-			{wrong, 8, true, "0", "calls=8 failed=8 tasks_answered=0 why_no_more=\"calls fail, and it backs off\""},
-			{wrong, 8, true, "0", "calls=8 failed=8"},
+			{wrong, some, true, "0", "tasks_answered=0 why_no_more=\"calls fail, and it backs off\""},
+			{wrong, some, true, "0", "why_no_more=\"calls fail, and it backs off\""},
 			{right, 9, false, "1", "calls=9 failed=0 tasks_answered=9"},
 		}},
 		"an id that nobody knows": {"{calls: 50, per: 1m}", []string{"unknown"}, []run{
@@ -90,7 +91,7 @@ func TestOnceAsksNow(t *testing.T) {
 				}
 				before := vendor.Stats().Calls
 				stdout, stderr, err := command(t, "--once", "--config.file="+writeFile(t, "config.yml", config), "--storage.path="+data)
-				if n := vendor.Stats().Calls - before; n != r.calls {
+				if n := vendor.Stats().Calls - before; n != r.calls && (r.calls != some || n == 0 || n == len(c.tasks)) {
 					t.Errorf("run %d: %d calls, want %d\n%s", i, n, r.calls, stderr)
 				}
 				if errors.Is(err, exporter.ErrCallFailed) != r.fails || err != nil && !r.fails {

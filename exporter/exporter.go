@@ -39,7 +39,7 @@ type Options struct {
 	Web           *toolkit.FlagConfig
 	TelemetryPath string
 	RoutePrefix   string
-	// Lifecycle allows reloading over HTTP, TaskAPI putting tasks.
+	// Lifecycle allows reloading over HTTP and ending pauses, TaskAPI putting tasks.
 	Lifecycle, TaskAPI bool
 	// AutoReload reloads when a file of the configuration changed, Reloads
 	// whenever it gets a value; nil is allowed.
@@ -175,8 +175,9 @@ func (e *Exporter) Serve(ctx context.Context) error {
 		return err
 	}
 	var reload func(context.Context) error
+	var retry func(account string) bool
 	if e.options.Lifecycle {
-		reload = e.Reload
+		reload, retry = e.Reload, e.poller.AskNow
 	}
 	var tasks web.Registry
 	if e.options.TaskAPI {
@@ -187,7 +188,7 @@ func (e *Exporter) Serve(ctx context.Context) error {
 		RoutePrefix: e.options.RoutePrefix, Ready: e.poller.Ready,
 		Config:   func() []byte { return e.config.Load().Masked() },
 		Snapshot: e.poller.Snapshot,
-		Reload:   reload,
+		Reload:   reload, Retry: retry,
 		Registry: tasks, Sources: e.discovery.Sources,
 		Runbooks: alerts.Runbooks(), Profiles: e.options.Profiles, Logger: e.log,
 	})

@@ -120,6 +120,27 @@ func (a *account) accountFailed(e errand, err *vendorapi.Error, m *moment) {
 	a.setHealth(h)
 }
 
+// askNow ends the account's backoff, and has the tasks whose last question it
+// failed asked for at once.
+func (a *account) askNow() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.removed || a.health.Up {
+		return
+	}
+	a.forgive()
+	now := a.now()
+	for _, t := range a.tasks {
+		if t.unsettled() && t.LastError != nil && !t.LastError.Reason.ConcernsTask() {
+			t.RetryAt = now
+			a.board.changed(t)
+		}
+	}
+	a.save()
+	a.publish()
+	a.signal()
+}
+
 // forgive ends the backoff: somebody asked for a call now. The quota, and what the
 // vendor said of it, stay as they are.
 func (a *account) forgive() {

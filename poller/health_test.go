@@ -181,3 +181,63 @@ func TestATextThatNobodyKnowsSlowsDown(t *testing.T) {
 		}
 	})
 }
+
+// Who has mended what made an account's calls fail has it asked again at once, as
+// far as the quota and what the vendor said of it allow.
+func TestAskNow(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fails vendorapi.Error
+		limit prefetch.Limit
+		wait  time.Duration // it must be, whoever asks
+	}{
+		"at once":     {fails: vendorapi.Error{Reason: prefetch.ReasonAuth}, limit: prefetch.Limit{Calls: 50, Per: time.Minute}},
+		"quota":       {fails: vendorapi.Error{Reason: prefetch.ReasonAuth}, limit: prefetch.Limit{Calls: 1, Per: 5 * time.Minute}, wait: 5 * time.Minute},
+		"Retry-After": {fails: vendorapi.Error{Reason: prefetch.ReasonUnavailable, RetryAfter: time.Hour}, limit: prefetch.Limit{Calls: 50, Per: time.Minute}, wait: time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var mended atomic.Bool
+				v := &stub{caps: vendorapi.Capabilities{MaxInFlight: 1}, takes: func(int) time.Duration { return second / 10 }}
+				v.answer = func(n int, q vendorapi.Query) (vendorapi.Answer, error) {
+					if mended.Load() {
+						return running(n, q)
+					}
+					return vendorapi.Answer{}, &c.fails
+				}
+				a := account(huaweiAccount, v, c.limit)
+				other := account(prefetch.Account{Provider: huaweiAccount.Provider, Name: "other"},
+					&stub{caps: v.caps, answer: func(int, vendorapi.Query) (vendorapi.Answer, error) {
+						return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonTimeout}
+					}}, c.limit)
+				other.Identity = "other"
+				r := start(t, newMemory(), []poller.Account{a, other}, append(many(huaweiAccount, 2), many(other.Account, 2)...)...)
+				wait(90*time.Minute + second)
+				before := r.account(t, other.Account).BackoffUntil
+				if until := r.account(t, huaweiAccount).BackoffUntil; c.wait == 0 && until.Before(time.Now().Add(time.Minute)) {
+					t.Fatalf("backs off until %v: the test wants a long pause", until)
+				}
+				mended.Store(true)
+				calls := v.calls()
+				asked, free := time.Now(), calls[len(calls)-1].ended.Add(c.wait)
+				if !r.AskNow(huaweiAccount.Name) {
+					t.Error("there is such an account")
+				}
+				wait(second + max(0, free.Sub(asked)) + c.limit.Per/20)
+				if got := r.account(t, huaweiAccount); !got.Up || got.BackoffUntil.After(time.Now()) {
+					t.Errorf("not asked again: %+v", got.LastQuery)
+				}
+				if all := v.calls(); len(all) > len(calls) && all[len(calls)].began.Before(free) {
+					t.Errorf("asked %v too soon", free.Sub(all[len(calls)].began))
+				}
+				if got := r.account(t, other.Account).BackoffUntil; !got.Equal(before) && got.Before(before) {
+					t.Errorf("the other account's pause changed from %v to %v", before, got)
+				}
+				if r.AskNow("nobody") || !r.AskNow("") {
+					t.Error("an account that does not exist was found, or all were not")
+				}
+			})
+		})
+	}
+}

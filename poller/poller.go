@@ -185,6 +185,24 @@ func (p *Poller) Ready() bool {
 	return p.ctx != nil
 }
 
+// AskNow ends the backoff of the account of that name, of every account if it is
+// empty, as somebody does who has mended what made its calls fail. It asks again as
+// soon as the budget allows. It reports whether there is such an account.
+func (p *Poller) AskNow(account string) (found bool) {
+	p.mu.RLock()
+	var named []*running
+	for name, r := range p.accounts {
+		if account == "" || name.Name == account {
+			named = append(named, r)
+		}
+	}
+	p.mu.RUnlock()
+	for _, r := range named {
+		r.askNow()
+	}
+	return account == "" || len(named) > 0
+}
+
 // Once makes every call that the budgets allow now and returns when all have
 // ended. It reports whether one of them failed.
 func (p *Poller) Once(ctx context.Context) (failed bool) {

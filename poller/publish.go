@@ -100,7 +100,7 @@ func (a *account) snapshot() prefetch.AccountState {
 	defer a.pubMu.Unlock()
 	p := &a.published
 	return prefetch.AccountState{
-		Account: a.name, Up: p.health.Up, Failing: p.health.Failing,
+		Account: a.name, Up: p.health.Up, Failing: p.health.Failing, BackoffUntil: p.health.RetryAt,
 		Limit: p.options.Limit, NextCall: p.budget.next(a.clock()), MaxStaleness: p.options.MaxStaleness,
 		Phases: p.phases, Dropped: p.dropped,
 		Backlog: p.backlog, Window: p.window, WindowRefresh: p.counted,

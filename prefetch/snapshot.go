@@ -105,6 +105,9 @@ type AccountState struct {
 	// Failing is the reason for which the last call failed; empty if it did
 	// not fail.
 	Failing Reason
+	// BackoffUntil is when the account asks again after failures in a row; in the
+	// past, or zero, if it does not back off.
+	BackoffUntil time.Time
 	// Limit is the configured limit.
 	Limit Limit
 	// NextCall is when the budget allows the next call; zero if no call was

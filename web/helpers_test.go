@@ -142,6 +142,7 @@ func (e *exporter) options() web.Options {
 			e.reloads++
 			return e.reloadErr
 		},
+		Retry:    func(string) bool { return true },
 		Registry: e, Sources: e.Sources,
 		Profiles: true,
 	}

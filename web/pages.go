@@ -35,12 +35,14 @@ func (o Options) addPages(r routes) error {
 	r.handle(http.MethodGet, "/-/ready", http.HandlerFunc(o.ready))
 	r.handle(http.MethodPost, "/-/reload", http.HandlerFunc(o.reload))
 	r.handle(http.MethodPut, "/-/reload", http.HandlerFunc(o.reload))
+	r.handle(http.MethodPost, "/-/retry", http.HandlerFunc(o.retry))
+	r.handle(http.MethodPut, "/-/retry", http.HandlerFunc(o.retry))
 	return nil
 }
 
 // addStatus adds the pages for people.
 func (o Options) addStatus(r routes) error {
-	pages, err := status.New(status.Options{Snapshot: o.Snapshot, Runbooks: o.Runbooks})
+	pages, err := status.New(status.Options{Snapshot: o.Snapshot, Runbooks: o.Runbooks, Retry: o.Retry != nil})
 	if err != nil {
 		return fmt.Errorf("status pages: %w", err)
 	}
@@ -90,9 +92,11 @@ func (o Options) config(pages *status.Pages) http.Handler {
 	})
 }
 
+const noLifecycle = "Lifecycle API is not enabled; see --web.enable-lifecycle"
+
 func (o Options) reload(w http.ResponseWriter, r *http.Request) {
 	if o.Reload == nil {
-		plain(w, http.StatusForbidden, "Lifecycle API is not enabled; see --web.enable-lifecycle")
+		plain(w, http.StatusForbidden, noLifecycle)
 		return
 	}
 	if err := o.Reload(r.Context()); err != nil {
@@ -100,6 +104,33 @@ func (o Options) reload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	plain(w, http.StatusOK, "Reloaded")
+}
+
+// retry has an account ask again that waits after failures. A browser, which has
+// a button for it, is led back to the accounts.
+func (o Options) retry(w http.ResponseWriter, r *http.Request) {
+	if o.Retry == nil {
+		plain(w, http.StatusForbidden, noLifecycle)
+		return
+	}
+	query := r.URL.Query()
+	account := query.Get("account")
+	for name, values := range query {
+		if name != "account" || len(values) != 1 || account == "" {
+			plain(w, http.StatusBadRequest, "the only parameter is account, the name of one account; without it, all are meant")
+			return
+		}
+	}
+	if !o.Retry(account) {
+		plain(w, http.StatusNotFound, "there is no account of this name")
+		return
+	}
+	if strings.Contains(r.Header.Get("Accept"), "text/html") {
+		w.Header().Set("Location", "../tasks#accounts")
+		w.WriteHeader(http.StatusSeeOther)
+		return
+	}
+	plain(w, http.StatusOK, "Asking again as soon as the quota allows")
 }
 
 // landingPage is exporter-toolkit's. Its links are relative, so that they hold

@@ -30,6 +30,10 @@ type Options struct {
 	Snapshot func() prefetch.Snapshot
 	// Reload loads the configuration anew; nil where that is not allowed.
 	Reload func(ctx context.Context) error
+	// Retry ends the pause of an account after failures, of every account if the
+	// name is empty, and reports whether there is such an account; nil where that
+	// is not allowed.
+	Retry func(account string) (found bool)
 	// Registry keeps the tasks that are put; nil where that is not allowed.
 	Registry Registry
 	// Sources returns the sources that list a task, one of the Source constants

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,6 +46,9 @@ func TestRoutes(t *testing.T) {
 		{"POST /-/reload", all, "Reloaded\n", ""},
 		{"PUT /-/reload", all, "Reloaded\n", ""},
 		{"GET /-/reload", method, "", "POST, PUT"},
+		{"POST /-/retry", all, "Asking again as soon as the quota allows\n", ""},
+		{"PUT /-/retry?account=edge", all, "Asking again", ""},
+		{"GET /-/retry", method, "", "POST, PUT"},
 		{"GET /debug/pprof/", all, "goroutine?debug=1", ""},
 		{"GET /debug/pprof/goroutine?debug=1", all, "goroutine profile", ""},
 		{"GET /debug/pprof/cmdline", all, "web.test", ""},
@@ -239,6 +243,49 @@ func TestReload(t *testing.T) {
 	w = ask(t, handler(t, o), "POST /-/reload", "")
 	if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "--web.enable-lifecycle") {
 		t.Errorf("a reload that is not allowed: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		request string
+		headers []string
+		status  int
+		want    string // of the body, or where a browser is led
+		retried []string
+	}{
+		"one account":                 {"POST /-/retry?account=edge", nil, http.StatusOK, "Asking again", []string{"edge"}},
+		"all":                         {"POST /-/retry", nil, http.StatusOK, "Asking again", []string{""}},
+		"a browser":                   {"POST /-/retry?account=edge", []string{"Accept", "text/html,*/*;q=0.8", "Sec-Fetch-Site", "same-origin"}, http.StatusSeeOther, "../tasks#accounts", []string{"edge"}},
+		"no such account":             {"POST /-/retry?account=nobody", nil, http.StatusNotFound, "there is no account of this name", []string{"nobody"}},
+		"a name that is empty":        {"POST /-/retry?account=", nil, http.StatusBadRequest, "the only parameter is account", nil},
+		"two accounts":                {"POST /-/retry?account=edge&account=vod", nil, http.StatusBadRequest, "the only parameter is account", nil},
+		"a mistake":                   {"POST /-/retry?acount=edge", nil, http.StatusBadRequest, "the only parameter is account", nil},
+		"another site":                {"POST /-/retry?account=edge", []string{"Sec-Fetch-Site", "cross-site"}, http.StatusForbidden, "another site", nil},
+		"an old browser's other site": {"POST /-/retry?account=edge", []string{"Origin", "https://evil.example"}, http.StatusForbidden, "another site", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var retried []string
+			o := newExporter().options()
+			o.Retry = func(account string) bool {
+				retried = append(retried, account)
+				return account != "nobody"
+			}
+			w := ask(t, handler(t, o), c.request, "", c.headers...)
+			if text := w.Body.String() + w.Header().Get("Location"); w.Code != c.status || !strings.Contains(text, c.want) {
+				t.Errorf("%d %s, want %d %s", w.Code, text, c.status, c.want)
+			}
+			if !slices.Equal(retried, c.retried) {
+				t.Errorf("asked again: %q, want %q", retried, c.retried)
+			}
+		})
+	}
+	o := newExporter().options()
+	o.Retry = nil
+	if w := ask(t, handler(t, o), "POST /-/retry", ""); w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "--web.enable-lifecycle") {
+		t.Errorf("what is not allowed: %d %s", w.Code, w.Body)
 	}
 }
 

@@ -24,6 +24,8 @@ import (
 var pictures = flag.String("pictures", "", "folder to write screenshots to")
 
 const (
+	// elsewhere is a host name that leads to the loopback.
+	elsewhere = "exporter.test"
 	// browserTimeout bounds how long Chromium may take to start on a busy machine.
 	browserTimeout = 2 * time.Minute
 	// stepTimeout bounds each thing that a test does in a tab.
@@ -57,6 +59,9 @@ func startBrowser(t *testing.T) context.Context {
 		chromedp.ExecPath(chromium(t)), chromedp.DisableGPU, chromedp.WSURLReadTimeout(browserTimeout),
 		chromedp.Flag("no-first-run", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-dev-shm-usage", true),
+		// A host that no browser takes for the machine itself, whose pages it trusts
+		// without TLS.
+		chromedp.Flag("host-resolver-rules", "MAP "+elsewhere+" 127.0.0.1"),
 	)
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,8 @@ type accountView struct {
 	// Address leads to the account's tasks.
 	Address string
 	State   badge
+	// Backoff is nil for an account that does not pause after failures.
+	Backoff *backoffView
 	Phases  string
 	Dropped int
 	Limit   string
@@ -23,6 +26,25 @@ type accountView struct {
 	Last    *queryView
 	Planned *queryView
 	Window  *bar
+}
+
+// backoffView is the pause of an account after failures.
+type backoffView struct {
+	Until moment
+	// Retry is where to POST to end it; empty where that is not allowed.
+	Retry string
+}
+
+// viewBackoff is nil for an account that does not pause.
+func viewBackoff(a *prefetch.AccountState, now time.Time, root string, retry bool) *backoffView {
+	if a.Up || !a.BackoffUntil.After(now) {
+		return nil
+	}
+	v := &backoffView{Until: momentOf(a.BackoffUntil, now)}
+	if retry {
+		v.Retry = withQuery(root+"-/retry", url.Values{"account": {a.Account.Name}})
+	}
+	return v
 }
 
 // queryView is one question to a vendor.

@@ -88,7 +88,9 @@ func (p *Pages) list(q listQuery) listPage {
 		view.Watched += len(a.Tasks)
 		shown := q.hasAccount(a.Account)
 		if shown {
-			view.Accounts = append(view.Accounts, viewAccount(a, now, rootOfList))
+			account := viewAccount(a, now, rootOfList)
+			account.Backoff = viewBackoff(a, now, rootOfList, p.retry)
+			view.Accounts = append(view.Accounts, account)
 		}
 		for _, t := range a.Tasks {
 			e := entry{t, problems(t, now, a.MaxStaleness), a.MaxStaleness}

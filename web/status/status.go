@@ -33,6 +33,9 @@ type Options struct {
 	// Runbooks is the text of the alerts' runbooks, in Markdown. The pages link
 	// to those of its sections that are there.
 	Runbooks string
+	// Retry offers to end the pause of an account after failures, by a POST to
+	// -/retry below the exporter's root.
+	Retry bool
 	// Now is the clock; nil for the machine's.
 	Now func() time.Time
 }
@@ -42,6 +45,7 @@ type Pages struct {
 	snapshot func() prefetch.Snapshot
 	now      func() time.Time
 	runbooks runbooks
+	retry    bool
 	pages    *template.Template
 	policy   string
 }
@@ -60,7 +64,7 @@ func New(o Options) (*Pages, error) {
 		return nil, fmt.Errorf("templates: %w", err)
 	}
 	return &Pages{
-		snapshot: o.Snapshot, now: o.Now, runbooks: books, pages: pages,
+		snapshot: o.Snapshot, now: o.Now, runbooks: books, retry: o.Retry, pages: pages,
 		policy: "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'" +
 			"; style-src " + hashOf(style) + "; script-src " + hashOf(script),
 	}, nil
@@ -81,6 +85,10 @@ type shell struct {
 	Here string
 	// Refresh is after how many seconds the page loads itself again; 0 for never.
 	Refresh int
+	// Posts: the page may have forms that post. Without a referrer a browser would
+	// not say where they come from either, and over plain HTTP, where it says
+	// nothing else, they would be taken for another site's.
+	Posts   bool
 	Style   template.CSS
 	Script  template.JS
 	Content any
@@ -100,7 +108,7 @@ type page struct {
 func (p *Pages) write(w http.ResponseWriter, a page) {
 	var body bytes.Buffer
 	err := p.pages.ExecuteTemplate(&body, a.name, shell{
-		Title: a.title, Root: a.root, Here: a.here, Refresh: a.refresh,
+		Title: a.title, Root: a.root, Here: a.here, Refresh: a.refresh, Posts: p.retry,
 		Style:   template.CSS(style), //nolint:gosec // the program's own file
 		Script:  template.JS(script), //nolint:gosec // likewise
 		Content: a.content,
