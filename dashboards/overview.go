@@ -74,7 +74,7 @@ func overviewStats() []panel {
 			title: "Failed URLs", width: each, unit: "short", thresholds: anyIsBad(), noValue: "0", decimals: new(0),
 			description: "URLs that the vendor gave up and that no later task warmed. They must be submitted again. Those of finished " +
 				"tasks count for two hours (prefetch:setting:failure_alert_seconds).",
-			queries: []query{{expr: `sum(` + failedStill() + ` unless ` + old() + `)`}},
+			queries: []query{{expr: `sum(` + someFailed + ` unless ` + old() + `)`}},
 		}.panel(),
 		stat{
 			title: "Lowest ratio", width: each, unit: "percentunit", thresholds: ratioThresholds(), noValue: "none due", noColor: colorGood,
@@ -82,7 +82,7 @@ func overviewStats() []panel {
 			description: "The least share on the edge among the tasks that finished in the last two hours " +
 				"(prefetch:setting:failure_alert_seconds) or are past their deadline. Others are still filling.",
 			queries: []query{{
-				expr: `min((1 - ` + failedStill() + ` / ` + sumPerTask + urls(anyStatus) + ` and ` + taskSettled + ` unless ` + old() + `)
+				expr: `min((1 - ` + failedStill + ` / ` + sumPerTask + urls(anyStatus) + ` and ` + taskSettled + ` unless ` + old() + `)
 or (` + taskRatio + ` and ` + taskDue + ` < time() and ` + unsettled + `))`,
 			}},
 		}.panel(),

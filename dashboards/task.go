@@ -94,7 +94,7 @@ func taskStats() []panel {
 			noValue: "not known", noColor: "transparent",
 			description: "Deadline minus projected finish, or minus the finish of a finished task. Negative: late by so much. A task with " +
 				"failed URLs has none: it will not be wholly on the edge.",
-			queries: []query{{taskDue + ` - (` + projected() + `) unless ` + failedStill() + ` > 0`, name}},
+			queries: []query{{taskDue + ` - (` + projected() + `) unless ` + someFailed, name}},
 		}.panel(),
 	}
 }

@@ -44,17 +44,21 @@ const (
 )
 
 // failedStill are the failed URLs of each task that no later task warmed.
-func failedStill() string {
-	failed := sumPerTask + urls("failed")
-	return `(` + failed + ` - ` + recovered + ` or ` + failed + `)`
-}
+const failedStill = perTask + `(
+  sum without (status) (prefetch_task_urls{T, status="failed"}) - prefetch_task_failed_urls_recovered{T} and ` + newestAnswer + `
+)`
+
+// someFailed are those of them that are not zero: few tasks, and so quick to ask for.
+const someFailed = perTask + `(
+  sum without (status) (prefetch_task_urls{T, status="failed"} > 0) - prefetch_task_failed_urls_recovered{T} > 0 and ` + newestAnswer + `
+)`
 
 // recovered are the failed URLs of each task that a later one warmed.
 const recovered = perTask + `(prefetch_task_failed_urls_recovered{T} and ` + newestAnswer + `)`
 
 // warm are the tasks whose URLs are all on the edge, by a later task too.
 func warm() string {
-	return `(` + taskRatio + ` == 1 or (` + failedStill() + ` == 0 and ` + taskSettled + `))`
+	return `(` + taskRatio + ` == 1 or (` + taskSettled + ` unless ` + someFailed + `))`
 }
 
 // late are the tasks that should be warm and are not, lost ones aside.
@@ -91,19 +95,20 @@ func urlsBefore(statuses, ago string) string {
 }
 
 // taskState is the worst that is to be said of each task; that it is lost comes
-// first, since all else follows from it.
+// first, since all else follows from it and need not ask again.
 func taskState() string {
+	const unfinished = perTask + `(prefetch_task_settled{T}) == 0`
 	states := []struct {
 		tasks string
 		state int
 	}{
 		{taskLost, stateLost},
-		{late(), stateLate},
-		{failedStill() + ` > 0`, stateFailures},
-		{perTask + `(prefetch_task_up{T}) == 0 and ` + unsettled, stateNoAnswer},
-		{fmt.Sprintf(`%s(prefetch_task_age_seconds{T}) > %d and %s`, perTask, usualDuration, unsettled), stateSlow},
-		{unsettled, stateRunning},
-		{recovered + ` > 0`, stateRecovered},
+		{taskDue + ` < time() unless ` + warm(), stateLate},
+		{someFailed, stateFailures},
+		{perTask + `(prefetch_task_up{T}) == 0 and ` + unfinished, stateNoAnswer},
+		{fmt.Sprintf(`%s(prefetch_task_age_seconds{T}) > %d and %s`, perTask, usualDuration, unfinished), stateSlow},
+		{unfinished, stateRunning},
+		{perTask + `(prefetch_task_failed_urls_recovered{T}) > 0`, stateRecovered},
 		{perTask + `(prefetch_task_settled{T})`, stateWarm},
 	}
 	lines := make([]string, len(states))
@@ -181,7 +186,7 @@ func taskColumns() []column {
 func countColumns() []column {
 	columns := []column{
 		{name: "Succeeded", width: 88},
-		{name: "Failed", width: 64, expr: failedStill(), properties: colored(steps(colorNeutral, from(1, colorBad)))},
+		{name: "Failed", width: 64, expr: failedStill, properties: colored(steps(colorNeutral, from(1, colorBad)))},
 		{name: "Recovered", width: 90, expr: recovered},
 		{name: "Running", width: 70},
 		{name: "Waiting", width: 70},
@@ -228,7 +233,7 @@ func failuresTable() panel {
 			{name: "New", expr: `(` + failed + `) - ` + before + ` or ` + failed, width: narrow},
 			{name: "Failed", expr: failed, width: narrow},
 			{
-				name: "Left", expr: failedStill() + ` and ` + failed, width: narrow,
+				name: "Left", expr: failedStill + ` and ` + failed, width: narrow,
 				properties: colored(steps(colorNeutral, from(1, colorBad))),
 			},
 			{name: "URLs", expr: sumPerTask + urls(anyStatus) + ` and ` + failed, width: narrow},
