@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"prefetch_exporter/prefetch"
 )
 
 // The values of the `provider` label, which are the keys of the configuration
@@ -26,7 +28,7 @@ func (a *Account) Provider() string {
 	return providerCDNetworks
 }
 
-// Identity returns whom the vendor counts, as provider|endpoint host|who.
+// Identity returns whom the vendor counts, as provider|endpoint host|hash of who.
 // Accounts with the same identity share one budget. It contains no secret and
 // does not depend on the account's name or on values that rotate.
 //
@@ -35,9 +37,9 @@ func (a *Account) Provider() string {
 // with every renewal, so there it is the project id.
 func (a *Account) Identity() string {
 	if a.HuaweiCloudVOD != nil {
-		return a.Provider() + "|" + host(a.HuaweiCloudVOD.Endpoint) + "|" + a.HuaweiCloudVOD.who()
+		return prefetch.Identity(a.Provider(), host(a.HuaweiCloudVOD.Endpoint), a.HuaweiCloudVOD.who())
 	}
-	return a.Provider() + "|" + host(a.CDNetworks.Endpoint) + "|" + a.CDNetworks.who()
+	return prefetch.Identity(a.Provider(), host(a.CDNetworks.Endpoint), a.CDNetworks.who())
 }
 
 func host(endpoint string) string {

@@ -226,7 +226,7 @@ func TestIdentity(t *testing.T) {
 				t.Fatal(err)
 			}
 			a := &c.Accounts[0]
-			if got := a.Identity(); got != test.want {
+			if got := a.Identity(); got != prefetch.HashedIdentity(test.want) || got == test.want {
 				t.Errorf("Identity = %q, want %q", got, test.want)
 			}
 			if got := a.Provider(); got != test.provider {

@@ -114,7 +114,9 @@ func New(o Options) (*Exporter, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.store, err = store.Open(store.Options{Path: o.StoragePath, Logger: o.Logger, OnError: e.recorder.StoreError})
+	e.store, err = store.Open(store.Options{
+		Path: o.StoragePath, Logger: o.Logger, OnError: e.recorder.StoreError, Migrations: poller.Migrations(),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 	"prefetch_exporter/store/internal/boltfile"
 )
 
-// The format, version 1. One bucket per table; in it one bucket per scope; in it
+// The format. One bucket per table; in it one bucket per scope; in it
 // the keys, each with a record (see seal). Beside the tables the bucket "meta"
 // with the keys below, whose records are sealed without a scope. That bucket and
 // the key "version" must stay as they are in every later version, or an older
@@ -28,48 +28,6 @@ const (
 type metadata struct {
 	version   int
 	recovered time.Time
-}
-
-// migration changes a store of one version into one of the next. It runs in the
-// transaction that also writes the new version.
-type migration func(tx *bolt.Tx) error
-
-// migrations returns the steps from version 1 to the current one: the first
-// makes version 2 of version 1, and so on. There is none yet.
-func migrations() []migration { return nil }
-
-// migrate brings a store to the current version, in one transaction. It calls
-// migrated if there was something to do.
-func migrate(db *bolt.DB, migrations []migration, migrated func(from, to int)) error {
-	var meta metadata
-	err := db.View(func(tx *bolt.Tx) (err error) {
-		meta, err = readMetadata(tx)
-		return err
-	})
-	if err != nil {
-		return err //nolint:wrapcheck // it is readMetadata's
-	}
-	from, current := meta.version, len(migrations)+1
-	if from == current {
-		return nil
-	}
-	err = db.Update(func(tx *bolt.Tx) error {
-		for i, step := range migrations[from-1:] {
-			if err := step(tx); err != nil {
-				return fmt.Errorf("migrating from version %d to %d: %w", from+i, from+i+1, err)
-			}
-		}
-		if err := createTables(tx); err != nil {
-			return err
-		}
-		meta.version = current
-		return writeMetadata(tx, meta)
-	})
-	if err != nil {
-		return fmt.Errorf("nothing was changed: %w", err)
-	}
-	migrated(from, current)
-	return nil
 }
 
 func createTables(tx *bolt.Tx) error {
@@ -179,8 +137,7 @@ func (c *contents) visit(e boltfile.Entry) error {
 	return nil
 }
 
-// check judges what was found. Only the current version's tables are known; a
-// migration has to judge those of its own.
+// check judges what was found. Every version had the same tables so far.
 func (c *contents) check(current int) error {
 	switch {
 	case c.metaErr != nil:
@@ -192,8 +149,6 @@ func (c *contents) check(current int) error {
 			ErrNewer, c.meta.version, current)
 	case c.recordErr != nil:
 		return c.recordErr
-	case c.meta.version < current:
-		return nil
 	}
 	delete(c.top, metaBucket)
 	for _, table := range Tables() {

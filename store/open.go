@@ -41,11 +41,10 @@ const (
 //
 // The whole file is read and checked. A corrupt one is moved aside, logged and
 // reported, and a new one begun; see [DB.State] and [DB.Recovery]. An older
-// format is migrated. A newer one is an error that wraps [ErrNewer], and nothing
-// is changed. If another process has the store, the error wraps [ErrInUse].
-func Open(o Options) (*DB, error) { return open(o, migrations()) }
-
-func open(o Options, migrations []migration) (*DB, error) {
+// format is migrated into a new file; see [Options.Migrations]. A newer one is an
+// error that wraps [ErrNewer], and nothing is changed. If another process has the
+// store, the error wraps [ErrInUse].
+func Open(o Options) (*DB, error) {
 	o = o.withDefaults()
 	if o.Path == "" {
 		return nil, errors.New("opening store: no path")
@@ -58,9 +57,8 @@ func open(o Options, migrations []migration) (*DB, error) {
 		return nil, err
 	}
 	opening := &opening{
-		Options:    o,
-		path:       filepath.Join(o.Path, fileName),
-		migrations: migrations,
+		Options: o,
+		path:    filepath.Join(o.Path, fileName),
 	}
 	db, err := opening.open()
 	if err != nil {
@@ -99,32 +97,46 @@ func lockFolder(folder string) (*os.File, error) {
 // opening is one call of Open, under the lock.
 type opening struct {
 	Options
-	path       string
-	migrations []migration
+	path string
 }
+
+// version is the current one of the format.
+func (o *opening) version() int { return len(o.Migrations) + 1 }
 
 func (o *opening) open() (*DB, error) {
 	state, err := o.prepare()
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{log: o.Logger, onError: o.OnError, now: o.Now, path: o.path, state: state}
+	db, err := o.openFile()
+	if err != nil {
+		return nil, err
+	}
+	if from := db.meta.version; from < o.version() {
+		if err := o.migrate(db); err != nil {
+			return nil, fmt.Errorf("nothing was changed: %w", err)
+		}
+		if db, err = o.openFile(); err != nil {
+			return nil, err
+		}
+		o.Logger.Info("Migrated the store", "path", o.path, "from", from, "to", o.version())
+	}
+	db.state = state
+	return db, nil
+}
+
+// openFile opens the file, which was checked, and reads what it knows of itself.
+func (o *opening) openFile() (*DB, error) {
+	db := &DB{log: o.Logger, onError: o.OnError, now: o.Now, path: o.path}
 	if err := db.openBolt(); err != nil {
 		return nil, err
 	}
-	err = db.guard(func() error {
-		return migrate(db.bolt, o.migrations, func(from, to int) {
-			o.Logger.Info("Migrated the store", "path", o.path, "from", from, "to", to)
+	err := db.guard(func() error {
+		return db.bolt.View(func(tx *bolt.Tx) (err error) {
+			db.meta, err = readMetadata(tx)
+			return err
 		})
 	})
-	if err == nil {
-		err = db.guard(func() error {
-			return db.bolt.View(func(tx *bolt.Tx) (err error) {
-				db.meta, err = readMetadata(tx)
-				return err
-			})
-		})
-	}
 	if err != nil {
 		_ = db.guard(db.bolt.Close)
 		return nil, err
@@ -137,7 +149,7 @@ func (o *opening) prepare() (State, error) {
 	if err := os.Remove(o.path + newSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, fmt.Errorf("removing what an interrupted start left: %w", err)
 	}
-	err := check(o.path, len(o.migrations)+1)
+	err := check(o.path, o.version())
 	switch {
 	case err == nil:
 		return Existing, nil
@@ -217,15 +229,23 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// create begins a store under another name and renames it when it is whole, so
-// that a file under the store's own name is never half made: an empty one is
-// always a corrupt one.
+// create begins a store that is empty.
 func (o *opening) create(meta metadata) error {
-	db := &DB{path: o.path + newSuffix}
-	if err := db.openBolt(); err != nil {
+	if err := o.replace(meta, func(*DB) error { return nil }); err != nil {
 		return fmt.Errorf("beginning: %w", err)
 	}
-	meta.version = len(o.migrations) + 1
+	return nil
+}
+
+// replace makes a store under another name, has it filled, and renames it when it
+// is whole, so that a file under the store's own name is never half made: an empty
+// one is always a corrupt one.
+func (o *opening) replace(meta metadata, fill func(fresh *DB) error) error {
+	db := &DB{path: o.path + newSuffix}
+	if err := db.openBolt(); err != nil {
+		return err
+	}
+	meta.version = o.version()
 	err := db.guard(func() error {
 		return db.bolt.Update(func(tx *bolt.Tx) error {
 			if err := createTables(tx); err != nil {
@@ -234,11 +254,14 @@ func (o *opening) create(meta metadata) error {
 			return writeMetadata(tx, meta)
 		})
 	})
+	if err == nil {
+		err = fill(db)
+	}
 	if err = errors.Join(err, db.guard(db.bolt.Close)); err != nil {
-		return fmt.Errorf("beginning: %w", err)
+		return err
 	}
 	if err := os.Rename(db.path, o.path); err != nil {
-		return fmt.Errorf("beginning: %w", err)
+		return fmt.Errorf("renaming: %w", err)
 	}
 	return syncFolder(o.Path)
 }

@@ -92,6 +92,11 @@ func validate(ops []Op) error {
 	return nil
 }
 
+// Migration returns a record of one version as the next one keeps it, under another
+// scope or key if need be; one without a value is left out. An error leaves the
+// store as it was.
+type Migration func(record Op) (Op, error)
+
 // State is what [Open] found.
 type State uint8
 
@@ -156,6 +161,10 @@ type Options struct {
 	// OnError is called for every error with one of the reasons above, from
 	// the goroutine that met it; nil is allowed.
 	OnError func(reason string)
+	// Migrations make of each record of version 1 that of version 2, and so on; the
+	// current version is one more than there are. They belong to whoever knows what
+	// records mean.
+	Migrations []Migration
 	// Now is the clock that dates a store and tells how long writing works again;
 	// nil is [time.Now].
 	Now func() time.Time
