@@ -140,3 +140,83 @@ func TestBoundsOfEverySource(t *testing.T) {
 		})
 	}
 }
+
+// The task API keeps to task_limit: what could not be watched is refused and not
+// kept. What is there can be replaced, and a settled task makes room.
+func TestTaskLimitOfTheAPI(t *testing.T) {
+	t.Parallel()
+	_, config := huaweiVendor(t) // with one task, which settles
+	file := writeFile(t, "config.yml", "global: {task_limit: 3}\n"+config)
+	args := []string{"--config.file=" + file, "--storage.path=" + t.TempDir(), "--web.enable-task-api"}
+	p := serve(t, args...)
+	p.eventually("the configured task settled", func() bool {
+		return p.metric(`prefetch_account_tasks{account="vod",phase="settled",provider="huaweicloud_vod"}`) == "1"
+	})
+	put := func(id string, want int, text string) {
+		t.Helper()
+		if status, body := p.send(http.MethodPut, "/api/v1/tasks/vod/"+id, "{}"); status != want || !strings.Contains(body, text) {
+			t.Errorf("%s: %d %s, want %d", id, status, body, want)
+		}
+	}
+	const full = `{"status":"error","errorType":"limit","error":"there is no room for the task: account \"vod\" watches as many tasks ` +
+		`as global.task_limit allows, 3 that are not settled; put it again when one is, delete one, or raise the limit"}`
+	put("a", http.StatusCreated, "")
+	put("b", http.StatusCreated, "")
+	put("c", http.StatusCreated, "") // in place of the settled one
+	put("d", http.StatusTooManyRequests, full)
+	put("a", http.StatusOK, "")
+	put("settled", http.StatusCreated, "is also listed in source") // the configuration has it
+	if status, body := p.send(http.MethodDelete, "/api/v1/tasks/vod/b", ""); status != http.StatusNoContent {
+		t.Errorf("%d %s", status, body)
+	}
+	put("d", http.StatusCreated, "")
+	if got := p.metric(`prefetch_account_tasks_dropped{account="vod",provider="huaweicloud_vod"}`); got != "0" {
+		t.Errorf("%s tasks are dropped", got)
+	}
+	_ = p.stop()
+	p = serve(t, args...)
+	put("e", http.StatusTooManyRequests, full)
+	put("d", http.StatusOK, "")
+}
+
+// What the tasks of one account say is bounded, however few they are.
+func TestBytesOfTheAPI(t *testing.T) {
+	t.Parallel()
+	_, config := huaweiVendor(t)
+	args := []string{"--config.file=" + writeFile(t, "config.yml", config), "--storage.path=" + t.TempDir(), "--web.enable-task-api"}
+	p := serve(t, args...)
+	var urls strings.Builder
+	for i := range 500 {
+		fmt.Fprintf(&urls, `,"http://%01993d"`, i) // 2,000 bytes each
+	}
+	body := `{"urls":[` + urls.String()[1:] + `]}`
+	const fit = 33 // of a million bytes each, in 32 MiB
+	for i := range fit {
+		if status, answer := p.send(http.MethodPut, fmt.Sprint("/api/v1/tasks/vod/", i), body); status != http.StatusCreated {
+			t.Fatalf("task %d: %d %.300s", i, status, answer)
+		}
+	}
+	refused := func() {
+		t.Helper()
+		status, answer := p.send(http.MethodPut, "/api/v1/tasks/vod/more", body)
+		if status != http.StatusTooManyRequests || !strings.Contains(answer, " bytes, more than 33554432") {
+			t.Errorf("one more: %d %.300s", status, answer)
+		}
+	}
+	refused()
+	if status, answer := p.send(http.MethodPut, "/api/v1/tasks/vod/0", body); status != http.StatusOK {
+		t.Errorf("the same again: %d %.300s", status, answer)
+	}
+	if status, answer := p.send(http.MethodPut, "/api/v1/tasks/vod/small", "{}"); status != http.StatusCreated {
+		t.Errorf("a small one: %d %.300s", status, answer)
+	}
+	_ = p.stop()
+	p = serve(t, args...)
+	refused()
+	if status, answer := p.send(http.MethodPut, "/api/v1/tasks/vod/0", "{}"); status != http.StatusOK {
+		t.Errorf("a smaller one in its place: %d %.300s", status, answer)
+	}
+	if status, answer := p.send(http.MethodPut, "/api/v1/tasks/vod/more", body); status != http.StatusCreated {
+		t.Errorf("where there is room: %d %.300s", status, answer)
+	}
+}

@@ -83,6 +83,7 @@ type Manager struct {
 	// made anew.
 	dirty     bool
 	merged    map[string][]prefetch.Task
+	listed    map[key]bool // by other sources than the registry
 	unknown   map[string]int
 	conflicts map[Conflict]bool
 }
@@ -123,7 +124,7 @@ func New(o Options) (*Manager, error) {
 		for _, err := range m.registry.Unreadable() {
 			m.log.Error("a task put through the API cannot be read and is not watched", "error", err)
 		}
-		m.registry.listen(m.invalidate)
+		m.registry.listen(m.submitted)
 	}
 	return m, nil
 }
@@ -210,7 +211,8 @@ func (m *Manager) Reload(u Update) error {
 }
 
 // Changes returns a channel that gets a value when Merged or Complete may have
-// changed since the last value was taken. It has one reader.
+// changed since the last value was taken, but for a single task of the registry
+// that [Manager.Submitted] tells of. It has one reader.
 func (m *Manager) Changes() <-chan struct{} { return m.changes }
 
 // Merged returns the tasks to watch, by account and sorted by id, as [Merge]
@@ -230,14 +232,42 @@ func (m *Manager) Sources(account, id string) []string {
 	defer m.mu.Unlock()
 	wanted := key{account: account, id: id}
 	var sources []string
-	for _, listing := range m.listings() {
-		for _, task := range listing {
-			if keyOf(task) == wanted {
-				sources = append(sources, task.Source)
+	for _, listing := range m.elsewhere() {
+		for i := range listing {
+			if keyOf(listing[i]) == wanted {
+				sources = append(sources, listing[i].Source)
 			}
 		}
 	}
+	if m.registry != nil {
+		if _, there := m.registry.Get(account, id); there {
+			sources = append(sources, prefetch.SourceAPI)
+		}
+	}
 	return sources
+}
+
+// Submitted returns the task as it was put through the API, nil if it was not, where
+// that alone decides how it is listed. It is false if another source lists it too,
+// if its account does not exist, or while that is not known: then only all sources
+// together tell.
+func (m *Manager) Submitted(account, id string) (task *prefetch.Task, alone bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k := key{account: account, id: id}
+	if !m.alone(k) {
+		return nil, false
+	}
+	if t, there := m.registry.Get(account, id); there {
+		return &t, true
+	}
+	return nil, true
+}
+
+// alone reports whether only the registry can list the task. The lock is held.
+func (m *Manager) alone(k key) bool {
+	_, known := m.merged[k.account]
+	return m.registry != nil && known && !m.listed[k]
 }
 
 // Complete reports whether every source has been asked: the configuration is
@@ -296,11 +326,16 @@ func (m *Manager) Run(ctx context.Context) error {
 	}
 }
 
-// invalidate is called after a change that no lock of the manager covers.
-func (m *Manager) invalidate() {
+// submitted is called after a change of tasks in the registry, of any if none is
+// named. Of one that no other source lists nobody is told: who changed it knows, and
+// to unite all listings for each would cost the more the more tasks there are.
+func (m *Manager) submitted(changed ...key) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.markDirty()
+	m.dirty = true
+	if len(changed) != 1 || !m.alone(changed[0]) {
+		m.markDirty()
+	}
 }
 
 func (m *Manager) markDirty() {

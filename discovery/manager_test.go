@@ -60,14 +60,35 @@ func TestRegistryShowsAtOnce(t *testing.T) {
 	m.Set(nil, []string{"a"})
 	drain(m)
 	put(t, r, task("a", "1"))
-	select {
-	case <-m.Changes():
-	default:
-		t.Error("no change was signalled")
+	if got, alone := m.Submitted("a", "1"); !alone || got == nil || got.ID != "1" {
+		t.Errorf("put: %v, %v", got, alone)
 	}
 	wantIDs(t, m, "a/1 api")
 	remove(t, r, "a", "1")
+	if got, alone := m.Submitted("a", "1"); !alone || got != nil {
+		t.Errorf("deleted: %v, %v", got, alone)
+	}
 	wantIDs(t, m)
+	// Who changed it knows; all others would list everything anew for it.
+	select {
+	case <-m.Changes():
+		t.Error("a change was signalled")
+	default:
+	}
+	m.Set(from("config", task("a", "2")), []string{"a"})
+	drain(m)
+	for account, id := range map[string]string{"a": "2", "b": "1"} {
+		put(t, r, task(account, id))
+		if _, alone := m.Submitted(account, id); alone {
+			t.Errorf("%s/%s is decided by the registry alone", account, id)
+		}
+		select {
+		case <-m.Changes():
+		default:
+			t.Errorf("%s/%s: no change was signalled", account, id)
+		}
+	}
+	wantIDs(t, m, "a/2 config")
 }
 
 func TestUnknownAccounts(t *testing.T) {

@@ -9,18 +9,15 @@ import (
 // maxLogged bounds how many problems of one kind are logged one by one.
 const maxLogged = 10
 
-// listings returns what all sources list now, in the order of their precedence.
-// The lock is held.
-func (m *Manager) listings() [][]prefetch.Task {
+// elsewhere returns what the sources but the registry list now, in the order of
+// their precedence. The lock is held.
+func (m *Manager) elsewhere() [][]prefetch.Task {
 	listings := [][]prefetch.Task{m.configured}
 	for _, f := range m.files.set.files {
 		listings = append(listings, f.content.tasks)
 	}
 	for _, s := range m.http {
 		listings = append(listings, s.state.content.tasks)
-	}
-	if m.registry != nil {
-		listings = append(listings, m.registry.List())
 	}
 	return listings
 }
@@ -32,7 +29,17 @@ func (m *Manager) refresh() {
 		return
 	}
 	m.dirty = false
-	merged, left := Merge(m.accounts, m.listings()...)
+	listings := m.elsewhere()
+	if m.registry != nil {
+		m.listed = map[key]bool{}
+		for _, listing := range listings {
+			for i := range listing {
+				m.listed[keyOf(listing[i])] = true
+			}
+		}
+		listings = append(listings, m.registry.List())
+	}
+	merged, left := Merge(m.accounts, listings...)
 	m.merged = merged
 
 	unknown := 0

@@ -17,6 +17,14 @@ import (
 // ErrInvalid is wrapped by the errors of tasks that [prefetch.Task.Validate] refuses.
 var ErrInvalid = errors.New("the task is invalid")
 
+// ErrFull is wrapped by the errors of tasks for which their account has no room.
+var ErrFull = errors.New("there is no room for the task")
+
+// MaxPut bounds what the tasks of one account say that were put through the task
+// API, in bytes of their URLs, labels and ids. A vendor that takes 20,000 URLs a day
+// is given less in a month.
+const MaxPut = 32 << 20
+
 // Keeper keeps the registry's tasks; [store.DB] is one.
 type Keeper interface {
 	// Write applies the changes, all or none, and returns when they are durable.
@@ -39,12 +47,17 @@ type Registry struct {
 
 	mu    sync.RWMutex
 	tasks map[key]prefetch.Task
+	// put is how many bytes the tasks of each account have, those included that are
+	// being put.
+	put map[string]int
 	// sorted are the tasks as List returns them, nil if they must be sorted anew.
 	// It is replaced and never changed.
 	sorted []prefetch.Task
 	// unreadable is what is wrong with the tasks that are only in the store.
 	unreadable map[key]error
-	listener   func() // told after each change; may be nil
+	// listener is told after each change of which tasks, of none if there are many;
+	// may be nil.
+	listener func(changed ...key)
 }
 
 // record is a task in the store; account and id are its scope and key.
@@ -66,7 +79,7 @@ const recordVersion = 1
 func NewRegistry(keeper Keeper) (*Registry, error) {
 	r := &Registry{
 		keeper: keeper, seed: maphash.MakeSeed(),
-		tasks: make(map[key]prefetch.Task), unreadable: make(map[key]error),
+		tasks: make(map[key]prefetch.Task), put: make(map[string]int), unreadable: make(map[key]error),
 	}
 	err := keeper.Scan(store.Submitted, func(account, id string, value []byte) error {
 		r.load(account, id, value)
@@ -86,6 +99,15 @@ func (r *Registry) load(account, id string, value []byte) {
 		return
 	}
 	r.tasks[k] = task
+	r.put[account] += sizeOf(task)
+}
+
+// sizeOf is what a task counts against [MaxPut].
+func sizeOf(task prefetch.Task) int {
+	if task.ID == "" {
+		return 0 // there is none
+	}
+	return len(task.ID) + task.Size()
 }
 
 func decodeTask(account, id string, value []byte) (prefetch.Task, error) {
@@ -107,9 +129,9 @@ func decodeTask(account, id string, value []byte) (prefetch.Task, error) {
 
 // Put adds the task, or replaces the one with its account and id; created tells
 // which. The task is durable when Put returns without an error, and unchanged
-// when it returns one that wraps [ErrInvalid]; any other error is the keeper's,
-// and then the task is as before until the next start. Its Source need not be
-// set.
+// when it returns one that wraps [ErrInvalid] or [ErrFull]; any other error is the
+// keeper's, and then the task is as before until the next start. Its Source need
+// not be set.
 func (r *Registry) Put(task prefetch.Task) (created bool, err error) {
 	if err := task.Validate(); err != nil {
 		return false, fmt.Errorf("%w: %w", ErrInvalid, err)
@@ -126,16 +148,47 @@ func (r *Registry) Put(task prefetch.Task) (created bool, err error) {
 	writing := r.lockFor(k)
 	writing.Lock()
 	defer writing.Unlock()
+	more, err := r.reserve(task)
+	if err != nil {
+		return false, err
+	}
 	if err := r.write(k, value); err != nil {
+		r.release(task.Account, more)
 		return false, err
 	}
 	r.change(func() {
 		created = !r.has(k)
 		r.tasks[k] = task
-		r.resort(k, task)
 		delete(r.unreadable, k)
-	})
+	}, k)
 	return created, nil
+}
+
+// reserve counts a task in before it is put, and returns how many bytes the account
+// has more for that; fewer, if it replaces a larger one.
+func (r *Registry) reserve(task prefetch.Task) (more int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	more = sizeOf(task) - sizeOf(r.tasks[keyOf(task)])
+	if sum := r.put[task.Account] + more; more > 0 && sum > MaxPut {
+		return 0, fmt.Errorf("%w: URLs, labels and ids of the tasks that were put for account %q would have %d bytes, more than %d; "+
+			"delete some, give fewer urls, or list them in a file", ErrFull, task.Account, sum, MaxPut)
+	}
+	r.put[task.Account] += more
+	return more, nil
+}
+
+func (r *Registry) release(account string, bytes int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.drop(account, bytes)
+}
+
+// drop counts bytes of an account out. The lock is held.
+func (r *Registry) drop(account string, bytes int) {
+	if r.put[account] -= bytes; r.put[account] == 0 {
+		delete(r.put, account)
+	}
 }
 
 // Delete forgets the task durably and reports whether it was there. An error is
@@ -155,10 +208,10 @@ func (r *Registry) Delete(account, id string) (existed bool, err error) {
 		return false, err
 	}
 	r.change(func() {
+		r.drop(account, sizeOf(r.tasks[k]))
 		delete(r.tasks, k)
-		r.resort(k)
 		delete(r.unreadable, k)
-	})
+	}, k)
 	return true, nil
 }
 
@@ -190,9 +243,10 @@ func (r *Registry) Prune(over func(account, id string) bool) (pruned int, err er
 	}
 	r.change(func() {
 		for _, op := range ops {
-			delete(r.tasks, key{account: op.Scope, id: op.Key})
+			k := key{account: op.Scope, id: op.Key}
+			r.drop(k.account, sizeOf(r.tasks[k]))
+			delete(r.tasks, k)
 		}
-		r.sorted = nil
 	})
 	return len(ops), nil
 }
@@ -205,14 +259,16 @@ func (r *Registry) write(k key, value []byte) error {
 	return nil
 }
 
-// change applies f and tells the listener after it.
-func (r *Registry) change(f func()) {
+// change applies f and tells the listener after it of the tasks that changed; of
+// none if they are many.
+func (r *Registry) change(f func(), changed ...key) {
 	r.mu.Lock()
 	f()
+	r.sorted = nil
 	listener := r.listener
 	r.mu.Unlock()
 	if listener != nil {
-		listener()
+		listener(changed...)
 	}
 }
 
@@ -233,21 +289,6 @@ func (r *Registry) List() []prefetch.Task {
 		r.sorted = slices.SortedFunc(maps.Values(r.tasks), func(a, b prefetch.Task) int { return keyOf(a).compare(keyOf(b)) })
 	}
 	return r.sorted
-}
-
-// resort puts tasks, one or none, in the place of the key's: all of them are
-// listed after each change, and to sort them is most of the work. The lock is
-// held.
-func (r *Registry) resort(k key, tasks ...prefetch.Task) {
-	if r.sorted == nil {
-		return
-	}
-	first, there := slices.BinarySearchFunc(r.sorted, k, func(t prefetch.Task, k key) int { return keyOf(t).compare(k) })
-	next := first
-	if there {
-		next++
-	}
-	r.sorted = slices.Concat(r.sorted[:first], tasks, r.sorted[next:])
 }
 
 // Unreadable says which tasks of the store could not be read at the start, by
@@ -275,7 +316,7 @@ func (r *Registry) lockFor(k key) *sync.Mutex {
 }
 
 // listen has f called after each change, without any lock held.
-func (r *Registry) listen(f func()) {
+func (r *Registry) listen(f func(changed ...key)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.listener = f

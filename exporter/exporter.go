@@ -143,7 +143,10 @@ func (e *Exporter) start(cfg *config.Config) error {
 		return fmt.Errorf("tasks of the task API: %w", err)
 	}
 	e.listing.run = e.list
-	e.registry = registry{Registry: submitted, listed: &e.listing, forgetting: &sync.RWMutex{}}
+	e.registry = registry{Registry: submitted, listed: &e.listing, forgetting: &sync.RWMutex{}, room: &room{
+		left: e.poller.Room, entering: map[string]int{},
+		alone: func(account, id string) bool { _, alone := e.discovery.Submitted(account, id); return alone },
+	}}
 	u := update(cfg)
 	e.discovery, err = discovery.New(discovery.Options{
 		Files: u.Files, HTTP: u.HTTP, Registry: submitted, UserAgent: UserAgent(),

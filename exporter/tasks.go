@@ -2,12 +2,14 @@ package exporter
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
 	"prefetch_exporter/collector"
 	"prefetch_exporter/config"
 	"prefetch_exporter/discovery"
+	"prefetch_exporter/poller"
 	"prefetch_exporter/prefetch"
 )
 
@@ -38,8 +40,22 @@ func update(cfg *config.Config) discovery.Update {
 	return u
 }
 
-// list tells the poller what is listed now.
-func (e *Exporter) list() {
+// list tells the poller how the tasks that changed are listed now: all of them,
+// unless some are named of which only the task API decides.
+func (e *Exporter) list(changed []taskName) {
+	changes := map[string][]poller.Change{}
+	for _, name := range changed {
+		task, alone := e.discovery.Submitted(name.account, name.id)
+		if !alone {
+			changes = nil
+			break
+		}
+		changes[name.account] = append(changes[name.account], poller.Change{ID: name.id, Task: task})
+	}
+	if len(changes) > 0 {
+		e.poller.Relist(changes)
+		return
+	}
 	var pending []string
 	for _, source := range []string{prefetch.SourceFile, prefetch.SourceHTTP} {
 		if !e.discovery.Known(source) {
@@ -110,14 +126,23 @@ type registry struct {
 	// listed: what the poller knows is of the tasks that are there while it is
 	// held for writing.
 	forgetting *sync.RWMutex
+	room       *room
 }
 
-// Put adds or replaces a task; see [discovery.Registry.Put].
+// Put adds or replaces a task; see [discovery.Registry.Put]. One that is new and
+// could not be watched is refused with [discovery.ErrFull]: who puts it must know.
 func (r registry) Put(task prefetch.Task) (created bool, err error) {
 	r.forgetting.RLock()
 	defer r.forgetting.RUnlock()
+	if _, there := r.Get(task.Account, task.ID); !there {
+		leave, err := r.room.enter(task.Account, task.ID)
+		if err != nil {
+			return false, err
+		}
+		defer leave()
+	}
 	created, err = r.Registry.Put(task)
-	r.listed.do()
+	r.listed.do(taskName{task.Account, task.ID})
 	return created, err
 }
 
@@ -126,37 +151,87 @@ func (r registry) Delete(account, id string) (existed bool, err error) {
 	r.forgetting.RLock()
 	defer r.forgetting.RUnlock()
 	existed, err = r.Registry.Delete(account, id)
-	r.listed.do()
+	r.listed.do(taskName{account, id})
 	return existed, err
 }
 
-// shared runs a function on behalf of several callers at once: each returns
-// after a run that began after its call, and those that come while one is under
-// way share the next.
+// room keeps the task API within global.task_limit.
+type room struct {
+	// left is how many more tasks an account can watch, and the limit.
+	left func(account string) (room, limit int)
+	// alone reports whether no other source lists the task: then it needs no room.
+	alone func(account, id string) bool
+
+	mu sync.Mutex
+	// entering is how many tasks of an account are being put: they are not watched
+	// yet.
+	entering map[string]int
+}
+
+// enter takes room for a task until it is listed.
+func (r *room) enter(account, id string) (leave func(), err error) {
+	if !r.alone(account, id) {
+		return func() {}, nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	left, limit := r.left(account)
+	if left <= r.entering[account] {
+		return nil, fmt.Errorf("%w: account %q watches as many tasks as global.task_limit allows, %d that are not settled; "+
+			"put it again when one is, delete one, or raise the limit", discovery.ErrFull, account, limit)
+	}
+	r.entering[account]++
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.entering[account]--; r.entering[account] == 0 {
+			delete(r.entering, account)
+		}
+	}, nil
+}
+
+// shared lists tasks on behalf of several callers at once: each returns after a
+// run that began after its call, and those that come while one is under way share
+// the next.
 type shared struct {
-	run func()
+	// run lists the tasks that are named, or everything if none is.
+	run func(changed []taskName)
 
 	running sync.Mutex
 	mu      sync.Mutex
-	next    chan struct{} // closed at the end of the next run; nil if nobody waits
+	next    *run // nil if nobody waits
 }
 
-func (s *shared) do() {
+// run is one that has not begun.
+type run struct {
+	done    chan struct{} // closed at its end
+	changed []taskName
+	all     bool
+}
+
+// do lists the tasks that are named, or everything if none is.
+func (s *shared) do(changed ...taskName) {
 	s.mu.Lock()
-	if done := s.next; done != nil {
-		s.mu.Unlock()
-		<-done
+	next, leads := s.next, s.next == nil
+	if leads {
+		next = &run{done: make(chan struct{})}
+		s.next = next
+	}
+	next.changed = append(next.changed, changed...)
+	next.all = next.all || len(changed) == 0
+	s.mu.Unlock()
+	if !leads {
+		<-next.done
 		return
 	}
-	done := make(chan struct{})
-	s.next = done
-	s.mu.Unlock()
-
 	s.running.Lock()
 	defer s.running.Unlock()
 	s.mu.Lock()
 	s.next = nil
 	s.mu.Unlock()
-	s.run()
-	close(done)
+	if next.all {
+		next.changed = nil
+	}
+	s.run(next.changed)
+	close(next.done)
 }

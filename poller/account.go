@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"cmp"
 	"log/slog"
 	"slices"
 	"strings"
@@ -29,14 +30,14 @@ type account struct {
 	options  Account
 	budget   *budget
 	tasks    map[string]*task
-	board    *board          // what the planner made of them
-	cursor   int             // where it goes on with that
-	hasty    bool            // every call that is allowed is made now, and none later
-	begun    time.Time       // since when
-	noWindow time.Time       // until then windows are not asked for
-	listed   []prefetch.Task // what the sources list now
-	pending  []string        // sources that were never read yet
-	known    bool            // listed was told: before, no task is watched or forgotten
+	board    *board                   // what the planner made of them
+	cursor   int                      // where it goes on with that
+	hasty    bool                     // every call that is allowed is made now, and none later
+	begun    time.Time                // since when
+	noWindow time.Time                // until then windows are not asked for
+	listed   map[string]prefetch.Task // what the sources list now, by id
+	pending  []string                 // sources that were never read yet
+	known    bool                     // listed was told: before, no task is watched or forgotten
 	dropped  int
 	health   health
 	learned  learned
@@ -48,20 +49,22 @@ type account struct {
 	watch    watch            // everything in the look-back
 	backlog  time.Duration    // how long the limit needs for the unsettled tasks
 	inFlight int
-	sent     uint64    // how many calls left
-	answered uint64    // the last of them that the account answered, by number
-	outage   outage    // which failures are one
-	began    time.Time // when this process began with the account
-	looked   Stamp     // the last look at our clock
-	left     time.Time // when the last call left
-	latency  latency   // how long calls take
-	swept    time.Time // when the tasks were swept last
-	sweepAt  time.Time // when they are to be swept next
-	failures int       // calls that failed, ever
-	last     *prefetch.QueryState
-	next     *prefetch.QueryState
-	failing  map[*task]hashes // failed URLs that no later task has warmed
-	journal  journal          // what is logged, in measure
+	// gathering: the loop will be woken for changes of single tasks.
+	gathering bool
+	sent      uint64    // how many calls left
+	answered  uint64    // the last of them that the account answered, by number
+	outage    outage    // which failures are one
+	began     time.Time // when this process began with the account
+	looked    Stamp     // the last look at our clock
+	left      time.Time // when the last call left
+	latency   latency   // how long calls take
+	swept     time.Time // when the tasks were swept last
+	sweepAt   time.Time // when they are to be swept next
+	failures  int       // calls that failed, ever
+	last      *prefetch.QueryState
+	next      *prefetch.QueryState
+	failing   map[*task]hashes // failed URLs that no later task has warmed
+	journal   journal          // what is logged, in measure
 
 	// published is what scrapes see.
 	pubMu     sync.Mutex
@@ -148,7 +151,12 @@ func (a *account) signal() {
 func (a *account) list(tasks []prefetch.Task, pending []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.listed, a.known, a.pending = tasks, true, pending
+	a.listed, a.known, a.pending = make(map[string]prefetch.Task, len(tasks)), true, pending
+	for _, spec := range tasks {
+		if _, twice := a.listed[spec.ID]; !twice {
+			a.listed[spec.ID] = spec
+		}
+	}
 	a.refresh(a.now())
 	a.signal()
 }
@@ -165,7 +173,7 @@ func (a *account) reconcile(now time.Time) {
 	for _, spec := range fresh[:room] {
 		t := a.tasks[spec.ID]
 		if t == nil {
-			t = &task{id: spec.ID, index: -1, record: record{FirstSeen: now}}
+			t = &task{id: spec.ID, record: record{FirstSeen: now}}
 			a.tasks[spec.ID] = t
 			a.journal.changes.fresh++
 		}
@@ -187,12 +195,7 @@ func (a *account) reconcile(now time.Time) {
 // stops watching those that no source lists. It returns the listed tasks that
 // are not watched, and how many are.
 func (a *account) compare(now time.Time) (fresh []prefetch.Task, watched int) {
-	listed := make(map[string]bool, len(a.listed))
 	for _, spec := range a.listed {
-		if listed[spec.ID] {
-			continue
-		}
-		listed[spec.ID] = true
 		t := a.tasks[spec.ID]
 		if t == nil || t.remembered() && !t.Gone {
 			fresh = append(fresh, spec)
@@ -206,8 +209,9 @@ func (a *account) compare(now time.Time) (fresh []prefetch.Task, watched int) {
 		}
 	}
 	for id, t := range a.tasks {
+		_, listed := a.listed[id]
 		switch {
-		case listed[id]:
+		case listed:
 		case t.Unlisted.IsZero() && slices.Contains(a.pending, t.Source):
 			t.listed = true
 			if !t.Gone {
@@ -229,7 +233,9 @@ func (a *account) sortFresh(fresh []prefetch.Task, now time.Time) {
 		}
 		return orNow(spec.Created, now)
 	}
-	slices.SortStableFunc(fresh, func(x, y prefetch.Task) int { return created(&x).Compare(created(&y)) })
+	slices.SortFunc(fresh, func(x, y prefetch.Task) int {
+		return cmp.Or(created(&x).Compare(created(&y)), strings.Compare(x.ID, y.ID))
+	})
 }
 
 func orNow(t, now time.Time) time.Time {
@@ -256,7 +262,6 @@ func (a *account) unlist(t *task, now time.Time) {
 // forget removes a task for good.
 func (a *account) forget(t *task) {
 	delete(a.tasks, t.id)
-	t.index = -1
 	a.dirty[t.id] = nil
 }
 

@@ -74,6 +74,13 @@ func newBoard(tasks map[string]*task) *board {
 	return b
 }
 
+// add adds the card of a task that was not there.
+func (b *board) add(t *task) {
+	t.place = len(b.cards)
+	b.cards = append(b.cards, card{task: t, created: t.created().UnixNano(), moved: true})
+	b.moved++
+}
+
 // unsettled reports whether the task is watched and not settled.
 func (t *task) unsettled() bool { return t.listed && !t.Gone && t.Phase != prefetch.Settled }
 

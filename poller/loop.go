@@ -304,7 +304,7 @@ func (a *account) ask(ctx context.Context, e errand) {
 	}
 	if q.task != nil && (a.tasks[q.task.id] != q.task || q.task.Gone) {
 		// Its time ended while the call was under way: only the account learns.
-		q.task = &task{id: q.task.id, index: -1}
+		q.task = &task{id: q.task.id}
 	}
 	a.look(present)
 	a.latency.learn(ended.Sub(sent))

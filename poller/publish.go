@@ -9,10 +9,11 @@ import (
 	"prefetch_exporter/prefetch"
 )
 
-// published is what scrapes see of an account. Its task states are immutable;
-// the slice is copied by each snapshot.
+// published is what scrapes see of an account. Its task states are immutable.
 type published struct {
 	tasks []*prefetch.TaskState // by id
+	// shared: a snapshot has the slice, which is copied before it is changed.
+	shared bool
 	// unwatched are by id too; they change with the set of tasks only.
 	unwatched []prefetch.UnwatchedTask
 	phases    [prefetch.NumPhases]int
@@ -33,8 +34,7 @@ func (a *account) publishAll() {
 	watched := make([]*task, 0, len(a.tasks))
 	var unwatched []prefetch.UnwatchedTask
 	for _, t := range a.tasks {
-		t.index = -1
-		if t.listed && !t.Gone {
+		if t.watched() {
 			watched = append(watched, t)
 			continue
 		}
@@ -50,7 +50,6 @@ func (a *account) publishAll() {
 	states := make([]*prefetch.TaskState, len(watched))
 	var phases [prefetch.NumPhases]int
 	for i, t := range watched {
-		t.index, t.phase = i, t.Phase
 		states[i] = t.state(a.name)
 		phases[t.Phase]++
 	}
@@ -58,31 +57,43 @@ func (a *account) publishAll() {
 	a.pubMu.Lock()
 	defer a.pubMu.Unlock()
 	a.published.tasks, a.published.phases, a.published.unwatched = states, phases, unwatched
+	a.published.shared = false
 	a.publishAccount()
 }
 
 // publish publishes what changed of tasks, all at once, and the account's
-// health. It is called with the lock held; a nil task is passed over.
+// health; a task that was not watched before comes in. It is called with the lock
+// held; a nil task is passed over, and so is one that is not watched.
 func (a *account) publish(tasks ...*task) {
-	states := make([]*prefetch.TaskState, len(tasks))
-	for i, t := range tasks {
-		if t != nil && t.index >= 0 {
-			states[i] = t.state(a.name)
+	var states []*prefetch.TaskState
+	for _, t := range tasks {
+		if t != nil && a.tasks[t.id] == t && t.watched() {
+			states = append(states, t.state(a.name))
 		}
 	}
 	defer a.changed()
 	a.pubMu.Lock()
 	defer a.pubMu.Unlock()
-	for i, t := range tasks {
-		if states[i] == nil {
-			continue
+	if len(states) > 0 && a.published.shared {
+		a.published.tasks, a.published.shared = slices.Clone(a.published.tasks), false
+	}
+	for _, state := range states {
+		i, found := a.published.find(state.ID)
+		if found {
+			a.published.phases[a.published.tasks[i].Phase]--
+			a.published.tasks[i] = state
+		} else {
+			a.published.tasks = slices.Insert(a.published.tasks, i, state)
 		}
-		a.published.tasks[t.index] = states[i]
-		a.published.phases[t.phase]--
-		a.published.phases[t.Phase]++
-		t.phase = t.Phase
+		a.published.phases[state.Phase]++
 	}
 	a.publishAccount()
+}
+
+// find returns the place of a task among those that are watched, and whether it is
+// there.
+func (p *published) find(id string) (place int, found bool) {
+	return slices.BinarySearchFunc(p.tasks, id, func(t *prefetch.TaskState, id string) int { return strings.Compare(t.ID, id) })
 }
 
 // publishAccount is called with both locks held.
@@ -99,13 +110,14 @@ func (a *account) snapshot() prefetch.AccountState {
 	a.pubMu.Lock()
 	defer a.pubMu.Unlock()
 	p := &a.published
+	p.shared = true
 	return prefetch.AccountState{
 		Account: a.name, Up: p.health.Up, Failing: p.health.Failing, BackoffUntil: p.health.RetryAt,
 		Limit: p.options.Limit, NextCall: p.budget.next(a.clock()), MaxStaleness: p.options.MaxStaleness,
 		Phases: p.phases, Dropped: p.dropped,
 		Backlog: p.backlog, Window: p.window, WindowRefresh: p.counted,
 		LastQuery: p.last, NextQuery: p.next,
-		Tasks: slices.Clone(p.tasks), Unwatched: p.unwatched,
+		Tasks: p.tasks, Unwatched: p.unwatched,
 	}
 }
 

@@ -22,10 +22,6 @@ type task struct {
 	listed bool
 	// inFlight: a call about the task is under way.
 	inFlight bool
-	// index is the task's place among the published ones; -1 if it is not.
-	index int
-	// phase is the phase it was published with.
-	phase prefetch.Phase
 	// place is where the task's card is on the board.
 	place int
 	// windowed and scouted are when the last window left that could show the task:
@@ -173,11 +169,10 @@ func marshal(v any) ([]byte, error) {
 }
 
 func decodeTask(id string, value []byte) (*task, error) {
-	t := &task{id: id, index: -1}
+	t := &task{id: id}
 	if err := json.Unmarshal(value, &t.record); err != nil {
 		return nil, fmt.Errorf("task %q: %w", id, err)
 	}
-	t.phase = t.Phase
 	return t, nil
 }
 
@@ -222,6 +217,9 @@ func (t *task) describe(spec prefetch.Task) bool {
 	t.Expected, t.Labels = spec.URLs, spec.Labels
 	return !same
 }
+
+// watched reports whether a source lists the task and its time is not over.
+func (t *task) watched() bool { return t.listed && !t.Gone }
 
 // remembered reports whether the task is not watched, and only kept in case it
 // will be again. A task that was restored and not listed yet is not remembered:

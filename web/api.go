@@ -35,6 +35,7 @@ const (
 	errorForbidden   errorType = "forbidden"
 	errorNotFound    errorType = "not_found"
 	errorConflict    errorType = "conflict"
+	errorLimit       errorType = "limit"
 	errorUnavailable errorType = "unavailable"
 )
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"prefetch_exporter/discovery"
 	"prefetch_exporter/prefetch"
 )
 
@@ -43,7 +44,11 @@ func (a *api) putTask(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	created, err := a.registry.Put(task)
-	if err != nil {
+	switch {
+	case errors.Is(err, discovery.ErrFull):
+		fail(w, apiError{http.StatusTooManyRequests, errorLimit, err.Error()})
+		return
+	case err != nil:
 		a.notKept(w, account, id, err)
 		return
 	}
