@@ -166,6 +166,7 @@ func (t *task) empty(q vendorapi.Query, m *moment) {
 	t.Up, t.LastError, t.Failures = true, nil, 0
 	searching := !q.To.IsZero() && t.knownCreated().IsZero() && !t.Searched
 	if !searching {
+		t.notFound(m, "the vendor's answer has no URL of this task")
 		t.missed(m)
 		return
 	}
@@ -175,7 +176,16 @@ func (t *task) empty(q vendorapi.Query, m *moment) {
 		return
 	}
 	t.Search, t.Searched = time.Time{}, true
+	t.notFound(m, "the vendor has no URL of this task in all of its look-back")
 	t.lose(m)
+}
+
+// notFound says of an answer without rows what others say by an error: people see
+// a mistyped id at once, long before the task counts as lost.
+func (t *task) notFound(m *moment, why string) {
+	t.LastError = &failure{
+		Reason: prefetch.ReasonNotFound, Message: string(prefetch.ReasonNotFound) + ": " + why, Time: m.now,
+	}
 }
 
 // missed counts one more time that the vendor did not know the task.

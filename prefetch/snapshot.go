@@ -31,7 +31,8 @@ type TaskState struct {
 
 	// Up reports whether the last call about the task answered.
 	Up bool
-	// LastError says why it did not; nil if it did, or if nobody asked yet.
+	// LastError says why it did not; nil if it did, or if nobody asked yet. An
+	// answer without any URL of the task is [ReasonNotFound], though Up is set.
 	LastError *Failure
 
 	// Counts are the URLs by status of the last whole answer. They mean

@@ -13,6 +13,7 @@ const (
 	deadlineMissed problem = iota
 	taskLost
 	urlsFailed
+	idUnknown // and not lost yet
 	callFailed
 	dataStale
 	deadlineUnclear
@@ -71,7 +72,9 @@ func problems(t *prefetch.TaskState, now time.Time, maxStaleness time.Duration) 
 	add(deadlineMissed, deadline.Tone == bad)
 	add(taskLost, t.Phase == prefetch.Lost)
 	add(urlsFailed, failedStill(t) > 0)
-	add(callFailed, t.LastError != nil)
+	unknown := t.LastError != nil && t.LastError.Reason == prefetch.ReasonNotFound
+	add(idUnknown, unknown && t.Phase != prefetch.Lost)
+	add(callFailed, t.LastError != nil && !unknown)
 	add(dataStale, t.Stale(now, maxStaleness))
 	add(deadlineUnclear, deadline.unclear)
 	if len(found) > 0 {
@@ -96,6 +99,8 @@ func (p problem) badge() badge {
 		return badge{"unknown to the vendor", bad}
 	case urlsFailed:
 		return badge{"failed URLs", bad}
+	case idUnknown:
+		return badge{"the vendor does not know this id yet", warn}
 	case callFailed:
 		return badge{"last call failed", warn}
 	case dataStale:
