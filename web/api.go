@@ -77,7 +77,7 @@ func (a *api) addTo(r routes) {
 	r.handle("", "/api/v1/tasks", byMethod(map[string]http.HandlerFunc{http.MethodGet: a.listTasks}, paramAccount, paramLabel, paramPhase))
 	r.handle("", tasksRoot, named(strings.Count(r.prefix+tasksRoot, "/"), byMethod(map[string]http.HandlerFunc{
 		http.MethodGet: a.getTask, http.MethodPut: a.putTask, http.MethodDelete: a.deleteTask,
-	}), noEndpoint))
+	}, paramLimit, paramOffset), noEndpoint))
 }
 
 // named gives h the account and the id of a path, which ends with both; segment
@@ -109,7 +109,8 @@ func named(segment int, h http.Handler, missing http.HandlerFunc) http.Handler {
 }
 
 // byMethod answers other methods in the envelope, which a ServeMux would not, and
-// likewise other query parameters than these. HEAD is answered where GET is.
+// likewise other query parameters than these, which are those of GET. HEAD is
+// answered where GET is.
 func byMethod(handlers map[string]http.HandlerFunc, parameters ...string) http.Handler {
 	if get, ok := handlers[http.MethodGet]; ok {
 		handlers[http.MethodHead] = get
@@ -122,7 +123,11 @@ func byMethod(handlers map[string]http.HandlerFunc, parameters ...string) http.H
 			fail(w, apiError{http.StatusMethodNotAllowed, errorBadData, "the method is not allowed here; these are: " + allow})
 			return
 		}
-		if wrong := checkParameters(r, parameters); wrong != nil {
+		known := parameters
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			known = nil
+		}
+		if wrong := checkParameters(r, known); wrong != nil {
 			fail(w, *wrong)
 			return
 		}
@@ -189,7 +194,12 @@ func (a *api) listTasks(w http.ResponseWriter, r *http.Request) {
 
 func (a *api) getTask(w http.ResponseWriter, r *http.Request) {
 	account, id := r.PathValue("account"), r.PathValue("id")
-	view, warnings, found := a.find(account, id)
+	rows, wrong := parsePart(r.URL.Query())
+	if wrong != nil {
+		fail(w, *wrong)
+		return
+	}
+	view, warnings, found := a.find(account, id, rows)
 	if !found {
 		fail(w, noTask(account, id))
 		return
@@ -206,8 +216,8 @@ const (
 
 // find returns a task as it is watched, else as it ended, else as it was known
 // last or, if nothing is known, as it was put. A task of an account that does not
-// exist is not found.
-func (a *api) find(account, id string) (view taskDetail, warnings []string, found bool) {
+// exist is not found. Of its rows it has a part.
+func (a *api) find(account, id string, rows part) (view taskDetail, warnings []string, found bool) {
 	state := a.account(account)
 	if state == nil {
 		return taskDetail{}, nil, false
@@ -215,7 +225,8 @@ func (a *api) find(account, id string) (view taskDetail, warnings []string, foun
 	if i, watched := slices.BinarySearchFunc(state.Tasks, id, func(t *prefetch.TaskState, id string) int {
 		return strings.Compare(t.ID, id)
 	}); watched {
-		return viewDetail(state.Tasks[i]), nil, true
+		view = viewDetail(state.Tasks[i], rows)
+		return view, rows.warnings(view), true
 	}
 	i, known := slices.BinarySearchFunc(state.Unwatched, id, func(t prefetch.UnwatchedTask, id string) int {
 		return strings.Compare(t.ID, id)
@@ -244,11 +255,11 @@ func (a *api) find(account, id string) (view taskDetail, warnings []string, foun
 		// What was put is newer than what was watched.
 		shown.Labels, shown.Deadline = task.Labels, task.Deadline
 	}
-	view = viewDetail(&shown)
+	view = viewDetail(&shown, rows)
 	if !ended {
-		return view, []string{warnUnwatched}, true
+		return view, append([]string{warnUnwatched}, rows.warnings(view)...), true
 	}
-	view.URLList = nil // the rows are not kept
+	view.URLList, view.URLListTotal = nil, nil // the rows are not kept
 	return view, []string{warnEnded}, true
 }
 

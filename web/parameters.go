@@ -5,16 +5,26 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"prefetch_exporter/prefetch"
 )
 
-// The query parameters of the list of tasks.
+// The query parameters of the list of tasks, and those of one task.
 const (
 	paramAccount = "account"
 	paramLabel   = "label"
 	paramPhase   = "phase"
+	paramLimit   = "limit"
+	paramOffset  = "offset"
+)
+
+// How many rows of a task an answer has, unless it is asked for others.
+const (
+	defaultLimit = 1000
+	maxLimit     = 10_000
+	maxOffset    = 1_000_000 // more than any task has
 )
 
 // checkParameters refuses a query with a parameter that is not known: a filter
@@ -112,4 +122,41 @@ func (f *taskFilter) doubts(accounts []prefetch.AccountState) []string {
 		}
 	}
 	return doubts
+}
+
+// part is which rows of a task are shown.
+type part struct{ offset, limit int }
+
+// firstRows are those that are shown unless others are asked for.
+func firstRows() part { return part{limit: defaultLimit} }
+
+func parsePart(values url.Values) (part, *apiError) {
+	p := firstRows()
+	for name, number := range map[string]struct {
+		to        *int
+		low, high int
+	}{
+		paramLimit: {&p.limit, 1, maxLimit}, paramOffset: {&p.offset, 0, maxOffset},
+	} {
+		texts := values[name]
+		if len(texts) == 0 {
+			continue
+		}
+		n, err := strconv.Atoi(texts[0])
+		if err != nil || len(texts) > 1 || n < number.low || n > number.high {
+			return part{}, badData(fmt.Sprintf("%s: %s is not one whole number from %d to %d",
+				name, quote(strings.Join(texts, ", ")), number.low, number.high))
+		}
+		*number.to = n
+	}
+	return p, nil
+}
+
+// warnings say that rows were left out although nobody asked for a part.
+func (p part) warnings(view taskDetail) []string {
+	if p != firstRows() || view.URLListTotal == nil || *view.URLListTotal <= p.limit {
+		return nil
+	}
+	return []string{fmt.Sprintf("url_list has the first %d URLs of %d; limit and offset tell which part it shall have",
+		p.limit, *view.URLListTotal)}
 }

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -99,7 +100,14 @@ func TestUnknownParameters(t *testing.T) {
 		"GET /api/v1/tasks?account=edge;phase=lost": "the query of the address cannot be read: ",
 		"GET /api/v1/tasks?phase=%zz":               "the query of the address cannot be read: ",
 		"GET /api/v1/accounts?account=edge":         `unknown parameter "account"` + none,
-		"GET /api/v1/tasks/edge/x?urls=1":           `unknown parameter "urls"` + none,
+		"GET /api/v1/tasks/edge/x?urls=1":           `unknown parameter "urls"; these are known here: limit, offset`,
+		"GET /api/v1/tasks/edge/x?limit=0":          `limit: "0" is not one whole number from 1 to 10000`,
+		"GET /api/v1/tasks/edge/x?limit=10001":      `limit: "10001" is not one whole number from 1 to 10000`,
+		"GET /api/v1/tasks/edge/x?limit=":           `limit: "" is not one whole number`,
+		"GET /api/v1/tasks/edge/x?limit=1&limit=2":  `limit: "1, 2" is not one whole number`,
+		"GET /api/v1/tasks/edge/x?offset=-1":        `offset: "-1" is not one whole number from 0 to 1000000`,
+		"GET /api/v1/tasks/edge/x?offset=1e3":       `offset: "1e3" is not one whole number`,
+		"PUT /api/v1/tasks/edge/y?limit=1":          `unknown parameter "limit"` + none,
 		"PUT /api/v1/tasks/edge/y?dry_run=1":        `unknown parameter "dry_run"` + none,
 		"DELETE /api/v1/tasks/edge/y?force=1":       `unknown parameter "force"` + none,
 	} {
@@ -144,5 +152,47 @@ func TestManualShowsErrors(t *testing.T) {
 	}
 	if lines < 15 {
 		t.Errorf("only %d lines were found", lines)
+	}
+}
+
+// The URLs of a large task come in parts, of which each says how many there are.
+func TestPartsOfALargeTask(t *testing.T) {
+	t.Parallel()
+	e := newExporter()
+	const total = 12_345
+	large := &prefetch.TaskState{
+		Account: e.accounts[0].Account, ID: "large", Phase: prefetch.Active, Answered: true, Created: fixed,
+		URLs: make([]prefetch.URL, total), Counts: prefetch.Counts{total},
+	}
+	for i := range large.URLs {
+		large.URLs[i].URL = fmt.Sprint(i)
+	}
+	e.accounts[0].Tasks = []*prefetch.TaskState{large}
+	h := handler(t, e.options())
+	for query, want := range map[string]struct{ first, length int }{
+		"":                         {0, 1000},
+		"?limit=1":                 {0, 1},
+		"?offset=1000":             {1000, 1000},
+		"?limit=10000":             {0, 10_000},
+		"?limit=10000&offset=5000": {5000, total - 5000},
+		"?offset=12345":            {0, 0},
+		"?offset=1000000":          {0, 0},
+	} {
+		answer := open(t, ask(t, h, "GET /api/v1/tasks/edge/large"+query, ""))
+		var got struct {
+			URLs []struct {
+				URL string `json:"url"`
+			} `json:"url_list"`
+			Total int `json:"url_list_total"`
+		}
+		if err := json.Unmarshal(answer.Data, &got); err != nil {
+			t.Fatal(err)
+		}
+		if len(got.URLs) != want.length || got.Total != total || len(got.URLs) > 0 && got.URLs[0].URL != fmt.Sprint(want.first) {
+			t.Errorf("%s: %d URLs of %d, want %d from %d on", query, len(got.URLs), got.Total, want.length, want.first)
+		}
+		if warned := len(answer.Warnings) == 1 && strings.Contains(answer.Warnings[0], "the first 1000 URLs of 12345"); warned != (query == "") {
+			t.Errorf("%s: warnings %q", query, answer.Warnings)
+		}
 	}
 }

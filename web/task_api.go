@@ -58,12 +58,12 @@ func (a *api) putTask(w http.ResponseWriter, r *http.Request) {
 	if created {
 		status = http.StatusCreated
 	}
-	view, warnings, found := a.find(account, id)
+	view, warnings, found := a.find(account, id, firstRows())
 	if !found { // it was deleted, or its account removed, in this very moment
 		view = viewDetail(&prefetch.TaskState{
 			Account: prefetch.Account{Name: account}, ID: id, Source: prefetch.SourceAPI,
 			Labels: task.Labels, Created: task.Created, Deadline: task.Deadline,
-		})
+		}, firstRows())
 	}
 	if view.Source != prefetch.SourceAPI {
 		warnings = append(warnings, fmt.Sprintf(

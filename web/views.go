@@ -59,8 +59,10 @@ type countsView struct {
 
 type taskDetail struct {
 	taskView
-	// URLList are the rows that are kept; null before the first answer.
-	URLList []urlView `json:"url_list"`
+	// URLList is a part of the rows that are kept, and URLListTotal how many these
+	// are; null before the first answer.
+	URLList      []urlView `json:"url_list"`
+	URLListTotal *int      `json:"url_list_total"`
 }
 
 type urlView struct {
@@ -111,14 +113,16 @@ func viewTask(t *prefetch.TaskState) taskView {
 	return view
 }
 
-func viewDetail(t *prefetch.TaskState) taskDetail {
+func viewDetail(t *prefetch.TaskState, rows part) taskDetail {
 	detail := taskDetail{taskView: viewTask(t)}
 	if !t.Answered {
 		return detail
 	}
-	detail.URLList = make([]urlView, 0, len(t.URLs))
-	for i := range t.URLs {
-		u := &t.URLs[i]
+	total := len(t.URLs)
+	urls := t.URLs[min(rows.offset, total):min(rows.offset+rows.limit, total)]
+	detail.URLList, detail.URLListTotal = make([]urlView, 0, len(urls)), &total
+	for i := range urls {
+		u := &urls[i]
 		view := urlView{
 			URL: u.URL, Status: u.Status.String(),
 			Created: viewTime(u.Created), Started: viewTime(u.Started), Finished: viewTime(u.Finished),

@@ -384,3 +384,19 @@ func TestWords(t *testing.T) {
 		}
 	}
 }
+
+// However many and long the URLs of a task are, its page stays one that a phone
+// can show.
+func TestPageOfALargeTask(t *testing.T) {
+	t.Parallel()
+	s := many(1)
+	large := s.Accounts[0].Tasks[0]
+	large.URLs = make([]prefetch.URL, 20_000)
+	for i := range large.URLs {
+		large.URLs[i].URL = strings.Repeat("<", 8<<10)
+	}
+	page := body(t, pages(t, s), "/tasks/vod/"+large.ID)
+	if n := strings.Count(page, `scope="row"><code>`); n != 100 || len(page) > 1<<20 || !strings.Contains(page, strings.Repeat("&lt;", 2000)+"…<") {
+		t.Errorf("%d URLs on a page of %d bytes", n, len(page))
+	}
+}

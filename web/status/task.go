@@ -148,7 +148,7 @@ func urgency() []prefetch.Status {
 
 func viewURL(u *prefetch.URL, now time.Time) urlRow {
 	row := urlRow{
-		URL: readable(u.URL), Class: u.Status.String(), Status: u.Status.String(),
+		URL: readable(cut(u.URL, maxURL)), Class: u.Status.String(), Status: u.Status.String(),
 		Created: momentOf(u.Created, now), Started: momentOf(u.Started, now), Finished: momentOf(u.Finished, now),
 		Wait: between(u.Created, u.Started), Fetch: between(u.Started, u.Finished),
 	}

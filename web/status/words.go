@@ -14,6 +14,10 @@ import (
 // task shows all of it.
 const maxShort = 120
 
+// maxURL bounds what one URL takes of a task's page, in characters. Vendors take no
+// longer ones; the API shows all that is kept.
+const maxURL = 2000
+
 // readable shows what a page would hide: control characters, those that turn
 // the direction of the text after them, those without width, and bytes that are
 // no text. Whoever compares an id or a URL must see what is there. What joins
@@ -51,11 +55,19 @@ func hidden(r rune) bool {
 }
 
 // shorten cuts what is too long for a list.
-func shorten(s string) string {
-	if utf8.RuneCountInString(s) <= maxShort {
-		return s
+func shorten(s string) string { return cut(s, maxShort) }
+
+// cut returns a text of at most so many characters, with an ellipsis after them if
+// there were more.
+func cut(s string, most int) string {
+	n := 0
+	for i := range s {
+		if n == most {
+			return s[:i] + "…"
+		}
+		n++
 	}
-	return string([]rune(s)[:maxShort]) + "…"
+	return s
 }
 
 // span says how long something takes in its two largest units: "1d 4h",
