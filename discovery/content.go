@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 
 	"prefetch_exporter/prefetch"
@@ -32,12 +33,17 @@ type content struct {
 
 // read takes in a document. A broken one, and one of which no entry can be used,
 // leaves the last good tasks in place.
-func (c *content) read(data []byte, name, source string) *content {
+//
+// shown makes what is said of the document fit to be shown.
+func (c *content) read(data []byte, name, source string, shown func(string) string) *content {
 	sum := sha256.Sum256(data)
 	if c.parsed && c.sum == sum {
 		return c
 	}
 	tasks, problems, err := Parse(data, name)
+	for i := range problems {
+		problems[i].Message = shown(problems[i].Message)
+	}
 	unusable := err == nil && len(tasks) == 0 && len(problems) > 0
 	if unusable {
 		// That is what a program writes which was changed by mistake, and not the
@@ -45,7 +51,7 @@ func (c *content) read(data []byte, name, source string) *content {
 		err = fmt.Errorf("%s: none of its entries can be used", name)
 	}
 	if err != nil {
-		broken := c.fail(err)
+		broken := c.fail(errors.New(shown(err.Error())))
 		broken.sum, broken.parsed = sum, true
 		if unusable {
 			broken.problems = problems
@@ -57,6 +63,9 @@ func (c *content) read(data []byte, name, source string) *content {
 	}
 	return &content{tasks: tasks, problems: problems, known: true, sum: sum, parsed: true}
 }
+
+// asItIs is for a document that is the user's own.
+func asItIs(text string) string { return text }
 
 // fail records that the source could not be read.
 func (c *content) fail(err error) *content {

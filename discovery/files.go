@@ -51,7 +51,7 @@ func readFiles(patterns []pattern, before *fileSet) *fileSet {
 		case err != nil:
 			set.files = append(set.files, file{path, last.fail(err)})
 		default:
-			set.files = append(set.files, file{path, last.read(data, path, prefetch.SourceFile)})
+			set.files = append(set.files, file{path, last.read(data, path, prefetch.SourceFile, asItIs)})
 		}
 	}
 	return set

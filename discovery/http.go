@@ -14,6 +14,7 @@ import (
 
 	promconfig "github.com/prometheus/common/config"
 
+	"prefetch_exporter/internal/foreign"
 	"prefetch_exporter/internal/httpanswer"
 	"prefetch_exporter/prefetch"
 )
@@ -48,14 +49,16 @@ type HTTPSource struct {
 	Client *http.Client
 }
 
-// httpSource is one HTTP source at work. Of its fields only state changes, and
-// the manager's lock guards it.
+// httpSource is one HTTP source at work. Of its fields only state and failing
+// change, and the manager's lock guards them.
 type httpSource struct {
 	HTTPSource
 
 	name   string
 	client *http.Client
 	state  httpState
+	// failing: the log says that it cannot be read.
+	failing bool
 }
 
 // httpState is what is known of an HTTP source after its last answer.
@@ -67,6 +70,8 @@ type httpState struct {
 	// etag and lastModified belong to the content, and are empty unless it was
 	// good: a "not modified" must never make a broken document good.
 	etag, lastModified string
+	// redactor hides what the last question carried.
+	redactor foreign.Redactor
 }
 
 // newHTTPSources checks the sources and gives each a name of its own: its URL
@@ -152,9 +157,13 @@ func (s *httpSource) sameAs(other *httpSource) bool {
 func (s *httpSource) fetch(ctx context.Context, userAgent string, before httpState) httpState {
 	after := before
 	after.asked = true
-	answer, err := s.get(ctx, userAgent, before)
+	sent := &carried{}
+	answer, err := s.get(sent.watch(ctx), userAgent, before)
+	// What the server says may repeat what it was sent.
+	after.redactor = foreign.NewRedactor(sent.secrets(&s.HTTPSource)...)
 	if err != nil {
-		after.content = before.content.fail(fmt.Errorf("%s: %w", s.name, err))
+		text := after.redactor.Hide(foreign.Excerpt([]byte(err.Error())))
+		after.content = before.content.fail(fmt.Errorf("%s: %s", s.name, text))
 		return after
 	}
 	if answer.notModified {
@@ -162,7 +171,7 @@ func (s *httpSource) fetch(ctx context.Context, userAgent string, before httpSta
 		after.content = before.content.again()
 		return after
 	}
-	after.content = before.content.read(answer.body, s.name, prefetch.SourceHTTP)
+	after.content = before.content.read(answer.body, s.name, prefetch.SourceHTTP, after.redactor.Hide)
 	after.etag, after.lastModified = "", ""
 	if after.content.err == nil {
 		after.lastSuccess = time.Now()

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"prefetch_exporter/internal/loglimit"
 	"prefetch_exporter/prefetch"
 )
 
@@ -60,6 +61,7 @@ type Manager struct {
 	registry  *Registry
 	reporter  Reporter
 	log       *slog.Logger
+	limit     *loglimit.Limiter // of what changes with each answer
 	interval  time.Duration
 	userAgent string
 	random    func() float64
@@ -136,6 +138,7 @@ func (m *Manager) setDefaults() {
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
 	}
+	m.limit = loglimit.New(m.log, time.Now, maxLogged)
 	if m.interval <= 0 {
 		m.interval = defaultInterval
 	}

@@ -7,6 +7,12 @@ import (
 	"time"
 )
 
+// calmly is the least time between two lines which say that a source fails.
+const calmly = time.Minute
+
+// cannotBeRead is said of a source that fails, or fails in another way.
+const cannotBeRead = "a task source cannot be read; what was read before stays"
+
 // replaceHTTP takes over the sources. Those that stay keep what is known of
 // them. The lock is held.
 func (m *Manager) replaceHTTP(sources []*httpSource) {
@@ -19,6 +25,7 @@ func (m *Manager) replaceHTTP(sources []*httpSource) {
 	for _, s := range sources {
 		if old := before[s.URL]; old != nil {
 			s.state = old.state
+			s.failing = old.failing
 			if s.sameAs(old) {
 				s = old
 			}
@@ -95,12 +102,17 @@ func (m *Manager) publishHTTP(s *httpSource, state httpState) bool {
 	m.reportHTTP(s)
 	err := state.content.err
 	switch {
+	case err != nil && !s.failing:
+		if s.failing = m.limit.Apart("fails "+s.name, calmly); s.failing {
+			m.log.Warn(cannotBeRead, "source", s.name, "error", err)
+		}
 	case err != nil && (before.content.err == nil || before.content.err.Error() != err.Error()):
-		m.log.Warn("a task source cannot be read; what was read before stays", "source", s.name, "error", err)
-	case err == nil && before.content.err != nil:
+		m.limit.Warn("error "+s.name, cannotBeRead, "source", s.name, "error", err)
+	case err == nil && s.failing:
+		s.failing = false
 		m.log.Info("a task source can be read again", "source", s.name)
 	}
-	m.logProblems(state.content, before.content)
+	m.logProblems(func(msg string, args ...any) { m.limit.Warn(msg+" "+s.name, msg, args...) }, state.content, before.content)
 	// The first answer changes the content, too, and so tells of Complete.
 	if state.content != before.content {
 		m.markDirty()

@@ -79,11 +79,11 @@ func (m *Manager) logUnknown(unknown map[string]int) {
 	m.unknown = unknown
 	for i, account := range fresh {
 		if i == maxLogged {
-			m.log.Warn("tasks name more accounts that are not configured", "accounts", len(fresh)-maxLogged)
+			m.limit.Warn("more accounts", "tasks name more accounts that are not configured", "accounts", len(fresh)-maxLogged)
 			return
 		}
-		m.log.Warn("tasks name an account that is not configured; they wait for it",
-			"account", abbreviate(account), "tasks", unknown[account])
+		m.limit.Warn("account", "tasks name an account that is not configured; they wait for it",
+			"account", m.hide(abbreviate(account)), "tasks", unknown[account])
 	}
 }
 
@@ -107,13 +107,21 @@ func (m *Manager) logConflicts(conflicts []Conflict) {
 	m.conflicts = now
 	for _, p := range order {
 		first := fresh[p][0]
-		m.log.Warn("tasks are described differently by two sources; the kept source's entry counts whole",
-			"tasks", len(fresh[p]), "kept", p.kept, "dropped", p.dropped, "first_account", first.Account, "first_task", first.ID)
+		m.limit.Warn("conflict "+p.kept+" "+p.dropped, "tasks are described differently by two sources; the kept source's entry counts whole",
+			"tasks", len(fresh[p]), "kept", p.kept, "dropped", p.dropped, "first_account", m.hide(first.Account), "first_task", m.hide(first.ID))
 	}
 }
 
+// hide takes out of a text what HTTP sources were sent.
+func (m *Manager) hide(text string) string {
+	for _, s := range m.http {
+		text = s.state.redactor.Hide(text)
+	}
+	return text
+}
+
 // logProblems logs the problems that the reading before did not have.
-func (m *Manager) logProblems(now, before *content) {
+func (m *Manager) logProblems(warn func(msg string, args ...any), now, before *content) {
 	if now == before {
 		return
 	}
@@ -126,12 +134,12 @@ func (m *Manager) logProblems(now, before *content) {
 		}
 		where := []any{"place", problem.Place, "entry", problem.Entry, "problem", problem.Message}
 		if problem.Tasks == 0 {
-			m.log.Warn("an entry is odd; it is used as it is", where...)
+			warn("an entry is odd; it is used as it is", where...)
 		} else {
-			m.log.Warn("an entry is unusable", where...)
+			warn("an entry is unusable", where...)
 		}
 	}
 	if more > 0 {
-		m.log.Warn("more entries have problems", "source", place, "entries", more)
+		warn("more entries have problems", "source", place, "entries", more)
 	}
 }

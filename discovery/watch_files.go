@@ -67,7 +67,7 @@ func (m *Manager) publishFiles(set *fileSet) {
 		m.log.Info("all task files can be read again")
 	}
 	for _, f := range set.files {
-		m.logProblems(f.content, before.contentOf(f.path))
+		m.logProblems(m.log.Warn, f.content, before.contentOf(f.path))
 	}
 	if !set.sameTasks(before) {
 		m.markDirty()

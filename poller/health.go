@@ -68,9 +68,8 @@ func (a *account) failed(e errand, err *vendorapi.Error, m *moment) {
 		a.journal.warn(warnFailure+warning(err.Reason), q.id(), callFailed, what...)
 		return
 	}
-	before := a.health
 	a.accountFailed(e, err, m)
-	a.journal.failed(before, err.Reason, append(what, "failures_in_a_row", a.health.Failures)...)
+	a.journal.failed(err.Reason, append(what, "failures_in_a_row", a.health.Failures)...)
 }
 
 // answeredWell notes that the account itself is well.

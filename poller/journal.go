@@ -5,14 +5,15 @@ import (
 	"strings"
 	"time"
 
+	"prefetch_exporter/internal/loglimit"
 	"prefetch_exporter/prefetch"
 )
 
 const (
-	// quiet is how long the same warning is not repeated, and mostAlike how many
-	// of one kind are logged meanwhile, however different they are.
-	quiet     = time.Hour
+	// mostAlike is how many warnings of a kind are logged an hour.
 	mostAlike = 5
+	// goesOn is how often it is logged that the account fails still.
+	goesOn = time.Hour
 	// calmly is the least time between two lines about what happens all the time:
 	// changes of tasks, failures and recoveries of the account.
 	calmly = time.Minute
@@ -50,59 +51,23 @@ const (
 type journal struct {
 	log   *slog.Logger
 	now   func() time.Time
-	told  map[warning]*alike
+	limit *loglimit.Limiter
 	words map[string]bool // undocumented status words that were met
+	// failing is why the account fails, as the log says; empty if that says that
+	// it does not.
+	failing prefetch.Reason
 
 	changes   changes
 	changesAt time.Time
-	// failedAt and againAt are when the account's last failure, of the reason
-	// failing, and its last recovery were logged.
-	failedAt, againAt time.Time
-	failing           prefetch.Reason
 }
 
 func newJournal(log *slog.Logger, now func() time.Time) journal {
-	return journal{log: log, now: now, told: map[warning]*alike{}, words: map[string]bool{}}
+	return journal{log: log, now: now, limit: loglimit.New(log, now, mostAlike), words: map[string]bool{}}
 }
 
-// alike is what was logged of one kind of warning.
-type alike struct {
-	since time.Time
-	about map[string]bool
-	held  int // how many were not
-}
-
-// warn logs a warning: one about the same at most once an hour, and at most five
-// of its kind. The next one that is logged says how many were not.
+// warn logs a warning about something; see [loglimit.Limiter.WarnOnce].
 func (j *journal) warn(kind warning, about, msg string, args ...any) {
-	now := j.now()
-	a := j.told[kind]
-	if a == nil || !recent(a.since, now, quiet) {
-		held := 0
-		if a != nil {
-			held = a.held
-		}
-		a = &alike{since: now, about: map[string]bool{}}
-		j.told[kind] = a
-		if held > 0 {
-			args = append(args, "alike_not_logged", held)
-		}
-	}
-	switch {
-	case a.about[about]:
-		return
-	case len(a.about) == mostAlike:
-		a.held++
-		return
-	}
-	a.about[about] = true
-	j.log.Warn(msg, args...) //nolint:sloglint // each caller's is a constant
-}
-
-// recent reports whether at lies less than d back; a clock that was set back does
-// not make it so for longer.
-func recent(at, now time.Time, d time.Duration) bool {
-	return !at.IsZero() && now.Sub(at).Abs() < d
+	j.limit.WarnOnce(string(kind), about, msg, args...)
 }
 
 // word logs a status word that no page documents, once.
@@ -114,31 +79,26 @@ func (j *journal) word(word string, args ...any) {
 	j.warn(warnWord, word, "the vendor used a status that it never documented; it counts as unknown", append(args, "status", word)...)
 }
 
-// failed logs that the account failed: always when it begins to or has another
-// reason, but for one that comes and goes within a minute, and once an hour while
-// it goes on.
-func (j *journal) failed(before health, reason prefetch.Reason, args ...any) {
-	now, apart := j.now(), quiet
-	if before.Up || before.Failing != reason {
+// failed logs that the account fails: at once where the log says that it does not,
+// or for another reason, but not twice a minute; and once an hour while it goes on.
+func (j *journal) failed(reason prefetch.Reason, args ...any) {
+	apart := goesOn
+	if j.failing != reason {
 		apart = calmly
 	}
-	if j.failing == reason && recent(j.failedAt, now, apart) {
-		return
+	if j.limit.Apart("failed "+string(reason), apart) {
+		j.failing = reason
+		j.log.Warn(callFailed, args...)
 	}
-	j.failing, j.failedAt = reason, now
-	j.log.Warn(callFailed, args...)
 }
 
-// again logs that the account answers again, but for one that does within a minute
-// of the last time.
+// again logs that the account answers again, where the log says that it fails.
 func (j *journal) again(before health) {
-	now := j.now()
-	if recent(j.againAt, now, calmly) {
-		return
+	if j.failing != "" {
+		j.failing = ""
+		j.log.Info("the account answers again", "reason", before.Failing,
+			"after", max(0, j.now().Sub(before.Since)).Round(time.Second), "failed_calls", before.Calls)
 	}
-	j.againAt = now
-	j.log.Info("the account answers again", "reason", before.Failing,
-		"after", max(0, now.Sub(before.Since)).Round(time.Second), "failed_calls", before.Calls)
 }
 
 // changes are tasks that came, went or changed phase since that was last logged.
@@ -181,8 +141,8 @@ func (j *journal) tell(unsettled func() int, must bool) time.Duration {
 	if c.fresh+c.gone+c.active+c.settled+c.lost == 0 {
 		return idle
 	}
-	if !must && recent(j.changesAt, now, calmly) {
-		return calmly - now.Sub(j.changesAt).Abs()
+	if since := now.Sub(j.changesAt).Abs(); !must && since < calmly {
+		return calmly - since
 	}
 	j.changes, j.changesAt = changes{}, now
 	if c.lost > 0 {

@@ -45,6 +45,9 @@ func (a *account) load() error {
 			return nil
 		}
 		a.health, a.learned, a.identity, a.watch = rec.Health, rec.Learned, rec.Identity, rec.Watch
+		if a.health.Calls > 0 {
+			a.journal.failing = a.health.Failing // the process before has logged it
+		}
 		a.unsaved = a.watch.date(a.now()) || !rec.Removed.IsZero()
 		a.doubtTime()
 		return nil

@@ -10,11 +10,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	promconfig "github.com/prometheus/common/config"
 
+	"prefetch_exporter/internal/foreign"
 	"prefetch_exporter/internal/httpanswer"
 	"prefetch_exporter/prefetch"
 )
@@ -24,12 +23,6 @@ const (
 	DefaultTimeout = 30 * time.Second
 	// DefaultMaxBody bounds the body of an answer.
 	DefaultMaxBody = 32 << 20
-	// maxMessage bounds a vendor's words in an [Error], in bytes.
-	maxMessage = 300
-	// maxExcerpted is how much of a text is read for that; the rest may be space.
-	maxExcerpted = 4 * maxMessage
-	// ellipsis ends a text that was cut.
-	ellipsis = "…"
 	// maxRetryAfter bounds what a broken header can do: an account that is left
 	// alone for longer is asked once in between.
 	maxRetryAfter = time.Hour
@@ -97,7 +90,7 @@ func NewClient(opts ClientOptions) (*Client, error) {
 		maxBody:   opts.MaxBody,
 		now:       opts.Now,
 
-		proxySecrets: proxySecrets(&opts.HTTP.ProxyConfig),
+		proxySecrets: foreign.ProxySecrets(&opts.HTTP.ProxyConfig),
 	}
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
@@ -252,38 +245,4 @@ func (c *Client) RetryAfter(r *Response) time.Duration {
 		base = c.now()
 	}
 	return min(max(t.Sub(base), 0), maxRetryAfter)
-}
-
-// Excerpt returns the beginning of a vendor's text for an error or a log: on
-// one line, valid UTF-8, without control and formatting characters (which could
-// rewrite a terminal's line), at most 300 bytes.
-func Excerpt(text []byte) string {
-	cut := len(text) > maxExcerpted
-	if cut {
-		text = text[:maxExcerpted]
-	}
-	s := oneLine(string(text))
-	if len(s) <= maxMessage && !cut {
-		return s
-	}
-	end := min(len(s), maxMessage-len(ellipsis))
-	for end > 0 && end < len(s) && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + ellipsis
-}
-
-// oneLine returns a text on one line, valid UTF-8, without control and
-// formatting characters.
-func oneLine(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
-		}
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
-	return strings.Join(strings.Fields(text), " ")
 }

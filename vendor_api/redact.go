@@ -1,26 +1,10 @@
 package vendorapi
 
 import (
-	"cmp"
-	"encoding/base64"
-	"encoding/json"
-	"html"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 
-	promconfig "github.com/prometheus/common/config"
-)
-
-const (
-	// hidden is what stands where a secret stood.
-	hidden = "<secret>"
-	// minSecret is the shortest text that is hidden, in bytes. Three letters can
-	// be found by trying them all, so that hiding them protects nothing, and they
-	// would blot out parts of ordinary words.
-	minSecret = 4
+	"prefetch_exporter/internal/foreign"
 )
 
 // Redactor hides the secrets of an account in what an answer says: vendors name
@@ -28,54 +12,31 @@ const (
 //
 // Only what is shown is changed, and only when it is known what it means: a
 // secret that happens to be part of a code or of a URL must not change that.
-type Redactor struct {
-	// forms are the secrets in every form in which they may be shown, the longest
-	// first, so that a header goes before the key that is part of it.
-	forms []string
-}
+type Redactor struct{ foreign.Redactor }
 
 // Redactor returns one that knows secrets, and those of the client's proxy.
 func (c *Client) Redactor(secrets ...string) Redactor {
-	var forms []string
-	for _, secret := range slices.Concat(secrets, c.proxySecrets) {
-		forms = append(forms, formsOf(secret)...)
-	}
-	forms = slices.DeleteFunc(forms, func(form string) bool { return len(form) < minSecret })
-	slices.SortFunc(forms, func(a, b string) int {
-		return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b))
-	})
-	return Redactor{slices.Compact(forms)}
+	return Redactor{foreign.NewRedactor(slices.Concat(secrets, c.proxySecrets)...)}
 }
 
-// Carried returns what is secret of the named headers of req: their values, and
-// those parts of an Authorization that are secret by themselves, such as the
-// access key and the signature.
+// Carried returns what is secret of the named headers of req; see
+// [foreign.Carried].
 func Carried(req *http.Request, names ...string) []string {
-	var secrets []string
-	for _, name := range names {
-		secrets = append(secrets, req.Header.Values(name)...)
-	}
-	if _, password, ok := req.BasicAuth(); ok {
-		secrets = append(secrets, password)
-	}
-	_, credentials, _ := strings.Cut(req.Header.Get("Authorization"), " ")
-	secrets = append(secrets, credentials)
-	for field := range strings.SplitSeq(credentials, ", ") {
-		if name, value, _ := strings.Cut(field, "="); name != "SignedHeaders" {
-			secrets = append(secrets, value)
-		}
-	}
-	return secrets
+	return foreign.Carried(req.Header, names...)
 }
+
+// Excerpt returns the beginning of a vendor's text for an error or a log; see
+// [foreign.Excerpt].
+func Excerpt(text []byte) string { return foreign.Excerpt(text) }
 
 // Error returns err without secrets, as an [*Error]. What errors.Is and
 // errors.As find in it stays.
 func (r Redactor) Error(err error) *Error {
 	e := *AsError(err)
-	e.Code, e.Message, e.RequestID = r.hide(e.Code), r.hide(e.Message), r.hide(e.RequestID)
+	e.Code, e.Message, e.RequestID = r.Hide(e.Code), r.Hide(e.Message), r.Hide(e.RequestID)
 	if e.Err != nil {
 		text := e.Err.Error()
-		if shown := r.hide(Excerpt([]byte(text))); shown != text {
+		if shown := r.Hide(Excerpt([]byte(text))); shown != text {
 			e.Err = &redactedError{text: shown, err: e.Err}
 		}
 	}
@@ -85,10 +46,10 @@ func (r Redactor) Error(err error) *Error {
 // Answer returns a with nothing secret in its words for people. The URLs stay as
 // the vendor told them: they are what rows are recognised by.
 func (r Redactor) Answer(a Answer) Answer {
-	a.RequestID = r.hide(a.RequestID)
+	a.RequestID = r.Hide(a.RequestID)
 	for _, texts := range [][]string{a.UnknownWords, a.Oddities} {
 		for i, text := range texts {
-			texts[i] = r.hide(text)
+			texts[i] = r.Hide(text)
 		}
 	}
 	return a
@@ -103,79 +64,3 @@ type redactedError struct {
 func (e *redactedError) Error() string { return e.text }
 
 func (e *redactedError) Unwrap() error { return e.err }
-
-// hide returns a text that [Excerpt] made, or that holds some, without secrets.
-func (r Redactor) hide(text string) string {
-	for _, form := range r.forms {
-		text = strings.ReplaceAll(text, form, hidden)
-	}
-	parts := strings.Split(text, ellipsis)
-	for i := range parts[:len(parts)-1] {
-		parts[i] = r.hideEnd(parts[i])
-	}
-	return strings.Join(parts, ellipsis)
-}
-
-// hideEnd hides the part of a secret that was left when the text was cut.
-func (r Redactor) hideEnd(text string) string {
-	text = strings.TrimRight(text, "\uFFFD") // a character that was cut in two
-	longest := 0
-	for _, form := range r.forms {
-		for n := min(len(form)-1, len(text)); n >= minSecret && n > longest; n-- {
-			if strings.HasSuffix(text, form[:n]) {
-				longest = n
-			}
-		}
-	}
-	if longest == 0 {
-		return text
-	}
-	return text[:len(text)-longest] + hidden
-}
-
-// formsOf returns how a secret may be written in a text on one line: as it is,
-// and as JSON, error pages, addresses and quoted texts write it, also one in
-// another. JSON may or may not escape what is special in HTML.
-func formsOf(secret string) []string {
-	// No text shows more of a token, which may have many kilobytes.
-	forms := []string{secret[:min(len(secret), maxExcerpted)]}
-	for range 2 {
-		for _, s := range forms {
-			quoted := strconv.Quote(s)
-			forms = append(forms, inJSON(s, true), inJSON(s, false), quoted[1:len(quoted)-1],
-				html.EscapeString(s), url.QueryEscape(s), url.PathEscape(s))
-		}
-		slices.Sort(forms)
-		forms = slices.Compact(forms)
-	}
-	for i, s := range forms {
-		forms[i] = oneLine(s)
-	}
-	return forms
-}
-
-// inJSON is s as it stands between the quotes of a JSON string.
-func inJSON(s string, escapeHTML bool) string {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(escapeHTML)
-	if err := enc.Encode(s); err != nil {
-		return s
-	}
-	return strings.TrimSuffix(strings.TrimPrefix(b.String(), `"`), "\"\n")
-}
-
-// proxySecrets are what a proxy is sent, and may show.
-func proxySecrets(proxy *promconfig.ProxyConfig) []string {
-	var secrets []string
-	if u := proxy.ProxyURL.URL; u != nil && u.User != nil {
-		password, _ := u.User.Password()
-		secrets = append(secrets, password, base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
-	}
-	for _, values := range proxy.ProxyConnectHeader {
-		for _, value := range values {
-			secrets = append(secrets, string(value))
-		}
-	}
-	return secrets
-}
