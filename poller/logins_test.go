@@ -267,3 +267,29 @@ func TestWrongPasswordOfAnAccount(t *testing.T) {
 		}
 	})
 }
+
+// What is known of refused passwords is not what the store forgets of identities
+// that are not configured; but it goes like that in the end.
+func TestRefusedPasswordsArePurgedLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := newMemory()
+		login(t, logins(st), someUser, wrongPassword)
+		purge := func() {
+			p := poller.New(poller.Options{Store: st, Recorder: newRecorder(), Clock: poller.WallClock(time.Now)})
+			if err := p.Configure(nil); err != nil {
+				t.Fatal(err)
+			}
+			runUntil(t, p, 2*time.Hour)
+		}
+		purge()
+		if n := keys(t, st); n != 1 {
+			t.Errorf("%d records after two hours", n)
+		}
+		time.Sleep(31 * 24 * time.Hour)
+		purge()
+		if n := keys(t, st); n != 0 {
+			t.Errorf("%d records are left after a month", n)
+		}
+	})
+}
