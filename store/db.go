@@ -18,10 +18,12 @@ import (
 type DB struct {
 	log     *slog.Logger
 	onError func(reason string)
-	now     func() time.Time
-	path    string
-	state   State
-	meta    metadata
+	// beforeCommit is called in each transaction's turn.
+	beforeCommit func()
+	now          func() time.Time
+	path         string
+	state        State
+	meta         metadata
 
 	lock *os.File // held open for its lock
 	file *os.File // bbolt's own
@@ -37,12 +39,24 @@ type DB struct {
 	nextMutex sync.Mutex
 	next      *batch
 
-	// commitMutex is held for one transaction; it guards what follows.
-	commitMutex sync.Mutex
-	closed      bool
+	// turn is held for one transaction; it guards closed. It is a channel because
+	// a disk that hangs is not waited for without bound.
+	turn   chan struct{}
+	closed bool
+	// began is when the transaction under way began; nil if there is none.
+	began atomic.Pointer[time.Time]
+
+	reportMutex sync.Mutex
 	failing     bool      // it was logged that writing fails, and not that it works again
 	working     time.Time // since when no transaction failed, while failing; zero if the last did
 }
+
+const (
+	// hangs is how long a write waits for the disk.
+	hangs = 10 * time.Second
+	// closing is how long Close does.
+	closing = time.Second
+)
 
 // calm is how long no transaction may fail before writing counts as working
 // again. On a nearly full disk small writes succeed between large ones that
@@ -74,8 +88,11 @@ type batch struct {
 //
 // An error means that the changes are not known to be durable. A change that is
 // out of bounds is refused with those that it came with, and counted. What shares a
-// transaction fails together. Once memory that maps the file could not be read
-// (the disk failed, or something truncated the file), every call returns
+// transaction fails together. If the disk hangs, that is [ErrHangs] after 10 s, and
+// at once while a transaction takes longer than that already; what was begun by
+// then may become durable yet, before anything that is written later.
+//
+// Once memory that maps the file could not be read (the disk failed, or something truncated the file), every call returns
 // [ErrBroken]: only a restart, which checks the file, can tell what is left.
 func (db *DB) Write(ops ...Op) error {
 	if err := validate(ops); err != nil {
@@ -84,6 +101,10 @@ func (db *DB) Write(ops ...Op) error {
 	}
 	if len(ops) == 0 {
 		return nil
+	}
+
+	if db.Hanging() > hangs {
+		return db.hung()
 	}
 
 	db.nextMutex.Lock()
@@ -98,18 +119,42 @@ func (db *DB) Write(ops ...Op) error {
 	db.nextMutex.Unlock()
 
 	if leads {
-		db.commit(b)
+		go db.commit(b)
 	}
-	<-b.done
-	return b.err
+	timer := time.NewTimer(hangs)
+	defer timer.Stop()
+	select {
+	case <-b.done:
+		return b.err
+	case <-timer.C:
+		return db.hung()
+	}
+}
+
+// hung reports that a write waited for too long.
+func (db *DB) hung() error {
+	err := fmt.Errorf("writing to store %s: %w", db.path, ErrHangs)
+	db.report(err)
+	return err
+}
+
+// Hanging returns how long the transaction under way takes already; 0 if there is
+// none.
+func (db *DB) Hanging() time.Duration {
+	if began := db.began.Load(); began != nil {
+		return time.Since(*began)
+	}
+	return 0
 }
 
 // commit waits for the transaction before, closes the batch to further writes,
-// and commits it. The first write of a batch leads it, so that no goroutine is
-// needed.
+// and commits it.
 func (db *DB) commit(b *batch) {
-	db.commitMutex.Lock()
-	defer db.commitMutex.Unlock()
+	db.turn <- struct{}{}
+	defer func() { <-db.turn }()
+	began := time.Now()
+	db.began.Store(&began)
+	defer db.began.Store(nil)
 
 	// Whoever is about to write may join. On one core nobody else would run before
 	// the disk is waited for, and hardly any two writes would share a transaction.
@@ -123,6 +168,7 @@ func (db *DB) commit(b *batch) {
 		b.err = ErrClosed
 		return
 	}
+	db.beforeCommit()
 	err := db.guard(func() error {
 		return db.bolt.Update(func(tx *bolt.Tx) error { return apply(tx, b.ops) })
 	})
@@ -138,6 +184,8 @@ func (db *DB) commit(b *batch) {
 // report counts every failure. It logs the first, and then when writing has
 // worked again for a while.
 func (db *DB) report(err error) {
+	db.reportMutex.Lock()
+	defer db.reportMutex.Unlock()
 	switch {
 	case err != nil:
 		db.onError(ReasonWrite)
@@ -206,10 +254,18 @@ func (db *DB) Stats() Stats {
 }
 
 // Close waits for writes and scans that have begun and closes the store; those
-// that begin later fail with [ErrClosed]. Closing it again does nothing.
+// that begin later fail with [ErrClosed]. Closing it again does nothing. If the disk
+// hangs, the store stays open and the error is [ErrHangs] after a second: whoever
+// ends now loses nothing but what was never durable.
 func (db *DB) Close() error {
-	db.commitMutex.Lock()
-	defer db.commitMutex.Unlock()
+	timer := time.NewTimer(closing)
+	defer timer.Stop()
+	select {
+	case db.turn <- struct{}{}:
+		defer func() { <-db.turn }()
+	case <-timer.C:
+		return fmt.Errorf("closing store %s: %w", db.path, ErrHangs)
+	}
 	if db.closed {
 		return nil
 	}

@@ -127,7 +127,10 @@ func (o *opening) open() (*DB, error) {
 
 // openFile opens the file, which was checked, and reads what it knows of itself.
 func (o *opening) openFile() (*DB, error) {
-	db := &DB{log: o.Logger, onError: o.OnError, now: o.Now, path: o.path}
+	db := &DB{
+		log: o.Logger, onError: o.OnError, now: o.Now, path: o.path,
+		beforeCommit: o.BeforeCommit, turn: make(chan struct{}, 1),
+	}
 	if err := db.openBolt(); err != nil {
 		return nil, err
 	}

@@ -132,8 +132,8 @@ const (
 	ReasonCorrupt = "corrupt"
 	// ReasonRead: something could not be read.
 	ReasonRead = "read"
-	// ReasonWrite: a transaction failed, or a write was refused since it is out of
-	// bounds. The writes that shared a transaction count once.
+	// ReasonWrite: a transaction failed, a write waited for the disk for too long, or
+	// it was refused since it is out of bounds. The writes that shared a transaction count once.
 	ReasonWrite = "write"
 )
 
@@ -148,6 +148,8 @@ var (
 	// ErrBroken: reading the file failed in a way that leaves the process
 	// without a usable store; see [DB.Write].
 	ErrBroken = errors.New("store is broken until restart")
+	// ErrHangs: the disk did not write within the time that anybody waits for it.
+	ErrHangs = errors.New("the disk hangs")
 	// ErrDamaged: a value is not what was written.
 	ErrDamaged = errors.New("store is damaged")
 )
@@ -168,6 +170,9 @@ type Options struct {
 	// Now is the clock that dates a store and tells how long writing works again;
 	// nil is [time.Now].
 	Now func() time.Time
+	// BeforeCommit is called before each transaction, which waits for it: a test
+	// lets the disk hang with it. Nil is allowed.
+	BeforeCommit func()
 }
 
 func (o Options) withDefaults() Options {
@@ -179,6 +184,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.BeforeCommit == nil {
+		o.BeforeCommit = func() {}
 	}
 	return o
 }
