@@ -83,6 +83,8 @@ const (
 	nameDiscoverySuccess = "prefetch_exporter_discovery_last_success_timestamp_seconds"
 	nameRejected         = "prefetch_exporter_tasks_rejected"
 	nameStoreErrors      = "prefetch_exporter_store_errors_total"
+	nameLoopProgress     = "prefetch_exporter_loop_last_progress_timestamp_seconds"
+	nameLogDropped       = "prefetch_exporter_log_messages_dropped_total"
 )
 
 // cachedNote ends the HELP of every gauge that tells what the vendor answered of a
@@ -277,6 +279,13 @@ func exporterMetrics() []Metric {
 		}, {
 			Name: nameStoreErrors, Type: typeCounter, Labels: []string{labelReason}, Group: group,
 			Help: "Errors of the embedded store, by reason.",
+		}, {
+			Name: nameLoopProgress, Type: typeGauge, Labels: accountLabels(), Group: group,
+			Help: "When the account's loop last did something, or had nothing to do. " +
+				"It stays where it is while the loop hangs, or the disk that it writes to.",
+		}, {
+			Name: nameLogDropped, Type: typeCounter, Group: group,
+			Help: "Lines of the log that were dropped, since nobody read the log.",
 		},
 	}
 }

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -48,6 +49,9 @@ type Recorder struct {
 	discoveryUp, discoverySuccess *prometheus.GaugeVec
 	rejected                      *prometheus.GaugeVec
 	storeErrors                   *prometheus.CounterVec
+	logDropped                    prometheus.CounterFunc
+	// dropped counts what the log dropped; nil while nobody does.
+	dropped atomic.Pointer[func() uint64]
 
 	// reloaded and discovered, by source, are when that last succeeded. They are
 	// told anew for each scrape, by the clock as it is set then.
@@ -76,6 +80,12 @@ func NewRecorder() *Recorder {
 		rejected:         t.gauges(nameRejected),
 		storeErrors:      t.counters(nameStoreErrors),
 	}
+	r.logDropped = t.counted(nameLogDropped, func() uint64 {
+		if count := r.dropped.Load(); count != nil {
+			return (*count)()
+		}
+		return 0
+	})
 	for _, reason := range []string{RejectedUnknownAccount, RejectedInvalid} {
 		r.rejected.WithLabelValues(reason)
 	}
@@ -166,6 +176,9 @@ func (r *Recorder) StoreError(reason string) {
 	r.storeErrors.WithLabelValues(validText(reason)).Inc()
 }
 
+// CountLogDropped has count asked at each scrape how many lines the log dropped.
+func (r *Recorder) CountLogDropped(count func() uint64) { r.dropped.Store(&count) }
+
 // ConfigReloaded records an attempt to load the configuration, the one at the
 // start included. Only a successful one moves the time of the last success.
 func (r *Recorder) ConfigReloaded(ok bool, at time.Time) {
@@ -245,7 +258,7 @@ func (r *Recorder) histograms() []*prometheus.HistogramVec {
 func (r *Recorder) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		r.requests, r.failures, r.calls, r.urlWait, r.urlFetch, r.tasks,
-		r.reloadOK, r.reloadTime, r.discoveryUp, r.discoverySuccess, r.rejected, r.storeErrors,
+		r.reloadOK, r.reloadTime, r.discoveryUp, r.discoverySuccess, r.rejected, r.storeErrors, r.logDropped,
 	}
 }
 

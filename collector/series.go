@@ -94,6 +94,7 @@ func accountSeries() []series[*prefetch.AccountState] {
 		}},
 		{metric: nameAPILimit, value: always(func(a at) float64 { return float64(a.Limit.Calls) })},
 		{metric: nameAPIPeriod, value: always(func(a at) float64 { return a.Limit.Per.Seconds() })},
+		{metric: nameLoopProgress, value: always(func(a at) float64 { return unixSeconds(a.Progress) })},
 		{metric: nameAPINextCall, value: always(func(a at) float64 { return unixSeconds(a.NextCall) })},
 	}
 	for _, reason := range prefetch.Reasons() {

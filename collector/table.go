@@ -50,6 +50,12 @@ const (
 	nativeResetDuration = time.Hour
 )
 
+// counted is a counter of what somebody else counts.
+func (t table) counted(name string, count func() uint64) prometheus.CounterFunc {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: t[name].Name, Help: t[name].Help},
+		func() float64 { return float64(count()) })
+}
+
 func (t table) histograms(name string, buckets []float64) *prometheus.HistogramVec {
 	m := t[name]
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{

@@ -1,10 +1,18 @@
 package exporter
 
 import (
+	"context"
+	"net/http"
 	"time"
 
 	"prefetch_exporter/prefetch"
 )
+
+// Pages is everything that the exporter serves, without a server.
+func (e *Exporter) Pages() (http.Handler, error) { return e.pages() }
+
+// Work begins what the exporter does while it serves.
+func (e *Exporter) Work(ctx context.Context) (ended func() error) { return e.work(ctx) }
 
 // Endings remembers since when tasks are over, as the exporter does.
 type Endings struct{ seen endings }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"runtime/debug"
@@ -18,18 +17,12 @@ import (
 
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
-	"prefetch_exporter/alerts"
 	"prefetch_exporter/collector"
 	"prefetch_exporter/config"
 	"prefetch_exporter/discovery"
 	"prefetch_exporter/poller"
 	"prefetch_exporter/store"
-	"prefetch_exporter/web"
 )
-
-// drain is how long scrapes under way may go on after the exporter was told to
-// stop.
-const drain = 10 * time.Second
 
 // Options are what the command line decides.
 type Options struct {
@@ -48,8 +41,13 @@ type Options struct {
 	// Profiles serves the runtime's profiles.
 	Profiles bool
 	Logger   *slog.Logger
-	// RoundTripper replaces the network towards the vendors, for tests.
+	// LogDropped counts the lines that the log dropped; nil is allowed.
+	LogDropped func() uint64
+	// RoundTripper replaces the network towards the vendors, Clock the system's, and
+	// BeforeCommit lets the store's disk hang, for tests.
 	RoundTripper http.RoundTripper
+	Clock        poller.Clock
+	BeforeCommit func()
 }
 
 // Exporter is a whole exporter that was configured and has not begun.
@@ -114,15 +112,19 @@ func New(o Options) (*Exporter, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.LogDropped != nil {
+		e.recorder.CountLogDropped(o.LogDropped)
+	}
 	e.store, err = store.Open(store.Options{
-		Path: o.StoragePath, Logger: o.Logger, OnError: e.recorder.StoreError, Migrations: poller.Migrations(),
+		Path: o.StoragePath, Logger: o.Logger, OnError: e.recorder.StoreError,
+		Migrations: poller.Migrations(), BeforeCommit: o.BeforeCommit,
 	})
 	if err != nil {
 		return nil, err
 	}
 	e.providers = newProviders(o.RoundTripper, poller.NewLogins(e.store, nil))
 	e.poller = poller.New(poller.Options{
-		Store: e.store, Recorder: e.recorder, Logger: o.Logger,
+		Store: e.store, Recorder: e.recorder, Logger: o.Logger, Clock: o.Clock,
 		Changed: func() { e.handler.Refresh() },
 	})
 	e.metrics = collector.HandlerOptions{
@@ -165,90 +167,16 @@ func (e *Exporter) start(cfg *config.Config) error {
 	return nil
 }
 
-// Close closes the store. Nothing may run any more.
+// Close closes the store. Nothing may run any more. A disk that hangs is no error:
+// what it did not take was never durable.
 func (e *Exporter) Close() error {
 	e.handler.Close()
-	return e.store.Close()
-}
-
-// Serve polls and serves until ctx ends, then lets scrapes under way finish.
-//
-// Nothing is asked before every address is bound and the web configuration is
-// loaded: a start that fails costs no call.
-func (e *Exporter) Serve(ctx context.Context) error {
-	if err := checkWebConfig(*e.options.Web.WebConfigFile); err != nil {
-		return err
+	err := e.store.Close()
+	if errors.Is(err, store.ErrHangs) {
+		e.log.Warn("the store was not closed in order", "err", err)
+		return nil
 	}
-	var reload func(context.Context) error
-	var retry func(account string) bool
-	if e.options.Lifecycle {
-		reload, retry = e.Reload, e.poller.AskNow
-	}
-	var tasks web.Registry
-	if e.options.TaskAPI {
-		tasks = e.registry
-	}
-	handler, err := web.New(web.Options{
-		Metrics: e.handler, TelemetryPath: e.options.TelemetryPath,
-		RoutePrefix: e.options.RoutePrefix, Ready: e.poller.Ready,
-		Config:   func() []byte { return e.config.Load().Masked() },
-		Snapshot: e.poller.Snapshot,
-		Reload:   reload, Retry: retry,
-		Registry: tasks, Sources: e.discovery.Sources,
-		Runbooks: alerts.Runbooks(), Profiles: e.options.Profiles, Logger: e.log,
-	})
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	server := web.NewServer(handler, e.log)
-	serving, err := e.listen(server)
-	if err != nil {
-		return err
-	}
-	var background sync.WaitGroup
-	defer background.Wait()
-	background.Go(func() { e.reloadOnRequest(ctx) })
-	background.Go(func() { e.forgetEnded(ctx) })
-	polling := make(chan error, 2)
-	go func() { polling <- e.poller.Run(ctx) }()
-	go func() { polling <- e.discover(ctx) }()
-
-	select {
-	case err = <-serving: // a listener broke
-		cancel()
-		return errors.Join(fmt.Errorf("serve: %w", err), <-polling, <-polling)
-	case <-ctx.Done():
-	}
-	e.log.Info("stopping: scrapes and calls under way may finish")
-	drainCtx, stop := context.WithTimeout(context.WithoutCancel(ctx), drain)
-	defer stop()
-	err = server.Shutdown(drainCtx)
-	if serveErr := <-serving; !errors.Is(serveErr, http.ErrServerClosed) {
-		err = errors.Join(err, serveErr)
-	}
-	return errors.Join(err, <-polling, <-polling)
-}
-
-// listen has the server serve, and returns when every address is bound and the
-// web configuration is loaded. The channel gets why serving ended.
-func (e *Exporter) listen(server *http.Server) (serving chan error, err error) {
-	listening := make(chan struct{})
-	ready := sync.OnceFunc(func() { close(listening) })
-	// It is called for each address, after all were bound.
-	server.BaseContext = func(net.Listener) context.Context {
-		ready()
-		return context.Background()
-	}
-	serving = make(chan error, 1)
-	go func() { serving <- toolkit.ListenAndServe(server, e.options.Web, e.log) }()
-	select {
-	case err := <-serving:
-		return nil, fmt.Errorf("serve: %w", err)
-	case <-listening:
-		return serving, nil
-	}
+	return err
 }
 
 // Once makes every vendor call that the budget allows now, and writes the

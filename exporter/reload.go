@@ -10,15 +10,35 @@ import (
 	"prefetch_exporter/config"
 )
 
+// reloadWithin is how long anybody waits for a reload.
+const reloadWithin = 15 * time.Second
+
 // watchInterval is how often the configuration's files are looked at for
 // --config.enable-auto-reload.
 const watchInterval = 5 * time.Second
 
 // Reload loads the configuration file anew. It is applied whole, or the error
-// says what is wrong with it and the configuration in force stays.
+// says what is wrong with it and the configuration in force stays. If that takes
+// too long, as on a disk that hangs, the error says so, and it goes on.
 //
 //nolint:contextcheck // the loops of new accounts outlive whoever asked for the reload
 func (e *Exporter) Reload(context.Context) error {
+	done := make(chan error, 1)
+	go func() { done <- e.reload() }()
+	timer := time.NewTimer(reloadWithin)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		e.recorder.ConfigReloaded(false, time.Now())
+		err := fmt.Errorf("not done within %v; the disk may hang", reloadWithin)
+		e.log.Error("the configuration is not reloaded yet", "file", e.options.ConfigFile, "err", err)
+		return err
+	}
+}
+
+func (e *Exporter) reload() error {
 	e.reloading.Lock()
 	defer e.reloading.Unlock()
 	cfg, err := e.load()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"prefetch_exporter/prefetch"
@@ -65,6 +66,11 @@ type account struct {
 	next      *prefetch.QueryState
 	failing   map[*task]hashes // failed URLs that no later task has warmed
 	journal   journal          // what is logged, in measure
+
+	// progress is when the loop moved, or rests until. hung: the last step could
+	// not store anything, since the disk hangs.
+	progress atomic.Pointer[progress]
+	hung     atomic.Bool
 
 	// published is what scrapes see.
 	pubMu     sync.Mutex

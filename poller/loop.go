@@ -2,12 +2,14 @@ package poller
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"sync"
 	"time"
 
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
@@ -57,9 +59,12 @@ func (a *account) finish(calls *sync.WaitGroup) {
 
 // step lets one call leave if there is a question and the budget allows it. It
 // returns 0 if a call left, else how long there is nothing to do.
-func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration {
+func (a *account) step(ctx context.Context, calls *sync.WaitGroup) (rest time.Duration) {
+	a.moves(0)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.hung.Store(false)
+	defer func() { a.moves(rest) }()
 	if !a.known || a.removed {
 		return idle // what is stored is not to be judged before it is listed
 	}
@@ -101,6 +106,7 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) time.Duration
 	}
 	c, wait, err := a.budget.take(a.name.Name)
 	if err != nil {
+		a.hung.Store(errors.Is(err, store.ErrHangs))
 		a.journal.warn(warnLedger, "", "no call is made while the ledger cannot be kept", "err", err)
 		return min(sleep, ledgerRetry)
 	}

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -120,6 +121,7 @@ func (a *account) save() {
 		}
 	}
 	if err := a.store.Write(ops...); err != nil {
+		a.hung.Store(errors.Is(err, store.ErrHangs))
 		return // the store has counted and logged it
 	}
 	for _, t := range a.dirty {

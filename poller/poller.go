@@ -119,7 +119,7 @@ func (p *Poller) load(accounts []Account) (map[prefetch.Account]*account, error)
 func (p *Poller) newAccount(name prefetch.Account) *account {
 	now := p.options.Clock()
 	log := p.options.Logger.With("provider", name.Provider, "account", name.Name)
-	return &account{
+	a := &account{
 		began: now.Wall, looked: now,
 		name: name, store: p.options.Store, record: p.options.Recorder, board: &board{},
 		log:   log,
@@ -128,6 +128,8 @@ func (p *Poller) newAccount(name prefetch.Account) *account {
 		dirty: map[string]*task{}, failing: map[*task]hashes{},
 		journal: newJournal(log, func() time.Time { return p.options.Clock().Wall }),
 	}
+	a.moves(0)
+	return a
 }
 
 // start starts an account's loop once the poller runs. It is called with the

@@ -109,11 +109,12 @@ func (a *account) publishAccount() {
 func (a *account) snapshot() prefetch.AccountState {
 	a.pubMu.Lock()
 	defer a.pubMu.Unlock()
-	p := &a.published
+	p, now := &a.published, a.clock()
 	p.shared = true
 	return prefetch.AccountState{
 		Account: a.name, Up: p.health.Up, Failing: p.health.Failing, BackoffUntil: p.health.RetryAt,
-		Limit: p.options.Limit, NextCall: p.budget.next(a.clock()), MaxStaleness: p.options.MaxStaleness,
+		Limit: p.options.Limit, NextCall: p.budget.next(now),
+		Progress: now.Wall.Add(-a.progress.Load().late()), MaxStaleness: p.options.MaxStaleness,
 		Phases: p.phases, Dropped: p.dropped,
 		Backlog: p.backlog, Window: p.window, WindowRefresh: p.counted,
 		LastQuery: p.last, NextQuery: p.next,

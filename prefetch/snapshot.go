@@ -114,6 +114,9 @@ type AccountState struct {
 	// NextCall is when the budget allows the next call; zero if no call was
 	// ever made, and in the past if a call is allowed now.
 	NextCall time.Time
+	// Progress is when the account's loop last did something, or had nothing to do;
+	// that is now, unless it hangs.
+	Progress time.Time
 	// MaxStaleness is how old an unsettled task's numbers may become.
 	MaxStaleness time.Duration
 	// Phases is the number of tasks in each phase, indexed by [Phase].

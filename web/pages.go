@@ -31,7 +31,7 @@ func (o Options) addPages(r routes) error {
 		r.handle(http.MethodGet, "/{$}", landing)
 		r.handle(http.MethodGet, o.TelemetryPath, o.Metrics)
 	}
-	r.handle(http.MethodGet, "/-/healthy", http.HandlerFunc(healthy))
+	r.handle(http.MethodGet, "/-/healthy", http.HandlerFunc(o.healthy))
 	r.handle(http.MethodGet, "/-/ready", http.HandlerFunc(o.ready))
 	r.handle(http.MethodPost, "/-/reload", http.HandlerFunc(o.reload))
 	r.handle(http.MethodPut, "/-/reload", http.HandlerFunc(o.reload))
@@ -69,7 +69,15 @@ func relativeRedirect(address string) http.Handler {
 	})
 }
 
-func healthy(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "Healthy") }
+func (o Options) healthy(w http.ResponseWriter, _ *http.Request) {
+	if o.Unwell != nil {
+		if wrong := o.Unwell(); len(wrong) > 0 {
+			plain(w, http.StatusServiceUnavailable, "Not healthy: "+strings.Join(wrong, "; "))
+			return
+		}
+	}
+	plain(w, http.StatusOK, "Healthy")
+}
 
 func (o Options) ready(w http.ResponseWriter, _ *http.Request) {
 	if !o.Ready() {

@@ -24,6 +24,9 @@ type Options struct {
 	RoutePrefix string
 	// Ready reports whether state is restored and every loop runs.
 	Ready func() bool
+	// Unwell says of each part that has hung for too long what is wrong with it; nil
+	// where nobody can tell.
+	Unwell func() []string
 	// Config returns the configuration in force, its secrets masked.
 	Config func() []byte
 	// Snapshot returns what is known now; every configured account is in it.
