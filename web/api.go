@@ -64,11 +64,12 @@ type api struct {
 	snapshot func() prefetch.Snapshot
 	registry Registry
 	sources  func(account, id string) []string
+	changes  changes
 	log      *slog.Logger
 }
 
 func newAPI(o Options) *api {
-	return &api{snapshot: o.Snapshot, registry: o.Registry, sources: o.Sources, log: o.Logger}
+	return &api{snapshot: o.Snapshot, registry: o.Registry, sources: o.Sources, changes: newChanges(), log: o.Logger}
 }
 
 func (a *api) addTo(r routes) {

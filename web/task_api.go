@@ -43,7 +43,7 @@ func (a *api) putTask(w http.ResponseWriter, r *http.Request) {
 		fail(w, apiError{http.StatusBadRequest, errorBadData, err.Error()})
 		return
 	}
-	created, err := a.registry.Put(task)
+	created, err := a.changes.do(func() (bool, error) { return a.registry.Put(task) })
 	switch {
 	case errors.Is(err, discovery.ErrFull):
 		fail(w, apiError{http.StatusTooManyRequests, errorLimit, err.Error()})
@@ -90,7 +90,7 @@ func (a *api) deleteTask(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	existed, err := a.registry.Delete(account, id)
+	existed, err := a.changes.do(func() (bool, error) { return a.registry.Delete(account, id) })
 	switch {
 	case err != nil:
 		a.notKept(w, account, id, err)
@@ -113,8 +113,10 @@ func (a *api) allowed(w http.ResponseWriter) bool {
 
 // notKept tells that the store failed, to who asked and to the log.
 func (a *api) notKept(w http.ResponseWriter, account, id string, err error) {
-	a.log.Error("a change through the task API could not be stored", "account", account, "task", id, "err", err)
-	fail(w, apiError{http.StatusServiceUnavailable, errorUnavailable, "the change is not durable; try again: " + err.Error()})
+	if !errors.Is(err, errManyChanges) {
+		a.log.Error("a change through the task API could not be stored", "account", account, "task", id, "err", err)
+	}
+	fail(w, apiError{http.StatusServiceUnavailable, errorUnavailable, "the change is not known to be durable; try again: " + err.Error()})
 }
 
 func noTask(account, id string) apiError {
