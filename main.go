@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/promslog"
@@ -24,6 +25,7 @@ import (
 
 	"prefetch_exporter/demo"
 	"prefetch_exporter/exporter"
+	"prefetch_exporter/logwriter"
 	"prefetch_exporter/remedy"
 	"prefetch_exporter/web"
 )
@@ -31,6 +33,11 @@ import (
 const (
 	program       = "prefetch_exporter"
 	defaultListen = ":10186"
+	// stopWithin is how long the program goes on at most when it was told to stop,
+	// and flushWithin how long it then waits for who reads its log: together less
+	// than 15 s.
+	stopWithin  = 12 * time.Second
+	flushWithin = time.Second
 )
 
 func main() {
@@ -40,7 +47,10 @@ func main() {
 	stop()
 	if err != nil {
 		if _, told := errors.AsType[reported](err); !told {
-			fmt.Fprintf(os.Stderr, "%s: %v\n", program, err)
+			// Nobody may read that either.
+			last := logwriter.New(os.Stderr, func(uint64) {})
+			fmt.Fprintf(last, "%s: %v\n", program, err)
+			last.Close(flushWithin)
 		}
 		os.Exit(1)
 	}
@@ -66,32 +76,81 @@ type flags struct {
 	taskAPI       bool
 	autoReload    bool
 	profiles      bool
-	log           promslog.Config
+	logging       promslog.Config
+}
+
+// streams are what the program writes to.
+type streams struct{ stdout, stderr io.Writer }
+
+// session is one run of the program that polls.
+type session struct {
+	*flags
+
+	stdout io.Writer
+	log    *slog.Logger
+	// options changes what the command line says to the exporter.
+	options func(*exporter.Options)
 }
 
 // run is the whole program. It returns nil when ctx ended and everything was
-// stopped in order.
+// stopped in order, or could not be in time.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	f, done, err := parse(args, stdout, stderr)
+	return runWith(ctx, args, streams{stdout, stderr}, func(*exporter.Options) {})
+}
+
+// runWith is run with options that no flag sets, for tests.
+func runWith(ctx context.Context, args []string, to streams, options func(*exporter.Options)) error {
+	f, done, err := parse(args, to.stdout, to.stderr)
 	if err != nil || done {
 		return err
 	}
-	f.log.Writer = stderr
-	logger := promslog.New(&f.log)
-
-	switch {
-	case f.demo:
-		err = runDemo(ctx, f, stdout, logger)
-	case f.check:
-		return check(f.configFile, *f.web.WebConfigFile, stdout, stderr)
-	default:
-		err = runExporter(ctx, f, stdout, logger)
+	if f.check && !f.demo {
+		return check(f.configFile, *f.web.WebConfigFile, to.stdout, to.stderr)
 	}
-	if err != nil && f.log.Format.String() == "json" {
-		exporter.LogError(logger, "the exporter ends with an error", err)
+	s := &session{flags: f, stdout: to.stdout}
+	log := logwriter.New(to.stderr, func(dropped uint64) {
+		s.log.Warn("lines of the log were dropped, since nobody read it", "dropped", dropped)
+	})
+	defer log.Close(flushWithin)
+	f.logging.Writer = log
+	s.log = promslog.New(&f.logging)
+	s.options = func(o *exporter.Options) {
+		o.LogDropped = log.Dropped
+		options(o)
+	}
+	err = s.inTime(ctx, func() error {
+		if f.demo {
+			return s.runDemo(ctx)
+		}
+		return s.runExporter(ctx)
+	})
+	if err != nil && f.logging.Format.String() == "json" {
+		exporter.LogError(s.log, "the exporter ends with an error", err)
 		return reported{err}
 	}
 	return err
+}
+
+// inTime returns what f does, or nil if it goes on for too long after ctx ended:
+// whoever stops the program kills it before long, and nothing waits then but the
+// disk.
+func (s *session) inTime(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(stopWithin)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		s.log.Warn("not everything could be stopped in time; a disk may hang", "after", stopWithin)
+		return nil
+	}
 }
 
 // parse reads the command line. It reports true if that was all there was to
@@ -122,7 +181,7 @@ func parse(args []string, stdout, stderr io.Writer) (f *flags, done bool, err er
 	app.Flag("web.enable-task-api", "Allow putting and deleting tasks over HTTP.").BoolVar(&f.taskAPI)
 	app.Flag("web.enable-pprof", "Serve the runtime's profiles under /debug/pprof/.").BoolVar(&f.profiles)
 	f.web = kingpinflag.AddFlags(app, defaultListen)
-	promslogflag.AddFlags(app, &f.log)
+	promslogflag.AddFlags(app, &f.logging)
 
 	if _, err := app.Parse(args); err != nil && !done {
 		if near := meant(err, args, app.Model()); near != "" {
@@ -174,7 +233,8 @@ func check(file, webConfig string, stdout, stderr io.Writer) error {
 }
 
 // runExporter polls and serves until ctx ends, or asks once.
-func runExporter(ctx context.Context, f *flags, stdout io.Writer, logger *slog.Logger) (err error) {
+func (s *session) runExporter(ctx context.Context) (err error) {
+	f, logger := s.flags, s.log
 	external, err := web.ExternalURL(f.externalURL, hostname(), (*f.web.WebListenAddresses)[0])
 	if err != nil {
 		return fmt.Errorf("--web.external-url: %w", err)
@@ -187,26 +247,28 @@ func runExporter(ctx context.Context, f *flags, stdout io.Writer, logger *slog.L
 	reloads := make(chan os.Signal, 1)
 	signal.Notify(reloads, syscall.SIGHUP)
 	defer signal.Stop(reloads)
-	//nolint:contextcheck // loops begin with Serve, and live as long as it does
-	e, err := exporter.New(exporter.Options{
+	o := exporter.Options{
 		ConfigFile: f.configFile, StoragePath: f.storagePath,
 		Web: f.web, TelemetryPath: f.telemetryPath, RoutePrefix: f.routePrefix,
 		Lifecycle: f.lifecycle, TaskAPI: f.taskAPI, AutoReload: f.autoReload, Reloads: reloads,
 		Profiles: f.profiles, Logger: logger,
-	})
+	}
+	s.options(&o)
+	e, err := exporter.New(o) //nolint:contextcheck // loops begin with Serve, and live as long as it does
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
 	if f.once {
-		return e.Once(ctx, stdout)
+		return e.Once(ctx, s.stdout)
 	}
 	return e.Serve(ctx)
 }
 
 // runDemo starts the simulated vendors and the real exporter against them, with
 // a store that is thrown away after.
-func runDemo(ctx context.Context, f *flags, stdout io.Writer, logger *slog.Logger) (err error) {
+func (s *session) runDemo(ctx context.Context) (err error) {
+	f := s.flags
 	folder, err := os.MkdirTemp("", "prefetch_exporter-demo-")
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
@@ -219,9 +281,9 @@ func runDemo(ctx context.Context, f *flags, stdout io.Writer, logger *slog.Logge
 	defer func() { err = errors.Join(err, d.Close()) }()
 	f.configFile, f.storagePath = d.ConfigFile, folder
 	if !f.once {
-		tellStory(stdout, (*f.web.WebListenAddresses)[0], f.telemetryPath)
+		tellStory(s.stdout, (*f.web.WebListenAddresses)[0], f.telemetryPath)
 	}
-	return runExporter(ctx, f, stdout, logger)
+	return s.runExporter(ctx)
 }
 
 // tellStory says where to look and what one will see.

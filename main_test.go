@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"prefetch_exporter/exporter"
 	"prefetch_exporter/vendor_api/simulator"
 )
 
@@ -27,11 +28,16 @@ const (
 
 // output is what a program wrote so far.
 type output struct {
+	// unread lets writing wait as long as it is held.
+	unread sync.RWMutex
+
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
 func (o *output) Write(p []byte) (int, error) {
+	o.unread.RLock()
+	defer o.unread.RUnlock()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.buf.Write(p)
@@ -57,11 +63,17 @@ var listening = regexp.MustCompile(`"?msg"?[:=]"Listening on",? ?"?address"?[:=]
 // serve runs the program until the test ends or stop is called.
 func serve(t *testing.T, args ...string) *process {
 	t.Helper()
+	return serveWith(t, func(*exporter.Options) {}, args...)
+}
+
+// serveWith is serve with options that no flag can set.
+func serveWith(t *testing.T, with func(*exporter.Options), args ...string) *process {
+	t.Helper()
 	p := &process{t: t, client: &http.Client{Transport: &http.Transport{}}, stdout: &output{}, stderr: &output{}}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() {
-		done <- run(ctx, append(args, "--web.listen-address=127.0.0.1:0"), p.stdout, p.stderr)
+		done <- runWith(ctx, append(args, "--web.listen-address=127.0.0.1:0"), streams{p.stdout, p.stderr}, with)
 	}()
 	p.stop = sync.OnceValue(func() error {
 		cancel()
