@@ -14,8 +14,10 @@ type progress struct {
 	rest time.Duration
 }
 
-// late is for how long the loop should have done something.
-func (p *progress) late() time.Duration { return max(0, time.Since(p.at)-p.rest) }
+// late is for how long the loop should have done something, in whole seconds.
+func (p *progress) late() time.Duration {
+	return max(0, time.Since(p.at)-p.rest).Truncate(time.Second)
+}
 
 // moves notes that the loop does something, and will again after a rest. While the
 // disk hangs it does nothing that counts: no call may leave.
@@ -33,7 +35,7 @@ func (p *Poller) Stuck(longer time.Duration) []string {
 	var stuck []string
 	for name, r := range p.accounts {
 		if late := r.progress.Load().late(); late > longer {
-			stuck = append(stuck, fmt.Sprintf("the loop of account %q has not moved for %v", name.Name, late.Round(time.Second)))
+			stuck = append(stuck, fmt.Sprintf("the loop of account %q has not moved for %v", name.Name, late))
 		}
 	}
 	slices.Sort(stuck)
