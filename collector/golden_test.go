@@ -17,6 +17,7 @@ func vodAccount(tasks ...*prefetch.TaskState) prefetch.AccountState {
 		Up:           true,
 		Limit:        prefetch.Limit{Calls: 50, Per: time.Minute},
 		NextCall:     ago(2 * time.Second),
+		Progress:     now,
 		MaxStaleness: time.Hour,
 		Tasks:        tasks,
 	}
@@ -109,7 +110,7 @@ func windowAccount() prefetch.AccountState {
 	return prefetch.AccountState{
 		Account: edge, Up: true, Phases: [prefetch.NumPhases]int{prefetch.Active: 1},
 		Limit:    prefetch.Limit{Calls: 1, Per: 5 * time.Minute},
-		NextCall: now.Add(4 * time.Minute), MaxStaleness: time.Hour,
+		NextCall: now.Add(4 * time.Minute), Progress: now.Add(-3 * time.Minute), MaxStaleness: time.Hour,
 		Backlog:       5 * time.Minute,
 		Window:        &prefetch.Counts{prefetch.Running: 40, prefetch.Succeeded: 240, prefetch.Failed: 1, prefetch.Unknown: 1},
 		WindowRefresh: ago(20 * time.Minute),

@@ -57,7 +57,8 @@ type account struct {
 	outage    outage    // which failures are one
 	began     time.Time // when this process began with the account
 	looked    Stamp     // the last look at our clock
-	left      time.Time // when the last call left
+	left      time.Time // when the last call left, and by Go's own clock
+	leftAt    time.Time
 	latency   latency   // how long calls take
 	swept     time.Time // when the tasks were swept last
 	sweepAt   time.Time // when they are to be swept next

@@ -64,7 +64,7 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) (rest time.Du
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.hung.Store(false)
-	defer func() { a.moves(rest) }()
+	defer func() { a.moves(min(rest, a.callEnds())) }()
 	if !a.known || a.removed {
 		return idle // what is stored is not to be judged before it is listed
 	}
@@ -130,7 +130,7 @@ func (a *account) leaves(s *situation, q question) errand {
 	a.watch.left(&q)
 	s.windowLeaves(&q)
 	a.inFlight++
-	a.left = s.now
+	a.left, a.leftAt = s.now, time.Now()
 	a.sent++
 	a.announce(question{}, time.Time{})
 	return errand{

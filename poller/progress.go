@@ -14,9 +14,26 @@ type progress struct {
 	rest time.Duration
 }
 
-// late is for how long the loop should have done something, in whole seconds.
+// late is for how long the loop should have done something; less than a second is
+// none.
 func (p *progress) late() time.Duration {
-	return max(0, time.Since(p.at)-p.rest).Truncate(time.Second)
+	if late := time.Since(p.at) - p.rest; late >= time.Second {
+		return late
+	}
+	return 0
+}
+
+// longestCall is within what a call ends, the fetch of its token and what is written
+// before and after it included.
+const longestCall = 90 * time.Second
+
+// callEnds is how long it takes at most until the end of a call wakes the loop;
+// negative if it should have. It is called with the lock held.
+func (a *account) callEnds() time.Duration {
+	if a.inFlight == 0 {
+		return idle
+	}
+	return longestCall - time.Since(a.leftAt)
 }
 
 // moves notes that the loop does something, and will again after a rest. While the
@@ -35,7 +52,7 @@ func (p *Poller) Stuck(longer time.Duration) []string {
 	var stuck []string
 	for name, r := range p.accounts {
 		if late := r.progress.Load().late(); late > longer {
-			stuck = append(stuck, fmt.Sprintf("the loop of account %q has not moved for %v", name.Name, late))
+			stuck = append(stuck, fmt.Sprintf("the loop of account %q has not moved for %v", name.Name, late.Truncate(time.Second)))
 		}
 	}
 	slices.Sort(stuck)

@@ -97,6 +97,33 @@ func TestALoopWhoseDiskHangsMakesNone(t *testing.T) {
 	}
 }
 
+// A call that does not end holds its loop up as well.
+func TestALoopWhoseCallDoesNotEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v := &stub{caps: vendorapi.Capabilities{MaxInFlight: 1}, answer: running, takes: func(n int) time.Duration {
+			if n > 0 {
+				return second
+			}
+			return time.Hour
+		}}
+		r := start(t, newMemory(), []poller.Account{quick(v)}, many(huaweiAccount, 1)...)
+		wait(3 * time.Minute)
+		if stuck := r.Stuck(2 * time.Minute); len(stuck) != 0 {
+			t.Errorf("stuck are %q already", stuck)
+		}
+		r.list(many(huaweiAccount, 2)...) // that the loop wakes for something else does not count
+		wait(time.Minute)
+		if stuck := r.Stuck(2 * time.Minute); len(stuck) != 1 {
+			t.Errorf("stuck are %q", stuck)
+		}
+		wait(time.Hour)
+		if stuck := r.Stuck(0); len(stuck) != 0 {
+			t.Errorf("when it has ended stuck are %q", stuck)
+		}
+	})
+}
+
 // A loop that could have rested for hours, and was woken to something that hangs,
 // has stopped then, and not when its rest would have been over.
 func TestALoopThatHangsBeforeItsRestIsOver(t *testing.T) {
