@@ -28,43 +28,127 @@ const (
 // and not the wish to watch nothing.
 var errEmpty = errors.New("is empty; an empty list is written []")
 
-// maxElements bounds the elements of lists and the keys of mappings in a document.
-// Each costs up to half a kilobyte while the document is read, however short it
-// is. 32 MiB hold about as many URLs, and an account is seldom given more than a
-// hundredth of it as tasks.
-const maxElements = 500_000
+// What a document may hold. Each element of a list and each key of a mapping costs
+// up to half a kilobyte while it is read, however short it is, and each task a
+// quarter of one for as long as the document stays.
+const (
+	// maxElements bounds a document: 32 MiB hold about as many URLs.
+	maxElements = 500_000
+	// maxEntry bounds one entry of its list, all of which is in memory at once.
+	maxEntry = 50_000
+	// maxTasks bounds the tasks of a document.
+	maxTasks = 50_000
+	// chunk is how many bytes of YAML are read at once, unless an entry has more.
+	chunk = 64 << 10
+)
 
-// readList returns the elements of the list that data holds, as YAML nodes that
-// know their lines. JSON is told apart by its content.
-func readList(data []byte) ([]*yaml.Node, error) {
+// listElement is an element of a document's list, as a YAML node, and the line where it
+// begins.
+type listElement struct {
+	line int
+	// node is nil if the element has more than [maxEntry] elements of its own.
+	node *yaml.Node
+}
+
+// wholeError says that a document cannot be read in parts, from a line on.
+type wholeError struct{ line int }
+
+func (e *wholeError) Error() string {
+	return fmt.Sprintf("line %d: from here on the document is no list of which each entry begins with a dash at the beginning of a line, "+
+		"or it has a mistake; such a document has at most %d elements", e.line, maxEntry)
+}
+
+// eachElement calls f for each element of the list that data holds. JSON is told
+// apart by its content. Of a document in YAML that is no list of blocks, or that has
+// a mistake, the error is a [*wholeError], whatever f was called with by then: see
+// [wholeList].
+func eachElement(data []byte, f func(listElement) error) error {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if !utf8.Valid(data) {
-		return nil, errors.New("is not valid UTF-8")
+		return errors.New("is not valid UTF-8")
 	}
-	if err := checkElements(data); err != nil {
-		return nil, err
+	if err := checkElements(data, maxElements); err != nil {
+		return err
 	}
-	root, err := readDocument(data)
+	// Not every JSON document is YAML: an escaped surrogate pair, which is how
+	// most encoders write an emoji, is refused there.
+	if json.Valid(data) {
+		return eachOfJSON(data, f)
+	}
+	return eachOfYAML(data, f)
+}
+
+// wholeList calls f for each element of the list that data holds, which is no JSON
+// and could not be read in parts. whole is why; it stands if the document is large.
+func wholeList(data []byte, whole *wholeError, f func(listElement) error) error {
+	if checkElements(data, maxEntry) != nil {
+		return whole
+	}
+	root, err := readDocument(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
 	if err != nil {
-		return nil, err
+		return err
 	}
+	if err := checkRoot(root); err != nil {
+		return err
+	}
+	for _, node := range root.Content {
+		if err := f(listElement{node.Line, node}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkRoot reports what a document is if it is no list.
+func checkRoot(root *yaml.Node) error {
 	switch {
 	case root.Kind == yaml.SequenceNode:
-		return root.Content, nil
+		return nil
 	case root.Kind == yaml.ScalarNode && root.ShortTag() == tagNull:
-		return nil, errEmpty
+		return errEmpty
 	default:
-		return nil, fmt.Errorf("line %d: a list of tasks or target groups is expected, found %s; such a list is [%s]",
+		return fmt.Errorf("line %d: a list of tasks or target groups is expected, found %s; such a list is [%s]",
 			root.Line, kindOf(root), forms[aTask].example)
 	}
 }
 
-// checkElements refuses a document with more than [maxElements]. It looks at the
-// text alone, since the parsers make nodes of the whole document before they
-// return. What separates elements in JSON and in YAML is counted: brackets,
+func eachOfJSON(data []byte, f func(listElement) error) error {
+	begin := bytes.TrimLeft(data, " \t\r\n")
+	switch begin[0] {
+	case '[':
+	case '{': // which may have half a million keys
+		return checkRoot(&yaml.Node{Kind: yaml.MappingNode, Line: 1 + bytes.Count(data[:len(data)-len(begin)], []byte("\n"))})
+	default:
+		root, err := newJSONReader(data).value()
+		if err != nil {
+			return err
+		}
+		return checkRoot(root)
+	}
+	list := newJSONReader(data)
+	_, _ = list.decoder.Token() // the bracket
+	for list.decoder.More() {
+		list.nodes = 0
+		node, err := list.value()
+		if err != nil {
+			return err
+		}
+		e := listElement{node.Line, node}
+		if list.nodes > maxEntry {
+			e.node = nil
+		}
+		if err := f(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkElements refuses a text with more elements than most. It looks at the text
+// alone, since the parsers make nodes of all of it before they return. What separates elements in JSON and in YAML is counted: brackets,
 // commas, indicators and lines, but that the end of a line which ends with one of
 // the others separates nothing more.
-func checkElements(data []byte) error {
+func checkElements(data []byte, most int) error {
 	elements, line := 0, 1
 	filled := false // there is something after the last separator
 	var before rune
@@ -89,8 +173,8 @@ func checkElements(data []byte) error {
 		default:
 			filled = true
 		}
-		if elements > maxElements {
-			return fmt.Errorf("line %d: the document has more than %d elements up to here; several smaller ones can have them", line, maxElements)
+		if elements > most {
+			return fmt.Errorf("line %d: the document has more than %d elements up to here; several smaller ones can have them", line, most)
 		}
 		before = r
 	}
@@ -98,11 +182,6 @@ func checkElements(data []byte) error {
 }
 
 func readDocument(data []byte) (*yaml.Node, error) {
-	// Not every JSON document is YAML: an escaped surrogate pair, which is how
-	// most encoders write an emoji, is refused there.
-	if json.Valid(data) {
-		return newJSONReader(data).value()
-	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document, next yaml.Node
 	err := decoder.Decode(&document)
@@ -152,6 +231,9 @@ type jsonReader struct {
 	decoder *json.Decoder
 	line    int
 	counted int64 // bytes of data whose newlines are in line
+	// nodes is how many there are of the entry being read. Those above [maxEntry]
+	// are counted and not kept.
+	nodes int
 }
 
 func newJSONReader(data []byte) *jsonReader {
@@ -167,6 +249,7 @@ func (r *jsonReader) value() (*yaml.Node, error) {
 		return nil, fmt.Errorf("reading JSON: %w", err)
 	}
 	node := &yaml.Node{Kind: yaml.ScalarNode, Line: r.lineHere()}
+	r.nodes++
 	switch token := token.(type) {
 	case json.Delim:
 		err = r.composite(node, token)
@@ -193,7 +276,9 @@ func (r *jsonReader) composite(node *yaml.Node, open json.Delim) error {
 		if err != nil {
 			return err
 		}
-		node.Content = append(node.Content, element)
+		if r.nodes <= maxEntry {
+			node.Content = append(node.Content, element)
+		}
 	}
 	if _, err := r.decoder.Token(); err != nil {
 		return fmt.Errorf("reading JSON: %w", err)

@@ -2,7 +2,9 @@ package discovery
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -63,18 +65,14 @@ func Parse(data []byte, name string) ([]prefetch.Task, []Problem, error) {
 
 // parseList is [Parse] with the lines.
 func parseList(data []byte, name string) (*listReader, error) {
-	elements, err := readList(data)
+	list := newListReader(name)
+	err := eachElement(data, list.read)
+	if whole, ok := errors.AsType[*wholeError](err); ok {
+		list = newListReader(name)
+		err = wholeList(data, whole, list.read)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	list := &listReader{name: name, first: make(map[key]listed)}
-	for i, element := range elements {
-		list.entry, list.node = i+1, element
-		if isGroup(element) {
-			list.readGroup()
-		} else {
-			list.readEntry()
-		}
 	}
 	return list, nil
 }
@@ -96,9 +94,32 @@ type listReader struct {
 	rest     Problem // stands for those above maxProblems
 	first    map[key]listed
 
-	// The element being read.
+	// The element being read, and how many were before it and with it.
+	listElement
+
 	entry int
-	node  *yaml.Node
+}
+
+func newListReader(name string) *listReader {
+	return &listReader{name: name, first: make(map[key]listed)}
+}
+
+// read takes an element in. The error says that there are too many tasks.
+func (l *listReader) read(e listElement) error {
+	l.listElement = e
+	l.entry++
+	switch {
+	case e.node == nil:
+		l.report(issues{fmt.Sprintf("the entry has more than %d elements", maxEntry)}, 1)
+	case isGroup(e.node):
+		l.readGroup()
+	default:
+		l.readEntry()
+	}
+	if len(l.tasks) > maxTasks {
+		return fmt.Errorf("line %d: the document has more than %d tasks up to here; several smaller ones can have them", e.line, maxTasks)
+	}
+	return nil
 }
 
 // listed is where a task was first listed: its line, and its place in the tasks.
@@ -165,6 +186,7 @@ func (l *listReader) readGroup() {
 		l.report(found, max(1, len(ids)))
 		return
 	}
+	l.tasks = slices.Grow(l.tasks, len(ids))
 	for i, id := range ids {
 		var wrong issues
 		task.ID = wrong.text(fmt.Sprintf("targets[%d]", i), id)
@@ -193,13 +215,13 @@ func (l *listReader) add(task prefetch.Task, found issues) {
 		doubts.nameTask(task)
 		l.report(doubts, 0)
 	}
-	l.first[keyOf(task)] = listed{line: l.node.Line, index: len(l.tasks)}
+	l.first[keyOf(task)] = listed{line: l.line, index: len(l.tasks)}
 	l.tasks = append(l.tasks, task)
 }
 
 // report notes a problem of the element being read; tasks are lost with it.
 func (l *listReader) report(found issues, tasks int) {
-	place := func() string { return fmt.Sprintf("%s:%d", l.name, l.node.Line) }
+	place := func() string { return fmt.Sprintf("%s:%d", l.name, l.line) }
 	if len(l.problems) < maxProblems {
 		l.problems = append(l.problems, Problem{
 			Place: place(), Entry: l.entry, Tasks: tasks, Message: found.String(),
