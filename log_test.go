@@ -137,6 +137,8 @@ task_discovery:
 			if status, body := p.do(http.MethodPost, "/-/reload"); status != http.StatusInternalServerError || strings.Count(body, "\n") < 3 {
 				t.Errorf("a broken file: %d %s", status, body)
 			}
+			// The log is written beside what is logged.
+			p.eventually("the errors are told", func() bool { return len(log(notReloaded)) > 0 && len(log(oneError)) > 2 })
 			if got := log(notReloaded); len(got) != 1 || got[0]["errors"] != "3" || got[0]["level"] != "ERROR" {
 				t.Errorf("the reload: %v", got)
 			}
@@ -153,6 +155,7 @@ task_discovery:
 			if status, body := p.do(http.MethodPost, "/-/reload"); status != http.StatusOK {
 				t.Fatalf("reload: %d %s", status, body)
 			}
+			p.eventually("the reload is told", func() bool { return len(log("the configuration was reloaded")) > 0 })
 			if got := log("the configuration was reloaded"); len(got) != 1 || got[0]["tasks"] != "4" {
 				t.Errorf("the second reload: %v", got)
 			}
