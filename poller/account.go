@@ -32,6 +32,7 @@ type account struct {
 	budget   *budget
 	tasks    map[string]*task
 	board    *board                   // what the planner made of them
+	scratch  board                    // what it would make of them later
 	cursor   int                      // where it goes on with that
 	hasty    bool                     // every call that is allowed is made now, and none later
 	begun    time.Time                // since when

@@ -25,7 +25,7 @@ func (s *situation) callsFor(t *task) float64 {
 // tasks that are not lost, and warns where that is longer than their numbers may be old: no choice
 // of questions can help then.
 func (a *account) weighBacklog(s *situation) {
-	a.backlog = time.Duration(s.calls * float64(s.slot))
+	a.backlog = time.Duration(s.calls * float64(s.slot)).Round(time.Millisecond)
 	if a.backlog <= a.options.MaxStaleness {
 		return
 	}

@@ -17,41 +17,45 @@ const mostRefills = 128
 
 // card is what the planner has worked out of a task. It is kept from question
 // to question: of many tasks few change, and a task that has waited for long is
-// worth much the same a little later. Times are nanoseconds since 1970, so that
-// a walk over all cards touches little memory.
+// worth much the same a little later. Times are nanoseconds since 1970, and what
+// each walk over all cards looks at stands together in half of the card, so that it
+// touches little memory.
 type card struct {
-	task    *task
-	created int64 // what the cards are in order of
-	margin  int64 // how far around it the task's rows are
-	made    int64 // when the card was made
-	until   int64 // when it must be made anew; 0 at once
-	fading  int64 // from when on it should be, as far as there is time
-	// at is when the task may be asked by the poll interval, floor from when on its
-	// deadline may have it asked sooner: see timing. deadline is when it must be warm,
-	// 0 where there is none, and asked when the last question left that could tell of
-	// it.
-	at, floor, deadline, asked int64
-
+	until  int64 // when it must be made anew; 0 at once
+	made   int64 // when the card was made
+	fading int64 // from when on it should be made anew, as far as there is time
+	// at is when the task may be asked by the poll interval, and deadline when it must
+	// be warm, 0 where there is none.
+	at, deadline int64
 	// worth is what a question about the task alone is worth, in minutes of lag;
-	// 0 if it is not to be asked now. chance is the chance that the task is
-	// settled, lag what it is expected to have gathered since the last look, and
-	// hurry the root of how many times a minute it would settle from now on.
-	worth              float64
-	chance, lag, hurry float32
-	// rows is how many rows the task has, running how many of them run.
-	rows    int32
-	running float32
-	// calls is how many calls it takes to answer for the task, if it is unsettled.
-	calls float64
+	// 0 if it is not to be asked now.
+	worth float64
+	// hurry is the root of how many times a minute the task would settle from now on,
+	// calls how many calls it takes to answer for it, if it is unsettled.
+	hurry, calls float32
 
 	class     class
-	moved     bool // it is out of order, since created is new
+	unsettled bool // watched, and not settled
 	askable   bool // at some time
 	due       bool // now
 	imminent  bool // now, for the answer to be there at its deadline
-	unsettled bool // watched, and not settled
+	asking    bool // a call about it is under way
 	joinable  bool // a window that is asked for now can tell of it
-	hidden    bool // a scout cannot: it may have rows that neither run nor are final
+	moved     bool // it is out of order, since created is new
+
+	task    *task
+	created int64 // what the cards are in order of
+	margin  int64 // how far around it the task's rows are
+	// floor is from when on its deadline may have the task asked sooner: see timing.
+	// asked is when the last question left that could tell of it.
+	floor, asked int64
+	// chance is the chance that the task is settled, lag what it is expected to have
+	// gathered since the last look, in minutes.
+	chance, lag float32
+	// rows is how many rows the task has, running how many of them run.
+	rows    int32
+	running float32
+	hidden  bool // a scout cannot tell of it: it may have rows that neither run nor are final
 }
 
 func (c *card) first() int64 { return c.created - c.margin }
@@ -64,10 +68,15 @@ type board struct {
 	moved int    // how many cards may be out of order
 }
 
+// newCard is the card of a task before anything was worked out.
+func newCard(t *task) card {
+	return card{task: t, created: t.created().UnixNano(), deadline: toNano(t.Deadline)}
+}
+
 func newBoard(tasks map[string]*task) *board {
 	b := &board{cards: make([]card, 0, len(tasks))}
 	for _, t := range tasks {
-		b.cards = append(b.cards, card{task: t, created: t.created().UnixNano(), deadline: toNano(t.Deadline)})
+		b.cards = append(b.cards, newCard(t))
 	}
 	slices.SortFunc(b.cards, compareCards)
 	b.number()
@@ -77,7 +86,9 @@ func newBoard(tasks map[string]*task) *board {
 // add adds the card of a task that was not there.
 func (b *board) add(t *task) {
 	t.place = len(b.cards)
-	b.cards = append(b.cards, card{task: t, created: t.created().UnixNano(), moved: true})
+	c := newCard(t)
+	c.moved = true
+	b.cards = append(b.cards, c)
 	b.moved++
 }
 
@@ -94,7 +105,7 @@ func (b *board) changed(t *task) {
 		return // it is not watched any more
 	}
 	c := &b.cards[t.place]
-	c.until = 0
+	c.until, c.deadline = 0, toNano(t.Deadline)
 	if created := t.created().UnixNano(); created != c.created {
 		if c.created = created; !c.moved {
 			c.moved = true
@@ -168,16 +179,24 @@ func (c *card) change(at time.Time) {
 	}
 }
 
+// schedule fills in when the task may be asked. It reports false if it is not to be
+// asked at all.
+func (s *situation) schedule(c *card) bool {
+	d, ok := s.due(c.task)
+	c.askable, c.class, c.at, c.floor, c.asked = ok, d.class, toNano(d.at), toNano(d.floor), toNano(c.task.asked())
+	return ok
+}
+
 // fill makes the card anew.
 func (s *situation) fill(c *card) {
 	t, now := c.task, s.now.UnixNano()
 	*c = card{
-		task: t, created: c.created, margin: int64(t.margin()), deadline: c.deadline, asked: toNano(t.asked()),
+		task: t, created: c.created, margin: int64(t.margin()), deadline: c.deadline, asking: t.inFlight,
 		made: now, until: math.MaxInt64, fading: math.MaxInt64,
 		unsettled: t.unsettled(), rows: int32(min(s.sizeOf(t), math.MaxInt32)), //nolint:gosec // bounded
 	}
 	if c.unsettled && t.Phase != prefetch.Lost { // lost ones are asked for ever less often
-		c.calls = s.callsFor(t)
+		c.calls = float32(s.callsFor(t))
 	}
 	if t.Gone || t.Phase == prefetch.Settled {
 		return
@@ -186,11 +205,9 @@ func (s *situation) fill(c *card) {
 	waited := s.now.Sub(looked)
 	c.fading = now + int64(fresh*float64(max(waited, 0)))
 	c.running = float32(float64(left) * s.curve.survive(s.age(t, looked), s.age(t, s.now)))
-	d, ok := s.due(t)
-	if !ok {
+	if !s.schedule(c) {
 		return
 	}
-	c.askable, c.class, c.at, c.floor = true, d.class, toNano(d.at), toNano(d.floor)
 	// What was decided may change at these times.
 	c.change(t.Deadline)
 	if t.Reading != nil {

@@ -63,6 +63,9 @@ func (s Stamp) dated(now Stamp) (dated Stamp, anew bool) {
 	return now.before(s.elapsed(now)), true
 }
 
+// after returns the moment d after s.
+func (s Stamp) after(d time.Duration) Stamp { return s.before(-d) }
+
 // before returns the moment d before s.
 func (s Stamp) before(d time.Duration) Stamp {
 	return Stamp{Wall: s.Wall.Add(-d), Boot: s.Boot, Up: s.Up - d}

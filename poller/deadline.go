@@ -16,23 +16,23 @@ const (
 )
 
 // latency is how long calls take at most, as the last ones showed: the longest,
-// of which each quicker one takes away an eighth.
+// of which each quicker one takes away an eighth. More than a lead can be is of no
+// use.
 type latency time.Duration
 
 func (l *latency) learn(took time.Duration) {
 	const kept, of = 7, 8
-	*l = max(latency(took), *l/of*kept)
+	*l = min(latency(mostLead), max(latency(took), *l/of*kept))
 }
 
 // when is when the task of a card may be asked, by its poll interval and its
 // deadline, and whether it must be now for the answer to be there at the
-// deadline. Before that what it says may come sooner or later, as other deadlines
-// and the budget allow.
+// deadline. As other deadlines and the budget allow, that may change.
 //
 // A task is asked by the poll interval, once more just before its deadline, and
 // at the deadline if it was not settled by then. A call before the deadline must
 // not cost the one at it: it leaves if it is free again by then, or if the budget
-// has others (see countDeadlines). Else the task is held back for the last poll
+// has others (see weighDeadlines). Else the task is held back for the last poll
 // interval.
 func (s *situation) when(c *card) (at int64, imminent bool) {
 	if c.deadline == 0 || c.asked >= c.deadline || s.hasty {
@@ -61,46 +61,67 @@ func (s *situation) when(c *card) (at int64, imminent bool) {
 // leadTime is how long before a deadline the question about its task must leave
 // for its answer to be there at it: what a call takes for each round of calls that
 // the deadlines until then need, as many at once as the vendor takes, and for the
-// one before that may be under way. Of a deadline that is far it is as long as it
-// can become.
+// one before that may be under way.
 func (s *situation) leadTime(deadline int64) int64 {
-	if deadline-s.now.UnixNano() > int64(mostLead) {
-		return int64(mostLead)
-	}
 	n, _ := slices.BinarySearch(s.near, deadline+1)
 	atOnce := max(1, s.caps.MaxInFlight)
 	rounds := 1 + (n+atOnce-1)/atOnce
 	return int64(min(mostLead, max(leastLead, time.Duration(rounds)*s.latency)))
 }
 
-// countDeadlines finds out which deadlines pass before a call that leaves now is
-// free again, and whether the budget has one to spare: beside those that the tasks
-// of these deadlines need until then, at the deadline and by the poll interval
-// after it. It has plenty if there is one besides for the look before each.
-func (s *situation) countDeadlines() {
-	now, again, kept := s.now.UnixNano(), int64(max(s.pollInterval, s.slot, 1)), 0
-	for i := range s.cards {
-		c := &s.cards[i]
-		ahead := c.deadline - now
-		if !c.unsettled || ahead <= 0 || c.asked >= c.deadline || ahead >= int64(max(s.taken, mostLead)) {
-			continue
-		}
-		if ahead <= int64(mostLead) {
-			s.near = append(s.near, c.deadline)
-		}
-		if ahead >= int64(s.taken) || c.floor > c.deadline {
-			continue // a call that leaves now is free again, or it cannot be asked then
-		}
-		s.deadlines++
-		kept += 1 + int((int64(s.taken)-ahead)/again)
-		if s.nextDeadline.IsZero() || c.deadline < s.nextDeadline.UnixNano() {
-			s.nextDeadline = time.Unix(0, c.deadline)
-		}
+// next is when the task of a card may be asked, or when that is to be looked at
+// again. It brings the card up to date with what other deadlines and the budget
+// allow for its own. It is small enough to be inlined.
+func (s *situation) next(c *card) int64 {
+	if c.deadline == 0 {
+		return c.at
 	}
+	return s.mindDeadline(c)
+}
+
+func (s *situation) mindDeadline(c *card) int64 {
+	now := s.now.UnixNano()
+	at, imminent := s.when(c)
+	if c.due != (at <= now) || c.imminent != imminent {
+		s.fill(c)
+	}
+	if far := c.deadline - int64(mostLead); far > now {
+		at = min(at, far) // how many deadlines are near it is not known yet
+	}
+	if !c.due {
+		s.pressed = earlier(s.pressed, time.Unix(0, at))
+	}
+	return at
+}
+
+// countDeadline counts a deadline that is to come, if it is near.
+func (s *situation) countDeadline(c *card) {
+	ahead := time.Duration(c.deadline - s.now.UnixNano())
+	if c.asked >= c.deadline {
+		return // the clock was set back
+	}
+	if ahead <= mostLead {
+		s.near = append(s.near, c.deadline)
+	}
+	if ahead >= s.taken || c.floor > c.deadline {
+		return // a call that leaves now is free again, or the task cannot be asked then
+	}
+	s.deadlines++
+	s.kept += 1 + int((s.taken-ahead)/max(s.pollInterval, s.slot, 1))
+	if s.nextDeadline.IsZero() || c.deadline < s.nextDeadline.UnixNano() {
+		s.nextDeadline = time.Unix(0, c.deadline)
+	}
+}
+
+// weighDeadlines finds out whether the budget has a call to spare: beside those that
+// the tasks need whose deadlines pass before it is free again, at the deadline and
+// by the poll interval after it. It has plenty if there is one besides for the look
+// before each.
+func (s *situation) weighDeadlines() {
 	slices.Sort(s.near)
 	if s.deadlines > 0 && s.budget != nil {
-		s.spare = s.budget.spare(kept, s.present)
-		s.plenty = s.budget.spare(kept+s.deadlines, s.present)
+		s.spare = s.budget.spare(s.kept, s.present)
+		s.plenty = s.budget.spare(s.kept+s.deadlines, s.present)
 	}
 }
 

@@ -166,3 +166,37 @@ func TestOnceWaitsForNoDeadline(t *testing.T) {
 		}
 	})
 }
+
+// A deadline that is told later counts like one that was there from the beginning,
+// of a task that is watched and of one that is new.
+func TestDeadlineToldLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v, m := moody()
+		done := time.Now().Add(20 * second)
+		for _, id := range []string{"watched", "new"} {
+			m.set(id, func() (vendorapi.Answer, error) {
+				if time.Now().Before(done) {
+					return urls(prefetch.Running)()
+				}
+				return urls(prefetch.Succeeded)()
+			})
+		}
+		a := account(huaweiAccount, v, prefetch.Limit{Calls: 50, Per: time.Minute})
+		r := start(t, newMemory(), []poller.Account{a}, configured(huaweiAccount, "watched"))
+		wait(10 * second)
+		var changes []poller.Change
+		for _, id := range []string{"watched", "new"} {
+			spec := configured(huaweiAccount, id)
+			spec.Deadline = time.Now().Add(30 * second)
+			changes = append(changes, poller.Change{ID: id, Task: &spec})
+		}
+		r.Relist(map[string][]poller.Change{a.Name: changes})
+		wait(30 * second)
+		for _, task := range r.account(t, huaweiAccount).Tasks {
+			if !task.Settled() {
+				t.Errorf("%s is not known to be settled at its deadline", task.ID)
+			}
+		}
+	})
+}

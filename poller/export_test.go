@@ -17,6 +17,14 @@ func Plan(p *Poller, account prefetch.Account, now time.Time) (q vendorapi.Query
 	return best.query, best.why, wake
 }
 
+// Forecast is what is told to come next for an account of p.
+func Forecast(p *Poller, account prefetch.Account, now time.Time) *prefetch.QueryState {
+	a := p.accounts[account]
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.forecast(Stamp{Wall: now})
+}
+
 // Chance is what the planner takes for the chance that a task of p has settled.
 func Chance(p *Poller, account prefetch.Account, id string, now time.Time) float64 {
 	a := p.accounts[account]
@@ -35,7 +43,7 @@ func Worths(p *Poller, account prefetch.Account, now time.Time) map[string]float
 	s.rank()
 	worths := map[string]float64{}
 	for i := range s.cards {
-		if c := &s.cards[i]; c.askable && c.at <= now.UnixNano() {
+		if c := &s.cards[i]; c.due {
 			worths[c.task.id] = c.worth
 		}
 	}

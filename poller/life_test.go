@@ -42,7 +42,7 @@ func TestLifeOfATask(t *testing.T) {
 		active := r.task(t, a.Account, "a")
 		want := &prefetch.TaskState{
 			Account: a.Account, ID: "a", Source: prefetch.SourceConfig, Labels: spec.Labels, Phase: prefetch.Active,
-			FirstSeen: began, Created: spec.Created, Deadline: spec.Deadline, LastRefresh: began, LastUnfinished: began, Up: true,
+			FirstSeen: began, Created: spec.Created, Deadline: spec.Deadline, LastRefresh: began, LastUnfinished: began, NextLook: began.Add(time.Minute), Up: true,
 			Counts: vendor.Counts("a"), Answered: true, URLs: active.URLs,
 		}
 		if diff := cmp.Diff(want, active); diff != "" {
@@ -288,7 +288,10 @@ func TestAFailedCallErasesNothing(t *testing.T) {
 				if r.recorder.failed[reason] == 0 || len(r.recorder.failed) != 1 {
 					t.Errorf("failures recorded: %v", r.recorder.failed)
 				}
-				after.Up, after.LastError = before.Up, before.LastError
+				if !after.NextLook.After(time.Now()) {
+					t.Errorf("next look %v", after.NextLook)
+				}
+				after.Up, after.LastError, after.NextLook = before.Up, before.LastError, before.NextLook
 				if diff := cmp.Diff(*before, after); diff != "" {
 					t.Errorf("the failure changed the task (-before +after):\n%s", diff)
 				}

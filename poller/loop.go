@@ -79,29 +79,27 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) (rest time.Du
 		sleep = min(sleep, saveRetry)
 	}
 	if a.inFlight >= max(1, a.options.Provider.Capabilities().MaxInFlight) {
+		a.announce(a.usualEnd(present))
 		return sleep // the end of a call wakes the loop
 	}
 	s := a.planning(present)
-	q, found, wake := s.plan()
+	q, found, wake := a.choose(s)
 	a.weighBacklog(s)
-	q, found, wake = a.orWatch(s, q, found, wake)
 	if !found {
 		a.budget.rest(a.name.Name)
 		if !wake.IsZero() {
 			sleep = min(sleep, wake.Sub(now))
 		}
-		a.announce(question{}, wake)
+		a.announce(present)
 		return max(sleep, time.Millisecond)
 	}
-	// A backoff that is longer than any was reckoned by a clock that was set
-	// back since.
-	if wait := a.health.RetryAt.Sub(now); wait > 0 && wait <= longestBackoff {
+	if wait := a.backoff(now); wait > 0 {
 		a.budget.rest(a.name.Name)
-		a.announce(q, a.health.RetryAt)
+		a.announce(present.after(wait))
 		return min(sleep, wait)
 	}
 	if wait := a.pace(s, q); wait > 0 {
-		a.announce(q, now.Add(wait))
+		a.announce(present.after(wait))
 		return min(sleep, wait)
 	}
 	c, wait, err := a.budget.take(a.name.Name)
@@ -111,7 +109,7 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) (rest time.Du
 		return min(sleep, ledgerRetry)
 	}
 	if wait > 0 {
-		a.announce(q, now.Add(wait))
+		a.announce(present.after(wait))
 		return min(sleep, wait)
 	}
 	e := a.leaves(s, q)
@@ -132,7 +130,6 @@ func (a *account) leaves(s *situation, q question) errand {
 	a.inFlight++
 	a.left, a.leftAt = s.now, time.Now()
 	a.sent++
-	a.announce(question{}, time.Time{})
 	return errand{
 		question: q, number: a.sent, left: s.now,
 		provider: a.options.Provider, identity: a.identity, budget: a.budget,
@@ -142,24 +139,32 @@ func (a *account) leaves(s *situation, q question) errand {
 // pace is how long the question should wait although the budget may allow it now.
 // Where more tasks are to be asked than calls are left, calls that leave evenly
 // tell sooner than as many at once after a pause. A call for each deadline that
-// passes before what leaves now is free again stays in reserve.
+// passes before what leaves now is free again stays in reserve. Nothing waits
+// longer than until a deadline may want a call.
 func (a *account) pace(s *situation, q question) time.Duration {
 	if a.hasty || q.worth >= imminent {
 		return 0
 	}
-	if reserve := s.reserve(a.options.Limit.Calls); reserve > 0 {
-		if wait := a.budget.spare(reserve, s.present); wait > 0 {
-			return min(wait, s.nextDeadline.Sub(s.now))
+	wait := a.reserved(s)
+	if even := a.left.Add(s.slot).Sub(s.now); wait == 0 && !q.pressing && s.asks > a.budget.free(s.present) && even <= s.slot {
+		wait = max(0, even) // unless the clock was set back
+	}
+	for _, at := range []time.Time{s.nextDeadline, s.pressed} {
+		if ahead := at.Sub(s.now); !at.IsZero() && ahead > 0 {
+			wait = min(wait, ahead)
 		}
 	}
-	if q.pressing || s.asks <= a.budget.free(s.present) {
+	return wait
+}
+
+// reserved is how long it is until the budget has a call beside those that are in
+// reserve for deadlines.
+func (a *account) reserved(s *situation) time.Duration {
+	reserve := s.reserve(a.options.Limit.Calls)
+	if reserve == 0 {
 		return 0
 	}
-	wait := a.left.Add(s.slot).Sub(s.now)
-	if wait > s.slot {
-		return 0 // the clock was set back
-	}
-	return max(0, wait)
+	return a.budget.spare(reserve, s.present)
 }
 
 // errand is a question on its way, with what was in force when it left: a
@@ -175,15 +180,6 @@ type errand struct {
 	identity string
 	budget   *budget
 	call     *call
-}
-
-// announce publishes what comes next.
-func (a *account) announce(q question, at time.Time) {
-	a.next = nil
-	if q.query.Kind != "" {
-		a.next = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.id(), Why: q.why, Time: at}
-	}
-	a.publish(nil)
 }
 
 // situation is what the planner decides from. It is called with the lock held.
@@ -204,7 +200,7 @@ func (a *account) situation(now time.Time) *situation {
 // what the budget has to spare. It is called with the lock held.
 func (a *account) planning(present Stamp) *situation {
 	s := a.situation(present.Wall)
-	s.budget, s.present = a.budget, present
+	s.budget, s.present, s.watch = a.budget, present, &a.watch
 	s.taken = a.budget.taken(present) + s.latency
 	return s
 }
@@ -313,7 +309,7 @@ func (a *account) ask(ctx context.Context, e errand) {
 		q.task = &task{id: q.task.id}
 	}
 	a.look(present)
-	a.latency.learn(ended.Sub(sent))
+	a.latency.learn(took)
 	m := a.moment(sent, ended)
 	a.last = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.id(), Why: q.why, Time: sent}
 	a.unsaved, a.curve = true, nil // every answer teaches something

@@ -75,8 +75,7 @@ func (a *account) whyNoMore(made int) string {
 // wantsMore reports whether there is another question.
 func (a *account) wantsMore(present Stamp) bool {
 	s := a.planning(present)
-	q, found, wake := s.plan()
-	_, found, _ = a.orWatch(s, q, found, wake)
+	_, found, _ := a.choose(s)
 	return found
 }
 

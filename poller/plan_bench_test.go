@@ -47,6 +47,26 @@ func BenchmarkPlan(b *testing.B) {
 	}
 }
 
+// BenchmarkForecast is to tell what comes next, and when, of 10,000 tasks none of
+// which has settled, as a loop does before it sleeps, the planning step included.
+func BenchmarkForecast(b *testing.B) {
+	tasks := benchTasks
+	if testing.Short() {
+		tasks /= 10
+	}
+	limit := prefetch.Limit{Calls: 50, Per: time.Minute}
+	p := answeredOnce(b, huaweiAccount, vendorapi.Capabilities{MaxInFlight: 4}, limit, tasks)
+	slot, now := limit.Per/time.Duration(limit.Calls), time.Now().Add(12*time.Hour)
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(slot)
+		poller.Plan(p, huaweiAccount, now)
+		if poller.Forecast(p, huaweiAccount, now) == nil {
+			b.Fatal("nothing comes next")
+		}
+	}
+}
+
 // answeredOnce is a poller each of whose n tasks was answered once: some of its
 // URLs are under way.
 func answeredOnce(b *testing.B, name prefetch.Account, caps vendorapi.Capabilities, limit prefetch.Limit, n int) *poller.Poller {

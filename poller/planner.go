@@ -87,10 +87,15 @@ type situation struct {
 	// cursor is the place after that of the last card that was made anew though
 	// it could have been used still.
 	cursor *int
+	// watch is what is known of the look-back.
+	watch *watch
 	// hasty: there is no later call to wait for. What was not asked for since begun
 	// is, whenever it was asked before.
 	hasty bool
 	begun time.Time
+	// foreseen: what is to be decided then is asked for now, when the calls under way
+	// have not ended.
+	foreseen bool
 	// noWindows: windows were refused lately.
 	noWindows bool
 
@@ -108,11 +113,15 @@ type situation struct {
 	// asks is how many tasks are to be asked now.
 	asks int
 	// deadlines is how many deadlines pass before a call that leaves now is free
-	// again, nextDeadline the first of them; zero if there is none. spare is how long
-	// it is until the budget has a call for a look before a deadline, and plenty until
-	// it has one for any other about these tasks.
-	deadlines     int
-	nextDeadline  time.Time
+	// again, nextDeadline the first of them, zero if there is none, and kept how many
+	// calls their tasks need until then. spare is how long it is until the budget has
+	// a call for a look before a deadline, and plenty until it has one for any other
+	// about these tasks.
+	deadlines, kept int
+	nextDeadline    time.Time
+	// pressed is when the next task comes that its deadline may have asked; zero if
+	// there is none.
+	pressed       time.Time
 	spare, plenty time.Duration
 	// near are the deadlines that are so near that an answer is wanted before, in
 	// order.
@@ -203,29 +212,24 @@ func (s *situation) rank() (first *card, next int64) {
 	next = math.MaxInt64
 	s.board.sort()
 	s.cards = s.board.cards
-	s.countRound()
-	s.countDeadlines()
+	s.count()
 	refills, start := 0, *s.cursor
 	for n := range s.cards {
 		i := (start + n) % len(s.cards)
 		c := &s.cards[i]
 		switch {
-		case now >= c.until || now < c.made:
+		case now >= c.until || now < c.made || c.asking && s.foreseen:
 			s.fill(c)
 		case now >= c.fading && refills < mostRefills:
 			s.fill(c)
 			refills++
 			*s.cursor = i + 1
 		}
-		s.calls += c.calls
+		s.calls += float64(c.calls)
 		if !c.askable {
 			continue
 		}
-		at, imminent := s.when(c)
-		if c.due != (at <= now) || c.imminent != imminent {
-			s.fill(c) // what there is to spare changed, or the deadline came near
-		}
-		if !c.due {
+		if at := s.next(c); !c.due {
 			next = min(next, at)
 			continue
 		}
@@ -242,18 +246,26 @@ func (s *situation) rank() (first *card, next int64) {
 	return first, next
 }
 
-// countRound works out how long a round of the unsettled tasks takes.
-func (s *situation) countRound() {
+// count works out how long a round of the unsettled tasks takes, and which deadlines
+// are near.
+func (s *situation) count() {
+	now := s.now.UnixNano()
 	for i := range s.cards {
 		c := &s.cards[i]
 		if c.until == 0 { // it says what was, or nothing yet
 			c.unsettled = c.task.unsettled()
+			s.schedule(c)
 		}
-		if c.unsettled {
-			s.unsettled++
+		if !c.unsettled {
+			continue
+		}
+		s.unsettled++
+		if c.deadline > now {
+			s.countDeadline(c)
 		}
 	}
 	s.round = time.Duration(s.unsettled) * max(s.slot, time.Second)
+	s.weighDeadlines()
 }
 
 func compareTasks(a, b *task) int {
@@ -275,7 +287,7 @@ type timing struct {
 // due says when the task may be asked, and with what priority; false if it is
 // not to be asked at all.
 func (s *situation) due(t *task) (d timing, ok bool) {
-	if !t.listed || t.Gone || t.inFlight || t.Phase == prefetch.Settled || s.gone(t) {
+	if !t.listed || t.Gone || t.inFlight && !s.foreseen || t.Phase == prefetch.Settled || s.gone(t) {
 		return timing{}, false
 	}
 	d.class = s.class(t)

@@ -49,8 +49,10 @@ func (a *account) publishAll() {
 	slices.SortFunc(watched, func(x, y *task) int { return strings.Compare(x.id, y.id) })
 	states := make([]*prefetch.TaskState, len(watched))
 	var phases [prefetch.NumPhases]int
+	s := a.expecting()
 	for i, t := range watched {
 		states[i] = t.state(a.name)
+		states[i].NextLook = s.nextLook(t)
 		phases[t.Phase]++
 	}
 	defer a.changed() // when scrapes are not kept waiting any more
@@ -66,10 +68,17 @@ func (a *account) publishAll() {
 // held; a nil task is passed over, and so is one that is not watched.
 func (a *account) publish(tasks ...*task) {
 	var states []*prefetch.TaskState
+	var s *situation
 	for _, t := range tasks {
-		if t != nil && a.tasks[t.id] == t && t.watched() {
-			states = append(states, t.state(a.name))
+		if t == nil || a.tasks[t.id] != t || !t.watched() {
+			continue
 		}
+		if s == nil {
+			s = a.expecting()
+		}
+		state := t.state(a.name)
+		state.NextLook = s.nextLook(t)
+		states = append(states, state)
 	}
 	defer a.changed()
 	a.pubMu.Lock()
@@ -94,6 +103,13 @@ func (a *account) publish(tasks ...*task) {
 // there.
 func (p *published) find(id string) (place int, found bool) {
 	return slices.BinarySearchFunc(p.tasks, id, func(t *prefetch.TaskState, id string) int { return strings.Compare(t.ID, id) })
+}
+
+// expecting is the situation for when tasks may be asked at the earliest.
+func (a *account) expecting() *situation {
+	s := a.situation(a.now())
+	s.foreseen = true
+	return s
 }
 
 // publishAccount is called with both locks held.

@@ -75,7 +75,7 @@ func (p *part) final() bool {
 // look-back where that is its turn: where tasks want nothing now and nothing
 // before the next call after this one, and else once in a while.
 func (a *account) orWatch(s *situation, q question, found bool, wake time.Time) (next question, ok bool, at time.Time) {
-	w := &a.watch
+	w := s.watch
 	if !a.options.WatchWindow || !s.hasLookBack() || w.inFlight {
 		return q, found, wake
 	}

@@ -29,6 +29,10 @@ type TaskState struct {
 	// first. A failed call does not move it.
 	LastRefresh time.Time
 
+	// NextLook is when the task may be asked again, the account's budget and failures
+	// aside: see [AccountState.NextLook]. It is zero if it is not asked again.
+	NextLook time.Time
+
 	// Up reports whether the last call about the task answered.
 	Up bool
 	// LastError says why it did not; nil if it did, or if nobody asked yet. An
@@ -138,6 +142,21 @@ type AccountState struct {
 	// Unwatched are the others of which something is known, ordered by ID: they
 	// are on no page.
 	Unwatched []UnwatchedTask
+}
+
+// NextLook is the earliest time at which the task is asked again, in the past if
+// that may be at any moment; zero if it is not asked again.
+func (a *AccountState) NextLook(t *TaskState) time.Time {
+	at := t.NextLook
+	if at.IsZero() {
+		return at
+	}
+	for _, other := range []time.Time{a.NextCall, a.BackoffUntil} {
+		if other.After(at) {
+			at = other
+		}
+	}
+	return at
 }
 
 // UnwatchedTask is a task that is not watched now, as it was known last.

@@ -177,7 +177,7 @@ func (a *api) listTasks(w http.ResponseWriter, r *http.Request) {
 			}
 			_, _ = out.WriteString(separator)
 			separator = ","
-			if err := encoder.Encode(viewTask(t)); err != nil {
+			if err := encoder.Encode(viewTask(&accounts[i], t)); err != nil {
 				return
 			}
 		}
@@ -226,7 +226,7 @@ func (a *api) find(account, id string, rows part) (view taskDetail, warnings []s
 	if i, watched := slices.BinarySearchFunc(state.Tasks, id, func(t *prefetch.TaskState, id string) int {
 		return strings.Compare(t.ID, id)
 	}); watched {
-		view = viewDetail(state.Tasks[i], rows)
+		view = viewDetail(state, state.Tasks[i], rows)
 		return view, rows.warnings(view), true
 	}
 	i, known := slices.BinarySearchFunc(state.Unwatched, id, func(t prefetch.UnwatchedTask, id string) int {
@@ -256,7 +256,7 @@ func (a *api) find(account, id string, rows part) (view taskDetail, warnings []s
 		// What was put is newer than what was watched.
 		shown.Labels, shown.Deadline = task.Labels, task.Deadline
 	}
-	view = viewDetail(&shown, rows)
+	view = viewDetail(state, &shown, rows)
 	if !ended {
 		return view, append([]string{warnUnwatched}, rows.warnings(view)...), true
 	}

@@ -25,7 +25,7 @@ func rich() *exporter {
 	e := newExporter()
 	e.accounts = []prefetch.AccountState{
 		{
-			Account: edge, Up: true,
+			Account: edge, Up: true, NextCall: fixed.Add(5*time.Minute + 250*time.Millisecond),
 			LastQuery: &prefetch.QueryState{Kind: "window", Why: "refreshes 3 tasks", Time: fixed.In(zone)},
 			NextQuery: &prefetch.QueryState{Kind: "task", Task: "active", Why: "oldest answer", Time: fixed.Add(5*time.Minute + 250*time.Millisecond)},
 			Tasks: []*prefetch.TaskState{
@@ -33,6 +33,7 @@ func rich() *exporter {
 					Account: edge, ID: "active", Source: prefetch.SourceFile, Phase: prefetch.Active,
 					Labels:  map[string]string{"title": "launch \"α\" & <b>"},
 					Created: fixed.Add(-time.Hour).In(zone), Deadline: fixed.Add(time.Hour), LastRefresh: fixed.Add(-time.Minute),
+					NextLook: fixed.Add(4 * time.Minute), // the account has a call a minute later
 					Answered: true, Up: false, LastError: throttled, Counts: prefetch.Counts{1, 2, 3, 4, 5}, Recovered: 1,
 					URLs: []prefetch.URL{
 						{URL: "https://example.com/a.mp4?x=1&y=<2>", Status: prefetch.Succeeded, Created: fixed, Started: fixed.Add(time.Second), Finished: fixed.Add(time.Minute), Rate: 0.98, HasRate: true},

@@ -60,7 +60,7 @@ func (a *api) putTask(w http.ResponseWriter, r *http.Request) {
 	}
 	view, warnings, found := a.find(account, id, firstRows())
 	if !found { // it was deleted, or its account removed, in this very moment
-		view = viewDetail(&prefetch.TaskState{
+		view = viewDetail(&prefetch.AccountState{}, &prefetch.TaskState{
 			Account: prefetch.Account{Name: account}, ID: id, Source: prefetch.SourceAPI,
 			Labels: task.Labels, Created: task.Created, Deadline: task.Deadline,
 		}, firstRows())

@@ -191,7 +191,7 @@ func TestEndedTask(t *testing.T) {
 		ended("put", prefetch.SourceAPI, prefetch.Settled),
 	}
 	h := handler(t, e.options())
-	const settled = `"phase":"settled","settled":true,"created":"2026-11-21T09:30:00Z","finished":"2026-11-21T09:31:00Z"`
+	const settled = `"phase":"settled","settled":true,"next_look":null,"created":"2026-11-21T09:30:00Z","finished":"2026-11-21T09:31:00Z"`
 	for _, step := range []struct {
 		request         string
 		status          int

@@ -36,6 +36,7 @@ type taskView struct {
 	Source      string            `json:"source"`
 	Phase       string            `json:"phase"`
 	Settled     bool              `json:"settled"`
+	NextLook    *string           `json:"next_look"`
 	Created     *string           `json:"created"`
 	Finished    *string           `json:"finished"`
 	Deadline    *string           `json:"deadline"`
@@ -92,10 +93,12 @@ func viewQuery(q *prefetch.QueryState) queryView {
 	return queryView{Kind: q.Kind, Task: orNull(q.Task), Reason: orNull(q.Why), Time: viewTime(q.Time)}
 }
 
-func viewTask(t *prefetch.TaskState) taskView {
+// viewTask is the form of a task of the account; of one that is not watched nothing
+// is asked.
+func viewTask(a *prefetch.AccountState, t *prefetch.TaskState) taskView {
 	view := taskView{
 		Account: t.Account.Name, Provider: t.Account.Provider, ID: t.ID, Source: t.Source,
-		Phase: t.Phase.String(), Settled: t.Settled(),
+		Phase: t.Phase.String(), Settled: t.Settled(), NextLook: viewTime(a.NextLook(t)),
 		Created: viewTime(t.Created), Finished: viewTime(t.Finished), Deadline: viewTime(t.Deadline),
 		Labels: t.Labels, LastRefresh: viewTime(t.LastRefresh), LastError: viewFailure(t.LastError),
 	}
@@ -113,8 +116,8 @@ func viewTask(t *prefetch.TaskState) taskView {
 	return view
 }
 
-func viewDetail(t *prefetch.TaskState, rows part) taskDetail {
-	detail := taskDetail{taskView: viewTask(t)}
+func viewDetail(a *prefetch.AccountState, t *prefetch.TaskState, rows part) taskDetail {
+	detail := taskDetail{taskView: viewTask(a, t)}
 	if !t.Answered {
 		return detail
 	}

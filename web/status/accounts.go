@@ -20,9 +20,6 @@ type accountView struct {
 	Phases  string
 	Dropped int
 	Limit   string
-	// Next is when the budget allows the next call.
-	Next    string
-	NextAt  moment
 	Last    *queryView
 	Planned *queryView
 	Window  *bar
@@ -60,17 +57,24 @@ func viewAccount(a *prefetch.AccountState, now time.Time, root string) accountVi
 		Address: listQuery{account: a.Account.Name, page: 1}.link(),
 		State:   accountState(a), Phases: phaseCounts(a.Phases), Dropped: a.Dropped,
 		Limit: plural(a.Limit.Calls, "call") + " per " + span(a.Limit.Per),
-		Next:  "now", Last: viewQuery(a, a.LastQuery, now, root), Planned: viewQuery(a, a.NextQuery, now, root),
-	}
-	if a.NextCall.After(now) {
-		v.NextAt = momentOf(a.NextCall, now)
-		v.Next = v.NextAt.Relative
+		Last:  viewQuery(a, a.LastQuery, now, root), Planned: viewQuery(a, planned(a, now), now, root),
 	}
 	if a.Window != nil {
 		window := newBar(*a.Window, 0, true)
 		v.Window = &window
 	}
 	return v
+}
+
+// planned is the account's next question. One whose time has come leaves now.
+func planned(a *prefetch.AccountState, now time.Time) *prefetch.QueryState {
+	q := a.NextQuery
+	if q == nil || !q.Time.Before(now) {
+		return q
+	}
+	due := *q
+	due.Time = now
+	return &due
 }
 
 // mostFailing bounds how many failing accounts are named above the tasks.

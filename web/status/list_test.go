@@ -346,3 +346,41 @@ func BenchmarkTasks(b *testing.B) {
 		})
 	}
 }
+
+// When a task is asked again, and what the account asks next: never in the past.
+func TestNextLook(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		look, call, resumes time.Duration // from now; 0 for none
+		want                string
+	}{
+		"by the poll interval":       {look: 20 * time.Second, call: -time.Minute, want: ">in 20s</time> at the earliest"},
+		"when the budget has a call": {look: 20 * time.Second, call: 3 * time.Minute, want: ">in 3m</time> at the earliest"},
+		"when the account resumes":   {look: 20 * time.Second, call: -time.Minute, resumes: 15 * time.Minute, want: ">in 15m</time> at the earliest"},
+		"due":                        {look: -20 * time.Second, call: -time.Minute, resumes: -time.Hour, want: "<dt>Next look</dt><dd>as soon as it is its turn<"},
+	} {
+		after := func(d time.Duration) time.Time {
+			if d == 0 {
+				return time.Time{}
+			}
+			return fixed.Add(d)
+		}
+		task := &prefetch.TaskState{Account: edge, ID: "x", Phase: prefetch.Active, NextLook: after(c.look)}
+		a := prefetch.AccountState{
+			Account: edge, Up: true, NextCall: after(c.call), BackoffUntil: after(c.resumes), Tasks: []*prefetch.TaskState{task},
+			NextQuery: &prefetch.QueryState{Kind: "task", Task: "x", Why: "its deadline is near", Time: fixed.Add(-20 * time.Second)},
+		}
+		h := pages(t, prefetch.Snapshot{Accounts: []prefetch.AccountState{a}})
+		if page := body(t, h, "/tasks/edge/x"); !strings.Contains(page, c.want) || strings.Contains(page, "20s ago") {
+			t.Errorf("%s: no %s, or something planned is past", name, c.want)
+		}
+		if page := body(t, h, "/tasks"); strings.Contains(page, "20s ago") {
+			t.Errorf("%s: something planned is past", name)
+		}
+	}
+	settled := &prefetch.TaskState{Account: edge, ID: "x", Phase: prefetch.Settled}
+	h := pages(t, prefetch.Snapshot{Accounts: []prefetch.AccountState{{Account: edge, NextCall: fixed.Add(time.Minute), Tasks: []*prefetch.TaskState{settled}}}})
+	if page := body(t, h, "/tasks/edge/x"); strings.Contains(page, "Next look") {
+		t.Error("a settled task is looked at again")
+	}
+}

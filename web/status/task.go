@@ -24,6 +24,8 @@ type taskPage struct {
 	Duration                      string
 	FinishTold                    bool // else it finished at the latest then
 	Deadline                      deadlineView
+	NextLook                      string // when it is asked again; empty if it is not
+	NextLookAt                    moment
 	Data                          dataView
 	MaxStaleness                  string
 	Error                         string
@@ -80,10 +82,15 @@ func (p *Pages) task(a *prefetch.AccountState, t *prefetch.TaskState, q urlQuery
 	if !t.Finished.IsZero() {
 		v.Duration, v.FinishTold = span(t.Finished.Sub(t.Created)), t.FinishTold
 	}
+	if at := a.NextLook(t); at.After(now) {
+		v.NextLook, v.NextLookAt = "at the earliest", momentOf(at, now)
+	} else if !at.IsZero() {
+		v.NextLook = "as soon as it is its turn"
+	}
 	if t.LastError != nil {
 		v.ErrorAt = momentOf(t.LastError.Time, now)
 	}
-	v.Last, v.Next = questionAbout(a, a.LastQuery, t, now), questionAbout(a, a.NextQuery, t, now)
+	v.Last, v.Next = questionAbout(a, a.LastQuery, t, now), questionAbout(a, planned(a, now), t, now)
 	for _, name := range slices.Sorted(maps.Keys(t.Labels)) {
 		v.Labels = append(v.Labels, label{readable(name), readable(t.Labels[name])})
 	}

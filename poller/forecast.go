@@ -1,0 +1,85 @@
+package poller
+
+import (
+	"slices"
+	"time"
+
+	"prefetch_exporter/prefetch"
+)
+
+// mostForecasts bounds how many moments are looked at to tell what comes next.
+const mostForecasts = 8
+
+// announce publishes what comes next, as far as can be told at a moment. It is
+// called with the lock held.
+func (a *account) announce(from Stamp) {
+	if a.hasty {
+		return // there is no later call
+	}
+	a.next = a.forecast(from)
+	a.publish(nil)
+}
+
+// forecast is the next question and when it leaves, unless something is heard
+// before; nil if only a change can bring one. It is what the same rule says that
+// will decide: asked for each moment from the given one on in which a call may
+// leave, until it lets one leave. Calls under way end when they usually do, and
+// their tasks are unfinished still. It changes nothing but its own copies.
+func (a *account) forecast(from Stamp) (next *prefetch.QueryState) {
+	a.scratch.cards = append(a.scratch.cards[:0], a.board.cards...)
+	w, over := a.watch, a.usualEnd(from).Wall
+	w.Parts = slices.Clone(w.Parts)
+	for range mostForecasts {
+		s := a.planning(from)
+		under := a.inFlight > 0 && s.now.Before(over)
+		w.inFlight = w.inFlight && under
+		s.board, s.cursor, s.watch, s.foreseen = &a.scratch, new(int), &w, !under
+		q, found, at := a.choose(s)
+		if !found && under {
+			at = earlier(at, over)
+		}
+		if found {
+			at = s.now.Add(max(a.backoff(s.now), a.pace(s, q)))
+			at = later(at, a.budget.next(from))
+			next = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.id(), Why: q.why, Time: at}
+		}
+		if !at.After(s.now) {
+			return next
+		}
+		from = from.after(at.Sub(s.now))
+	}
+	return next
+}
+
+// usualEnd is when the calls under way have usually ended.
+func (a *account) usualEnd(present Stamp) Stamp {
+	usual := time.Duration(a.latency)
+	left := a.left.Add(usual).Sub(present.Wall)
+	return present.after(max(0, min(left, usual))) // the clock may have been set back
+}
+
+// choose picks the next question about tasks or about the look-back.
+func (a *account) choose(s *situation) (q question, found bool, wake time.Time) {
+	q, found, wake = s.plan()
+	return a.orWatch(s, q, found, wake)
+}
+
+// backoff is how long the account's calls must wait since they failed. One that is
+// longer than any was reckoned by a clock that was set back since.
+func (a *account) backoff(now time.Time) time.Duration {
+	if wait := a.health.RetryAt.Sub(now); wait > 0 && wait <= longestBackoff {
+		return wait
+	}
+	return 0
+}
+
+// nextLook is when the task may be asked at the earliest, its budget aside; zero if
+// it is not asked again.
+func (s *situation) nextLook(t *task) time.Time {
+	c := newCard(t)
+	if !s.schedule(&c) {
+		return time.Time{}
+	}
+	at, _ := s.when(&c)
+	return later(time.Unix(0, at), t.FirstSeen)
+}
