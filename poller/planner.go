@@ -287,7 +287,7 @@ type timing struct {
 // due says when the task may be asked, and with what priority; false if it is
 // not to be asked at all.
 func (s *situation) due(t *task) (d timing, ok bool) {
-	if !t.listed || t.Gone || t.inFlight && !s.foreseen || t.Phase == prefetch.Settled || s.gone(t) {
+	if !t.unsettled() || t.inFlight && !s.foreseen || s.gone(t) {
 		return timing{}, false
 	}
 	d.class = s.class(t)
