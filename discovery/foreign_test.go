@@ -143,10 +143,10 @@ func TestChangingProblemsAreHeldBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
-		var failing bool
+		var failing atomic.Bool
 		p := poll(t, func(*http.Request) (*http.Response, error) {
 			n++
-			if failing {
+			if failing.Load() {
 				return nil, fmt.Errorf("failure %d", n)
 			}
 			return response(http.StatusOK, fmt.Sprintf(
@@ -159,12 +159,12 @@ func TestChangingProblemsAreHeldBack(t *testing.T) {
 				t.Errorf("%d lines with %q in an hour, want 10", got, text)
 			}
 		}
-		failing = true
+		failing.Store(true)
 		pass(30)
 		if got := p.logs.count("failure "); got != 11 {
 			t.Errorf("%d failures are logged, want the first and ten of the changes", got)
 		}
-		failing = false
+		failing.Store(false)
 		pass(2)
 		if got := p.logs.count("can be read again"); got != 1 {
 			t.Errorf("%d recoveries are logged, want 1", got)
