@@ -119,11 +119,16 @@ accounts:
     huaweicloud_vod: {endpoint: %q, project_id: %s, access_key: AKTEST, secret_key: %s}
     tasks: [{id: running}]
 `, server.URL, testProject, testSecret)
-	file := writeFile(t, "config.yml", config)
+	// Every error names the file, so a long path fills the queue soon.
+	folder := filepath.Join(t.TempDir(), strings.Repeat(strings.Repeat("long", 60)+"/", 8))
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file := writeFile(t, filepath.Join(folder, "config.yml"), config)
 	p := serve(t, "--config.file="+file, "--storage.path="+t.TempDir(), "--web.enable-lifecycle")
 	p.stderr.unread.Lock()
 	// A reload of a broken file is logged with all that is wrong.
-	writeFile(t, file, config+strings.Repeat("nonsense: {}\n", 2000))
+	writeFile(t, file, config+strings.Repeat("nonsense: {}\n", 30))
 	const dropped = "prefetch_exporter_log_messages_dropped_total"
 	p.eventually("lines are dropped", func() bool {
 		p.do(http.MethodPost, "/-/reload")
