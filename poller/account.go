@@ -61,6 +61,7 @@ type account struct {
 	left      time.Time // when the last call left, and by Go's own clock
 	leftAt    time.Time
 	latency   latency   // how long calls take
+	paged     bool      // the last call was for the next page of a task
 	swept     time.Time // when the tasks were swept last
 	sweepAt   time.Time // when they are to be swept next
 	failures  int       // calls that failed, ever

@@ -90,19 +90,33 @@ func (a *account) taskAnswered(t *task, q vendorapi.Query, ans vendorapi.Answer,
 		t.tooLarge(ans, m)
 		return
 	}
-	urls, whole, complaint := t.page(q, ans)
+	var hopeless string
+	if q.Page <= 1 || t.Reading == nil {
+		hopeless = t.unreadable(ans, m)
+	}
+	if hopeless != "" {
+		t.giveUp(hopeless, m)
+		a.complain(t, hopeless)
+		return
+	}
+	r, whole, complaint := t.page(q, ans, m)
+	if hopeless = r.tooLong(); hopeless != "" {
+		t.giveUp(hopeless, m)
+		a.complain(t, hopeless)
+		return
+	}
 	if !whole {
-		t.Up, t.LastError = true, nil
+		t.Up, t.LastError = true, r.trouble()
 	}
 	switch {
 	case complaint != "":
 		t.misread(complaint, m)
 		a.complain(t, complaint)
-	case !whole: // its next page comes first
-	case len(urls) == 0:
+	case !whole: // its next page takes turns with others
+	case len(r.Rows.urls) == 0:
 		t.empty(q, m)
 	default:
-		t.answered(urls, m)
+		t.read(r, m)
 	}
 }
 

@@ -120,16 +120,16 @@ func (s *situation) settledAt(t *task, left int, at time.Time) float64 {
 func (s *situation) weigh(c *card, left int, looked time.Time) {
 	t := c.task
 	switch c.class {
-	case continueReading:
-		c.worth = math.Inf(1)
-		return
 	case hopeless:
 		c.worth = residue * residue * (1 + max(0, s.now.Sub(t.LastAsked).Minutes()))
 		return
-	case unsettled:
+	case unsettled, continueReading:
 	}
 	chance := s.chance(t)
 	worth := s.appraise(c, chance, left, looked) * s.oneCount(t)
+	if t.Counted == nil && c.calls > 1 {
+		worth /= float64(c.calls) // of its pages
+	}
 	// What was asked in vain is not worth the whole wait at once again.
 	waited := max(0, s.now.Sub(later(looked, t.LastAsked)))
 	worth = worth*fraction(waited, s.now.Sub(looked)) + residue*(1+waited.Minutes()) + s.novelty(t, chance)

@@ -211,7 +211,7 @@ func (s *situation) fill(c *card) {
 	// What was decided may change at these times.
 	c.change(t.Deadline)
 	if t.Reading != nil {
-		c.change(t.LastAsked.Add(readingKept))
+		c.change(s.readUntil(t))
 	}
 	c.change(t.LastAsked)
 	if t.joinable() {

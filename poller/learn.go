@@ -126,13 +126,10 @@ func shorter(lookBack time.Duration) (time.Duration, bool) {
 
 // learnPageSize notices that the vendor gave smaller pages than were asked for,
 // and said so. One that gave fewer rows and said nothing may do otherwise next
-// time.
+// time; and one that says less than it gives unasked is not believed of others.
 func (a *account) learnPageSize(q vendorapi.Query, ans vendorapi.Answer) {
 	given := ans.PageSize
-	if given == 0 {
-		given = len(ans.URLs)
-	}
-	if q.Page != 1 || given == 0 || given >= q.PageSize || ans.Count <= len(ans.URLs) {
+	if q.Page != 1 || given < defaultPage || given >= q.PageSize || ans.Count <= len(ans.URLs) {
 		return
 	}
 	a.learned.PageSize, a.unsaved = given, true

@@ -130,6 +130,7 @@ func (a *account) leaves(s *situation, q question) errand {
 	a.inFlight++
 	a.left, a.leftAt = s.now, time.Now()
 	a.sent++
+	a.paged = q.follows
 	return errand{
 		question: q, number: a.sent, left: s.now,
 		provider: a.options.Provider, identity: a.identity, budget: a.budget,
@@ -192,7 +193,7 @@ func (a *account) situation(now time.Time) *situation {
 		now: now, curve: a.curve, caps: a.options.Provider.Capabilities(), learned: &a.learned,
 		pollInterval: a.options.PollInterval, hasty: a.hasty, begun: a.begun,
 		slot: limit.Per / time.Duration(max(1, limit.Calls)), taken: limit.Per, latency: time.Duration(a.latency),
-		board: a.board, cursor: &a.cursor, noWindows: now.Before(a.noWindow),
+		board: a.board, cursor: &a.cursor, paged: a.paged, noWindows: now.Before(a.noWindow),
 	})
 }
 

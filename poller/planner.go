@@ -22,9 +22,6 @@ const (
 	// proof is how long after the newest row was created an answer must be
 	// asked for to prove that no more rows will appear.
 	proof = time.Minute
-	// readingKept is how long a half-read answer may wait for its next page
-	// before its first ones are too old to be shown beside it.
-	readingKept = time.Hour
 )
 
 // learned is what calls have taught of a vendor where its pages leave it open,
@@ -93,6 +90,8 @@ type situation struct {
 	// is, whenever it was asked before.
 	hasty bool
 	begun time.Time
+	// paged: the last call that left was for the next page of a task.
+	paged bool
 	// foreseen: what is to be decided then is asked for now, when the calls under way
 	// have not ended.
 	foreseen bool
@@ -142,7 +141,7 @@ func newSituation(s situation) *situation {
 type class uint8
 
 const (
-	continueReading class = iota // what was begun is worth nothing until it is whole
+	continueReading class = iota // the next page of what was begun
 	unsettled
 	hopeless // lost, or only statuses left that nobody understands
 )
@@ -181,23 +180,31 @@ func (s *situation) oldest() time.Time { return s.vendorNow().Add(edge - s.lookB
 // Each question is worth the sum of what looking at each of its tasks is worth
 // (see weigh): one task for a question by id, every task whose rows are known
 // for a window. A window of rows that run only is asked where to know more is
-// worth more than what the other questions may prove (see bestScout). A task
-// whose pages are half read comes before everything, and tasks that were just
-// submitted together wait for the window that tells of all (see together).
+// worth more than what the other questions may prove (see bestScout). The next
+// page of a task that is read in pages takes turns with all of these: to have read
+// some is worth nothing until all are, but others want calls too. And tasks that
+// were just submitted together wait for the window that tells of all (see together).
 func (s *situation) plan() (best question, found bool, wake time.Time) {
-	first, next := s.rank()
+	first, page, next := s.rank()
 	if next != math.MaxInt64 {
 		wake = time.Unix(0, next)
+	}
+	if page != nil && (first == nil || !s.paged && first.worth < imminent) {
+		return s.ask(page), true, wake
 	}
 	if first == nil {
 		return question{}, false, wake
 	}
 	best, told := s.bestWindow()
 	if told == 0 || best.worth <= first.worth {
-		if at := s.together(first); !at.IsZero() {
+		switch at := s.together(first); {
+		case at.IsZero():
+			best = s.ask(first)
+		case page != nil:
+			return s.ask(page), true, wake
+		default:
 			return question{}, false, at
 		}
-		best = s.ask(first)
 	}
 	if scout, ok := s.bestScout(best.worth, told); ok {
 		return scout, true, wake
@@ -206,8 +213,9 @@ func (s *situation) plan() (best question, found bool, wake time.Time) {
 }
 
 // rank brings the cards up to date, and returns that of the task which is worth
-// the most alone, nil if none is to be asked, and when the next one is.
-func (s *situation) rank() (first *card, next int64) {
+// the most alone, that of the task whose next page is wanted the most, nil if there
+// is none to be asked, and when the next one is.
+func (s *situation) rank() (first, page *card, next int64) {
 	now := s.now.UnixNano()
 	next = math.MaxInt64
 	s.board.sort()
@@ -239,11 +247,21 @@ func (s *situation) rank() (first *card, next int64) {
 		} else {
 			s.alone += float64(c.hurry)
 		}
-		if first == nil || c.worth > first.worth || c.worth == first.worth && compareTasks(c.task, first.task) < 0 {
-			first = c
+		if c.class == continueReading && c.worth < imminent {
+			page = s.nearerToTheEnd(page, c)
+		} else {
+			first = better(first, c)
 		}
 	}
-	return first, next
+	return first, page, next
+}
+
+// better is the card that is worth more alone.
+func better(a, b *card) *card {
+	if a == nil || b.worth > a.worth || b.worth == a.worth && compareTasks(b.task, a.task) < 0 {
+		return b
+	}
+	return a
 }
 
 // count works out how long a round of the unsettled tasks takes, and which deadlines
@@ -326,12 +344,6 @@ func (s *situation) class(t *task) class {
 	default:
 		return unsettled
 	}
-}
-
-// continues reports whether the next question is for the next page of what was
-// begun.
-func (s *situation) continues(t *task) bool {
-	return t.Reading != nil && s.now.Sub(t.LastAsked) < readingKept
 }
 
 // provable is when an answer can prove at the earliest that it shows every row

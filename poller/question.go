@@ -19,6 +19,8 @@ type question struct {
 	// pressing: a deadline passed, or nothing is known of the task yet. It need
 	// not wait for an even pace.
 	pressing bool
+	// follows: it is for the next page of a task that takes turns with others.
+	follows bool
 	// worth is what its answer is worth, in minutes of lag.
 	worth float64
 }
@@ -40,7 +42,8 @@ func (s *situation) ask(c *card) question {
 		q.query.Kind, q.query.Status = vendorapi.QueryCount, &status
 	}
 	never := t.LastAsked.IsZero() && !t.Answered
-	q.pressing = c.worth >= imminent || c.class == continueReading || c.class == unsettled && never && t.Counted == nil
+	q.pressing = c.worth >= imminent || c.class == unsettled && never && t.Counted == nil
+	q.follows = c.class == continueReading && c.worth < imminent
 	q.why = s.reason(c, q.query.Status)
 	q.query = s.taskQuery(t, q.query)
 	return q

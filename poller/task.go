@@ -105,6 +105,9 @@ type record struct {
 	// instead of read.
 	Counted *counted `json:"counted,omitempty"`
 	Reading *reading `json:"reading,omitempty"`
+	// Doubted is how many rows the vendor counted when its pages did not bear that
+	// out; 0 if they did.
+	Doubted int `json:"doubted,omitempty"`
 	// Repeated stands for the rows that stood on two pages when the task was last
 	// read in pages; 0 for none.
 	Repeated uint64 `json:"repeated,omitempty"`
