@@ -70,6 +70,7 @@ type flags struct {
 	storagePath   string
 	web           *toolkit.FlagConfig
 	telemetryPath string
+	connections   int
 	externalURL   string
 	routePrefix   string
 	lifecycle     bool
@@ -171,6 +172,8 @@ func parse(args []string, stdout, stderr io.Writer) (f *flags, done bool, err er
 	app.Flag("demo", "Watch simulated vendors on loopback; needs no configuration.").BoolVar(&f.demo)
 	app.Flag("storage.path", "Folder of the embedded store.").Default("data").StringVar(&f.storagePath)
 	app.Flag("web.telemetry-path", "Path under which to expose metrics.").Default("/metrics").StringVar(&f.telemetryPath)
+	app.Flag("web.max-connections", "Most connections that clients may hold open together, over all listeners."+
+		" 0 means half of the files that may be open, at most 512.").Default("0").IntVar(&f.connections)
 	app.Flag("web.external-url", "The URL under which the exporter is reachable from outside, for links back to itself."+
 		" If it has a path, that is the prefix of all HTTP endpoints, unless --web.route-prefix says otherwise.").
 		PlaceHolder("<url>").StringVar(&f.externalURL)
@@ -249,7 +252,7 @@ func (s *session) runExporter(ctx context.Context) (err error) {
 	defer signal.Stop(reloads)
 	o := exporter.Options{
 		ConfigFile: f.configFile, StoragePath: f.storagePath,
-		Web: f.web, TelemetryPath: f.telemetryPath, RoutePrefix: f.routePrefix,
+		Web: f.web, TelemetryPath: f.telemetryPath, MaxConnections: f.connections, RoutePrefix: f.routePrefix,
 		Lifecycle: f.lifecycle, TaskAPI: f.taskAPI, AutoReload: f.autoReload, Reloads: reloads,
 		Profiles: f.profiles, Logger: logger,
 	}

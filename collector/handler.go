@@ -113,23 +113,6 @@ func newHandlerErrors(r prometheus.Registerer) *prometheus.CounterVec {
 	return errors
 }
 
-// limited answers as promhttp does if there are too many requests at once. The
-// limit is not left to promhttp because it has to hold for all ways in which a
-// request is answered.
-func limited(h http.Handler, limit int) http.Handler {
-	places := make(chan struct{}, limit)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case places <- struct{}{}:
-			defer func() { <-places }()
-			h.ServeHTTP(w, r)
-		default:
-			http.Error(w, fmt.Sprintf("Limit of concurrent requests reached (%d), try again later.", limit),
-				http.StatusServiceUnavailable)
-		}
-	})
-}
-
 // WriteText writes what [Handler] would serve to w in the text format, without
 // the metrics of the handler itself.
 func WriteText(w io.Writer, o HandlerOptions) error {

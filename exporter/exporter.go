@@ -31,7 +31,10 @@ type Options struct {
 	// Web is exporter-toolkit's part: addresses, TLS, authentication.
 	Web           *toolkit.FlagConfig
 	TelemetryPath string
-	RoutePrefix   string
+	// MaxConnections is how many connections clients may hold open together; 0
+	// means [web.DefaultConnections].
+	MaxConnections int
+	RoutePrefix    string
 	// Lifecycle allows reloading over HTTP and ending pauses, TaskAPI putting tasks.
 	Lifecycle, TaskAPI bool
 	// AutoReload reloads when a file of the configuration changed, Reloads

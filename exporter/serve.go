@@ -38,7 +38,7 @@ func (e *Exporter) Serve(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	server := web.NewServer(handler, e.log)
+	server := web.NewServer(handler, e.options.MaxConnections, e.log)
 	serving, err := e.listen(server)
 	if err != nil {
 		return err

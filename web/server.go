@@ -1,25 +1,54 @@
 package web
 
 import (
+	"log" //nolint:depguard // net/http wants one
 	"log/slog"
 	"net/http"
 	"time"
+
+	"prefetch_exporter/internal/foreign"
+	"prefetch_exporter/internal/loglimit"
 )
 
 const (
-	// readHeaderTimeout bounds how long a client may take to send its request.
+	// readHeaderTimeout bounds how long a client may take to send its request, and
+	// readTimeout how long with a body, which nobody may want to read.
 	readHeaderTimeout = 10 * time.Second
+	readTimeout       = time.Minute
 	// writeTimeout bounds how long a client may take to read the answer, counted
 	// from its request: one that reads nothing would hold a page, a connection
 	// and two goroutines for ever. No scrape timeout is as long.
 	writeTimeout = time.Minute
+	// idleTimeout bounds how long a connection is kept for a next request: longer
+	// than between two scrapes, mostly.
+	idleTimeout = 90 * time.Second
+	// mostLogged is how many warnings of a kind about clients are logged an hour.
+	mostLogged = 10
 )
 
-// NewServer returns a server of the handler that no slow client holds up. What
-// the server has to say about its clients is logged as warnings.
-func NewServer(h http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler: h, ReadHeaderTimeout: readHeaderTimeout, WriteTimeout: writeTimeout,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+// NewServer returns a server of the handler that no slow client and no number of
+// connections holds up; at most so many are open, or [DefaultConnections] if that
+// is not positive. What the server has to say about its clients is logged as
+// warnings, a few an hour.
+func NewServer(h http.Handler, most int, logger *slog.Logger) *http.Server {
+	if most <= 0 {
+		most = DefaultConnections()
 	}
+	limit := loglimit.New(logger, time.Now, mostLogged)
+	c := newConnections(most, limit)
+	return &http.Server{
+		Handler:           c.serve(h),
+		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
+		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		ConnContext: c.opened, ConnState: c.changed,
+		ErrorLog: log.New(clientErrors{limit}, "", 0),
+	}
+}
+
+// clientErrors logs what the server says about clients.
+type clientErrors struct{ limit *loglimit.Limiter }
+
+func (e clientErrors) Write(text []byte) (int, error) {
+	e.limit.Warn("server", "the server has trouble with a client", "err", foreign.Excerpt(text))
+	return len(text), nil
 }

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"log/slog"
@@ -46,7 +47,7 @@ func (p *pipes) dial() net.Conn {
 }
 
 // TestSlowReadersAreLetGo has a client that asks for a large page and reads
-// nothing of it, and one that reads two of them minutes apart.
+// nothing of it, and one that reads two of them with more than a minute between.
 func TestSlowReadersAreLetGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -55,7 +56,7 @@ func TestSlowReadersAreLetGo(t *testing.T) {
 		server := web.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, err := io.WriteString(w, page)
 			written <- err
-		}), slog.New(slog.DiscardHandler))
+		}), 0, slog.New(slog.DiscardHandler))
 		listener := &pipes{accept: make(chan net.Conn), closed: make(chan struct{})}
 		serving := make(chan error, 1)
 		go func() { serving <- server.Serve(listener) }()
@@ -91,7 +92,7 @@ func TestSlowReadersAreLetGo(t *testing.T) {
 			if err := errors.Join(err, resp.Body.Close(), <-written); err != nil || string(body) != page {
 				t.Errorf("%d of %d bytes: %v", len(body), len(page), err)
 			}
-			time.Sleep(5 * time.Minute)
+			time.Sleep(80 * time.Second)
 		}
 		if err := errors.Join(patient.Close(), slow.Close(), server.Close()); err != nil {
 			t.Error(err)
@@ -100,4 +101,62 @@ func TestSlowReadersAreLetGo(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestIdleClientsAreLetGo has clients that say nothing, in each way, and wants
+// their connections closed.
+func TestIdleClientsAreLetGo(t *testing.T) {
+	t.Parallel()
+	const get = "GET / HTTP/1.1\r\nHost: x\r\n"
+	for name, test := range map[string]struct {
+		says string
+		held time.Duration
+	}{
+		"nothing":               {"", 10 * time.Second},
+		"half a request":        {get, 10 * time.Second},
+		"a body that stays out": {get + "Content-Length: 100000\r\n\r\n", time.Minute},
+		"half a body":           {get + "Content-Length: 100000\r\n\r\n" + strings.Repeat("x", 1000), time.Minute},
+		"chunks without end":    {get + "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n", time.Minute},
+		"one request":           {get + "\r\n", 90 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				server := web.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), 0, slog.New(slog.DiscardHandler))
+				listener := &pipes{accept: make(chan net.Conn), closed: make(chan struct{})}
+				serving := make(chan error, 1)
+				go func() { serving <- server.Serve(listener) }()
+				client := listener.dial()
+				began := time.Now()
+				go func() { _, _ = io.WriteString(client, test.says) }()
+				if _, err := io.Copy(io.Discard, client); err != nil {
+					t.Error(err)
+				}
+				if held := time.Since(began); held > test.held+time.Second || held < test.held {
+					t.Errorf("held for %v, want %v", held, test.held)
+				}
+				if err := errors.Join(client.Close(), server.Close()); err != nil {
+					t.Error(err)
+				}
+				if err := <-serving; !errors.Is(err, http.ErrServerClosed) {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// TestTroubleWithClientsIsHeldBack: each of a thousand connections that are no HTTP
+// could be a line of the log.
+func TestTroubleWithClientsIsHeldBack(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	server := web.NewServer(http.NotFoundHandler(), 0, slog.New(slog.NewTextHandler(&log, nil)))
+	for i := range 1000 {
+		server.ErrorLog.Printf("http: TLS handshake error %d: %s\n%s", i, strings.Repeat("x", 1000), strings.Repeat("y", 1000))
+	}
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if len(lines) != 10 || len(lines[0]) > 500 || strings.Contains(lines[0], `\n`) {
+		t.Errorf("%d lines, the first is %s", len(lines), lines[0])
+	}
 }
