@@ -21,6 +21,7 @@ import (
 	"prefetch_exporter/config"
 	"prefetch_exporter/discovery"
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/store"
 )
 
@@ -49,7 +50,7 @@ type Options struct {
 	// RoundTripper replaces the network towards the vendors, Clock the system's, and
 	// BeforeCommit lets the store's disk hang, for tests.
 	RoundTripper http.RoundTripper
-	Clock        poller.Clock
+	Clock        clock.Clock
 	BeforeCommit func()
 }
 
@@ -125,7 +126,7 @@ func New(o Options) (*Exporter, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.providers = newProviders(o.RoundTripper, poller.NewLogins(e.store, nil))
+	e.providers = newProviders(o.RoundTripper, poller.NewLogins(e.store, clock.System()))
 	e.poller = poller.New(poller.Options{
 		Store: e.store, Recorder: e.recorder, Logger: o.Logger, Clock: o.Clock,
 		Changed: func() { e.handler.Refresh() },

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"prefetch_exporter/exporter"
-	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/vendor_api/simulator"
 )
 
@@ -71,7 +71,7 @@ accounts:
 		e, err := exporter.New(exporter.Options{
 			ConfigFile: file, StoragePath: filepath.Join(folder, "data"), TelemetryPath: "/metrics",
 			Logger: slog.New(slog.DiscardHandler), RoundTripper: simulator.Transport(vendor), BeforeCommit: d.wait,
-			Clock: poller.WallClock(time.Now),
+			Clock: clock.Wall(time.Now),
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"prefetch_exporter/freshness"
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -96,7 +97,7 @@ func newRunner(t *testing.T, w *freshness.Workload, tellURLs bool) *runner {
 	}
 	random := rand.New(rand.NewPCG(w.Seed, 0))
 	r.poller = poller.New(poller.Options{
-		Store: store.NewMemory(), Recorder: silent{}, Clock: poller.WallClock(time.Now),
+		Store: store.NewMemory(), Recorder: silent{}, Clock: clock.Wall(time.Now),
 		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
 		Random: random.Float64,
 	})

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 )
 
@@ -18,7 +19,7 @@ type account struct {
 	store  Store
 	record Recorder
 	log    *slog.Logger
-	clock  Clock
+	clock  clock.Clock
 	random func() float64
 	// changed tells that something was published.
 	changed func()
@@ -53,12 +54,12 @@ type account struct {
 	inFlight int
 	// gathering: the loop will be woken for changes of single tasks.
 	gathering bool
-	sent      uint64    // how many calls left
-	answered  uint64    // the last of them that the account answered, by number
-	outage    outage    // which failures are one
-	began     time.Time // when this process began with the account
-	looked    Stamp     // the last look at our clock
-	left      time.Time // when the last call left, and by Go's own clock
+	sent      uint64      // how many calls left
+	answered  uint64      // the last of them that the account answered, by number
+	outage    outage      // which failures are one
+	began     time.Time   // when this process began with the account
+	looked    clock.Stamp // the last look at our clock
+	left      time.Time   // when the last call left, and by Go's own clock
 	leftAt    time.Time
 	latency   latency   // how long calls take
 	paged     bool      // the last call was for the next page of a task

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -209,7 +210,7 @@ func TestOnce(t *testing.T) {
 					m.set(task.ID, c.says)
 				}
 				st, a := newMemory(), account(huaweiAccount, v, c.limit)
-				p := poller.New(poller.Options{Store: st, Recorder: newRecorder(), Clock: poller.WallClock(time.Now)})
+				p := poller.New(poller.Options{Store: st, Recorder: newRecorder(), Clock: clock.Wall(time.Now)})
 				if err := p.Configure([]poller.Account{a}); err != nil {
 					t.Fatal(err)
 				}
@@ -237,7 +238,7 @@ func TestOnceStopsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v, m := moody()
 		m.set("task-0", urls(prefetch.Running))
-		p := poller.New(poller.Options{Store: newMemory(), Recorder: newRecorder(), Clock: poller.WallClock(time.Now)})
+		p := poller.New(poller.Options{Store: newMemory(), Recorder: newRecorder(), Clock: clock.Wall(time.Now)})
 		if err := p.Configure([]poller.Account{quick(v)}); err != nil {
 			t.Fatal(err)
 		}

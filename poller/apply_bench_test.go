@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -108,7 +109,7 @@ func BenchmarkApply(b *testing.B) {
 				rows[0].Status = prefetch.Statuses()[answers%2]
 				return rows
 			}
-			p := pollerOf(b, v, n, poller.Options{Store: newMemory(), Recorder: w, Clock: poller.WallClock(w.now)})
+			p := pollerOf(b, v, n, poller.Options{Store: newMemory(), Recorder: w, Clock: clock.Wall(w.now)})
 			ctx, cancel := context.WithCancel(b.Context())
 			done := make(chan error)
 			go func() { done <- p.Run(ctx) }()
@@ -143,7 +144,7 @@ func BenchmarkApplyFailed(b *testing.B) {
 				rows[19].Status = prefetch.Running
 				return rows
 			}
-			p := pollerOf(b, v, n, poller.Options{Store: newMemory(), Recorder: w, Clock: poller.WallClock(w.now)})
+			p := pollerOf(b, v, n, poller.Options{Store: newMemory(), Recorder: w, Clock: clock.Wall(w.now)})
 			tasks := many(huaweiAccount, n)
 			for i := range tasks {
 				tasks[i].Created = time.Now().Add(-time.Duration(i) * time.Second)

@@ -3,6 +3,8 @@ package poller
 import (
 	"math"
 	"time"
+
+	"prefetch_exporter/poller/clock"
 )
 
 const (
@@ -57,7 +59,7 @@ func (s *situation) looked(t *task) (left int, at time.Time) {
 		return h.left, h.at
 	}
 	if c := t.Counted; c.both() {
-		return c.left(), later(c.SucceededAt, c.FailedAt)
+		return c.left(), clock.Later(c.SucceededAt, c.FailedAt)
 	}
 	if t.Answered {
 		return max(1, t.Counts.Total()-t.Counts.Final()), t.LastRefresh
@@ -131,10 +133,10 @@ func (s *situation) weigh(c *card, left int, looked time.Time) {
 		worth /= float64(c.calls) // of its pages
 	}
 	// What was asked in vain is not worth the whole wait at once again.
-	waited := max(0, s.now.Sub(later(looked, t.LastAsked)))
+	waited := max(0, s.now.Sub(clock.Later(looked, t.LastAsked)))
 	worth = worth*fraction(waited, s.now.Sub(looked)) + residue*(1+waited.Minutes()) + s.novelty(t, chance)
 	// What a window hinted at is shown nowhere.
-	unanswered := s.now.Sub(later(later(t.LastAsked, t.LastRefresh), t.FirstSeen))
+	unanswered := s.now.Sub(clock.Later(clock.Later(t.LastAsked, t.LastRefresh), t.FirstSeen))
 	if longest := starving*s.round + s.pollInterval; unanswered > longest {
 		worth += starvation * float64(unanswered) / float64(longest)
 	}

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -43,12 +44,12 @@ func TestCards(t *testing.T) {
 				}
 				return w.answer(n, q)
 			}
-			clock := func() poller.Stamp {
-				return poller.Stamp{Wall: time.Now().Add(time.Duration(jump.Load())), Boot: "b", Up: time.Since(began)}
+			tells := func() clock.Stamp {
+				return clock.Stamp{Wall: time.Now().Add(time.Duration(jump.Load())), Boot: "b", Up: time.Since(began)}
 			}
 			a := account(edgeAccount, w, w.limit)
 			a.PollInterval, a.Retention = w.interval, time.Hour
-			p := rigUp(t, newMemory(), clock, []poller.Account{a}, w.tasks)
+			p := rigUp(t, newMemory(), tells, []poller.Account{a}, w.tasks)
 			defer p.end()
 			for _, step := range steps {
 				switch step {
@@ -64,7 +65,7 @@ func TestCards(t *testing.T) {
 					wait(time.Duration(step*step) * w.slot / 4)
 				}
 				synctest.Wait()
-				now := clock().Wall
+				now := tells().Wall
 				kept := poller.Worths(p.Poller, edgeAccount, now)
 				query, why, _ := poller.Plan(p.Poller, edgeAccount, now)
 				again, whyAgain, _ := poller.Plan(p.Poller, edgeAccount, now)

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -35,7 +36,7 @@ const (
 type budget struct {
 	identity string
 	store    Store
-	clock    Clock
+	clock    clock.Clock
 
 	mu       sync.Mutex
 	members  map[string]*member
@@ -45,11 +46,11 @@ type budget struct {
 	throttle throttle
 	// forgotten is until when calls may have been made that are not in the ledger;
 	// nil if it was always whole. Whatever limit counts them counts as spent.
-	forgotten *Stamp
+	forgotten *clock.Stamp
 	// damaged: some of the ledger could not be read.
 	damaged bool
 
-	nextAt atomic.Pointer[Stamp]
+	nextAt atomic.Pointer[clock.Stamp]
 }
 
 // member is one account that shares a budget.
@@ -166,8 +167,8 @@ func (b *budget) heed(e *vendorapi.Error, c *call) {
 // many calls, or said something that nobody understands. It said so once if it
 // said so to calls that were under way together.
 func (b *budget) throttled(c *call) {
-	b.change(func(now Stamp) {
-		if at := b.throttle.At; !at.Wall.IsZero() && c.Begun.until(at) > 0 {
+	b.change(func(now clock.Stamp) {
+		if at := b.throttle.At; !at.Wall.IsZero() && c.Begun.Until(at) > 0 {
 			return
 		}
 		b.throttle.Factor = max(slowest, b.throttle.factor(now)/2)
@@ -177,14 +178,14 @@ func (b *budget) throttled(c *call) {
 
 // hold forbids every call for d, as a vendor's Retry-After asks.
 func (b *budget) hold(d time.Duration) {
-	b.change(func(now Stamp) {
+	b.change(func(now clock.Stamp) {
 		if d > b.throttle.holds(now) {
 			b.throttle.Hold, b.throttle.HoldAt = d, now
 		}
 	})
 }
 
-func (b *budget) change(f func(now Stamp)) {
+func (b *budget) change(f func(now clock.Stamp)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.clock()
@@ -198,16 +199,16 @@ func (b *budget) change(f func(now Stamp)) {
 // in the past if one is allowed now. While every slot is held by a call under
 // way it is the earliest time that is possible. It is told by the clock as that is set now, and
 // waits for no disk.
-func (b *budget) next(now Stamp) time.Time {
+func (b *budget) next(now clock.Stamp) time.Time {
 	at := b.nextAt.Load()
 	if at == nil {
 		return time.Time{}
 	}
-	return now.Wall.Add(-at.until(now))
+	return now.Wall.Add(-at.Until(now))
 }
 
 // tell publishes when the next call is allowed.
-func (b *budget) tell(now Stamp) {
+func (b *budget) tell(now clock.Stamp) {
 	hold := b.throttle.holds(now)
 	if len(b.calls) == 0 && hold == 0 && b.forgotten == nil {
 		return
@@ -222,14 +223,14 @@ func (b *budget) tell(now Stamp) {
 	if free == -keptFor {
 		free = 0 // more slots than calls: nobody ever had to wait
 	}
-	at := now.before(-free)
+	at := now.Add(free)
 	b.nextAt.Store(&at)
 }
 
 // wait is how long the account must wait; 0 if a call may leave now. An account
 // steps back behind those that share its budget, wait too and called longer
 // ago: behind each for a moment only, lest one in trouble delay another.
-func (b *budget) wait(account string, now Stamp) time.Duration {
+func (b *budget) wait(account string, now clock.Stamp) time.Duration {
 	me := b.members[account]
 	ahead := 0
 	for name, m := range b.members {
@@ -248,7 +249,7 @@ func (b *budget) wait(account string, now Stamp) time.Duration {
 
 // slot is the time until the limit has one free slot beyond `reserved` others;
 // how long ago it had is negative.
-func (b *budget) slot(limit prefetch.Limit, reserved int, now Stamp) time.Duration {
+func (b *budget) slot(limit prefetch.Limit, reserved int, now clock.Stamp) time.Duration {
 	period := b.period(limit, now)
 	type taken struct {
 		left  time.Duration
@@ -279,16 +280,16 @@ func (b *budget) slot(limit prefetch.Limit, reserved int, now Stamp) time.Durati
 
 // known is the time until the limit counts no call that was forgotten; how long
 // ago it did is negative.
-func (b *budget) known(limit prefetch.Limit, now Stamp) time.Duration {
+func (b *budget) known(limit prefetch.Limit, now clock.Stamp) time.Duration {
 	if b.forgotten == nil {
 		return -keptFor
 	}
-	return max(-keptFor, b.period(limit, now)-b.forgotten.elapsed(now))
+	return max(-keptFor, b.period(limit, now)-b.forgotten.Elapsed(now))
 }
 
 // spare is how long after a moment the budget has a call to give while it keeps so
 // many others; 0 if it has one then.
-func (b *budget) spare(kept int, at Stamp) time.Duration {
+func (b *budget) spare(kept int, at clock.Stamp) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	wait := b.throttle.holds(at)
@@ -299,7 +300,7 @@ func (b *budget) spare(kept int, at Stamp) time.Duration {
 }
 
 // taken is how long a call is taken after it ended.
-func (b *budget) taken(at Stamp) (longest time.Duration) {
+func (b *budget) taken(at clock.Stamp) (longest time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, m := range b.members {
@@ -310,7 +311,7 @@ func (b *budget) taken(at Stamp) (longest time.Duration) {
 
 // free is how many calls the account may make at once at a moment, if nobody else
 // makes any.
-func (b *budget) free(now Stamp) int {
+func (b *budget) free(now clock.Stamp) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	free := math.MaxInt
@@ -330,7 +331,7 @@ func (b *budget) free(now Stamp) int {
 }
 
 // period is the limit's period with the slack, stretched by throttling.
-func (b *budget) period(limit prefetch.Limit, now Stamp) time.Duration {
+func (b *budget) period(limit prefetch.Limit, now clock.Stamp) time.Duration {
 	full := limit.Per + limit.Per*slack/100
 	return time.Duration(float64(full) / b.throttle.factor(now))
 }

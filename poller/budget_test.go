@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -136,10 +137,10 @@ func abuse(t *testing.T, random *rand.Rand) {
 	}
 	boot := time.Now()
 	var jump time.Duration
-	clock := func() poller.Stamp {
+	tells := func() clock.Stamp {
 		mu.Lock()
 		defer mu.Unlock()
-		return poller.Stamp{Wall: time.Now().Add(jump), Boot: "boot", Up: time.Since(boot)}
+		return clock.Stamp{Wall: time.Now().Add(jump), Boot: "boot", Up: time.Since(boot)}
 	}
 	first := account(huaweiAccount, v, limit)
 	second := first
@@ -151,7 +152,7 @@ func abuse(t *testing.T, random *rand.Rand) {
 	for range 30 {
 		switch n := intn(16); {
 		case p == nil:
-			p = rigUp(t, st, clock, []poller.Account{first, second}, tasks)
+			p = rigUp(t, st, tells, []poller.Account{first, second}, tasks)
 		case n < 4:
 			p.end()
 			p = nil
@@ -188,10 +189,10 @@ type rigged struct {
 	done     chan struct{}
 }
 
-func rigUp(t *testing.T, st *memory, clock poller.Clock, accounts []poller.Account, tasks []prefetch.Task) *rigged {
+func rigUp(t *testing.T, st *memory, tells clock.Clock, accounts []poller.Account, tasks []prefetch.Task) *rigged {
 	t.Helper()
 	r := &rigged{recorder: newRecorder(), done: make(chan struct{})}
-	r.Poller = poller.New(poller.Options{Store: st, Recorder: r.recorder, Clock: clock, Random: func() float64 { return 0 }})
+	r.Poller = poller.New(poller.Options{Store: st, Recorder: r.recorder, Clock: tells, Random: func() float64 { return 0 }})
 	if err := r.Configure(accounts); err != nil {
 		t.Fatal(err)
 	}
@@ -240,11 +241,11 @@ func TestBudgetOfADamagedStoreIsSpent(t *testing.T) {
 		st.lost = time.Now()
 		lost := time.Now()
 		limit := prefetch.Limit{Calls: 2, Per: time.Minute}
-		p := rigUp(t, st, poller.WallClock(time.Now), []poller.Account{account(huaweiAccount, v, limit)}, many(huaweiAccount, 5))
+		p := rigUp(t, st, clock.Wall(time.Now), []poller.Account{account(huaweiAccount, v, limit)}, many(huaweiAccount, 5))
 		time.Sleep(30 * time.Second)
 		p.end()
 		// A second start within the period must not forget that.
-		p = rigUp(t, st, poller.WallClock(time.Now), []poller.Account{account(huaweiAccount, v, limit)}, many(huaweiAccount, 5))
+		p = rigUp(t, st, clock.Wall(time.Now), []poller.Account{account(huaweiAccount, v, limit)}, many(huaweiAccount, 5))
 		time.Sleep(time.Hour)
 		p.end()
 		calls := v.calls()
@@ -264,7 +265,7 @@ func TestNoCallWithoutLedger(t *testing.T) {
 		st := newMemory()
 		st.failWith(func([]store.Op) error { return errors.New("no space left on device") })
 		a := account(huaweiAccount, v, prefetch.Limit{Calls: 5, Per: time.Minute})
-		p := rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, many(huaweiAccount, 1))
+		p := rigUp(t, st, clock.Wall(time.Now), []poller.Account{a}, many(huaweiAccount, 1))
 		time.Sleep(time.Hour)
 		if n := len(v.calls()); n != 0 {
 			t.Errorf("%d calls left while the ledger could not be kept", n)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/vendor_api/simulator"
 )
@@ -28,7 +29,7 @@ func TestEveryChangeIsTold(t *testing.T) {
 			seen prefetch.Snapshot
 		)
 		p = poller.New(poller.Options{
-			Store: newMemory(), Recorder: newRecorder(), Clock: poller.WallClock(time.Now),
+			Store: newMemory(), Recorder: newRecorder(), Clock: clock.Wall(time.Now),
 			Changed: func() {
 				mu.Lock()
 				defer mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -34,7 +35,7 @@ func (t *task) tooLarge(ans vendorapi.Answer, m *moment) {
 	total := max(ans.Count, len(t.Expected))
 	switch c := t.Counted; {
 	case c != nil && c.Total == total:
-		t.NewestRow = later(before, t.NewestRow)
+		t.NewestRow = clock.Later(before, t.NewestRow)
 		t.confirm(m)
 	case t.provenWhole(m):
 		m.learned.Durations.sized(total)
@@ -125,7 +126,7 @@ func (t *task) tally(m *moment) {
 	// Not final: the vendor was not asked how many of them still wait.
 	t.Counts[prefetch.Running] = c.left()
 	t.VendorFinished = time.Time{}
-	t.judge(c.Confirmed || !c.Gradual, earlier(c.SucceededAt, c.FailedAt), m)
+	t.judge(c.Confirmed || !c.Gradual, clock.Earlier(c.SucceededAt, c.FailedAt), m)
 }
 
 // uncount has the task read anew.
@@ -142,7 +143,7 @@ func (c *counted) doubtful() bool {
 
 // lastCounted reports whether the last look at the task were its two counts.
 func (t *task) lastCounted(at time.Time) bool {
-	return t.Counted.both() && at.Equal(later(t.Counted.SucceededAt, t.Counted.FailedAt))
+	return t.Counted.both() && at.Equal(clock.Later(t.Counted.SucceededAt, t.Counted.FailedAt))
 }
 
 // counted is when the last answer came that tells more than a hint that so many
@@ -154,7 +155,7 @@ func (t *task) counted(left int) time.Time {
 	case c == nil:
 		return t.LastRefresh
 	case left > 0:
-		return later(c.SucceededAt, c.FailedAt)
+		return clock.Later(c.SucceededAt, c.FailedAt)
 	case c.SucceededAt.Before(c.FailedAt):
 		return c.SucceededAt
 	default:

@@ -3,6 +3,8 @@ package poller
 import (
 	"slices"
 	"time"
+
+	"prefetch_exporter/poller/clock"
 )
 
 const (
@@ -89,7 +91,7 @@ func (s *situation) mindDeadline(c *card) int64 {
 		at = min(at, far) // how many deadlines are near it is not known yet
 	}
 	if !c.due {
-		s.pressed = earlier(s.pressed, time.Unix(0, at))
+		s.pressed = clock.Earlier(s.pressed, time.Unix(0, at))
 	}
 	return at
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/simulator"
@@ -155,7 +156,7 @@ func TestOnceWaitsForNoDeadline(t *testing.T) {
 		v := &stub{caps: vendorapi.Capabilities{MaxInFlight: 1}, answer: running}
 		spec := configured(huaweiAccount, "a")
 		spec.Deadline = time.Now().Add(30 * second)
-		p := poller.New(poller.Options{Store: newMemory(), Recorder: newRecorder(), Clock: poller.WallClock(time.Now)})
+		p := poller.New(poller.Options{Store: newMemory(), Recorder: newRecorder(), Clock: clock.Wall(time.Now)})
 		a := account(huaweiAccount, v, prefetch.Limit{Calls: 1, Per: 5 * time.Minute})
 		if err := p.Configure([]poller.Account{a}); err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package poller
 import (
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -22,7 +23,7 @@ func Forecast(p *Poller, account prefetch.Account, now time.Time) *prefetch.Quer
 	a := p.accounts[account]
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.forecast(Stamp{Wall: now})
+	return a.forecast(clock.Stamp{Wall: now})
 }
 
 // Chance is what the planner takes for the chance that a task of p has settled.
@@ -59,8 +60,8 @@ func Forget(p *Poller, account prefetch.Account) {
 }
 
 // QuickLogins is [NewLogins] with hashes that take no time.
-func QuickLogins(st Store, clock Clock) *Logins {
-	l := NewLogins(st, clock)
+func QuickLogins(st Store, tells clock.Clock) *Logins {
+	l := NewLogins(st, tells)
 	l.rounds = 1
 	return l
 }

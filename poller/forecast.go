@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 )
 
@@ -12,7 +13,7 @@ const mostForecasts = 8
 
 // announce publishes what comes next, as far as can be told at a moment. It is
 // called with the lock held.
-func (a *account) announce(from Stamp) {
+func (a *account) announce(from clock.Stamp) {
 	if a.hasty {
 		return // there is no later call
 	}
@@ -25,7 +26,7 @@ func (a *account) announce(from Stamp) {
 // will decide: asked for each moment from the given one on in which a call may
 // leave, until it lets one leave. Calls under way end when they usually do, and
 // their tasks are unfinished still. It changes nothing but its own copies.
-func (a *account) forecast(from Stamp) (next *prefetch.QueryState) {
+func (a *account) forecast(from clock.Stamp) (next *prefetch.QueryState) {
 	a.scratch.cards = append(a.scratch.cards[:0], a.board.cards...)
 	w, over := a.watch, a.usualEnd(from).Wall
 	w.Parts = slices.Clone(w.Parts)
@@ -36,26 +37,26 @@ func (a *account) forecast(from Stamp) (next *prefetch.QueryState) {
 		s.board, s.cursor, s.watch, s.foreseen = &a.scratch, new(int), &w, !under
 		q, found, at := a.choose(s)
 		if !found && under {
-			at = earlier(at, over)
+			at = clock.Earlier(at, over)
 		}
 		if found {
 			at = s.now.Add(max(a.backoff(s.now), a.pace(s, q)))
-			at = later(at, a.budget.next(from))
+			at = clock.Later(at, a.budget.next(from))
 			next = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.id(), Why: q.why, Time: at}
 		}
 		if !at.After(s.now) {
 			return next
 		}
-		from = from.after(at.Sub(s.now))
+		from = from.Add(at.Sub(s.now))
 	}
 	return next
 }
 
 // usualEnd is when the calls under way have usually ended.
-func (a *account) usualEnd(present Stamp) Stamp {
+func (a *account) usualEnd(present clock.Stamp) clock.Stamp {
 	usual := time.Duration(a.latency)
 	left := a.left.Add(usual).Sub(present.Wall)
-	return present.after(max(0, min(left, usual))) // the clock may have been set back
+	return present.Add(max(0, min(left, usual))) // the clock may have been set back
 }
 
 // choose picks the next question about tasks or about the look-back.
@@ -67,7 +68,7 @@ func (a *account) choose(s *situation) (q question, found bool, wake time.Time) 
 // backoff is how long the account's calls must wait since they failed. One that is
 // longer than any was reckoned by a clock that was set back since.
 func (a *account) backoff(now time.Time) time.Duration {
-	if wait := a.health.RetryAt.Sub(now); wait > 0 && wait <= longestBackoff {
+	if wait := a.health.RetryAt.Sub(now); wait > 0 && wait <= clock.LongestRetry {
 		return wait
 	}
 	return 0
@@ -81,5 +82,5 @@ func (s *situation) nextLook(t *task) time.Time {
 		return time.Time{}
 	}
 	at, _ := s.when(&c)
-	return later(time.Unix(0, at), t.FirstSeen)
+	return clock.Later(time.Unix(0, at), t.FirstSeen)
 }

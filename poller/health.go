@@ -3,6 +3,7 @@ package poller
 import (
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -100,7 +101,7 @@ func (a *account) accountFailed(e errand, err *vendorapi.Error, m *moment) {
 		a.outage.before = a.sent
 		if h.Failures <= 1 || !m.now.Before(a.outage.countFrom) {
 			h.Failures++
-			a.outage.countFrom = later(a.outage.countFrom, e.left).Add(m.pollInterval)
+			a.outage.countFrom = clock.Later(a.outage.countFrom, e.left).Add(m.pollInterval)
 		}
 		if !first {
 			h.RetryAt = m.now.Add(m.backoff(failureBase, h.Failures-1))

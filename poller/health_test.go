@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -42,7 +43,7 @@ func backOff(t *testing.T, reason prefetch.Reason) {
 	a.PollInterval = second
 	random := rand.New(rand.NewPCG(1, 1))
 	p := poller.New(poller.Options{
-		Store: newMemory(), Recorder: newRecorder(), Clock: poller.WallClock(time.Now), Random: random.Float64,
+		Store: newMemory(), Recorder: newRecorder(), Clock: clock.Wall(time.Now), Random: random.Float64,
 	})
 	if err := p.Configure([]poller.Account{a}); err != nil {
 		t.Fatal(err)

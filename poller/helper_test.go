@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -187,7 +188,7 @@ func startLogging(t *testing.T, st *memory, log *slog.Logger, accounts []poller.
 	t.Helper()
 	r := &rig{recorder: newRecorder(), store: st}
 	r.Poller = poller.New(poller.Options{
-		Store: st, Recorder: r.recorder, Clock: poller.WallClock(time.Now), Logger: log,
+		Store: st, Recorder: r.recorder, Clock: clock.Wall(time.Now), Logger: log,
 		Random: func() float64 { return 0.5 },
 	})
 	if err := r.Configure(accounts); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -43,7 +44,7 @@ func TestTooLargeToBeStored(t *testing.T) {
 		defer func() { _ = db.Close() }()
 		run := func(check func(p *poller.Poller)) {
 			p := poller.New(poller.Options{
-				Store: db, Recorder: newRecorder(), Clock: poller.WallClock(time.Now), Logger: log.logger(),
+				Store: db, Recorder: newRecorder(), Clock: clock.Wall(time.Now), Logger: log.logger(),
 				Random: func() float64 { return 0.5 },
 			})
 			if err := p.Configure([]poller.Account{quick(vendor)}); err != nil {

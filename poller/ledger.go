@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -25,8 +26,8 @@ const (
 
 // call is one entry of the ledger. Ended is nil while the call is under way.
 type call struct {
-	Begun Stamp  `json:"begun"`
-	Ended *Stamp `json:"ended,omitempty"`
+	Begun clock.Stamp  `json:"begun"`
+	Ended *clock.Stamp `json:"ended,omitempty"`
 	// Count is how many calls the entry stands for, the first of which began at
 	// Begun and the last of which ended at Ended; 0 for one.
 	Count int `json:"count,omitempty"`
@@ -43,14 +44,14 @@ func (c *call) count() int { return max(1, c.Count) }
 
 // since is how long ago the vendor counted the call at the latest; negative if it
 // still may. The call has ended.
-func (c *call) since(now Stamp) time.Duration { return c.Ended.elapsed(now) - c.Late }
+func (c *call) since(now clock.Stamp) time.Duration { return c.Ended.Elapsed(now) - c.Late }
 
 // over notes that the call ended. If nobody saw its answer, it may be under way at
 // the vendor for as long as a call can take.
-func (c *call) over(now Stamp, answered bool) {
+func (c *call) over(now clock.Stamp, answered bool) {
 	c.Ended = &now
 	if !answered {
-		c.Late = max(0, vendorapi.DefaultTimeout-c.Begun.elapsed(now))
+		c.Late = max(0, vendorapi.DefaultTimeout-c.Begun.Elapsed(now))
 	}
 }
 
@@ -58,30 +59,30 @@ func (c *call) over(now Stamp, answered bool) {
 type throttle struct {
 	// Factor was the part of the configured rate in force at At; it recovers
 	// from there.
-	Factor float64 `json:"factor"`
-	At     Stamp   `json:"at"`
+	Factor float64     `json:"factor"`
+	At     clock.Stamp `json:"at"`
 	// Hold is for how long, from HoldAt, no call may leave at all.
 	Hold   time.Duration `json:"hold,omitempty"`
-	HoldAt Stamp         `json:"hold_at"`
+	HoldAt clock.Stamp   `json:"hold_at"`
 }
 
 // factor is the part of the configured rate that is in force at now.
-func (t *throttle) factor(now Stamp) float64 {
+func (t *throttle) factor(now clock.Stamp) float64 {
 	if t.Factor == 0 {
 		return 1
 	}
-	steps := float64(t.At.elapsed(now) / recoveryTime)
+	steps := float64(t.At.Elapsed(now) / recoveryTime)
 	return min(1, t.Factor+steps*recoveryStep)
 }
 
-func (t *throttle) holds(now Stamp) time.Duration {
-	return max(0, t.Hold-t.HoldAt.elapsed(now))
+func (t *throttle) holds(now clock.Stamp) time.Duration {
+	return max(0, t.Hold-t.HoldAt.Elapsed(now))
 }
 
 // newBudget loads the ledger of identity.
-func newBudget(identity string, st Store, clock Clock) (*budget, error) {
-	b := &budget{identity: identity, store: st, clock: clock, members: map[string]*member{}}
-	now := clock()
+func newBudget(identity string, st Store, tells clock.Clock) (*budget, error) {
+	b := &budget{identity: identity, store: st, clock: tells, members: map[string]*member{}}
+	now := tells()
 	var ops []store.Op
 	err := st.ScanScope(store.Ledger, identity, func(key string, value []byte) error {
 		entry, anew, err := b.load(key, value, now)
@@ -100,7 +101,7 @@ func newBudget(identity string, st Store, clock Clock) (*budget, error) {
 	if b.damaged {
 		ops = append(ops, b.forget(now))
 	} else if at, ok := st.Recovery(); ok && b.forgotten == nil {
-		lost, _ := Stamp{Wall: at}.dated(now)
+		lost, _ := clock.Stamp{Wall: at}.Restamp(now)
 		ops = append(ops, b.forget(lost))
 	}
 	if len(ops) > 0 {
@@ -112,7 +113,7 @@ func newBudget(identity string, st Store, clock Clock) (*budget, error) {
 
 // load takes over an entry of an earlier process. It returns the entry, and
 // whether it is to be written anew, lest each restart dates it anew.
-func (b *budget) load(key string, value []byte, now Stamp) (entry any, anew bool, err error) {
+func (b *budget) load(key string, value []byte, now clock.Stamp) (entry any, anew bool, err error) {
 	switch key {
 	case throttleKey:
 		t := throttle{}
@@ -123,11 +124,11 @@ func (b *budget) load(key string, value []byte, now Stamp) (entry any, anew bool
 		b.throttle = t
 		return t, anew, nil
 	case forgottenKey:
-		at := Stamp{}
+		at := clock.Stamp{}
 		if err := json.Unmarshal(value, &at); err != nil {
 			return nil, false, fmt.Errorf("forgotten: %w", err)
 		}
-		at, anew = at.dated(now)
+		at, anew = at.Restamp(now)
 		b.forgotten = &at
 		return at, anew, nil
 	}
@@ -142,7 +143,7 @@ func (b *budget) load(key string, value []byte, now Stamp) (entry any, anew bool
 }
 
 // forget notes that calls until then may be missing in the ledger.
-func (b *budget) forget(at Stamp) store.Op {
+func (b *budget) forget(at clock.Stamp) store.Op {
 	b.forgotten = &at
 	return b.put(forgottenKey, at)
 }
@@ -151,14 +152,14 @@ func (b *budget) forget(at Stamp) store.Op {
 // before now, and may be under way at the vendor still; one from the future counts
 // as now. Its end is dated on the present boot's clock from here on. It reports
 // whether that says something new.
-func (b *budget) restore(c *call, now Stamp) (anew bool) {
+func (b *budget) restore(c *call, now clock.Stamp) (anew bool) {
 	if c.Ended == nil {
 		c.Ended, c.Late, anew = &now, vendorapi.DefaultTimeout, true
 	} else {
-		var ended Stamp
-		ended, anew = c.Ended.dated(now)
+		var ended clock.Stamp
+		ended, anew = c.Ended.Restamp(now)
 		c.Ended = &ended
-		c.Begun, _ = c.Begun.dated(now)
+		c.Begun, _ = c.Begun.Restamp(now)
 	}
 	b.calls = append(b.calls, c)
 	b.seq = max(b.seq, c.seq)
@@ -166,27 +167,27 @@ func (b *budget) restore(c *call, now Stamp) (anew bool) {
 }
 
 // restore dates the throttle of an earlier process likewise.
-func (t *throttle) restore(now Stamp) (anew bool) {
-	at, anewAt := t.At.dated(now)
-	hold, anewHold := t.HoldAt.dated(now)
+func (t *throttle) restore(now clock.Stamp) (anew bool) {
+	at, anewAt := t.At.Restamp(now)
+	hold, anewHold := t.HoldAt.Restamp(now)
 	t.At, t.HoldAt = at, hold
 	return anewAt || anewHold
 }
 
 // redate takes what is dated in the future for now, after a clock was set back of
 // which nobody knows by how much.
-func (b *budget) redate(now Stamp) {
+func (b *budget) redate(now clock.Stamp) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, c := range b.calls {
-		c.Begun, _ = c.Begun.dated(now)
+		c.Begun, _ = c.Begun.Restamp(now)
 		if c.Ended != nil {
-			ended, _ := c.Ended.dated(now)
+			ended, _ := c.Ended.Restamp(now)
 			c.Ended = &ended
 		}
 	}
 	if b.forgotten != nil {
-		at, _ := b.forgotten.dated(now)
+		at, _ := b.forgotten.Restamp(now)
 		b.forgotten = &at
 	}
 	b.throttle.restore(now)
@@ -197,7 +198,7 @@ func (b *budget) redate(now Stamp) {
 // of others that none counts now: so the ledger stays small, and yet a limit that
 // is changed to a longer period finds the calls that it counts. They count as of
 // the last of them, later than they ended: safe.
-func (b *budget) compact(now Stamp) []store.Op {
+func (b *budget) compact(now clock.Stamp) []store.Op {
 	var counted time.Duration
 	for _, m := range b.members {
 		counted = max(counted, b.period(m.limit, now))
@@ -216,7 +217,7 @@ func (b *budget) compact(now Stamp) []store.Op {
 		}
 		if n := len(left); n > 0 && merged < mostMerged {
 			d := left[n-1]
-			if d.Ended != nil && d.since(now) >= counted && d.Begun.elapsed(now)-age <= age/fine {
+			if d.Ended != nil && d.since(now) >= counted && d.Begun.Elapsed(now)-age <= age/fine {
 				c.merge(d, now)
 				ops = append(ops, b.drop(d), b.put(c.key(), c))
 				left[n-1] = c
@@ -232,7 +233,7 @@ func (b *budget) compact(now Stamp) []store.Op {
 }
 
 // merge makes the call stand for another before it, too.
-func (c *call) merge(d *call, now Stamp) {
+func (c *call) merge(d *call, now clock.Stamp) {
 	c.Begun, c.Count = d.Begun, c.count()+d.count()
 	if d.since(now) < c.since(now) {
 		c.Ended, c.Late = d.Ended, d.Late

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -41,7 +42,7 @@ func TestADamagedLedgerIsSpentOnce(t *testing.T) {
 				}
 				began := time.Now()
 				for range 3 {
-					p := rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, many(huaweiAccount, 3))
+					p := rigUp(t, st, clock.Wall(time.Now), []poller.Account{a}, many(huaweiAccount, 3))
 					wait(4 * time.Minute)
 					p.end()
 				}
@@ -87,7 +88,7 @@ func TestALongerPeriodCountsEarlierCalls(t *testing.T) {
 					a := account(huaweiAccount, v, c.before)
 					a.PollInterval = second
 					st, tasks := newMemory(), many(huaweiAccount, 30)
-					p := rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, tasks)
+					p := rigUp(t, st, clock.Wall(time.Now), []poller.Account{a}, tasks)
 					wait(c.lasts)
 					a.Limit = c.after
 					before := len(v.calls())
@@ -102,7 +103,7 @@ func TestALongerPeriodCountsEarlierCalls(t *testing.T) {
 						}
 					}
 					if how != "reload" {
-						p = rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, tasks)
+						p = rigUp(t, st, clock.Wall(time.Now), []poller.Account{a}, tasks)
 					}
 					wait(c.resumes)
 					if n := len(v.calls()) - before; n == 0 {
@@ -138,7 +139,7 @@ func TestEarlierCallsDelayNoOther(t *testing.T) {
 		st := newMemory()
 		for range 10 { // most calls are not counted any more then
 			before := len(v.calls())
-			p := rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, many(huaweiAccount, 100))
+			p := rigUp(t, st, clock.Wall(time.Now), []poller.Account{a}, many(huaweiAccount, 100))
 			wait(time.Minute)
 			p.end()
 			if n := len(v.calls()) - before; n < 27 {
@@ -148,7 +149,7 @@ func TestEarlierCallsDelayNoOther(t *testing.T) {
 		wait(72 * time.Hour) // now none is
 		for range 2 {
 			before := len(v.calls())
-			p := rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, many(huaweiAccount, 1))
+			p := rigUp(t, st, clock.Wall(time.Now), []poller.Account{a}, many(huaweiAccount, 1))
 			wait(second)
 			p.end()
 			if n := len(v.calls()) - before; n == 0 {
@@ -179,7 +180,7 @@ func changes(t *testing.T, random *rand.Rand) {
 	a := account(huaweiAccount, v, prefetch.Limit{Calls: 10, Per: time.Minute})
 	a.PollInterval = second
 	st, tasks := newMemory(), many(huaweiAccount, 30)
-	p := rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, tasks)
+	p := rigUp(t, st, clock.Wall(time.Now), []poller.Account{a}, tasks)
 	checked := 0
 	for range 15 {
 		wait(time.Duration(random.IntN(int(20 * time.Minute))))
@@ -199,7 +200,7 @@ func changes(t *testing.T, random *rand.Rand) {
 		a.Limit = prefetch.Limit{Calls: 1 + random.IntN(30), Per: time.Duration(60+random.IntN(1<<random.IntN(13))) * second}
 		if random.IntN(2) == 0 {
 			st = p.kill(st)
-			p = rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, tasks)
+			p = rigUp(t, st, clock.Wall(time.Now), []poller.Account{a}, tasks)
 		} else if err := p.Configure([]poller.Account{a}); err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -13,8 +14,6 @@ const (
 	// know a task before it counts as lost.
 	lostAfter  = 15 * time.Minute
 	lostMisses = 3
-	// longestBackoff bounds the gaps after failures.
-	longestBackoff = 15 * time.Minute
 )
 
 // moment is what the life of a task depends on besides the answer.
@@ -38,9 +37,9 @@ func (m *moment) surely() time.Time { return m.sent.Add(-max(0, m.moved)) }
 // at most 15 minutes, less up to a quarter at random, but never below base.
 func (m *moment) backoff(base time.Duration, n int) time.Duration {
 	const most = 20 // doublings beyond any limit
-	d := min(base<<min(max(n-1, 0), most), longestBackoff)
+	d := min(base<<min(max(n-1, 0), most), clock.LongestRetry)
 	if d <= 0 {
-		d = longestBackoff
+		d = clock.LongestRetry
 	}
 	return max(base, d-time.Duration(m.jitter()*float64(d)/4))
 }
@@ -91,7 +90,7 @@ func (t *task) judge(whole bool, asOf time.Time, m *moment) {
 		t.settle(m)
 		return
 	}
-	t.SeenActive, t.LastUnfinished = true, later(t.LastUnfinished, asOf)
+	t.SeenActive, t.LastUnfinished = true, clock.Later(t.LastUnfinished, asOf)
 }
 
 // dated reports whether every row has its creation.

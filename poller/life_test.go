@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -27,7 +28,7 @@ func TestLifeOfATask(t *testing.T) {
 		spec.Created, spec.Deadline = began.Add(-time.Minute), began.Add(time.Hour)
 		spec.Labels = map[string]string{"title": "launch"}
 
-		p := poller.New(poller.Options{Store: newMemory(), Recorder: newRecorder(), Clock: poller.WallClock(time.Now)})
+		p := poller.New(poller.Options{Store: newMemory(), Recorder: newRecorder(), Clock: clock.Wall(time.Now)})
 		if err := p.Configure([]poller.Account{a}); err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +216,7 @@ func TestUnknownWordsAreCountedLoggedOnceAndAskedLast(t *testing.T) {
 		a.PollInterval = time.Minute
 		log := &logs{}
 		p := poller.New(poller.Options{
-			Store: newMemory(), Recorder: newRecorder(), Logger: log.logger(), Clock: poller.WallClock(time.Now),
+			Store: newMemory(), Recorder: newRecorder(), Logger: log.logger(), Clock: clock.Wall(time.Now),
 		})
 		if err := p.Configure([]poller.Account{a}); err != nil {
 			t.Fatal(err)

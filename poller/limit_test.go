@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -187,7 +188,7 @@ func TestPendingSources(t *testing.T) {
 		wait(second)
 		r.stop()
 
-		r = &rig{Poller: poller.New(poller.Options{Store: st, Recorder: newRecorder(), Clock: poller.WallClock(time.Now)})}
+		r = &rig{Poller: poller.New(poller.Options{Store: st, Recorder: newRecorder(), Clock: clock.Wall(time.Now)})}
 		if err := r.Configure([]poller.Account{a}); err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -31,20 +32,16 @@ const (
 // password leaves, as every call is.
 type Logins struct {
 	store  Store
-	clock  Clock
+	clock  clock.Clock
 	rounds int
 
 	mu    sync.Mutex
 	users map[string]*login
 }
 
-// NewLogins returns the logins that the store knows; a nil clock means
-// [SystemClock].
-func NewLogins(st Store, clock Clock) *Logins {
-	if clock == nil {
-		clock = SystemClock()
-	}
-	return &Logins{store: st, clock: clock, rounds: hashRounds, users: map[string]*login{}}
+// NewLogins returns the logins that the store knows.
+func NewLogins(st Store, now clock.Clock) *Logins {
+	return &Logins{store: st, clock: now, rounds: hashRounds, users: map[string]*login{}}
 }
 
 // login is one user. Who has taken busy's value may use the rest.
@@ -60,10 +57,10 @@ type login struct {
 // nil, else one that was refused. The store has no password, only what tells
 // whether one is the same; the process that uses it remembers it.
 type try struct {
-	Begun   Stamp  `json:"begun"`
-	Ended   *Stamp `json:"ended,omitempty"`
-	Unheard bool   `json:"unheard,omitempty"`
-	Salt    []byte `json:"salt"`
+	Begun   clock.Stamp  `json:"begun"`
+	Ended   *clock.Stamp `json:"ended,omitempty"`
+	Unheard bool         `json:"unheard,omitempty"`
+	Salt    []byte       `json:"salt"`
 
 	hash     string // its key in the ledger
 	password string // empty if nobody knows yet
@@ -87,7 +84,7 @@ func (l *Logins) Try(ctx context.Context, user, password string, send func() (re
 	case err != nil:
 		return vendorapi.Login{}, err
 	case found:
-		return vendorapi.Login{Again: now.Wall.Add(refusedFor - last.Ended.elapsed(now)), Unheard: last.Unheard}, nil
+		return vendorapi.Login{Again: now.Wall.Add(refusedFor - last.Ended.Elapsed(now)), Unheard: last.Unheard}, nil
 	}
 	t, err := l.begin(u, password)
 	if err != nil {
@@ -154,20 +151,20 @@ func (l *Logins) load(u *login) error {
 
 // restore dates the try of an earlier process on the present boot's clock, and
 // reports whether that says something new.
-func (t *try) restore(now Stamp) (anew bool) {
+func (t *try) restore(now clock.Stamp) (anew bool) {
 	if t.Ended == nil {
 		t.Ended, t.Unheard = &now, true
 		return true
 	}
-	ended, anew := t.Ended.dated(now)
+	ended, anew := t.Ended.Restamp(now)
 	t.Ended = &ended
 	return anew
 }
 
 // find returns the try of the password that is too recent, if there is one.
-func (l *Logins) find(u *login, password string, now Stamp) (t *try, found bool, err error) {
+func (l *Logins) find(u *login, password string, now clock.Stamp) (t *try, found bool, err error) {
 	for _, t := range u.tries {
-		if t.Ended.elapsed(now) >= refusedFor {
+		if t.Ended.Elapsed(now) >= refusedFor {
 			continue
 		}
 		if t.password == "" {
@@ -198,7 +195,7 @@ func (l *Logins) begin(u *login, password string) (*try, error) {
 	}
 	ops, left := []store.Op{t.put(u)}, []*try{t}
 	for _, o := range u.tries {
-		if o.Ended.elapsed(now) >= refusedFor {
+		if o.Ended.Elapsed(now) >= refusedFor {
 			ops = append(ops, o.drop(u))
 		} else {
 			left = append(left, o)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/huaweicloud"
@@ -39,7 +40,7 @@ func login(t *testing.T, l *poller.Logins, user, password string) vendorapi.Logi
 }
 
 func logins(st poller.Store) *poller.Logins {
-	return poller.QuickLogins(st, poller.WallClock(time.Now))
+	return poller.QuickLogins(st, clock.Wall(time.Now))
 }
 
 // A password that was refused is not sent again for five minutes, by nobody and
@@ -186,7 +187,7 @@ func TestPasswordIsNotSentUnrecorded(t *testing.T) {
 func TestNoPasswordIsStored(t *testing.T) {
 	t.Parallel()
 	st := newMemory()
-	l := poller.NewLogins(st, poller.WallClock(time.Now))
+	l := poller.NewLogins(st, clock.Wall(time.Now))
 	login(t, l, someUser, wrongPassword)
 	n := 0
 	err := st.Scan(store.Ledger, func(scope, key string, value []byte) error {
@@ -202,7 +203,7 @@ func TestNoPasswordIsStored(t *testing.T) {
 		t.Errorf("%d records, %v", n, err)
 	}
 	began := time.Now()
-	login(t, poller.NewLogins(st, nil), someUser, wrongPassword)
+	login(t, poller.NewLogins(st, clock.System()), someUser, wrongPassword)
 	if took := time.Since(began); took < 20*time.Millisecond {
 		t.Errorf("one guess takes %v", took)
 	}
@@ -279,7 +280,7 @@ func TestRefusedPasswordsArePurgedLate(t *testing.T) {
 		st := newMemory()
 		login(t, logins(st), someUser, wrongPassword)
 		purge := func() {
-			p := poller.New(poller.Options{Store: st, Recorder: newRecorder(), Clock: poller.WallClock(time.Now)})
+			p := poller.New(poller.Options{Store: st, Recorder: newRecorder(), Clock: clock.Wall(time.Now)})
 			if err := p.Configure(nil); err != nil {
 				t.Fatal(err)
 			}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -95,11 +96,11 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) (rest time.Du
 	}
 	if wait := a.backoff(now); wait > 0 {
 		a.budget.rest(a.name.Name)
-		a.announce(present.after(wait))
+		a.announce(present.Add(wait))
 		return min(sleep, wait)
 	}
 	if wait := a.pace(s, q); wait > 0 {
-		a.announce(present.after(wait))
+		a.announce(present.Add(wait))
 		return min(sleep, wait)
 	}
 	c, wait, err := a.budget.take(a.name.Name)
@@ -109,7 +110,7 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) (rest time.Du
 		return min(sleep, ledgerRetry)
 	}
 	if wait > 0 {
-		a.announce(present.after(wait))
+		a.announce(present.Add(wait))
 		return min(sleep, wait)
 	}
 	e := a.leaves(s, q)
@@ -199,7 +200,7 @@ func (a *account) situation(now time.Time) *situation {
 
 // planning is the situation for the choice of the next question, which depends on
 // what the budget has to spare. It is called with the lock held.
-func (a *account) planning(present Stamp) *situation {
+func (a *account) planning(present clock.Stamp) *situation {
 	s := a.situation(present.Wall)
 	s.budget, s.present, s.watch = a.budget, present, &a.watch
 	s.taken = a.budget.taken(present) + s.latency
@@ -274,7 +275,7 @@ func (a *account) ask(ctx context.Context, e errand) {
 	e.budget.end(e.call, answered(err))
 	present := a.clock()
 	// Reckoned from the end, since the clock may have been set meanwhile.
-	took, ended := left.elapsed(present), present.Wall
+	took, ended := left.Elapsed(present), present.Wall
 	sent := ended.Add(-took)
 	q := e.question
 

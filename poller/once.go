@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"prefetch_exporter/poller/clock"
 )
 
 // once asks everything that the budget allows now, waiting for nothing but the
@@ -73,7 +75,7 @@ func (a *account) whyNoMore(made int) string {
 }
 
 // wantsMore reports whether there is another question.
-func (a *account) wantsMore(present Stamp) bool {
+func (a *account) wantsMore(present clock.Stamp) bool {
 	s := a.planning(present)
 	_, found, _ := a.choose(s)
 	return found

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -76,8 +77,8 @@ type Options struct {
 	Store    Store
 	Recorder Recorder
 	Logger   *slog.Logger
-	// Clock tells the time; nil means [SystemClock].
-	Clock Clock
+	// Clock tells the time; nil means [clock.System].
+	Clock clock.Clock
 	// Random returns numbers in [0, 1) for jitter; nil means math/rand/v2.
 	Random func() float64
 	// Changed is called after what [Poller.Snapshot] returns may have changed,
@@ -92,9 +93,9 @@ func (o Options) withDefaults() Options {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Clock == nil {
-		o.Clock = SystemClock()
+		o.Clock = clock.System()
 	}
-	o.Clock = o.Clock.wallOnly()
+	o.Clock = o.Clock.WallOnly()
 	if o.Random == nil {
 		o.Random = rand.Float64
 	}

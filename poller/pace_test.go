@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -182,11 +183,11 @@ func TestPaceOfAClockThatIsSetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var jump atomic.Int64
 		v, began := paced(), time.Now()
-		clock := func() poller.Stamp {
-			return poller.Stamp{Wall: time.Now().Add(time.Duration(jump.Load())), Boot: "b", Up: time.Since(began)}
+		tells := func() clock.Stamp {
+			return clock.Stamp{Wall: time.Now().Add(time.Duration(jump.Load())), Boot: "b", Up: time.Since(began)}
 		}
 		a := account(huaweiAccount, v, flood())
-		p := rigUp(t, newMemory(), clock, []poller.Account{a}, many(huaweiAccount, 500))
+		p := rigUp(t, newMemory(), tells, []poller.Account{a}, many(huaweiAccount, 500))
 		defer p.end()
 		wait(20 * time.Minute)
 		before := len(v.calls())
@@ -203,7 +204,7 @@ func TestOnceIsNotPaced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		v := paced()
-		p := poller.New(poller.Options{Store: newMemory(), Recorder: newRecorder(), Clock: poller.WallClock(time.Now)})
+		p := poller.New(poller.Options{Store: newMemory(), Recorder: newRecorder(), Clock: clock.Wall(time.Now)})
 		a := account(huaweiAccount, v, flood())
 		if err := p.Configure([]poller.Account{a}); err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -44,7 +45,7 @@ type learned struct {
 	Offset time.Duration `json:"offset,omitempty"`
 	// OffsetAt is a moment of our clock that Offset is true of; zero if nobody knows
 	// since the machine booted.
-	OffsetAt Stamp `json:"offset_at,omitzero"`
+	OffsetAt clock.Stamp `json:"offset_at,omitzero"`
 	// Unordered: rows do not come in order of their creation.
 	Unordered bool `json:"unordered,omitempty"`
 	// Strangers is how many rows a second of a window had that belong to no
@@ -77,7 +78,7 @@ type situation struct {
 	slot, taken, latency time.Duration
 	// budget is asked what it has to spare at present; nil if nothing is.
 	budget  *budget
-	present Stamp
+	present clock.Stamp
 	// board is all tasks by creation, and cards what is on it.
 	board *board
 	cards []card
@@ -313,21 +314,21 @@ func (s *situation) due(t *task) (d timing, ok bool) {
 	case t.LastAsked.After(s.now):
 		d.at = s.now // the clock was set back: what was reckoned by it is void
 		return d, true
-	case s.hasty && later(t.LastAsked, t.LastRefresh).Before(s.begun):
+	case s.hasty && clock.Later(t.LastAsked, t.LastRefresh).Before(s.begun):
 	case d.class == continueReading || !t.RetryAt.IsZero():
 		d.floor = t.RetryAt
 	case !t.LastAsked.IsZero():
-		d.at = later(t.LastAsked, t.LastRefresh).Add(s.pollInterval)
+		d.at = clock.Later(t.LastAsked, t.LastRefresh).Add(s.pollInterval)
 	}
 	if s.caps.RowTimes && d.class != continueReading {
 		// A row from the vendor's future must not keep the task from being asked.
-		proven, latest := s.provable(t), later(t.LastAsked, t.FirstSeen).Add(max(s.pollInterval, longestBackoff))
+		proven, latest := s.provable(t), clock.Later(t.LastAsked, t.FirstSeen).Add(max(s.pollInterval, clock.LongestRetry))
 		if proven.After(latest) {
 			proven = latest
 		}
-		d.floor = later(d.floor, proven)
+		d.floor = clock.Later(d.floor, proven)
 	}
-	d.at = later(d.at, d.floor)
+	d.at = clock.Later(d.at, d.floor)
 	return d, true
 }
 
@@ -368,11 +369,4 @@ func (s *situation) provable(t *task) time.Time {
 		return time.Time{}
 	}
 	return at
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/store"
 )
 
@@ -106,7 +107,7 @@ func (p *Poller) purgeScope(scope string) error {
 
 // purgeLedgers deletes the ledgers of identities that are not configured, once
 // their last entry is so old that no limit counts it.
-func (p *Poller) purgeLedgers(used map[string]bool, now Stamp) error {
+func (p *Poller) purgeLedgers(used map[string]bool, now clock.Stamp) error {
 	ops, youngest := map[string][]store.Op{}, map[string]time.Duration{}
 	err := p.options.Store.Scan(store.Ledger, func(identity, key string, value []byte) error {
 		if used[identity] {
@@ -135,27 +136,27 @@ func (p *Poller) purgeLedgers(used map[string]bool, now Stamp) error {
 
 // ledgerAge is the time since a ledger's entry said something; 0 if it cannot
 // be read.
-func ledgerAge(key string, value []byte, now Stamp) time.Duration {
+func ledgerAge(key string, value []byte, now clock.Stamp) time.Duration {
 	switch key {
 	case throttleKey:
 		var t throttle
 		if json.Unmarshal(value, &t) != nil {
 			return 0
 		}
-		return min(t.At.elapsed(now), t.HoldAt.elapsed(now))
+		return min(t.At.Elapsed(now), t.HoldAt.Elapsed(now))
 	case forgottenKey:
-		var at Stamp
+		var at clock.Stamp
 		if json.Unmarshal(value, &at) != nil {
 			return 0
 		}
-		return at.elapsed(now)
+		return at.Elapsed(now)
 	}
 	var c call
 	if json.Unmarshal(value, &c) != nil {
 		return 0
 	}
 	if c.Ended != nil {
-		return c.Ended.elapsed(now)
+		return c.Ended.Elapsed(now)
 	}
-	return c.Begun.elapsed(now)
+	return c.Begun.Elapsed(now)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -172,10 +173,10 @@ func (s *situation) clamp(from, to time.Time) (earliest, latest time.Time) {
 	if to.After(end) {
 		to = end
 	}
-	from = later(from, s.oldest())
+	from = clock.Later(from, s.oldest())
 	if !from.Before(to) {
 		// Created in the future, as it seems: the newest day tells.
-		from, to = later(end.Add(-s.caps.MaxSpan), s.oldest()), end
+		from, to = clock.Later(end.Add(-s.caps.MaxSpan), s.oldest()), end
 	}
 	return from, to
 }

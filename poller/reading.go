@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -77,7 +78,7 @@ func (s *situation) readUntil(t *task) time.Time {
 	if begun.IsZero() { // an earlier version began it
 		begun = t.LastAsked
 	}
-	return earlier(t.LastAsked.Add(readingKept), begun.Add(max(readingKept, s.readingTime(r.pages()))))
+	return clock.Earlier(t.LastAsked.Add(readingKept), begun.Add(max(readingKept, s.readingTime(r.pages()))))
 }
 
 // readingTime is how long so many pages take if others want calls too.
@@ -200,7 +201,7 @@ func (t *task) read(r *reading, m *moment) {
 	before, since := t.LastRefresh, *m
 	since.left = r.Begun
 	t.answered(r.Rows.urls, &since)
-	t.LastRefresh = later(before, r.Begun)
+	t.LastRefresh = clock.Later(before, r.Begun)
 }
 
 // checkUnion complains if a row stands on two pages: rows that moved from page to

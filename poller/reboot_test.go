@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -27,10 +28,10 @@ type machine struct {
 
 func newMachine(ahead time.Duration) *machine { return &machine{booted: time.Now(), ahead: ahead} }
 
-func (m *machine) clock() poller.Stamp {
+func (m *machine) clock() clock.Stamp {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := poller.Stamp{Wall: setBy(time.Now(), m.ahead+m.slept), Boot: fmt.Sprint("boot ", m.boots), Up: time.Since(m.booted) + m.slept}
+	s := clock.Stamp{Wall: setBy(time.Now(), m.ahead+m.slept), Boot: fmt.Sprint("boot ", m.boots), Up: time.Since(m.booted) + m.slept}
 	if m.bare {
 		s.Wall = s.Wall.Round(0)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/simulator"
@@ -244,7 +245,7 @@ func TestRecoveredIsPublishedTogether(t *testing.T) {
 		var p *poller.Poller
 		together := 0
 		p = poller.New(poller.Options{
-			Store: newMemory(), Recorder: newRecorder(), Clock: poller.WallClock(time.Now),
+			Store: newMemory(), Recorder: newRecorder(), Clock: clock.Wall(time.Now),
 			Changed: func() {
 				accounts := p.Snapshot().Accounts
 				if len(accounts) == 0 || len(accounts[0].Tasks) < 2 || !accounts[0].Tasks[1].Settled() {

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -23,11 +24,11 @@ func TestRelistComesToTheSameAsAList(t *testing.T) {
 		a := quick(vendor)
 		a.TaskLimit = rapid.IntRange(1, 6).Draw(rt, "limit")
 		now := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
-		clock := func() time.Time { return now }
+		tells := func() time.Time { return now }
 		pollers := [2]*poller.Poller{}
 		for i := range pollers {
 			pollers[i] = poller.New(poller.Options{
-				Store: newMemory(), Recorder: newRecorder(), Clock: poller.WallClock(clock), Random: func() float64 { return 0.5 },
+				Store: newMemory(), Recorder: newRecorder(), Clock: clock.Wall(tells), Random: func() float64 { return 0.5 },
 			})
 			if err := pollers[i].Configure([]poller.Account{a}); err != nil {
 				rt.Fatal(err)

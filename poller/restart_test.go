@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -67,7 +68,7 @@ func restarts(t *testing.T, how string, random *rand.Rand) {
 	var before []*prefetch.TaskState
 	for range 12 {
 		r := &rigged{recorder: newRecorder()}
-		r.Poller = poller.New(poller.Options{Store: st, Recorder: r.recorder, Clock: poller.WallClock(time.Now)})
+		r.Poller = poller.New(poller.Options{Store: st, Recorder: r.recorder, Clock: clock.Wall(time.Now)})
 		if err := r.Configure([]poller.Account{a}); err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +81,7 @@ func restarts(t *testing.T, how string, random *rand.Rand) {
 		before, st = stopSomehow(r, st, how, random)
 		sum.add(r.recorder)
 	}
-	r := rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, tasks)
+	r := rigUp(t, st, clock.Wall(time.Now), []poller.Account{a}, tasks)
 	wait(time.Hour)
 	for _, task := range r.Snapshot().Accounts[0].Tasks {
 		if !task.Settled() || task.Counts.Total() != restartURLs {
@@ -174,11 +175,11 @@ func TestACallThatWasNeverClosedCountsOnce(t *testing.T) {
 		limit := prefetch.Limit{Calls: 1, Per: 5 * time.Minute}
 		a := account(huaweiAccount, v, limit)
 		st := newMemory()
-		p := rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, many(huaweiAccount, 3))
+		p := rigUp(t, st, clock.Wall(time.Now), []poller.Account{a}, many(huaweiAccount, 3))
 		wait(10 * second)
 		st = p.kill(st)
 		for range 6 {
-			p = rigUp(t, st, poller.WallClock(time.Now), []poller.Account{a}, many(huaweiAccount, 3))
+			p = rigUp(t, st, clock.Wall(time.Now), []poller.Account{a}, many(huaweiAccount, 3))
 			wait(time.Minute)
 			p.end()
 		}
@@ -266,15 +267,15 @@ func TestAClockThatIsSetBackStopsNothing(t *testing.T) {
 				}
 				boot := time.Now()
 				jump := 1000 * time.Hour
-				clock := func() poller.Stamp {
-					return poller.Stamp{Wall: time.Now().Add(jump), Boot: "b", Up: time.Since(boot)}
+				tells := func() clock.Stamp {
+					return clock.Stamp{Wall: time.Now().Add(jump), Boot: "b", Up: time.Since(boot)}
 				}
 				st, a := newMemory(), quick(v)
-				p := rigUp(t, st, clock, []poller.Account{a}, many(huaweiAccount, 1))
+				p := rigUp(t, st, tells, []poller.Account{a}, many(huaweiAccount, 1))
 				wait(20 * time.Minute)
 				p.end()
 				jump = 0
-				p = rigUp(t, st, clock, []poller.Account{a}, many(huaweiAccount, 1))
+				p = rigUp(t, st, tells, []poller.Account{a}, many(huaweiAccount, 1))
 				calls := m.count("task-0")
 				wait(20 * time.Minute)
 				if m.count("task-0") == calls {

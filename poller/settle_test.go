@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/simulator"
@@ -109,7 +110,7 @@ func TestIgnoredTimeZone(t *testing.T) {
 				spec.Created = time.Now()
 				log := &logs{}
 				p := poller.New(poller.Options{
-					Store: newMemory(), Recorder: newRecorder(), Logger: log.logger(), Clock: poller.WallClock(time.Now),
+					Store: newMemory(), Recorder: newRecorder(), Logger: log.logger(), Clock: clock.Wall(time.Now),
 				})
 				if err := p.Configure([]poller.Account{a}); err != nil {
 					t.Fatal(err)
@@ -138,7 +139,7 @@ func TestAClockThatIsFarOffIsLogged(t *testing.T) {
 		vendor := simulator.NewHuaweicloud(o)
 		log := &logs{}
 		p := poller.New(poller.Options{
-			Store: newMemory(), Recorder: newRecorder(), Logger: log.logger(), Clock: poller.WallClock(time.Now),
+			Store: newMemory(), Recorder: newRecorder(), Logger: log.logger(), Clock: clock.Wall(time.Now),
 		})
 		if err := p.Configure([]poller.Account{huawei(t, vendor)}); err != nil {
 			t.Fatal(err)

@@ -3,6 +3,8 @@ package poller
 import (
 	"context"
 	"time"
+
+	"prefetch_exporter/poller/clock"
 )
 
 // clockEvery is how often it is looked whether the wall clock was set.
@@ -25,7 +27,7 @@ func (p *Poller) watchClock(ctx context.Context) {
 		// Go's monotonic clock stands still while the machine sleeps.
 		ran := tick.Sub(ticked)
 		by, slept := now.Wall.Sub(last.Wall)-ran, time.Duration(0)
-		if step, ok := last.stepped(now); ok {
+		if step, ok := last.SetBy(now); ok {
 			by, slept = step, now.Up-last.Up-ran
 		}
 		last, ticked = now, tick
@@ -50,8 +52,8 @@ const least = time.Second
 // this process told move along with it; where nobody knows by how much, times that
 // became the future are now. The vendor's clock stayed where it was. It is called
 // with the lock held.
-func (a *account) look(now Stamp) {
-	by, known := a.looked.stepped(now)
+func (a *account) look(now clock.Stamp) {
+	by, known := a.looked.SetBy(now)
 	back := now.Wall.Before(a.looked.Wall)
 	a.looked = now
 	switch {
@@ -60,9 +62,9 @@ func (a *account) look(now Stamp) {
 	case !known && back:
 		a.redate(0, now.Wall)
 		a.budget.redate(now)
-		a.learned.OffsetAt, a.unsaved = Stamp{}, true
+		a.learned.OffsetAt, a.unsaved = clock.Stamp{}, true
 	}
-	if by, ok := a.learned.OffsetAt.stepped(now); ok && by.Abs() >= least {
+	if by, ok := a.learned.OffsetAt.SetBy(now); ok && by.Abs() >= least {
 		a.learned.Offset -= by.Round(tick)
 		a.learned.OffsetAt, a.unsaved, a.sweepAt = now, true, time.Time{}
 		a.board.stale()
@@ -119,8 +121,8 @@ func (a *account) redate(by time.Duration, now time.Time) {
 // doubtTime is told that the account was restored: if the machine booted since,
 // our clock may have been set by any time.
 func (a *account) doubtTime() {
-	if _, ok := a.learned.OffsetAt.stepped(a.clock()); !ok {
-		a.learned.OffsetAt = Stamp{}
+	if _, ok := a.learned.OffsetAt.SetBy(a.clock()); !ok {
+		a.learned.OffsetAt = clock.Stamp{}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -84,7 +85,7 @@ func (p *part) question(s *situation) question {
 	case stepRead:
 		q.Kind, q.From, q.PageSize = vendorapi.QueryWindow, c.Next, s.pageSize()
 		if c.Piece > 0 {
-			q.To = earlier(c.Until, c.Next.Add(c.Piece-tick))
+			q.To = clock.Earlier(c.Until, c.Next.Add(c.Piece-tick))
 		}
 	case stepAll:
 	case stepSucceeded:
@@ -126,7 +127,7 @@ func (a *account) watchAnswered(q question, ans vendorapi.Answer, m *moment) []*
 	whole, consistent := p.tally(&c, ans.Count)
 	switch {
 	case !consistent:
-		p.retryAt, p.doubted = m.now.Add(longestBackoff), true
+		p.retryAt, p.doubted = m.now.Add(clock.LongestRetry), true
 		a.journal.warn(warnWindow, "counts", "counts of a window do not fit each other; it is counted anew",
 			"from", p.From, "to", c.Until, "total", c.Total, "succeeded", c.Succeeded, "count", ans.Count)
 	case whole:

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 )
 
@@ -251,9 +252,9 @@ func (t *task) knownCreated() time.Time {
 // before a restart is dated by its answer.
 func (t *task) asked() time.Time {
 	if t.told.IsZero() {
-		return later(t.LastAsked, t.LastRefresh)
+		return clock.Later(t.LastAsked, t.LastRefresh)
 	}
-	return later(t.LastAsked, t.told)
+	return clock.Later(t.LastAsked, t.told)
 }
 
 // finished is when the last URL was final: the vendor's time where every row

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/huaweicloud"
@@ -55,7 +56,7 @@ func dark(t *testing.T, tasks int, outage time.Duration, jitter float64) (longer
 		}))
 		a.PollInterval = 30 * second
 		p := poller.New(poller.Options{
-			Store: newMemory(), Recorder: newRecorder(), Clock: poller.WallClock(time.Now),
+			Store: newMemory(), Recorder: newRecorder(), Clock: clock.Wall(time.Now),
 			Random: func() float64 { return jitter },
 		})
 		if err := p.Configure([]poller.Account{a}); err != nil {

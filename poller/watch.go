@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 )
 
@@ -81,15 +82,15 @@ func (a *account) orWatch(s *situation, q question, found bool, wake time.Time) 
 	}
 	w.advance(s)
 	p, due := w.next(s)
-	due = afterRetry(due, later(w.retryAt, a.noWindow), s.now)
+	due = clock.AfterRetry(due, clock.Later(w.retryAt, a.noWindow), s.now)
 	soon := !wake.IsZero() && !s.hasty && wake.Before(s.now.Add(s.slot))
 	switch {
 	case due.After(s.now):
-		return q, found, earlier(wake, due)
+		return q, found, clock.Earlier(wake, due)
 	case (found || soon) && !w.turn(found && q.pressing):
 		return q, found, wake
 	case !found && !w.turn(false) && a.budget.wanted(a.name.Name):
-		return q, false, earlier(wake, w.yield(s))
+		return q, false, clock.Earlier(wake, w.yield(s))
 	default:
 		return p.question(s), true, wake
 	}
@@ -108,7 +109,7 @@ func (w *watch) turn(pressing bool) bool {
 // that will be the same again at once. Tasks do without windows for a while; but
 // if the question was about the look-back that is no matter of theirs.
 func (a *account) pauseWindows(q question, m *moment) {
-	until := m.now.Add(longestBackoff)
+	until := m.now.Add(clock.LongestRetry)
 	if q.survey != nil {
 		a.watch.retryAt = until
 		return
@@ -123,23 +124,6 @@ func (w *watch) yield(s *situation) time.Time {
 		w.Since, w.yielded = w.Since+1, s.now
 	}
 	return w.yielded.Add(s.slot)
-}
-
-// afterRetry is due, or retryAt if that is later. A retry that is further off
-// than any was reckoned by a clock that was set back since.
-func afterRetry(due, retryAt, now time.Time) time.Time {
-	if retryAt.Sub(now) > longestBackoff {
-		return due
-	}
-	return later(due, retryAt)
-}
-
-// earlier is the earlier of two moments of which zero is none.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // left is told that a call leaves.
@@ -241,7 +225,7 @@ func (w *watch) next(s *situation) (best *part, due time.Time) {
 		if !p.At.IsZero() && !p.At.After(s.now) && (!s.hasty || !p.At.Before(s.begun)) {
 			at = p.At.Add(interval)
 		}
-		at = afterRetry(at, p.retryAt, s.now)
+		at = clock.AfterRetry(at, p.retryAt, s.now)
 		if best == nil || at.Before(due) {
 			best, due = p, at
 		}
@@ -257,7 +241,7 @@ func (s *situation) following(parts []*part) time.Time {
 	if len(parts) == 0 {
 		return s.now.Add(leastSpan)
 	}
-	return later(parts[len(parts)-1].To.Add(tick+proof-s.learned.Offset), s.now.Add(tick))
+	return clock.Later(parts[len(parts)-1].To.Add(tick+proof-s.learned.Offset), s.now.Add(tick))
 }
 
 // sum is everything in the look-back, and since when that is known; nil if some
@@ -272,7 +256,7 @@ func (w *watch) sum() (total *prefetch.Counts, at time.Time) {
 			total[status] += n
 		}
 		if !p.final() {
-			at = earlier(at, p.At)
+			at = clock.Earlier(at, p.At)
 		}
 	}
 	if at.IsZero() && len(w.Parts) > 0 {

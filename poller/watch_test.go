@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/simulator"
@@ -393,7 +394,7 @@ func TestALookBackWhoseCallsFail(t *testing.T) {
 func rigUpWith(t *testing.T, st *memory, log *slog.Logger, a poller.Account, tasks ...prefetch.Task) *rigged {
 	t.Helper()
 	r := &rigged{recorder: newRecorder()}
-	r.Poller = poller.New(poller.Options{Store: st, Recorder: r.recorder, Clock: poller.WallClock(time.Now), Logger: log})
+	r.Poller = poller.New(poller.Options{Store: st, Recorder: r.recorder, Clock: clock.Wall(time.Now), Logger: log})
 	if err := r.Configure([]poller.Account{a}); err != nil {
 		t.Fatal(err)
 	}

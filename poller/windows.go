@@ -3,6 +3,7 @@ package poller
 import (
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
@@ -41,7 +42,7 @@ func (t *task) tellable() time.Time {
 // sake: when it can tell of the task, and no sooner than the poll interval after
 // the last one that could have.
 func (s *situation) windowAt(t *task) time.Time {
-	return later(t.tellable().Add(-s.learned.Offset), s.again(t.windowed))
+	return clock.Later(t.tellable().Add(-s.learned.Offset), s.again(t.windowed))
 }
 
 // again is when a window like one that left at a time may be asked for again.

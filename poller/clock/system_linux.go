@@ -1,4 +1,4 @@
-package poller
+package clock
 
 import (
 	"os"
@@ -8,13 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SystemClock reads the wall clock and CLOCK_BOOTTIME, which goes on while the
+// System reads the wall clock and CLOCK_BOOTTIME, which goes on while the
 // machine sleeps and is set by nobody.
-func SystemClock() Clock {
+func System() Clock {
 	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	boot := strings.TrimSpace(string(id))
 	if err != nil || boot == "" {
-		return WallClock(time.Now)
+		return Wall(time.Now)
 	}
 	return func() Stamp {
 		s := Stamp{Wall: time.Now()}
