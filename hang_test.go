@@ -18,6 +18,7 @@ import (
 
 	"prefetch_exporter/exporter"
 	"prefetch_exporter/vendor_api/simulator"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 // stopped is how long whoever stops the program waits for its end.
@@ -105,7 +106,7 @@ func TestADiskThatHangs(t *testing.T) {
 // program; what does not fit is counted, and the log says so when it is read again.
 func TestALogThatNobodyReads(t *testing.T) {
 	t.Parallel()
-	vendor := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{AccessKeys: map[string]string{"AKTEST": testSecret}})
+	vendor := simhuaweicloud.New(simhuaweicloud.Options{AccessKeys: map[string]string{"AKTEST": testSecret}})
 	vendor.Submit(simulator.Task{
 		ID: "running", Owner: testProject, Created: time.Now(), URLs: []simulator.URLPlan{{URL: "https://example.com/a", Wait: time.Hour}},
 	})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 )
 
 // entries are the lines of a log in either format, each as its keys and values.
@@ -89,7 +90,7 @@ func TestLog(t *testing.T) {
 	for _, format := range []string{"logfmt", "json"} {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
-			vendor := simulator.NewCDNetworks(simulator.CDNetworksOptions{
+			vendor := simcdnetworks.New(simcdnetworks.Options{
 				APIKeys: map[string]string{"ops": "the-second-secret"}, Quota: simulator.Quota{Calls: 1000, Per: time.Second},
 			})
 			vendorServer := httptest.NewServer(vendor)

@@ -14,20 +14,22 @@ import (
 
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 // TestEveryWayToLogIn asks each vendor once with each kind of credentials.
 func TestEveryWayToLogIn(t *testing.T) {
 	t.Parallel()
 	urls := []simulator.URLPlan{{URL: "https://example.com/a"}}
-	vod := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{
+	vod := simhuaweicloud.New(simhuaweicloud.Options{
 		AccessKeys:     map[string]string{"AKTEMP": testSecret},
 		SecurityTokens: map[string]string{"AKTEMP": "temporary"},
 		StaticTokens:   []string{"a-ready-token"},
 		IAMUsers:       map[string]string{"domain/user": testSecret},
 	})
 	vod.Submit(simulator.Task{ID: "task", Owner: testProject, Created: time.Now().Add(-time.Hour), URLs: urls})
-	edge := simulator.NewCDNetworks(simulator.CDNetworksOptions{
+	edge := simcdnetworks.New(simcdnetworks.Options{
 		APIKeys: map[string]string{"ops": testSecret}, AccessKeys: map[string]string{"AKEDGE": testSecret},
 	})
 	for _, owner := range []string{"ops", "AKEDGE"} {
@@ -78,7 +80,7 @@ accounts:
 // TestWatchWindow counts what nobody configured, and keeps it over a restart.
 func TestWatchWindow(t *testing.T) {
 	t.Parallel()
-	vendor := simulator.NewCDNetworks(simulator.CDNetworksOptions{
+	vendor := simcdnetworks.New(simcdnetworks.Options{
 		Quota: simulator.Quota{Calls: 50, Per: time.Hour}, APIKeys: map[string]string{"ops": testSecret},
 	})
 	var truth prefetch.Counts
@@ -134,7 +136,7 @@ accounts:
 func TestRefusedPasswordIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	const wrong = "a-wrong-password"
-	vod := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{IAMUsers: map[string]string{"domain/user": testSecret}})
+	vod := simhuaweicloud.New(simhuaweicloud.Options{IAMUsers: map[string]string{"domain/user": testSecret}})
 	vod.Submit(simulator.Task{ID: "task", Owner: testProject, Created: time.Now().Add(-time.Hour), URLs: []simulator.URLPlan{{URL: "https://example.com/a"}}})
 	var logins atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

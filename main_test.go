@@ -17,6 +17,7 @@ import (
 
 	"prefetch_exporter/exporter"
 	"prefetch_exporter/vendor_api/simulator"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 const (
@@ -162,9 +163,9 @@ func metric(exposition, series string) string {
 
 // huaweiVendor is a simulated vendor with one settled task, and the
 // configuration of an account there.
-func huaweiVendor(t *testing.T) (*simulator.Huaweicloud, string) {
+func huaweiVendor(t *testing.T) (*simhuaweicloud.Server, string) {
 	t.Helper()
-	vendor := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{
+	vendor := simhuaweicloud.New(simhuaweicloud.Options{
 		Quota:      simulator.Quota{Calls: 1, Per: time.Hour},
 		AccessKeys: map[string]string{"AKTEST": testSecret},
 	})

@@ -12,6 +12,8 @@ import (
 
 	"prefetch_exporter/exporter"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 // TestOnceAsksNow: who calls --once wants to know now. Whenever a task was asked
@@ -68,7 +70,7 @@ func TestOnceAsksNow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			vendor := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{AccessKeys: map[string]string{"AKTEST": right}})
+			vendor := simhuaweicloud.New(simhuaweicloud.Options{AccessKeys: map[string]string{"AKTEST": right}})
 			server := httptest.NewServer(vendor)
 			t.Cleanup(server.Close)
 			var list strings.Builder
@@ -112,7 +114,7 @@ func TestOnceAsksNow(t *testing.T) {
 // and of what nobody configured.
 func TestOnceAsksForWindowsNow(t *testing.T) {
 	t.Parallel()
-	vendor := simulator.NewCDNetworks(simulator.CDNetworksOptions{APIKeys: map[string]string{"ops": testSecret}})
+	vendor := simcdnetworks.New(simcdnetworks.Options{APIKeys: map[string]string{"ops": testSecret}})
 	server := httptest.NewServer(vendor)
 	t.Cleanup(server.Close)
 	created := time.Now().Add(-time.Hour).UTC().Truncate(time.Second)

@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"prefetch_exporter/vendor_api/simulator"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 // TestRetry mends a secret while the account pauses, and asks at once.
 func TestRetry(t *testing.T) {
 	t.Parallel()
-	vendor := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{AccessKeys: map[string]string{"AKTEST": testSecret}})
+	vendor := simhuaweicloud.New(simhuaweicloud.Options{AccessKeys: map[string]string{"AKTEST": testSecret}})
 	server := httptest.NewServer(vendor)
 	t.Cleanup(server.Close)
 	folder, tasks := t.TempDir(), ""

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 // TestUnknownIDIsToldEarly: after the first answer the API and the pages say that
@@ -21,9 +23,9 @@ func TestUnknownIDIsToldEarly(t *testing.T) {
 		return simulator.Task{ID: "mistyped", Owner: owner, Created: hourAgo, URLs: []simulator.URLPlan{{URL: "https://example.com/a", Stuck: true}}}
 	}
 	keys := map[string]string{"AKTEST": testSecret}
-	refuses := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{AccessKeys: keys})
-	empty := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{AccessKeys: keys, UnknownTask: simulator.UnknownTaskEmpty})
-	edge := simulator.NewCDNetworks(simulator.CDNetworksOptions{APIKeys: map[string]string{"ops": testSecret}})
+	refuses := simhuaweicloud.New(simhuaweicloud.Options{AccessKeys: keys})
+	empty := simhuaweicloud.New(simhuaweicloud.Options{AccessKeys: keys, UnknownTask: simhuaweicloud.UnknownTaskEmpty})
+	edge := simcdnetworks.New(simcdnetworks.Options{APIKeys: map[string]string{"ops": testSecret}})
 	const vod = "huaweicloud_vod: {endpoint: %q, project_id: " + testProject + ", access_key: AKTEST, secret_key: " + testSecret + "}"
 	for name, c := range map[string]struct {
 		vendor  http.Handler

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 // The simulated vendors' only user.
@@ -51,13 +53,13 @@ type Demo struct {
 // must be closed.
 func Start(ctx context.Context, folder string) (*Demo, error) {
 	start := time.Now()
-	vod := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{
+	vod := simhuaweicloud.New(simhuaweicloud.Options{
 		Quota:      simulator.Quota{Calls: huaweiCalls, Per: huaweiPeriod},
 		Latency:    simulator.Jitter(seed, latency),
 		Projects:   []string{project},
 		AccessKeys: map[string]string{accessKey: secretKey},
 	})
-	edge := simulator.NewCDNetworks(simulator.CDNetworksOptions{
+	edge := simcdnetworks.New(simcdnetworks.Options{
 		Quota:   simulator.Quota{Calls: cdnetworksCalls, Per: cdnetworksPeriod},
 		Latency: simulator.Jitter(seed+1, latency),
 		APIKeys: map[string]string{username: apiKey},

@@ -17,6 +17,7 @@ import (
 	"prefetch_exporter/exporter"
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/vendor_api/simulator"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 // disk is one that a test lets hang.
@@ -65,7 +66,7 @@ accounts:
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{AccessKeys: map[string]string{"AK": "SK"}})
+		vendor := simhuaweicloud.New(simhuaweicloud.Options{AccessKeys: map[string]string{"AK": "SK"}})
 		vendor.Submit(simulator.Task{ID: "launch", Owner: owner, Created: time.Now(), URLs: []simulator.URLPlan{{URL: "https://example.com/a", Wait: 24 * time.Hour}}})
 		var d disk
 		e, err := exporter.New(exporter.Options{

@@ -20,6 +20,8 @@ import (
 	"prefetch_exporter/vendor_api/cdnetworks"
 	"prefetch_exporter/vendor_api/huaweicloud"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 const (
@@ -135,7 +137,7 @@ func (r *runner) newVendor() vendorapi.Provider {
 	var provider vendorapi.Provider
 	var err error
 	if r.w.Scenario.Vendor.Windows {
-		r.vendor = simulator.NewCDNetworks(simulator.CDNetworksOptions{
+		r.vendor = simcdnetworks.New(simcdnetworks.Options{
 			Quota: quota, Latency: latency, APIKeys: map[string]string{owner: secret},
 		})
 		provider, err = cdnetworks.New(cdnetworks.Options{
@@ -143,7 +145,7 @@ func (r *runner) newVendor() vendorapi.Provider {
 			Auth: cdnetworks.APIKey(owner, func() string { return secret }),
 		})
 	} else {
-		r.vendor = simulator.NewHuaweicloud(simulator.HuaweicloudOptions{
+		r.vendor = simhuaweicloud.New(simhuaweicloud.Options{
 			Quota: quota, Latency: latency, AccessKeys: map[string]string{"AK": secret},
 		})
 		provider, err = huaweicloud.New(huaweicloud.Options{

@@ -9,6 +9,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 )
 
 // An account with more unsettled tasks than its quota can serve says how far
@@ -45,7 +46,7 @@ func TestWorkBeyondTheQuotaIsTold(t *testing.T) {
 func TestBacklogOfTasks(t *testing.T) {
 	t.Parallel()
 	const slot = 5 * time.Minute
-	page := func(t *testing.T, vendor *simulator.CDNetworks, n int, d time.Duration) prefetch.Task {
+	page := func(t *testing.T, vendor *simcdnetworks.Server, n int, d time.Duration) prefetch.Task {
 		t.Helper()
 		urls := plans(n, d)
 		vendor.Submit(simulator.Task{ID: "a", Owner: user, URLs: urls})
@@ -79,7 +80,7 @@ func TestBacklogOfTasks(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := edgeOptions()
 				o.RefuseStatusFilter = c.refuse
-				vendor := simulator.NewCDNetworks(o)
+				vendor := simcdnetworks.New(o)
 				last := 100 * time.Hour
 				if c.settles {
 					last = time.Minute

@@ -13,6 +13,7 @@ import (
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/vendor_api/simulator"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 // TestEveryChangeIsTold looks at the state only when it is told of a change, and
@@ -21,7 +22,7 @@ import (
 func TestEveryChangeIsTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewHuaweicloud(huaweiOptions())
+		vendor := simhuaweicloud.New(huaweiOptions())
 		vendor.Submit(simulator.Task{ID: "launch", Owner: project, Created: time.Now(), URLs: plans(3, 5*time.Minute)})
 		var (
 			p    *poller.Poller

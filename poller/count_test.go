@@ -11,7 +11,7 @@ import (
 	"prefetch_exporter/poller"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
-	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 )
 
 // A task that does not fit a page is counted: the first page tells that it is
@@ -19,7 +19,7 @@ import (
 func TestALargeTaskIsCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		vendor.Submit(large("a", 400))
 		r := start(t, newMemory(), []poller.Account{edge(t, vendor)}, configured(edgeAccount, "a"))
 		for vendor.Stats().Calls < 3 {
@@ -53,7 +53,7 @@ func TestALargeTaskIsCounted(t *testing.T) {
 func TestALargeTaskWithOneURLLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		task := large("a", 250)
 		task.URLs[249].Stuck = true
 		vendor.Submit(task)
@@ -77,7 +77,7 @@ func TestARestartWhileATaskIsCounted(t *testing.T) {
 		t.Run(fmt.Sprint("after ", calls), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				vendor := simulator.NewCDNetworks(edgeOptions())
+				vendor := simcdnetworks.New(edgeOptions())
 				vendor.Submit(large("a", 400))
 				st, a := newMemory(), edge(t, vendor)
 				r := start(t, st, []poller.Account{a}, configured(edgeAccount, "a"))

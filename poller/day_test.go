@@ -9,6 +9,8 @@ import (
 	"prefetch_exporter/poller"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 // dayLatency is the most that a call takes: long enough that the time between
@@ -25,7 +27,7 @@ func TestDay(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := huaweiOptions()
 				o.Latency = simulator.Jitter(uint64(n), dayLatency)
-				vendor := simulator.NewHuaweicloud(o)
+				vendor := simhuaweicloud.New(o)
 				day(t, vendor, huawei(t, vendor), project, n, 10)
 			})
 		})
@@ -34,7 +36,7 @@ func TestDay(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := edgeOptions()
 				o.Latency = simulator.Jitter(uint64(n), dayLatency)
-				vendor := simulator.NewCDNetworks(o)
+				vendor := simcdnetworks.New(o)
 				day(t, vendor, edge(t, vendor), user, n, 20)
 			})
 		})

@@ -11,6 +11,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/simulator"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 // knownAt is how long after now each task is first shown as settled; an hour for
@@ -62,7 +63,7 @@ func TestKnownAtTheDeadline(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := huaweiOptions()
 				o.Latency = func() (before, after time.Duration) { return c.latency / 2, c.latency / 2 }
-				vendor := simulator.NewHuaweicloud(o)
+				vendor := simhuaweicloud.New(o)
 				specs := many(huaweiAccount, max(1, c.tasks))
 				for i := range specs {
 					vendor.Submit(simulator.Task{

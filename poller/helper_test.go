@@ -17,6 +17,8 @@ import (
 	"prefetch_exporter/vendor_api/cdnetworks"
 	"prefetch_exporter/vendor_api/huaweicloud"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 const (
@@ -155,14 +157,14 @@ func account(name prefetch.Account, p vendorapi.Provider, limit prefetch.Limit) 
 	}
 }
 
-func huaweiOptions() simulator.HuaweicloudOptions {
-	return simulator.HuaweicloudOptions{
+func huaweiOptions() simhuaweicloud.Options {
+	return simhuaweicloud.Options{
 		Quota: simulator.Quota{Calls: 50, Per: time.Minute}, AccessKeys: map[string]string{"AK": "SK"},
 	}
 }
 
-func edgeOptions() simulator.CDNetworksOptions {
-	return simulator.CDNetworksOptions{
+func edgeOptions() simcdnetworks.Options {
+	return simcdnetworks.Options{
 		Quota: simulator.Quota{Calls: 1, Per: 5 * time.Minute}, APIKeys: map[string]string{user: "key"},
 	}
 }

@@ -14,12 +14,13 @@ import (
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/simulator"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 func TestLifeOfATask(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewHuaweicloud(huaweiOptions())
+		vendor := simhuaweicloud.New(huaweiOptions())
 		a := huawei(t, vendor)
 		a.Retention = 6 * time.Hour
 		began := time.Now()

@@ -13,13 +13,14 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 )
 
 // A large task that was listed before it was submitted, and so lost, is found.
 func TestALostTaskTurnsOutToBeLarge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		r := start(t, newMemory(), []poller.Account{edge(t, vendor)}, configured(edgeAccount, "a"))
 		wait(40 * time.Minute)
 		if got := r.task(t, edgeAccount, "a").Phase; got != prefetch.Lost {
@@ -39,7 +40,7 @@ func TestTasksFromTheFuture(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const tasks = 4
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		var specs []prefetch.Task
 		for n := range tasks {
 			spec := submit(vendor, simulator.Task{
@@ -61,7 +62,7 @@ func TestTasksFromTheFuture(t *testing.T) {
 func TestResubmittedBeyondThePage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		began := time.Now().Add(-10 * time.Minute)
 		stuck := func(id, prefix string, n int, at time.Time, stuck bool) prefetch.Task {
 			urls := make([]simulator.URLPlan, n)
@@ -150,7 +151,7 @@ func (a afar) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answer, e
 func TestRowsFromAfar(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		tasks := stragglers(vendor, 30, func(int) time.Duration { return 100 * time.Hour })
 		a := edge(t, vendor)
 		l := &listener{Provider: afar{a.Provider}}

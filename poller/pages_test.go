@@ -15,6 +15,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 )
 
 // large is a task of n URLs of which a tenth failed.
@@ -30,7 +31,7 @@ func TestPagesArePublishedWhenWhole(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name    string
-		options func(o *simulator.CDNetworksOptions)
+		options func(o *simcdnetworks.Options)
 		urls    int
 		// calls is how many the task takes, again how many a second such task
 		// does after a restart: what was learned is remembered.
@@ -39,11 +40,11 @@ func TestPagesArePublishedWhenWhole(t *testing.T) {
 		{name: "250", urls: 250, calls: 2 + 3, again: 3},
 		{name: "400", urls: 400, calls: 2 + 4, again: 4},
 		{name: "refused", urls: 250, calls: 2 + 2 + 10, again: 10, // 100 and 50 are refused
-			options: func(o *simulator.CDNetworksOptions) { o.MaxPageSize = 40 }},
+			options: func(o *simcdnetworks.Options) { o.MaxPageSize = 40 }},
 		{name: "refused to 20 and 10", urls: 30, calls: 4 + 2 + 3, again: 3, // 100, 50, 25 and 20 are
-			options: func(o *simulator.CDNetworksOptions) { o.MaxPageSize = 12 }},
+			options: func(o *simcdnetworks.Options) { o.MaxPageSize = 12 }},
 		{name: "capped", urls: 250, calls: 2 + 7, again: 7,
-			options: func(o *simulator.CDNetworksOptions) { o.CapPageSize = 40 }},
+			options: func(o *simcdnetworks.Options) { o.CapPageSize = 40 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -53,7 +54,7 @@ func TestPagesArePublishedWhenWhole(t *testing.T) {
 				if c.options != nil {
 					c.options(&o)
 				}
-				vendor := simulator.NewCDNetworks(o)
+				vendor := simcdnetworks.New(o)
 				vendor.Submit(large("a", c.urls))
 				vendor.Submit(large("b", c.urls))
 				st, a := newMemory(), edge(t, vendor)
@@ -167,7 +168,7 @@ func TestAPageThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := edgeOptions()
 		o.RefuseStatusFilter = true // the rows are counted otherwise
-		vendor := simulator.NewCDNetworks(o)
+		vendor := simcdnetworks.New(o)
 		task := large("a", 250)
 		task.URLs[249].Stuck = true
 		vendor.Submit(task)

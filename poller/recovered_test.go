@@ -11,6 +11,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 )
 
 // made is a task that was created so long after the test began.
@@ -195,7 +196,7 @@ func TestRecoveredOfCountedTasks(t *testing.T) {
 		t.Run(fmt.Sprint("URLs told: ", told), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				vendor := simulator.NewCDNetworks(edgeOptions())
+				vendor := simcdnetworks.New(edgeOptions())
 				var tasks []prefetch.Task
 				for i, id := range []string{"a", "b"} {
 					task := simulator.Task{ID: id, Owner: user, Created: time.Now().Add(time.Duration(i) * time.Minute)}

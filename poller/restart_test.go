@@ -17,6 +17,7 @@ import (
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 )
 
 // totals are the durations that all processes observed together.
@@ -54,7 +55,7 @@ func restarts(t *testing.T, how string, random *rand.Rand) {
 	o.RefuseStatusFilter = true // the rows are counted otherwise
 	o.Quota = simulator.Quota{Calls: 1, Per: 20 * second}
 	o.Latency = simulator.Jitter(random.Uint64(), 3*second)
-	vendor := simulator.NewCDNetworks(o)
+	vendor := simcdnetworks.New(o)
 	a := edge(t, vendor)
 	a.Limit = prefetch.Limit{Calls: 1, Per: 20 * second}
 	var tasks []prefetch.Task

@@ -13,6 +13,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 )
 
 const (
@@ -31,7 +32,7 @@ const (
 func TestScouts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		// Only every third ends while the test lasts.
 		ends := func(i int) time.Duration {
 			return 2*time.Hour + time.Duration(i)*11*time.Minute + time.Duration(i%3)*100*time.Hour
@@ -103,22 +104,22 @@ func TestVendorsWithoutScouts(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
-		with  func(vendor *simulator.CDNetworks) http.Handler
+		with  func(vendor *simcdnetworks.Server) http.Handler
 		most  int // scouts that it takes to find out
 		least int
 	}{
-		{name: "refused", least: 1, most: 1, with: func(vendor *simulator.CDNetworks) http.Handler {
+		{name: "refused", least: 1, most: 1, with: func(vendor *simcdnetworks.Server) http.Handler {
 			answersRunning(vendor, `{"Code":0,"message":"task status error,eg: init wait run success failure"}`)
 			return vendor
 		}},
-		{name: "ignored", least: 1, most: 1, with: func(vendor *simulator.CDNetworks) http.Handler {
+		{name: "ignored", least: 1, most: 1, with: func(vendor *simcdnetworks.Server) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				b, _ := io.ReadAll(r.Body) // what is cut is refused
 				r.Body = io.NopCloser(strings.NewReader(strings.ReplaceAll(string(b), runFilter+",", "")))
 				vendor.ServeHTTP(w, r)
 			})
 		}},
-		{name: "empty", least: 1, most: 12, with: func(vendor *simulator.CDNetworks) http.Handler {
+		{name: "empty", least: 1, most: 12, with: func(vendor *simcdnetworks.Server) http.Handler {
 			answersRunning(vendor, `{"count":0,"Code":1,"message":"success","pageNo":1,"pageSize":100,"resultDetail":[]}`)
 			return vendor
 		}},
@@ -126,7 +127,7 @@ func TestVendorsWithoutScouts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				vendor := simulator.NewCDNetworks(edgeOptions())
+				vendor := simcdnetworks.New(edgeOptions())
 				tasks := stragglers(vendor, 12, func(i int) time.Duration { return 3*time.Hour + time.Duration(i)*20*time.Minute })
 				counted := large("large", 250)
 				counted.URLs[249].Fetch = 6 * time.Hour
@@ -176,7 +177,7 @@ func TestVendorsWithoutScouts(t *testing.T) {
 
 // twins submits two tasks of the same URL and the same second, one of which has
 // settled finish from now while the other goes on for two days.
-func twins(vendor *simulator.CDNetworks, finish time.Duration) []prefetch.Task {
+func twins(vendor *simcdnetworks.Server, finish time.Duration) []prefetch.Task {
 	created := time.Now().Add(-4 * time.Hour)
 	var tasks []prefetch.Task
 	for i, end := range []time.Duration{finish, 48 * time.Hour} {
@@ -195,7 +196,7 @@ func TestAScoutOfTasksThatCannotBeToldApart(t *testing.T) {
 		t.Run(fmt.Sprintf("urls=%v", urls), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				vendor := simulator.NewCDNetworks(edgeOptions())
+				vendor := simcdnetworks.New(edgeOptions())
 				tasks := stragglers(vendor, 12, func(int) time.Duration { return 100 * time.Hour })
 				tasks = append(tasks, twins(vendor, 3*time.Hour)...)
 				if !urls {
@@ -228,7 +229,7 @@ func TestAScoutOfTasksThatCannotBeToldApart(t *testing.T) {
 func TestAScoutThatIsCutOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		tasks := stragglers(vendor, 20, func(int) time.Duration { return 100 * time.Hour })
 		// Rows of nobody that is watched, created before most of the tasks.
 		crowd := simulator.Task{ID: "crowd", Owner: user, Created: tasks[14].Created.Add(time.Minute), URLs: plans(200, time.Minute)}
@@ -263,7 +264,7 @@ func TestAScoutThatIsCutOff(t *testing.T) {
 func TestAScoutOfTwoLargeTasksOfOneSecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		// Four pairs, one task of which finishes.
 		var tasks []prefetch.Task
 		for i := range 8 {
@@ -302,7 +303,7 @@ func TestAScoutOfTwoLargeTasksOfOneSecond(t *testing.T) {
 func TestScoutsAndTwinsOfStrangers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		finish := func(i int) time.Duration { return 4*time.Hour + time.Duration(i)*7*time.Minute }
 		tasks := stragglers(vendor, 30, finish)
 		for i := range tasks {

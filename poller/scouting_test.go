@@ -15,6 +15,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 )
 
 // listened is one call that a listener heard.
@@ -70,13 +71,13 @@ func asksToRun(r *http.Request) bool {
 }
 
 // answersRunning has the vendor answer every question for rows that run so.
-func answersRunning(vendor *simulator.CDNetworks, answer string) {
+func answersRunning(vendor *simcdnetworks.Server, answer string) {
 	vendor.Fault(func(r *http.Request) (int, string, bool) { return http.StatusOK, answer, asksToRun(r) })
 }
 
 // stragglers submits n tasks a quarter of an hour apart, the youngest an hour
 // ago. Each has one URL that runs until its finish; the others are long final.
-func stragglers(vendor *simulator.CDNetworks, n int, finish func(i int) time.Duration) []prefetch.Task {
+func stragglers(vendor *simcdnetworks.Server, n int, finish func(i int) time.Duration) []prefetch.Task {
 	now := time.Now()
 	tasks := make([]prefetch.Task, n)
 	for i := range tasks {
@@ -92,7 +93,7 @@ func stragglers(vendor *simulator.CDNetworks, n int, finish func(i int) time.Dur
 
 // submit submits a task. It returns the task as configured with its creation and
 // URLs.
-func submit(vendor *simulator.CDNetworks, task simulator.Task) prefetch.Task {
+func submit(vendor *simcdnetworks.Server, task simulator.Task) prefetch.Task {
 	vendor.Submit(task)
 	spec := configured(edgeAccount, task.ID)
 	spec.Created = task.Created
@@ -108,11 +109,11 @@ type scouting struct {
 	*listener
 	*logs
 
-	vendor *simulator.CDNetworks
+	vendor *simcdnetworks.Server
 	heard  int // calls that were looked at
 }
 
-func startScouting(t *testing.T, st *memory, vendor *simulator.CDNetworks, h http.Handler, tasks ...prefetch.Task) *scouting {
+func startScouting(t *testing.T, st *memory, vendor *simcdnetworks.Server, h http.Handler, tasks ...prefetch.Task) *scouting {
 	t.Helper()
 	a := edge(t, h)
 	s := &scouting{listener: &listener{Provider: a.Provider}, logs: &logs{}, vendor: vendor}

@@ -13,6 +13,8 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 // gradual is a task whose rows appear one after the other, and are final as
@@ -39,7 +41,7 @@ func TestSettledIsProven(t *testing.T) {
 				o.Quota = simulator.Quota{Calls: 1, Per: 5 * second}
 				o.Now = func() time.Time { return time.Now().Add(offset) }
 				o.Latency = simulator.Jitter(7, 2*second)
-				vendor := simulator.NewCDNetworks(o)
+				vendor := simcdnetworks.New(o)
 				// Dated by our clock, requests would be refused.
 				a := edgeWith(t, vendor, nil, o.Now)
 				a.Limit, a.PollInterval = prefetch.Limit{Calls: 1, Per: 5 * second}, second
@@ -72,7 +74,7 @@ func TestSettledIsProven(t *testing.T) {
 func TestExpectedURLsWithoutRowsWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		vendor.Submit(gradual("a", 3, time.Hour))
 		a := edge(t, vendor)
 		spec := configured(edgeAccount, "a")
@@ -103,7 +105,7 @@ func TestIgnoredTimeZone(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := edgeOptions()
 				o.IgnoreTimeZone = true
-				vendor := simulator.NewCDNetworks(o)
+				vendor := simcdnetworks.New(o)
 				vendor.Submit(simulator.Task{ID: "a", Owner: user, URLs: plans(3, time.Minute)})
 				a := edgeWith(t, vendor, time.FixedZone("", zone*3600), nil)
 				spec := configured(edgeAccount, "a")
@@ -136,7 +138,7 @@ func TestAClockThatIsFarOffIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := huaweiOptions()
 		o.Now = func() time.Time { return time.Now().Add(10 * time.Minute) }
-		vendor := simulator.NewHuaweicloud(o)
+		vendor := simhuaweicloud.New(o)
 		log := &logs{}
 		p := poller.New(poller.Options{
 			Store: newMemory(), Recorder: newRecorder(), Logger: log.logger(), Clock: clock.Wall(time.Now),
@@ -201,7 +203,7 @@ func TestDurationsAreObservedOnce(t *testing.T) {
 func TestEdgeRatioAndFinish(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		began := time.Now()
 		vendor.Submit(simulator.Task{ID: "a", Owner: user, URLs: []simulator.URLPlan{
 			{URL: "https://example.com/a", Wait: time.Minute, Fetch: time.Minute, Rate: 50},

@@ -14,6 +14,8 @@ import (
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 var soakDays = flag.Int("soak.days", 2, "how many virtual days TestSoak lasts; memory is judged from 10 on")
@@ -113,7 +115,7 @@ func newSoak(t *testing.T, days int) *soak {
 	cdn := soakSide{name: edgeAccount, urls: soakEdgeURLs}
 	h, e := huaweiOptions(), edgeOptions()
 	h.Latency, e.Latency = simulator.Jitter(seed, latency), simulator.Jitter(seed+1, latency)
-	huaweiVendor, edgeVendor := simulator.NewHuaweicloud(h), simulator.NewCDNetworks(e)
+	huaweiVendor, edgeVendor := simhuaweicloud.New(h), simcdnetworks.New(e)
 	huaweiVendor.Fault(vod.fault)
 	edgeVendor.Fault(cdn.fault)
 	vod.vendor, cdn.vendor = huaweiVendor, edgeVendor

@@ -16,6 +16,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 )
 
 // While URLs are under way the parts that do not fit a page are counted by
@@ -23,7 +24,7 @@ import (
 func TestCountsOfALargePartAreConsistent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		task := submitted(vendor, "a", time.Now().Add(-2*time.Hour), 400, 8*time.Hour)
 		r := start(t, newMemory(), []poller.Account{watching(edge(t, vendor))})
 		var last prefetch.Counts
@@ -63,7 +64,7 @@ func TestALookBackThatCannotBeCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := edgeOptions()
 		o.RefuseStatusFilter = true
-		vendor := simulator.NewCDNetworks(o)
+		vendor := simcdnetworks.New(o)
 		submitted(vendor, "a", time.Now().Add(-30*time.Hour), 150, time.Hour)
 		st, told := newMemory(), &logs{}
 		r := rigUpWith(t, st, told.logger(), watching(edge(t, vendor)))
@@ -90,7 +91,7 @@ func TestALookBackThatCannotBeCountedAnyMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := edgeOptions()
 		o.RefuseStatusFilter = true
-		vendor := simulator.NewCDNetworks(o)
+		vendor := simcdnetworks.New(o)
 		r := start(t, newMemory(), []poller.Account{watching(edge(t, vendor))})
 		wait(2 * time.Hour)
 		if r.account(t, edgeAccount).Window == nil {
@@ -139,7 +140,7 @@ func (q *questions) after(n int) []string {
 func TestWhatALargePartCosts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		wait(3 * time.Hour)
 		task := simulator.Task{ID: "a", Owner: user, Created: time.Now(), URLs: plans(200, 10*time.Minute)}
 		task.URLs[7].Fails, task.URLs[8].Stuck = true, true
@@ -177,7 +178,7 @@ func TestWhatALargePartCosts(t *testing.T) {
 func TestACountGoesOnAfterARestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		wait(3 * time.Hour)
 		submitted(vendor, "a", time.Now().Add(-time.Hour), 200, 10*time.Minute)
 		a := watching(edge(t, vendor))
@@ -203,7 +204,7 @@ func TestWhatCrowdsCost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := edgeOptions()
 		o.RefuseStatusFilter = true
-		vendor := simulator.NewCDNetworks(o)
+		vendor := simcdnetworks.New(o)
 		submitted(vendor, "a", time.Now().Add(-3*time.Hour), 90, time.Hour)
 		submitted(vendor, "b", time.Now().Add(-3*time.Hour-7*second), 90, time.Hour)
 		a := watching(edge(t, vendor))
@@ -229,7 +230,7 @@ func TestALookBackByASlowClock(t *testing.T) {
 		o := edgeOptions()
 		now := func() time.Time { return time.Now().Add(-30 * time.Minute) }
 		o.Now = now
-		vendor := simulator.NewCDNetworks(o)
+		vendor := simcdnetworks.New(o)
 		wait(12*time.Hour + 59*second + second/2) // by our clock a part is just over
 		r := start(t, newMemory(), []poller.Account{watching(edgeWith(t, vendor, nil, now))})
 		wait(10 * time.Minute)
@@ -247,7 +248,7 @@ func TestALookBackIsCountedWithALargerPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := edgeOptions()
 		o.RefuseStatusFilter = true
-		vendor := simulator.NewCDNetworks(o)
+		vendor := simcdnetworks.New(o)
 		submitted(vendor, "a", time.Now().Add(-30*time.Hour), 150, time.Hour)
 		small := watching(edge(t, vendor))
 		r := start(t, newMemory(), []poller.Account{small})
@@ -368,7 +369,7 @@ func TestCountsThatWereWrong(t *testing.T) {
 func TestALookBackThatIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		submitted(vendor, "a", time.Now().Add(-24*time.Hour), 20, time.Hour)
 		a := watching(edge(t, vendor))
 		a.Provider = believing{a.Provider, 7 * 24 * time.Hour}
@@ -385,7 +386,7 @@ func TestALookBackThatIsRefused(t *testing.T) {
 func TestAQuestionOfTheLookBackSaysSo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		submitted(vendor, "a", time.Now().Add(-24*time.Hour), 200, time.Hour)
 		r := start(t, newMemory(), []poller.Account{watching(edge(t, vendor))})
 		said := map[string]bool{}

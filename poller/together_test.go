@@ -14,6 +14,7 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/huaweicloud"
 	"prefetch_exporter/vendor_api/simulator"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 // With many tasks and several calls in flight an account is back as soon after an
@@ -82,10 +83,10 @@ func dark(t *testing.T, tasks int, outage time.Duration, jitter float64) (longer
 }
 
 // stuckVendor has so many tasks that never settle, and a user of IAM.
-func stuckVendor(tasks int) *simulator.Huaweicloud {
+func stuckVendor(tasks int) *simhuaweicloud.Server {
 	o := huaweiOptions()
 	o.IAMUsers = map[string]string{"domain/user": "password"}
-	v := simulator.NewHuaweicloud(o)
+	v := simhuaweicloud.New(o)
 	for _, task := range many(huaweiAccount, tasks) {
 		v.Submit(simulator.Task{
 			ID: task.ID, Owner: project, Created: time.Now(),

@@ -7,6 +7,7 @@ import (
 
 	"prefetch_exporter/poller"
 	"prefetch_exporter/vendor_api/simulator"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 // What is known of tasks that are not watched is published apart: of one whose
@@ -14,7 +15,7 @@ import (
 func TestUnwatchedTasksArePublished(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewHuaweicloud(huaweiOptions())
+		vendor := simhuaweicloud.New(huaweiOptions())
 		a := huawei(t, vendor)
 		a.Retention = 6 * time.Hour
 		began := time.Now()

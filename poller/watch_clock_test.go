@@ -9,6 +9,7 @@ import (
 	"prefetch_exporter/poller"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 )
 
 // A clock that ran ahead leaves no part of the look-back that is still to come:
@@ -22,7 +23,7 @@ func TestTheLookBackOfAClockThatRanAhead(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					o := edgeOptions()
 					o.Quota = simulator.Quota{Calls: 1, Per: time.Minute}
-					vendor := simulator.NewCDNetworks(o)
+					vendor := simcdnetworks.New(o)
 					submitted(vendor, "task-0", time.Now().Add(-30*time.Hour), 20, time.Hour)
 					m, st := newMachine(ahead), newMemory()
 					a := watching(edgeWith(t, vendor, nil, nil))

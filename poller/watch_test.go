@@ -16,6 +16,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 )
 
 const (
@@ -30,7 +31,7 @@ func watching(a poller.Account) poller.Account {
 }
 
 // rowsSince is the truth about the tasks that were created since from.
-func rowsSince(vendor *simulator.CDNetworks, tasks []simulator.Task, from time.Time) prefetch.Counts {
+func rowsSince(vendor *simcdnetworks.Server, tasks []simulator.Task, from time.Time) prefetch.Counts {
 	var sum prefetch.Counts
 	for _, task := range tasks {
 		if task.Created.Before(from) {
@@ -51,7 +52,7 @@ func firstPart(now time.Time) time.Time {
 
 // submitted is a task of n URLs that was created at a time and whose last URL
 // ends after d; of ten one fails.
-func submitted(vendor *simulator.CDNetworks, id string, created time.Time, n int, d time.Duration) simulator.Task {
+func submitted(vendor *simcdnetworks.Server, id string, created time.Time, n int, d time.Duration) simulator.Task {
 	task := simulator.Task{ID: id, Owner: user, Created: created, URLs: plans(n, d)}
 	for i := range task.URLs {
 		task.URLs[i].Fails = i%10 == 3
@@ -87,7 +88,7 @@ func TestTheLookBackIsCounted(t *testing.T) {
 		}), 0, 8, func(l launch) time.Duration { return l.age }).Draw(rt, "launches")
 		synctest.Test(t, func(t *testing.T) {
 			o.Now = func() time.Time { return time.Now().Add(off) }
-			vendor := simulator.NewCDNetworks(o)
+			vendor := simcdnetworks.New(o)
 			var tasks []simulator.Task
 			for i, l := range launches {
 				tasks = append(tasks, submitted(vendor, fmt.Sprint(i), o.Now().Add(-l.age), l.size, 10*time.Minute))
@@ -125,7 +126,7 @@ func TestTheLookBackIsCounted(t *testing.T) {
 func TestTheLookBackMoves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		var tasks []simulator.Task
 		began := time.Now()
 		for i := range 24 * 8 {
@@ -254,7 +255,7 @@ func TestTheNextPartIsWaitedFor(t *testing.T) {
 func TestALookBackDelaysNoTask(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		r := start(t, newMemory(), []poller.Account{watching(edge(t, vendor))})
 		wait(2 * time.Hour)
 		for time.Until(r.account(t, edgeAccount).NextCall) > 30*second {
@@ -276,7 +277,7 @@ func TestALookBackDelaysNoTask(t *testing.T) {
 func TestALookBackTellsOfTasks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		vendor := simulator.NewCDNetworks(edgeOptions())
+		vendor := simcdnetworks.New(edgeOptions())
 		wait(3 * time.Hour) // not at midnight, when a part begins
 		urls := plans(20, 3*time.Minute)
 		vendor.Submit(simulator.Task{ID: "a", Owner: user, URLs: urls})
@@ -308,7 +309,7 @@ func TestAReloadOfWatchWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := edgeOptions()
 		o.LookBack = 7 * 24 * time.Hour
-		vendor := simulator.NewCDNetworks(o)
+		vendor := simcdnetworks.New(o)
 		task := submitted(vendor, "a", time.Now().Add(-5*24*time.Hour), 30, time.Hour)
 		submitted(vendor, "b", time.Now().Add(-24*time.Hour), 20, time.Hour)
 		on := watching(edge(t, vendor))

@@ -12,6 +12,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 )
 
 const longest = 24*time.Hour - time.Second
@@ -149,7 +150,7 @@ func TestOneWindowAroundAKnownCreation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := edgeOptions()
 		o.RefuseTaskAlone = true
-		vendor := simulator.NewCDNetworks(o)
+		vendor := simcdnetworks.New(o)
 		created := time.Now().Add(-30 * time.Hour)
 		vendor.Submit(simulator.Task{ID: "a", Owner: user, Created: created, URLs: plans(20, time.Hour)})
 		vendor.Submit(simulator.Task{ID: "b", Owner: user, Created: created, URLs: plans(20, time.Hour)})
@@ -206,7 +207,7 @@ func TestARefusedLookBackIsLearned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := edgeOptions()
 		o.RefuseTaskAlone, o.LookBack = true, 72*time.Hour
-		vendor := simulator.NewCDNetworks(o)
+		vendor := simcdnetworks.New(o)
 		a := edge(t, vendor)
 		a.Provider = believing{a.Provider, 7 * 24 * time.Hour}
 		a.Limit = prefetch.Limit{Calls: 1, Per: 5 * time.Minute}

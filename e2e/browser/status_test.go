@@ -22,6 +22,7 @@ import (
 
 	"prefetch_exporter/e2e/internal/run"
 	"prefetch_exporter/vendor_api/simulator"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 // demoTasks is how many the demo watches.
@@ -379,7 +380,7 @@ func TestManyTasks(t *testing.T) {
 		secret  = "browser-secret"
 		project = "0123456789abcdef0123456789abcdef"
 	)
-	vendor := httptest.NewServer(simulator.NewHuaweicloud(simulator.HuaweicloudOptions{
+	vendor := httptest.NewServer(simhuaweicloud.New(simhuaweicloud.Options{
 		Quota: simulator.Quota{Calls: 100, Per: time.Minute}, Projects: []string{project}, AccessKeys: map[string]string{"AKBROWSER": secret},
 	}))
 	t.Cleanup(vendor.Close)

@@ -20,6 +20,8 @@ import (
 	"prefetch_exporter/e2e/internal/run"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 const (
@@ -37,8 +39,8 @@ const (
 
 // crashSite is both vendors, and an exporter that is killed again and again.
 type crashSite struct {
-	vod     *simulator.Huaweicloud
-	edge    *simulator.CDNetworks
+	vod     *simhuaweicloud.Server
+	edge    *simcdnetworks.Server
 	args    []string
 	address string
 	// counted is how many fetch times each life had observed when it was last
@@ -85,11 +87,11 @@ func newCrashSite(t *testing.T) *crashSite {
 	t.Helper()
 	const latency = 150 * time.Millisecond
 	site := &crashSite{
-		vod: simulator.NewHuaweicloud(simulator.HuaweicloudOptions{
+		vod: simhuaweicloud.New(simhuaweicloud.Options{
 			Quota: simulator.Quota{Calls: 10, Per: 4 * time.Second}, Latency: simulator.Jitter(1, latency),
 			AccessKeys: map[string]string{"AKCRASH": crashSecret},
 		}),
-		edge: simulator.NewCDNetworks(simulator.CDNetworksOptions{
+		edge: simcdnetworks.New(simcdnetworks.Options{
 			Quota: simulator.Quota{Calls: 1, Per: time.Second}, Latency: simulator.Jitter(2, latency),
 			APIKeys: map[string]string{"crash": crashSecret},
 		}),

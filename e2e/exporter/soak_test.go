@@ -13,6 +13,7 @@ import (
 
 	"prefetch_exporter/e2e/internal/run"
 	"prefetch_exporter/vendor_api/simulator"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 var soakTime = flag.Duration("soak.time", 30*time.Second, "how long TestSoak uses the exporter; memory is judged from 10m on")
@@ -36,7 +37,7 @@ func (r resources) String() string {
 // as began.
 func TestSoak(t *testing.T) {
 	t.Parallel()
-	vendor := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{
+	vendor := simhuaweicloud.New(simhuaweicloud.Options{
 		Quota: simulator.Quota{Calls: 20, Per: time.Second}, AccessKeys: map[string]string{"AKSOAK": soakSecret},
 	})
 	server := httptest.NewServer(vendor)

@@ -16,6 +16,7 @@ import (
 
 	"prefetch_exporter/e2e/internal/run"
 	"prefetch_exporter/vendor_api/simulator"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 // BenchmarkStart measures how long the exporter takes until it is ready, and
@@ -62,7 +63,7 @@ func BenchmarkStart(b *testing.B) {
 func startID(n int) string { return fmt.Sprintf("8ff1d0f7b2b04bd8b4b6b9f2%08x", n) }
 
 type startSite struct {
-	vendor  *simulator.Huaweicloud
+	vendor  *simhuaweicloud.Server
 	program string
 	args    []string
 }
@@ -70,7 +71,7 @@ type startSite struct {
 func newStartSite(b *testing.B, program string, tasks int) *startSite {
 	b.Helper()
 	const urls = 20
-	vendor := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{AccessKeys: map[string]string{"AKSTART": crashSecret}})
+	vendor := simhuaweicloud.New(simhuaweicloud.Options{AccessKeys: map[string]string{"AKSTART": crashSecret}})
 	server := httptest.NewServer(vendor)
 	b.Cleanup(server.Close)
 	plans := make([]simulator.URLPlan, urls)

@@ -18,6 +18,7 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/huaweicloud"
 	"prefetch_exporter/vendor_api/simulator"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 const (
@@ -128,7 +129,7 @@ func TestSDKIsRefused(t *testing.T) {
 type credentials struct{ accessKey, secretKey, securityToken string }
 
 type vendor struct {
-	sim    *simulator.Huaweicloud
+	sim    *simhuaweicloud.Server
 	url    string
 	offset atomic.Int64
 }
@@ -139,7 +140,7 @@ func startVendor(t *testing.T) *vendor {
 	t.Helper()
 	v := &vendor{}
 	now := func() time.Time { return time.Now().Add(time.Duration(v.offset.Load())) }
-	v.sim = simulator.NewHuaweicloud(simulator.HuaweicloudOptions{
+	v.sim = simhuaweicloud.New(simhuaweicloud.Options{
 		Now:            now,
 		Quota:          simulator.Quota{Calls: 100, Per: time.Minute},
 		AccessKeys:     map[string]string{accessKey: secretKey, temporaryKey: secretKey},

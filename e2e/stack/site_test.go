@@ -13,6 +13,8 @@ import (
 	"prefetch_exporter/e2e/internal/run"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 // The simulated vendors' users.
@@ -62,8 +64,8 @@ type listed struct {
 
 // site is both vendors and the exporter that watches them.
 type site struct {
-	vod      *simulator.Huaweicloud
-	edge     *simulator.CDNetworks
+	vod      *simhuaweicloud.Server
+	edge     *simcdnetworks.Server
 	exporter *run.Process
 
 	tasksFile, secretFile string
@@ -77,10 +79,10 @@ func newSite(t *testing.T) *site {
 	program := run.Exporter(t)
 	folder := t.TempDir()
 	s := &site{
-		vod: simulator.NewHuaweicloud(simulator.HuaweicloudOptions{
+		vod: simhuaweicloud.New(simhuaweicloud.Options{
 			AccessKeys: map[string]string{accessKey: rightSecret, lockedKey: rightSecret},
 		}),
-		edge:       simulator.NewCDNetworks(simulator.CDNetworksOptions{APIKeys: map[string]string{username: rightSecret}}),
+		edge:       simcdnetworks.New(simcdnetworks.Options{APIKeys: map[string]string{username: rightSecret}}),
 		tasksFile:  filepath.Join(folder, "tasks.json"),
 		secretFile: filepath.Join(folder, "secret"),
 	}

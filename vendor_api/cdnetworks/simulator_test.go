@@ -10,6 +10,7 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/cdnetworks"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 )
 
 // vendorNow is the clock of the simulated vendor.
@@ -18,13 +19,13 @@ var vendorNow = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 // simulated returns a simulated vendor and a provider that asks it. The vendor
 // holds the task "launch" of ops, an hour old: 250 URLs of which every fifth
 // failed.
-func simulated(t *testing.T, o simulator.CDNetworksOptions, p cdnetworks.Options) (*simulator.CDNetworks, *cdnetworks.Provider) {
+func simulated(t *testing.T, o simcdnetworks.Options, p cdnetworks.Options) (*simcdnetworks.Server, *cdnetworks.Provider) {
 	t.Helper()
 	now := func() time.Time { return vendorNow }
 	o.Now, p.Now = now, now
 	o.APIKeys = map[string]string{"ops": "apiKey"}
 	o.AccessKeys = map[string]string{"ops": "SKEXAMPLE"}
-	vendor := simulator.NewCDNetworks(o)
+	vendor := simcdnetworks.New(o)
 	launch := simulator.Task{ID: "launch", Owner: "ops", Created: vendorNow.Add(-time.Hour)}
 	for i := range 250 {
 		launch.URLs = append(launch.URLs, simulator.URLPlan{
@@ -43,7 +44,7 @@ func simulated(t *testing.T, o simulator.CDNetworksOptions, p cdnetworks.Options
 // compresses, though nobody asked for that.
 func TestCompressed(t *testing.T) {
 	t.Parallel()
-	vendor, _ := simulated(t, simulator.CDNetworksOptions{}, cdnetworks.Options{})
+	vendor, _ := simulated(t, simcdnetworks.Options{}, cdnetworks.Options{})
 	client := newClient(t, simulator.Transport(simulator.Compressing(vendor)))
 	for user, want := range map[string]string{"ops": "", "nobody": "username is invalid"} {
 		p := newProvider(t, cdnetworks.Options{
@@ -69,7 +70,7 @@ func TestSimulatedPages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			vendor, p := simulated(t, simulator.CDNetworksOptions{CapPageSize: 60}, cdnetworks.Options{Auth: auth})
+			vendor, p := simulated(t, simcdnetworks.Options{CapPageSize: 60}, cdnetworks.Options{Auth: auth})
 			seen := map[string]prefetch.Status{}
 			page, size := 1, 0
 			for ; (page-1)*size < 250; page++ {
@@ -115,7 +116,7 @@ func TestSimulatedWindow(t *testing.T) {
 	t.Parallel()
 	created := vendorNow.Add(-time.Hour)
 	for _, location := range []*time.Location{nil, time.UTC, time.FixedZone("GMT-09:00", -9*60*60), time.FixedZone("GMT+14:00", 14*60*60)} {
-		_, p := simulated(t, simulator.CDNetworksOptions{}, cdnetworks.Options{Location: location})
+		_, p := simulated(t, simcdnetworks.Options{}, cdnetworks.Options{Location: location})
 		for shift, want := range map[time.Duration]int{-time.Second: 0, 0: 200, time.Hour: 200, time.Hour + time.Second: 0} {
 			from := created.Add(shift - time.Hour)
 			answer, err := p.Query(t.Context(), vendorapi.Query{
@@ -136,19 +137,19 @@ func TestSimulatedRefusals(t *testing.T) {
 	filtered := alone
 	filtered.Status = new(prefetch.Failed)
 	longAgo := vendorapi.Query{Kind: vendorapi.QueryWindow, From: vendorNow.Add(-80 * time.Hour), To: vendorNow.Add(-79 * time.Hour)}
-	spent := simulator.CDNetworksOptions{Quota: simulator.Quota{Calls: 1, Per: 5 * time.Minute}}
+	spent := simcdnetworks.Options{Quota: simulator.Quota{Calls: 1, Per: 5 * time.Minute}}
 	spentHTTP := spent
 	spentHTTP.ThrottleStatus = 429
 	for name, tc := range map[string]struct {
-		vendor  simulator.CDNetworksOptions
+		vendor  simcdnetworks.Options
 		auth    cdnetworks.Auth
 		query   vendorapi.Query
 		reason  prefetch.Reason
 		refused vendorapi.Feature
 	}{
-		"an itemId alone":   {vendor: simulator.CDNetworksOptions{RefuseTaskAlone: true}, query: alone, reason: prefetch.ReasonInvalid, refused: vendorapi.FeatureTaskAlone},
-		"a page size":       {vendor: simulator.CDNetworksOptions{MaxPageSize: 50}, query: alone, reason: prefetch.ReasonInvalid, refused: vendorapi.FeaturePageSize},
-		"a status":          {vendor: simulator.CDNetworksOptions{RefuseStatusFilter: true}, query: filtered, reason: prefetch.ReasonInvalid, refused: vendorapi.FeatureStatusFilter},
+		"an itemId alone":   {vendor: simcdnetworks.Options{RefuseTaskAlone: true}, query: alone, reason: prefetch.ReasonInvalid, refused: vendorapi.FeatureTaskAlone},
+		"a page size":       {vendor: simcdnetworks.Options{MaxPageSize: 50}, query: alone, reason: prefetch.ReasonInvalid, refused: vendorapi.FeaturePageSize},
+		"a status":          {vendor: simcdnetworks.Options{RefuseStatusFilter: true}, query: filtered, reason: prefetch.ReasonInvalid, refused: vendorapi.FeatureStatusFilter},
 		"a look-back":       {query: longAgo, reason: prefetch.ReasonInvalid, refused: vendorapi.FeatureLookBack},
 		"a username":        {auth: cdnetworks.APIKey("nobody", secret("apiKey")), query: alone, reason: prefetch.ReasonAuth},
 		"an API key":        {auth: cdnetworks.APIKey("ops", secret("wrong")), query: alone, reason: prefetch.ReasonAuth},
@@ -178,7 +179,7 @@ func TestSimulatedRefusals(t *testing.T) {
 // young ones betray it all the same, as they come from its own future.
 func TestSimulatedTimeZoneIgnored(t *testing.T) {
 	t.Parallel()
-	_, p := simulated(t, simulator.CDNetworksOptions{IgnoreTimeZone: true}, cdnetworks.Options{Location: time.UTC})
+	_, p := simulated(t, simcdnetworks.Options{IgnoreTimeZone: true}, cdnetworks.Options{Location: time.UTC})
 	answer, err := p.Query(t.Context(), vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: "launch"})
 	if err != nil {
 		t.Fatal(err)

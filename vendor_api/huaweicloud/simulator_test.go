@@ -12,6 +12,7 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/huaweicloud"
 	"prefetch_exporter/vendor_api/simulator"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 // ways are the ways to authenticate at the vendor that simulated returns.
@@ -35,8 +36,8 @@ func ways() map[string]func(*vendorapi.Client) huaweicloud.Auth {
 
 // simulated returns a vendor with one task, "a b/+é", on the clock of the test's
 // bubble.
-func simulated() *simulator.Huaweicloud {
-	vendor := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{
+func simulated() *simhuaweicloud.Server {
+	vendor := simhuaweicloud.New(simhuaweicloud.Options{
 		AccessKeys:     map[string]string{"AKEXAMPLE": "SKEXAMPLE", "AKTEMPORARY": "SKTEMPORARY"},
 		SecurityTokens: map[string]string{"AKTEMPORARY": "SECURITYTOKEN"},
 		StaticTokens:   []string{"STATICTOKEN"},
@@ -77,7 +78,7 @@ func TestAgainstSimulator(t *testing.T) {
 }
 
 // followTask asks for the task over its life and expects the truth.
-func followTask(t *testing.T, vendor *simulator.Huaweicloud, p *huaweicloud.Provider) {
+func followTask(t *testing.T, vendor *simhuaweicloud.Server, p *huaweicloud.Provider) {
 	t.Helper()
 	for _, wait := range []time.Duration{time.Second, time.Hour, 24 * time.Hour, 24 * time.Hour} {
 		tick(wait)
@@ -98,7 +99,7 @@ func followTask(t *testing.T, vendor *simulator.Huaweicloud, p *huaweicloud.Prov
 // A user whose tokens were all revoked loses one call, and no more.
 func TestRevokedTokenAgainstSimulator(t *testing.T) {
 	t.Parallel()
-	vendor := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{IAMUsers: map[string]string{"company/ops": password}})
+	vendor := simhuaweicloud.New(simhuaweicloud.Options{IAMUsers: map[string]string{"company/ops": password}})
 	vendor.Submit(simulator.Task{ID: taskID, Owner: project})
 	c := &cloud{
 		issue:  func(_ int, r *http.Request) (*http.Response, error) { return simulator.Transport(vendor).RoundTrip(r) },

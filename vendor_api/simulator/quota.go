@@ -70,14 +70,15 @@ type arrivals struct {
 	full bool
 }
 
-// arrival is one call as the meter saw it.
-type arrival struct {
-	at   time.Time
-	over bool
-	// wait is how long from at until a call would not be over the quota.
-	wait time.Duration
-	// number counts the requests, from 1.
-	number uint64
+// Arrival is one request as it came in.
+type Arrival struct {
+	At time.Time
+	// Over: the request is one too many for the quota.
+	Over bool
+	// Wait is how long from At until a call would not be over the quota.
+	Wait time.Duration
+	// Number counts the requests, from 1.
+	Number uint64
 }
 
 func newMeter(quota Quota, now func() time.Time) *meter {
@@ -106,12 +107,12 @@ func (m *meter) leave() {
 
 // arrive counts a call of identity now. The clock is read under the lock, so
 // that arrivals are counted in the order of their times.
-func (m *meter) arrive(identity string) arrival {
+func (m *meter) arrive(identity string) Arrival {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	a := arrival{at: m.now()}
+	a := Arrival{At: m.now()}
 	m.requests++
-	a.number = m.requests
+	a.Number = m.requests
 	m.stats.Calls++
 	m.stats.ByIdentity[identity]++
 	if !m.quota.limited() {
@@ -122,19 +123,19 @@ func (m *meter) arrive(identity string) arrival {
 		seen = &arrivals{ring: make([]time.Time, m.quota.Calls)}
 		m.arrivals[identity] = seen
 	}
-	a.over, a.wait = seen.add(a.at, m.quota.Per)
-	if a.over {
+	a.Over, a.Wait = seen.add(a.At, m.quota.Per)
+	if a.Over {
 		m.stats.OverQuota++
 	}
 	return a
 }
 
 // pass numbers a request that is no call.
-func (m *meter) pass() arrival {
+func (m *meter) pass() Arrival {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.requests++
-	return arrival{at: m.now(), number: m.requests}
+	return Arrival{At: m.now(), Number: m.requests}
 }
 
 // refuse counts a call that was not answered.

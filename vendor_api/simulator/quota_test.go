@@ -11,6 +11,8 @@ import (
 	"pgregory.net/rapid"
 
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
+	"prefetch_exporter/vendor_api/simulator/simulatortest"
 )
 
 // The quota as the vendor sees it, against a count by brute force: a call is
@@ -24,8 +26,8 @@ func TestQuotaProperty(t *testing.T) {
 			Calls: rapid.IntRange(0, 4).Draw(t, "calls"),
 			Per:   time.Duration(rapid.IntRange(0, 10).Draw(t, "per")) * time.Second,
 		}
-		now := newClock(epoch())
-		s := simulator.NewCDNetworks(simulator.CDNetworksOptions{
+		now := simulatortest.NewClock(simulatortest.Epoch())
+		s := simcdnetworks.New(simcdnetworks.Options{
 			Now: now.Now, Quota: quota, APIKeys: map[string]string{"a": "key", "b": "key"},
 		})
 		arrived := map[string][]time.Time{}
@@ -41,8 +43,8 @@ func TestQuotaProperty(t *testing.T) {
 				}
 			}
 			limited := quota.Calls > 0 && quota.Per > 0 && within > quota.Calls
-			got := decodeCDN(t, send(t, s, newRequest(t, "POST "+cdnURL, `{"itemId":"x"}`,
-				apiKeyHeaders(user, "key", now.Now()))).body)
+			got := simulatortest.DecodeCDN(t, simulatortest.Send(t, s, simulatortest.NewRequest(t, "POST "+simulatortest.CDNURL, `{"itemId":"x"}`,
+				simulatortest.APIKeyHeaders(user, "key", now.Now()))).Body)
 			switch {
 			case limited:
 				over++
@@ -67,7 +69,7 @@ func TestQuotaProperty(t *testing.T) {
 	})
 }
 
-func checkMessage(t tb, a cdnAnswer, want string) {
+func checkMessage(t simulatortest.TB, a simulatortest.CDNAnswer, want string) {
 	t.Helper()
 	if a.Message != want {
 		t.Errorf("answer %q, want %q", a.Message, want)
@@ -79,60 +81,38 @@ func checkMessage(t tb, a cdnAnswer, want string) {
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	for _, early := range []time.Duration{0, time.Second} {
-		now := newClock(epoch())
-		options := opsOptions(now.Now)
+		now := simulatortest.NewClock(simulatortest.Epoch())
+		options := simulatortest.OpsOptions(now.Now)
 		options.Quota = simulator.Quota{Calls: 2, Per: 5 * time.Minute}
 		options.ThrottleStatus = http.StatusTooManyRequests
-		s := simulator.NewCDNetworks(options)
-		call := func() answer {
-			return send(t, s, newRequest(t, "POST "+cdnURL, `{"itemId":"a"}`, apiKeyHeaders("ops", "key", now.Now())))
+		s := simcdnetworks.New(options)
+		call := func() simulatortest.Answer {
+			return simulatortest.Send(t, s, simulatortest.NewRequest(t, "POST "+simulatortest.CDNURL, `{"itemId":"a"}`, simulatortest.APIKeyHeaders("ops", "key", now.Now())))
 		}
 		var statuses []int
-		var got answer
+		var got simulatortest.Answer
 		for range 3 {
 			got = call()
-			statuses = append(statuses, got.status)
+			statuses = append(statuses, got.Status)
 			now.Add(90 * time.Second)
 		}
 		if !slices.Equal(statuses, []int{200, 200, 429}) {
 			t.Fatalf("statuses %v", statuses)
 		}
-		if a := decodeCDN(t, got.body); a.Code != 0 || a.Message != "request is too frequent" {
+		if a := simulatortest.DecodeCDN(t, got.Body); a.Code != 0 || a.Message != "request is too frequent" {
 			t.Errorf("answer %+v", a)
 		}
-		seconds, err := strconv.Atoi(got.header.Get("Retry-After"))
+		seconds, err := strconv.Atoi(got.Header.Get("Retry-After"))
 		if err != nil || seconds != 210 { // the second call, at 90 s, leaves the interval at 390 s
-			t.Fatalf("Retry-After %q", got.header.Get("Retry-After"))
+			t.Fatalf("Retry-After %q", got.Header.Get("Retry-After"))
 		}
 		now.Add(time.Duration(seconds)*time.Second - 90*time.Second - early)
 		want := http.StatusOK
 		if early > 0 {
 			want = http.StatusTooManyRequests
 		}
-		if got := call(); got.status != want {
-			t.Errorf("%v early: %d, want %d", early, got.status, want)
-		}
-	}
-}
-
-func TestHuaweicloudThrottles(t *testing.T) {
-	t.Parallel()
-	for _, status := range []int{0, http.StatusServiceUnavailable} {
-		s := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{
-			Now: epoch, AccessKeys: map[string]string{"AKEXAMPLE": "SKEXAMPLE"},
-			Quota: simulator.Quota{Calls: 1, Per: time.Minute}, ThrottleStatus: status,
-		})
-		s.Submit(simulator.Task{ID: "t", Owner: project, URLs: urls(1, simulator.URLPlan{})})
-		if got := send(t, s, signedVOD(t, epoch())); got.status != http.StatusAccepted {
-			t.Fatalf("first: %d %s", got.status, got.body)
-		}
-		want := status
-		if want == 0 {
-			want = http.StatusTooManyRequests
-		}
-		checkVODError(t, send(t, s, signedVOD(t, epoch())), vodWant{want, "APIGW.0308"}, "policy user over ratelimit,limit:1,")
-		if stats := s.Stats(); stats.OverQuota != 1 || stats.ByIdentity[project] != 2 {
-			t.Errorf("stats %+v", stats)
+		if got := call(); got.Status != want {
+			t.Errorf("%v early: %d, want %d", early, got.Status, want)
 		}
 	}
 }

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// registered is a task as the vendor keeps it. It never changes.
-type registered struct {
+// Registered is a task as the vendor keeps it. It never changes.
+type Registered struct {
 	Task
 
-	// second is the creation as the vendor stores and shows it: to the second.
-	second time.Time
-	// complete is when the last row has become visible.
-	complete time.Time
+	// Second is the creation as the vendor stores and shows it: to the second.
+	Second time.Time
+	// Complete is when the last row has become visible.
+	Complete time.Time
 	// sequence tells tasks of the same second apart, in the order of
 	// submission.
 	sequence int
@@ -24,13 +24,13 @@ type registered struct {
 // to a question about one task must not cost a walk over all of them.
 type registry struct {
 	mu       sync.RWMutex
-	byID     map[string]*registered
-	byOwner  map[string][]*registered
+	byID     map[string]*Registered
+	byOwner  map[string][]*Registered
 	sequence int
 }
 
 func newRegistry() *registry {
-	return &registry{byID: map[string]*registered{}, byOwner: map[string][]*registered{}}
+	return &registry{byID: map[string]*Registered{}, byOwner: map[string][]*Registered{}}
 }
 
 // submit takes a task in, in place of an earlier one of the same id.
@@ -39,9 +39,9 @@ func (r *registry) submit(task Task, now time.Time) {
 		task.Created = now
 	}
 	task.URLs = slices.Clone(task.URLs)
-	entry := &registered{Task: task, second: task.Created.Truncate(time.Second), complete: task.Created}
+	entry := &Registered{Task: task, Second: task.Created.Truncate(time.Second), Complete: task.Created}
 	for i := range task.URLs {
-		entry.complete = latest(entry.complete, task.Created.Add(task.URLs[i].Appears))
+		entry.Complete = later(entry.Complete, task.Created.Add(task.URLs[i].Appears))
 	}
 
 	r.mu.Lock()
@@ -74,7 +74,7 @@ func (r *registry) removeLocked(id string) {
 	}
 }
 
-func (r *registry) get(id string) (*registered, bool) {
+func (r *registry) get(id string) (*Registered, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	entry, ok := r.byID[id]
@@ -84,15 +84,15 @@ func (r *registry) get(id string) (*registered, bool) {
 // between returns the owner's tasks whose creation, to the second, lies between
 // the two times or is one of them, in the order of creation. The slice belongs
 // to the caller.
-func (r *registry) between(owner string, from, to time.Time) []*registered {
+func (r *registry) between(owner string, from, to time.Time) []*Registered {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	owned := r.byOwner[owner]
-	first, _ := slices.BinarySearchFunc(owned, from, func(t *registered, at time.Time) int {
-		return t.second.Compare(at)
+	first, _ := slices.BinarySearchFunc(owned, from, func(t *Registered, at time.Time) int {
+		return t.Second.Compare(at)
 	})
-	end, _ := slices.BinarySearchFunc(owned, to, func(t *registered, at time.Time) int {
-		if t.second.After(at) {
+	end, _ := slices.BinarySearchFunc(owned, to, func(t *Registered, at time.Time) int {
+		if t.Second.After(at) {
 			return 1
 		}
 		return -1
@@ -103,6 +103,6 @@ func (r *registry) between(owner string, from, to time.Time) []*registered {
 	return slices.Clone(owned[first:end])
 }
 
-func compareCreation(a, b *registered) int {
-	return cmp.Or(a.second.Compare(b.second), cmp.Compare(a.sequence, b.sequence))
+func compareCreation(a, b *Registered) int {
+	return cmp.Or(a.Second.Compare(b.Second), cmp.Compare(a.sequence, b.sequence))
 }

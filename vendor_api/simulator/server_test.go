@@ -16,6 +16,9 @@ import (
 	"pgregory.net/rapid"
 
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
+	"prefetch_exporter/vendor_api/simulator/simulatortest"
 )
 
 // fixed returns a latency that is always the same.
@@ -28,13 +31,13 @@ func fixed(before, after time.Duration) simulator.Latency {
 func TestLatency(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		options := opsOptions(nil)
+		options := simulatortest.OpsOptions(nil)
 		options.Latency = fixed(3*time.Second, 4*time.Second)
-		s := simulator.NewCDNetworks(options)
+		s := simcdnetworks.New(options)
 		s.Submit(simulator.Task{ID: "a", Owner: "ops", URLs: []simulator.URLPlan{{URL: "a", Fetch: 3 * time.Second}}})
 		start := time.Now()
-		done := make(chan cdnAnswer)
-		go func() { done <- ask(t, s, start, `{"itemId":"a"}`) }()
+		done := make(chan simulatortest.CDNAnswer)
+		go func() { done <- simulatortest.Ask(t, s, start, `{"itemId":"a"}`) }()
 
 		<-time.After(3*time.Second - 1)
 		synctest.Wait()
@@ -71,13 +74,13 @@ func TestCallerLeaves(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				options := opsOptions(nil)
+				options := simulatortest.OpsOptions(nil)
 				options.Latency = test.latency
-				s := simulator.NewCDNetworks(options)
+				s := simcdnetworks.New(options)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				start := time.Now()
-				req := newRequest(t, "POST "+cdnURL, `{"itemId":"a"}`, apiKeyHeaders("ops", "key", start))
+				req := simulatortest.NewRequest(t, "POST "+simulatortest.CDNURL, `{"itemId":"a"}`, simulatortest.APIKeyHeaders("ops", "key", start))
 				_, err := simulator.Transport(s).RoundTrip(req.WithContext(ctx))
 				if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
 					t.Errorf("after %v: %v", time.Since(start), err)
@@ -97,19 +100,19 @@ func TestCallerLeaves(t *testing.T) {
 func TestParallelCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{
+		s := simhuaweicloud.New(simhuaweicloud.Options{
 			Latency:    simulator.Jitter(1, 10*time.Second),
 			AccessKeys: map[string]string{"AKEXAMPLE": "SKEXAMPLE"},
 			Quota:      simulator.Quota{Calls: 4, Per: time.Minute},
 		})
-		s.Submit(simulator.Task{ID: "t", Owner: project, URLs: urls(3, simulator.URLPlan{Fetch: time.Hour})})
+		s.Submit(simulator.Task{ID: "t", Owner: simulatortest.Project, URLs: simulatortest.URLs(3, simulator.URLPlan{Fetch: time.Hour})})
 		const callers, each = 4, 50
 		var all sync.WaitGroup
 		for range callers {
 			all.Go(func() {
 				for range each {
-					if got := send(t, s, signedVOD(t, time.Now())); got.status != http.StatusAccepted {
-						t.Errorf("%d %s", got.status, got.body)
+					if got := simulatortest.Send(t, s, simulatortest.SignedVOD(t, time.Now())); got.Status != http.StatusAccepted {
+						t.Errorf("%d %s", got.Status, got.Body)
 					}
 					<-time.After(time.Minute)
 				}
@@ -124,11 +127,11 @@ func TestParallelCalls(t *testing.T) {
 
 func TestFault(t *testing.T) {
 	t.Parallel()
-	options := opsOptions(epoch)
+	options := simulatortest.OpsOptions(simulatortest.Epoch)
 	options.Quota = simulator.Quota{Calls: 2, Per: time.Minute}
-	s := simulator.NewCDNetworks(options)
+	s := simcdnetworks.New(options)
 	request := func() *http.Request {
-		return newRequest(t, "POST "+cdnURL, `{"itemId":"a"}`, apiKeyHeaders("ops", "key", epoch()))
+		return simulatortest.NewRequest(t, "POST "+simulatortest.CDNURL, `{"itemId":"a"}`, simulatortest.APIKeyHeaders("ops", "key", simulatortest.Epoch()))
 	}
 	s.Fault(func(r *http.Request) (int, string, bool) {
 		body, err := io.ReadAll(r.Body)
@@ -137,19 +140,19 @@ func TestFault(t *testing.T) {
 		}
 		return http.StatusBadGateway, "<html>", true
 	})
-	got := send(t, s, request())
-	if got.status != http.StatusBadGateway || got.body != "<html>" || got.header.Get("Date") == "" {
+	got := simulatortest.Send(t, s, request())
+	if got.Status != http.StatusBadGateway || got.Body != "<html>" || got.Header.Get("Date") == "" {
 		t.Errorf("got %+v", got)
 	}
 	s.Fault(func(r *http.Request) (int, string, bool) {
 		_, err := io.Copy(io.Discard, r.Body)
 		return 0, "", err != nil
 	})
-	if got := send(t, s, request()); decodeCDN(t, got.body).Code != 1 {
+	if got := simulatortest.Send(t, s, request()); simulatortest.DecodeCDN(t, got.Body).Code != 1 {
 		t.Errorf("a fault that declines: %+v", got)
 	}
 	s.Fault(nil)
-	if got := send(t, s, request()); decodeCDN(t, got.body).Message != "request is too frequent" {
+	if got := simulatortest.Send(t, s, request()); simulatortest.DecodeCDN(t, got.Body).Message != "request is too frequent" {
 		t.Errorf("calls that a fault answered do not count: %+v", got)
 	}
 	if stats := s.Stats(); stats.Refused[simulator.RefusedFault] != 1 || stats.Calls != 3 {
@@ -161,16 +164,16 @@ func TestFault(t *testing.T) {
 // wire. It reaches IAM as well.
 func TestFaultCuts(t *testing.T) {
 	t.Parallel()
-	s := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{})
+	s := simhuaweicloud.New(simhuaweicloud.Options{})
 	s.Fault(func(*http.Request) (int, string, bool) { return 0, "", true })
 	server := httptest.NewServer(s)
 	defer server.Close()
 	for name, get := range map[string]func() (*http.Response, error){
 		"in process": func() (*http.Response, error) {
-			return simulator.Transport(s).RoundTrip(newRequest(t, "POST "+iamURL, "{}", nil))
+			return simulator.Transport(s).RoundTrip(simulatortest.NewRequest(t, "POST "+simulatortest.IAMURL, "{}", nil))
 		},
 		"on the wire": func() (*http.Response, error) {
-			return server.Client().Do(newRequest(t, "POST "+server.URL+"/v3/auth/tokens", "{}", nil))
+			return server.Client().Do(simulatortest.NewRequest(t, "POST "+server.URL+"/v3/auth/tokens", "{}", nil))
 		},
 	} {
 		resp, err := get()
@@ -186,8 +189,8 @@ func TestFaultCuts(t *testing.T) {
 // A body over the gateway's limit is not read to its end.
 func TestHugeBody(t *testing.T) {
 	t.Parallel()
-	s := simulator.NewCDNetworks(opsOptions(epoch))
-	req := newRequest(t, "POST "+cdnURL, strings.Repeat(" ", 12<<20+1), apiKeyHeaders("ops", "key", epoch()))
+	s := simcdnetworks.New(simulatortest.OpsOptions(simulatortest.Epoch))
+	req := simulatortest.NewRequest(t, "POST "+simulatortest.CDNURL, strings.Repeat(" ", 12<<20+1), simulatortest.APIKeyHeaders("ops", "key", simulatortest.Epoch()))
 	resp, err := simulator.Transport(s).RoundTrip(req)
 	if err == nil {
 		_ = resp.Body.Close()
@@ -230,7 +233,7 @@ func TestJitterProperty(t *testing.T) {
 func BenchmarkItemQuery(b *testing.B) {
 	s := manyTasks()
 	for b.Loop() {
-		if got := ask(b, s, noon(), `{"itemId":"item5000"}`); got.Count != 10 {
+		if got := simulatortest.Ask(b, s, simulatortest.Noon(), `{"itemId":"item5000"}`); got.Count != 10 {
 			b.Fatalf("got %+v", got)
 		}
 	}
@@ -240,18 +243,18 @@ func BenchmarkItemQuery(b *testing.B) {
 func BenchmarkWindowQuery(b *testing.B) {
 	s := manyTasks()
 	for b.Loop() {
-		if got := ask(b, s, noon(), `{`+wholeDay+`,"pageSize":100,"pageNo":500}`); got.Count != 100_000 {
+		if got := simulatortest.Ask(b, s, simulatortest.Noon(), `{`+simulatortest.WholeDay+`,"pageSize":100,"pageNo":500}`); got.Count != 100_000 {
 			b.Fatalf("got %d %s", got.Count, got.Message)
 		}
 	}
 }
 
-func manyTasks() *simulator.CDNetworks {
-	s := simulator.NewCDNetworks(opsOptions(noon))
+func manyTasks() *simcdnetworks.Server {
+	s := simcdnetworks.New(simulatortest.OpsOptions(simulatortest.Noon))
 	for i := range 10_000 {
 		s.Submit(simulator.Task{
-			ID: fmt.Sprintf("item%d", i), Owner: "ops", Created: noon().Add(-time.Duration(i) * time.Second),
-			URLs: urls(10, simulator.URLPlan{Wait: time.Minute, Fetch: time.Minute}),
+			ID: fmt.Sprintf("item%d", i), Owner: "ops", Created: simulatortest.Noon().Add(-time.Duration(i) * time.Second),
+			URLs: simulatortest.URLs(10, simulator.URLPlan{Wait: time.Minute, Fetch: time.Minute}),
 		})
 	}
 	return s

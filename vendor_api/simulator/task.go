@@ -43,18 +43,20 @@ type Task struct {
 	URLs []URLPlan
 }
 
-// vocabulary is how one vendor spells the statuses.
-type vocabulary struct {
-	word   func(prefetch.Status) string
-	status func(word string) prefetch.Status
+// Vocabulary is how one vendor spells the statuses.
+type Vocabulary struct {
+	// Word is what the vendor sends for a status.
+	Word func(prefetch.Status) string
+	// Status is what a client should make of a word.
+	Status func(word string) prefetch.Status
 }
 
-// statusAt is what is true of the URL at now, whatever word is sent for it.
-func (p *URLPlan) statusAt(created, now time.Time) prefetch.Status {
+// StatusAt is what is true of the URL at now, whatever word is sent for it.
+func (p *URLPlan) StatusAt(created, now time.Time) prefetch.Status {
 	switch {
-	case now.Before(p.begin(created)):
+	case now.Before(p.Begin(created)):
 		return prefetch.Waiting
-	case p.Stuck || now.Before(p.finish(created)):
+	case p.Stuck || now.Before(p.Finish(created)):
 		return prefetch.Running
 	case p.Fails:
 		return prefetch.Failed
@@ -63,34 +65,35 @@ func (p *URLPlan) statusAt(created, now time.Time) prefetch.Status {
 	}
 }
 
-// wordAt is the status word that the vendor sends for the URL at now.
-func (p *URLPlan) wordAt(created, now time.Time, v vocabulary) string {
+// WordAt is the status word that the vendor sends for the URL at now.
+func (p *URLPlan) WordAt(created, now time.Time, v Vocabulary) string {
 	if p.Word != "" {
 		return p.Word
 	}
-	return v.word(p.statusAt(created, now))
+	return v.Word(p.StatusAt(created, now))
 }
 
-func (p *URLPlan) begin(created time.Time) time.Time { return created.Add(p.Wait) }
+// Begin is when the fetch begins.
+func (p *URLPlan) Begin(created time.Time) time.Time { return created.Add(p.Wait) }
 
-// finish is meaningless for a URL that is stuck.
-func (p *URLPlan) finish(created time.Time) time.Time { return p.begin(created).Add(p.Fetch) }
+// Finish is when the fetch ends; meaningless for a URL that is stuck.
+func (p *URLPlan) Finish(created time.Time) time.Time { return p.Begin(created).Add(p.Fetch) }
 
 // finalFrom is the moment from which the vendor shows the URL with a final
 // status; false if it never will.
-func (p *URLPlan) finalFrom(created time.Time, v vocabulary) (time.Time, bool) {
+func (p *URLPlan) finalFrom(created time.Time, v Vocabulary) (time.Time, bool) {
 	visible := created.Add(p.Appears)
 	if p.Word != "" {
-		return visible, v.status(p.Word).Final()
+		return visible, v.Status(p.Word).Final()
 	}
 	if p.Stuck {
 		return time.Time{}, false
 	}
-	return latest(visible, p.finish(created)), true
+	return later(visible, p.Finish(created)), true
 }
 
-// rate is the success rate that CDNetworks shows for a URL that has ended.
-func (p *URLPlan) rate() float64 {
+// EdgeRate is the success rate that CDNetworks shows for a URL that has ended.
+func (p *URLPlan) EdgeRate() float64 {
 	if p.Rate == 0 && !p.Fails {
 		const all = 100
 		return all
@@ -100,27 +103,27 @@ func (p *URLPlan) rate() float64 {
 
 // counts is the truth about the task at now, in the vendor's own terms: what a
 // client would count that saw every row.
-func (t *registered) counts(now time.Time, v vocabulary) prefetch.Counts {
+func (t *Registered) counts(now time.Time, v Vocabulary) prefetch.Counts {
 	var c prefetch.Counts
 	if now.Before(t.Created) {
 		return c
 	}
 	for i := range t.URLs {
-		c[v.status(t.URLs[i].wordAt(t.Created, now, v))]++
+		c[v.Status(t.URLs[i].WordAt(t.Created, now, v))]++
 	}
 	return c
 }
 
 // settled is when every row was there to be seen with a final status; false as
 // long as that is not so.
-func (t *registered) settled(now time.Time, v vocabulary) (time.Time, bool) {
+func (t *Registered) settled(now time.Time, v Vocabulary) (time.Time, bool) {
 	last := t.Created
 	for i := range t.URLs {
 		at, ok := t.URLs[i].finalFrom(t.Created, v)
 		if !ok {
 			return time.Time{}, false
 		}
-		last = latest(last, at)
+		last = later(last, at)
 	}
 	if len(t.URLs) == 0 || last.After(now) {
 		return time.Time{}, false
@@ -128,7 +131,7 @@ func (t *registered) settled(now time.Time, v vocabulary) (time.Time, bool) {
 	return last, true
 }
 
-func latest(a, b time.Time) time.Time {
+func later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"prefetch_exporter/vendor_api/simulator"
+	"prefetch_exporter/vendor_api/simulator/simulatortest"
 )
 
 // What a handler sees and what a client gets are the same in process as over a
@@ -47,14 +48,14 @@ func TestTransportLikeTheWire(t *testing.T) {
 		{http.MethodPost, "/?", `{"a":1}`, "vendor.example", ""},
 	} {
 		request := func() *http.Request {
-			req := newRequest(t, test.method+" "+server.URL+test.path, test.body, map[string]string{"X-A": "b"})
+			req := simulatortest.NewRequest(t, test.method+" "+server.URL+test.path, test.body, map[string]string{"X-A": "b"})
 			req.Host = test.host
 			if test.agent != "" {
 				req.Header.Set("User-Agent", test.agent)
 			}
 			return req
 		}
-		var got [2]answer
+		var got [2]simulatortest.Answer
 		for i, rt := range []http.RoundTripper{server.Client().Transport, simulator.Transport(handler)} {
 			resp, err := rt.RoundTrip(request())
 			if err != nil {
@@ -64,9 +65,9 @@ func TestTransportLikeTheWire(t *testing.T) {
 			if err != nil || resp.Body.Close() != nil || resp.Request == nil || resp.ContentLength != int64(len(body)) {
 				t.Errorf("response %+v: %v", resp, err)
 			}
-			got[i] = answer{status: resp.StatusCode, header: resp.Header, body: resp.Status + string(body)}
+			got[i] = simulatortest.Answer{Status: resp.StatusCode, Header: resp.Header, Body: resp.Status + string(body)}
 		}
-		if diff := cmp.Diff(got[0], got[1], cmp.AllowUnexported(answer{})); diff != "" {
+		if diff := cmp.Diff(got[0], got[1], cmp.AllowUnexported(simulatortest.Answer{})); diff != "" {
 			t.Errorf("%s (-wire +process):\n%s", test.path, diff)
 		}
 	}
@@ -76,7 +77,7 @@ func TestTransportLikeTheWire(t *testing.T) {
 func TestTransportDefaults(t *testing.T) {
 	t.Parallel()
 	handler := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	if got := send(t, handler, &http.Request{URL: newRequest(t, "GET http://a", "", nil).URL}); got.status != http.StatusOK || got.body != "" {
+	if got := simulatortest.Send(t, handler, &http.Request{URL: simulatortest.NewRequest(t, "GET http://a", "", nil).URL}); got.Status != http.StatusOK || got.Body != "" {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -84,15 +85,15 @@ func TestTransportDefaults(t *testing.T) {
 func TestTransportRefusesRequests(t *testing.T) {
 	t.Parallel()
 	handler := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") })
-	broken := newRequest(t, "POST http://a", "", nil)
+	broken := simulatortest.NewRequest(t, "POST http://a", "", nil)
 	broken.Body = io.NopCloser(io.MultiReader(strings.NewReader("x"), failingReader{}))
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, req := range map[string]*http.Request{
 		"no URL":        {},
-		"no host":       newRequest(t, "GET /path", "", nil),
+		"no host":       simulatortest.NewRequest(t, "GET /path", "", nil),
 		"body":          broken,
-		"ended context": newRequest(t, "GET http://a", "", nil).WithContext(ended),
+		"ended context": simulatortest.NewRequest(t, "GET http://a", "", nil).WithContext(ended),
 	} {
 		resp, err := simulator.Transport(handler).RoundTrip(req)
 		if err == nil {
@@ -124,7 +125,7 @@ func TestTransportContext(t *testing.T) {
 		})
 		start := time.Now()
 		client := &http.Client{Transport: simulator.Transport(handler), Timeout: 30 * time.Second}
-		resp, err := client.Do(newRequest(t, "GET http://a", "", nil))
+		resp, err := client.Do(simulatortest.NewRequest(t, "GET http://a", "", nil))
 		if err == nil {
 			_ = resp.Body.Close()
 		}

@@ -1,4 +1,4 @@
-package simulator
+package cdnetworks
 
 import (
 	"encoding/json"
@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/vendor_api/simulator"
 )
 
 const (
-	// cdnetworksTime is the page's "yyyy-MM-dd HH:mm:ss".
-	cdnetworksTime = "2006-01-02 15:04:05"
+	// timeForm is the page's "yyyy-MM-dd HH:mm:ss".
+	timeForm = "2006-01-02 15:04:05"
 
 	defaultPageSize = 20
 )
@@ -50,7 +51,7 @@ type question struct {
 }
 
 // parseQuestion reads a body; problem is the vendor's text if it is refused.
-func (s *CDNetworks) parseQuestion(body []byte, location *time.Location, now time.Time) (q question, problem string) {
+func (s *Server) parseQuestion(body []byte, location *time.Location, now time.Time) (q question, problem string) {
 	fields, err := parseFields(body)
 	if err != nil {
 		return question{}, errJSON
@@ -108,7 +109,7 @@ func parseFields(body []byte) (map[string]string, error) {
 	return fields, nil
 }
 
-func (s *CDNetworks) parseWindow(q *question, start, end string, now time.Time) (problem string) {
+func (s *Server) parseWindow(q *question, start, end string, now time.Time) (problem string) {
 	if start == "" && end == "" && q.itemID != "" && !s.options.RefuseTaskAlone {
 		return ""
 	}
@@ -136,10 +137,10 @@ func (s *CDNetworks) parseWindow(q *question, start, end string, now time.Time) 
 // parseTime is strict: [time.Parse] alone would accept fractions of a second
 // and an hour of one digit.
 func parseTime(text string, location *time.Location) (time.Time, error) {
-	if len(text) != len(cdnetworksTime) {
-		return time.Time{}, fmt.Errorf("time %q: not of the form %s", text, cdnetworksTime)
+	if len(text) != len(timeForm) {
+		return time.Time{}, fmt.Errorf("time %q: not of the form %s", text, timeForm)
 	}
-	t, err := time.ParseInLocation(cdnetworksTime, text, location)
+	t, err := time.ParseInLocation(timeForm, text, location)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("time: %w", err)
 	}
@@ -147,7 +148,7 @@ func parseTime(text string, location *time.Location) (time.Time, error) {
 }
 
 // tooLong applies MaxSpan, and without it the reading of the page's example.
-func (s *CDNetworks) tooLong(start, end time.Time) bool {
+func (s *Server) tooLong(start, end time.Time) bool {
 	if s.options.MaxSpan > 0 {
 		return end.Sub(start) > s.options.MaxSpan
 	}
@@ -156,7 +157,7 @@ func (s *CDNetworks) tooLong(start, end time.Time) bool {
 	return !end.Before(time.Date(year, month, dayOfMonth+dayAfterNext, 0, 0, 0, 0, start.Location()))
 }
 
-func (s *CDNetworks) parsePage(q *question, pageNo, pageSize string) (problem string) {
+func (s *Server) parsePage(q *question, pageNo, pageSize string) (problem string) {
 	var err error
 	q.pageNo, q.pageSize = 1, defaultPageSize
 	if pageSize != "" {
@@ -180,21 +181,21 @@ func (s *CDNetworks) parsePage(q *question, pageNo, pageSize string) (problem st
 // search returns how many rows of the owner match, and those of the page, in
 // the order of creation and then of submission. An itemId that the owner does
 // not have matches nothing: the page lists no error for it.
-func (s *CDNetworks) search(owner string, q question, now time.Time) (count int, rows []cdnetworksRow) {
-	rows = []cdnetworksRow{}
+func (s *Server) search(owner string, q question, now time.Time) (count int, rows []row) {
+	rows = []row{}
 	page := newPage(q.pageNo, q.pageSize)
 	for _, task := range s.candidates(owner, q, now) {
-		if q.url == "" && q.status == "" && !now.Before(task.complete) && page.misses(count, len(task.URLs)) {
+		if q.url == "" && q.status == "" && !now.Before(task.Complete) && page.misses(count, len(task.URLs)) {
 			count += len(task.URLs)
 			continue
 		}
 		for i := range task.URLs {
 			plan := &task.URLs[i]
-			if !plan.matches(q, task.Created, now) {
+			if !matches(plan, q, task.Created, now) {
 				continue
 			}
 			if page.holds(count) {
-				rows = append(rows, cdnetworksRowOf(plan, task, q.location, now))
+				rows = append(rows, rowOf(plan, task, q.location, now))
 			}
 			count++
 		}
@@ -204,27 +205,30 @@ func (s *CDNetworks) search(owner string, q question, now time.Time) (count int,
 
 // candidates are the tasks whose rows may match. Rows older than the look-back
 // are gone, even for a question without a window.
-func (s *CDNetworks) candidates(owner string, q question, now time.Time) []*registered {
-	from := latest(q.start, now.Add(-s.options.LookBack))
+func (s *Server) candidates(owner string, q question, now time.Time) []*simulator.Registered {
+	from := now.Add(-s.options.LookBack)
+	if q.start.After(from) {
+		from = q.start
+	}
 	to := now
 	if !q.end.IsZero() && q.end.Before(now) {
 		to = q.end
 	}
-	var found []*registered
+	var found []*simulator.Registered
 	if q.itemID == "" {
-		found = s.tasks.between(owner, from, to)
-	} else if task, ok := s.tasks.get(q.itemID); ok && task.Owner == owner &&
-		!task.second.Before(from) && !task.second.After(to) {
-		found = []*registered{task}
+		found = s.Between(owner, from, to)
+	} else if task, ok := s.Task(q.itemID); ok && task.Owner == owner &&
+		!task.Second.Before(from) && !task.Second.After(to) {
+		found = []*simulator.Registered{task}
 	}
-	return slices.DeleteFunc(found, func(t *registered) bool { return t.Created.After(now) })
+	return slices.DeleteFunc(found, func(t *simulator.Registered) bool { return t.Created.After(now) })
 }
 
-func (p *URLPlan) matches(q question, created, now time.Time) bool {
+func matches(p *simulator.URLPlan, q question, created, now time.Time) bool {
 	if now.Before(created.Add(p.Appears)) || q.url != "" && q.url != p.URL {
 		return false
 	}
-	return q.status == "" || q.status == p.wordAt(created, now, cdnetworksVocabulary())
+	return q.status == "" || q.status == p.WordAt(created, now, vocabulary())
 }
 
 // page is a range of row numbers, from 0; end is not in it.
@@ -243,19 +247,19 @@ func (p page) holds(row int) bool { return row >= p.first && row < p.end }
 // misses reports whether none of n rows from row on is in the page.
 func (p page) misses(row, n int) bool { return row+n <= p.first || row >= p.end }
 
-func cdnetworksRowOf(plan *URLPlan, task *registered, location *time.Location, now time.Time) cdnetworksRow {
-	row := cdnetworksRow{
-		CreateTime: task.second.In(location).Format(cdnetworksTime),
-		Status:     plan.wordAt(task.Created, now, cdnetworksVocabulary()),
+func rowOf(plan *simulator.URLPlan, task *simulator.Registered, location *time.Location, now time.Time) row {
+	row := row{
+		CreateTime: task.Second.In(location).Format(timeForm),
+		Status:     plan.WordAt(task.Created, now, vocabulary()),
 		URL:        plan.URL,
 	}
-	truth := plan.statusAt(task.Created, now)
+	truth := plan.StatusAt(task.Created, now)
 	if truth != prefetch.Waiting {
-		row.BeginTime = plan.begin(task.Created).In(location).Format(cdnetworksTime)
+		row.BeginTime = plan.Begin(task.Created).In(location).Format(timeForm)
 	}
 	if truth.Final() {
-		row.FinishTime = plan.finish(task.Created).In(location).Format(cdnetworksTime)
-		row.Rate = strconv.FormatFloat(plan.rate(), 'f', -1, 64)
+		row.FinishTime = plan.Finish(task.Created).In(location).Format(timeForm)
+		row.Rate = strconv.FormatFloat(plan.EdgeRate(), 'f', -1, 64)
 	}
 	return row
 }

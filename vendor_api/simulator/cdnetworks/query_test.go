@@ -1,4 +1,4 @@
-package simulator_test
+package cdnetworks_test
 
 import (
 	"fmt"
@@ -11,19 +11,16 @@ import (
 
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
+	"prefetch_exporter/vendor_api/simulator/simulatortest"
 )
-
-const wholeDay = `"startTime":"2026-01-01 00:00:00","endTime":"2026-01-01 23:59:59"`
-
-// noon is 2026-01-01 12:00:00 in the vendor's zone.
-func noon() time.Time { return epoch().Add(4 * time.Hour) }
 
 // The answer has the form of the page's example, byte for byte, through the
 // life of each URL.
-func TestCDNetworksProgress(t *testing.T) {
+func TestProgress(t *testing.T) {
 	t.Parallel()
-	now := newClock(noon())
-	s := simulator.NewCDNetworks(opsOptions(now.Now))
+	now := simulatortest.NewClock(simulatortest.Noon())
+	s := simcdnetworks.New(simulatortest.OpsOptions(now.Now))
 	s.Submit(simulator.Task{ID: "item", Owner: "ops", URLs: []simulator.URLPlan{
 		{URL: "https://e.com/a?x=1&y=<2>", Wait: time.Minute, Fetch: time.Minute},
 		{URL: "b", Fetch: time.Minute, Fails: true, Rate: 62.5},
@@ -31,22 +28,22 @@ func TestCDNetworksProgress(t *testing.T) {
 		{URL: "d", Stuck: true, Appears: 2 * time.Minute},
 		{URL: "e", Word: "Paused"},
 	}})
-	row := func(url, status, rate string, times ...string) cdnRow {
+	row := func(url, status, rate string, times ...string) simulatortest.CDNRow {
 		for i := range times {
 			if times[i] != "" {
 				times[i] = "2026-01-01 " + times[i]
 			}
 		}
-		return cdnRow{CreateTime: times[0], BeginTime: times[1], FinishTime: times[2], Status: status, Rate: rate, URL: url}
+		return simulatortest.CDNRow{CreateTime: times[0], BeginTime: times[1], FinishTime: times[2], Status: status, Rate: rate, URL: url}
 	}
 	const url = "https://e.com/a?x=1&y=<2>"
 	steps := []struct {
 		advance time.Duration
-		rows    []cdnRow
+		rows    []simulatortest.CDNRow
 		counts  prefetch.Counts
 	}{
 		{
-			0, []cdnRow{
+			0, []simulatortest.CDNRow{
 				row(url, "wait", "", "12:00:00", "", ""),
 				row("b", "run", "", "12:00:00", "12:00:00", ""),
 				row("c", "failure", "0", "12:00:00", "12:00:00", "12:00:00"),
@@ -54,7 +51,7 @@ func TestCDNetworksProgress(t *testing.T) {
 			}, prefetch.Counts{1, 2, 0, 1, 1},
 		},
 		{
-			90 * time.Second, []cdnRow{
+			90 * time.Second, []simulatortest.CDNRow{
 				row(url, "run", "", "12:00:00", "12:01:00", ""),
 				row("b", "failure", "62.5", "12:00:00", "12:00:00", "12:01:00"),
 				row("c", "failure", "0", "12:00:00", "12:00:00", "12:00:00"),
@@ -62,7 +59,7 @@ func TestCDNetworksProgress(t *testing.T) {
 			}, prefetch.Counts{0, 2, 0, 2, 1},
 		},
 		{
-			30 * time.Second, []cdnRow{
+			30 * time.Second, []simulatortest.CDNRow{
 				row(url, "success", "100", "12:00:00", "12:01:00", "12:02:00"),
 				row("b", "failure", "62.5", "12:00:00", "12:00:00", "12:01:00"),
 				row("c", "failure", "0", "12:00:00", "12:00:00", "12:00:00"),
@@ -73,8 +70,8 @@ func TestCDNetworksProgress(t *testing.T) {
 	}
 	for i, step := range steps {
 		now.Add(step.advance)
-		got := ask(t, s, now.Now(), `{"itemId":"item"}`)
-		want := cdnAnswer{
+		got := simulatortest.Ask(t, s, now.Now(), `{"itemId":"item"}`)
+		want := simulatortest.CDNAnswer{
 			Count: len(step.rows), Code: 1, Message: "success", PageNo: 1, PageSize: 20, ResultDetail: step.rows,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -84,73 +81,24 @@ func TestCDNetworksProgress(t *testing.T) {
 			t.Errorf("step %d: counts %v, want %v", i, got, step.counts)
 		}
 	}
-	raw := send(t, s, newRequest(t, "POST "+cdnURL, `{"itemId":"item","url":"`+url+`"}`,
-		apiKeyHeaders("ops", "key", now.Now())))
+	raw := simulatortest.Send(t, s, simulatortest.NewRequest(t, "POST "+simulatortest.CDNURL, `{"itemId":"item","url":"`+url+`"}`,
+		simulatortest.APIKeyHeaders("ops", "key", now.Now())))
 	const body = `{"count":1,"Code":1,"message":"success","pageNo":1,"pageSize":20,"resultDetail":[` +
 		`{"beginTime":"2026-01-01 12:01:00","createTime":"2026-01-01 12:00:00","finishTime":"2026-01-01 12:02:00",` +
 		`"rate":"100","status":"success","url":"https://e.com/a?x=1&y=<2>"}]}` + "\n"
-	if raw.body != body {
-		t.Errorf("body %s", raw.body)
+	if raw.Body != body {
+		t.Errorf("body %s", raw.Body)
 	}
-	if got := raw.header.Get("Content-Type"); got != "charset=utf-8; charset=UTF-8" {
+	if got := raw.Header.Get("Content-Type"); got != "charset=utf-8; charset=UTF-8" {
 		t.Errorf("Content-Type %q", got)
 	}
-	if got := raw.header.Get("Date"); got != "Thu, 01 Jan 2026 04:02:00 GMT" {
+	if got := raw.Header.Get("Date"); got != "Thu, 01 Jan 2026 04:02:00 GMT" {
 		t.Errorf("Date %q", got)
 	}
 }
 
-func TestSettled(t *testing.T) {
-	t.Parallel()
-	plan := simulator.URLPlan{Wait: time.Minute, Fetch: time.Minute}
-	tests := []struct {
-		name    string
-		plans   []simulator.URLPlan
-		settled time.Duration // after creation; negative for never
-	}{
-		{"no URL", nil, -1},
-		{"at once", []simulator.URLPlan{{}}, 0},
-		{"the last counts", []simulator.URLPlan{{}, plan, {Fails: true}}, 2 * time.Minute},
-		{"visible later than final", []simulator.URLPlan{{Appears: 3 * time.Minute}, plan}, 3 * time.Minute},
-		{"stuck", []simulator.URLPlan{plan, {Stuck: true}}, -1},
-		{"undocumented word", []simulator.URLPlan{plan, {Word: "done"}}, -1},
-		{"documented word that is not final", []simulator.URLPlan{{Word: "INIT"}}, -1},
-		{"documented final word", []simulator.URLPlan{{Word: "Success", Stuck: true}}, 0},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			now := newClock(noon())
-			s := simulator.NewCDNetworks(opsOptions(now.Now))
-			s.Submit(simulator.Task{ID: "item", Owner: "ops", URLs: test.plans})
-			if test.settled > 0 {
-				now.Add(test.settled - 1)
-				if at, ok := s.Settled("item"); ok {
-					t.Errorf("settled too early, at %v", at)
-				}
-				now.Add(1)
-			}
-			if test.settled < 0 {
-				now.Add(100 * time.Hour)
-			}
-			at, ok := s.Settled("item")
-			if ok != (test.settled >= 0) || ok && !at.Equal(noon().Add(test.settled)) {
-				t.Errorf("settled %v %v, want %v", at, ok, test.settled)
-			}
-		})
-	}
-	s := simulator.NewCDNetworks(opsOptions(epoch))
-	if _, ok := s.Settled("nothing"); ok || s.Counts("nothing") != (prefetch.Counts{}) {
-		t.Error("an unknown task has a state")
-	}
-	s.Submit(simulator.Task{ID: "future", Owner: "ops", Created: epoch().Add(1), URLs: urls(2, simulator.URLPlan{})})
-	if _, ok := s.Settled("future"); ok || s.Counts("future") != (prefetch.Counts{}) {
-		t.Error("a task of the future has a state")
-	}
-}
-
 // Every refusal that the page documents, by its text.
-func TestCDNetworksRefuses(t *testing.T) {
+func TestRefuses(t *testing.T) {
 	t.Parallel()
 	window := func(start, end string) string { return `{"startTime":"` + start + `","endTime":"` + end + `"}` }
 	const (
@@ -162,7 +110,7 @@ func TestCDNetworksRefuses(t *testing.T) {
 	)
 	tests := []struct {
 		name   string
-		option func(*simulator.CDNetworksOptions)
+		option func(*simcdnetworks.Options)
 		body   string
 		want   string // empty if it must be answered
 	}{
@@ -183,11 +131,11 @@ func TestCDNetworksRefuses(t *testing.T) {
 		{name: "item alone, nulls", body: `{"itemId":"a","startTime":null,"endTime":null,"pageNo":null,"more":[1]}`},
 		{
 			name: "item alone refused", body: `{"itemId":"a"}`, want: noTime,
-			option: func(o *simulator.CDNetworksOptions) { o.RefuseTaskAlone = true },
+			option: func(o *simcdnetworks.Options) { o.RefuseTaskAlone = true },
 		},
 		{
-			name: "item with window", body: `{"itemId":"a",` + wholeDay + `}`,
-			option: func(o *simulator.CDNetworksOptions) { o.RefuseTaskAlone = true },
+			name: "item with window", body: `{"itemId":"a",` + simulatortest.WholeDay + `}`,
+			option: func(o *simcdnetworks.Options) { o.RefuseTaskAlone = true },
 		},
 		{name: "ISO time", body: window("2026-01-01T00:00:00", "2026-01-01 01:00:00"), want: badTime},
 		{name: "end in ISO form", body: window("2026-01-01 00:00:00", "2026-01-01T01:00:00"), want: badTime},
@@ -202,11 +150,11 @@ func TestCDNetworksRefuses(t *testing.T) {
 		{name: "late in a day", body: window("2025-12-31 23:00:00", "2026-01-02 00:00:00"), want: badTime},
 		{
 			name: "strict span", body: window("2025-12-31 12:00:00", "2026-01-01 12:00:00"),
-			option: func(o *simulator.CDNetworksOptions) { o.MaxSpan = 24 * time.Hour },
+			option: func(o *simcdnetworks.Options) { o.MaxSpan = 24 * time.Hour },
 		},
 		{
 			name: "over the strict span", body: window("2025-12-31 12:00:00", "2026-01-01 12:00:01"), want: badTime,
-			option: func(o *simulator.CDNetworksOptions) { o.MaxSpan = 24 * time.Hour },
+			option: func(o *simcdnetworks.Options) { o.MaxSpan = 24 * time.Hour },
 		},
 		{name: "look-back", body: window("2025-12-29 12:00:00", "2025-12-29 13:00:00")},
 		{
@@ -216,7 +164,7 @@ func TestCDNetworksRefuses(t *testing.T) {
 		{
 			name: "before another look-back", body: window("2025-12-25 11:59:59", "2025-12-25 13:00:00"),
 			want:   "query create time should not before 7 days",
-			option: func(o *simulator.CDNetworksOptions) { o.LookBack = 7 * 24 * time.Hour },
+			option: func(o *simcdnetworks.Options) { o.LookBack = 7 * 24 * time.Hour },
 		},
 		{name: "numbers as strings", body: `{"itemId":"a","pageNo":"2","pageSize":"7"}`},
 		{name: "empty strings", body: `{"itemId":"a","pageNo":"","pageSize":"","status":"","url":""}`},
@@ -227,29 +175,29 @@ func TestCDNetworksRefuses(t *testing.T) {
 		{name: "page size no number", body: `{"itemId":"a","pageSize":"all"}`, want: badSize},
 		{
 			name: "largest page size", body: `{"itemId":"a","pageSize":50}`,
-			option: func(o *simulator.CDNetworksOptions) { o.MaxPageSize = 50 },
+			option: func(o *simcdnetworks.Options) { o.MaxPageSize = 50 },
 		},
 		{
 			name: "page size over the maximum", body: `{"itemId":"a","pageSize":51}`, want: badSize,
-			option: func(o *simulator.CDNetworksOptions) { o.MaxPageSize = 50 },
+			option: func(o *simcdnetworks.Options) { o.MaxPageSize = 50 },
 		},
 		{name: "status", body: `{"itemId":"a","status":"init"}`},
 		{name: "status in another case", body: `{"itemId":"a","status":"Success"}`, want: badStatus},
 		{name: "no such status", body: `{"itemId":"a","status":"done"}`, want: badStatus},
 		{
 			name: "status refused", body: `{"itemId":"a","status":"success"}`, want: badStatus,
-			option: func(o *simulator.CDNetworksOptions) { o.RefuseStatusFilter = true },
+			option: func(o *simcdnetworks.Options) { o.RefuseStatusFilter = true },
 		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			options := opsOptions(noon)
+			options := simulatortest.OpsOptions(simulatortest.Noon)
 			if test.option != nil {
 				test.option(&options)
 			}
-			s := simulator.NewCDNetworks(options)
-			got := ask(t, s, noon(), test.body)
+			s := simcdnetworks.New(options)
+			got := simulatortest.Ask(t, s, simulatortest.Noon(), test.body)
 			if test.want == "" {
 				if got.Code != 1 || got.ResultDetail == nil {
 					t.Errorf("got %+v", got)
@@ -263,20 +211,20 @@ func TestCDNetworksRefuses(t *testing.T) {
 	}
 }
 
-func TestCDNetworksRoutes(t *testing.T) {
+func TestRoutes(t *testing.T) {
 	t.Parallel()
-	s := simulator.NewCDNetworks(opsOptions(epoch))
+	s := simcdnetworks.New(simulatortest.OpsOptions(simulatortest.Epoch))
 	for _, test := range []struct {
 		method, url string
 		status      int
 	}{
 		{http.MethodPost, "https://api.cdnetworks.com/ccm/fetch/ItemIdQuery/", http.StatusNotFound},
 		{http.MethodPost, "https://api.cdnetworks.com", http.StatusNotFound},
-		{http.MethodGet, cdnURL, http.StatusMethodNotAllowed},
+		{http.MethodGet, simulatortest.CDNURL, http.StatusMethodNotAllowed},
 	} {
-		got := send(t, s, newRequest(t, test.method+" "+test.url, `{"itemId":"a"}`, apiKeyHeaders("ops", "key", epoch())))
-		if a := decodeCDN(t, got.body); got.status != test.status || a.Code != 0 {
-			t.Errorf("%s %s: %d %s", test.method, test.url, got.status, got.body)
+		got := simulatortest.Send(t, s, simulatortest.NewRequest(t, test.method+" "+test.url, `{"itemId":"a"}`, simulatortest.APIKeyHeaders("ops", "key", simulatortest.Epoch())))
+		if a := simulatortest.DecodeCDN(t, got.Body); got.Status != test.status || a.Code != 0 {
+			t.Errorf("%s %s: %d %s", test.method, test.url, got.Status, got.Body)
 		}
 	}
 	if stats := s.Stats(); stats.Calls != 3 || stats.Refused[simulator.RefusedRoute] != 3 {
@@ -286,14 +234,14 @@ func TestCDNetworksRoutes(t *testing.T) {
 
 // Rows come in the order of creation and then of submission, whatever the
 // order in which the tasks arrived, and pages cut that list.
-func TestCDNetworksPages(t *testing.T) {
+func TestPages(t *testing.T) {
 	t.Parallel()
-	s := simulator.NewCDNetworks(opsOptions(noon))
+	s := simcdnetworks.New(simulatortest.OpsOptions(simulatortest.Noon))
 	submit := func(id, owner string, ago time.Duration, urls ...simulator.URLPlan) {
 		for i := range urls {
 			urls[i].URL = fmt.Sprintf("%s%d", id, i)
 		}
-		s.Submit(simulator.Task{ID: id, Owner: owner, Created: noon().Add(-ago), URLs: urls})
+		s.Submit(simulator.Task{ID: id, Owner: owner, Created: simulatortest.Noon().Add(-ago), URLs: urls})
 	}
 	submit("c", "ops", time.Minute, simulator.URLPlan{}, simulator.URLPlan{Fails: true})
 	submit("a", "ops", time.Hour, simulator.URLPlan{}, simulator.URLPlan{}, simulator.URLPlan{Stuck: true})
@@ -310,22 +258,22 @@ func TestCDNetworksPages(t *testing.T) {
 		count int
 		urls  string
 	}{
-		{`{` + wholeDay + `}`, 7, "a0 a1 a2 b1 c0 c1 d0"},
-		{`{` + wholeDay + `,"pageSize":3}`, 7, "a0 a1 a2"},
-		{`{` + wholeDay + `,"pageSize":3,"pageNo":2}`, 7, "b1 c0 c1"},
-		{`{` + wholeDay + `,"pageSize":"3","pageNo":"3"}`, 7, "d0"},
-		{`{` + wholeDay + `,"pageSize":3,"pageNo":4}`, 7, ""},
-		{`{` + wholeDay + `,"pageSize":9223372036854775807,"pageNo":9223372036854775807}`, 7, ""},
-		{`{` + wholeDay + `,"pageSize":9223372036854775807}`, 7, "a0 a1 a2 b1 c0 c1 d0"},
-		{`{` + wholeDay + `,"status":"success"}`, 4, "a0 a1 c0 d0"},
-		{`{` + wholeDay + `,"status":"success","pageSize":1,"pageNo":3}`, 4, "c0"},
-		{`{` + wholeDay + `,"status":"failure"}`, 1, "c1"},
-		{`{` + wholeDay + `,"status":"run"}`, 1, "a2"},
-		{`{` + wholeDay + `,"status":"wait"}`, 1, "b1"},
-		{`{` + wholeDay + `,"status":"init"}`, 0, ""},
-		{`{` + wholeDay + `,"url":"c1"}`, 1, "c1"},
-		{`{` + wholeDay + `,"url":"C1"}`, 0, ""},
-		{`{` + wholeDay + `,"itemId":"a"}`, 3, "a0 a1 a2"},
+		{`{` + simulatortest.WholeDay + `}`, 7, "a0 a1 a2 b1 c0 c1 d0"},
+		{`{` + simulatortest.WholeDay + `,"pageSize":3}`, 7, "a0 a1 a2"},
+		{`{` + simulatortest.WholeDay + `,"pageSize":3,"pageNo":2}`, 7, "b1 c0 c1"},
+		{`{` + simulatortest.WholeDay + `,"pageSize":"3","pageNo":"3"}`, 7, "d0"},
+		{`{` + simulatortest.WholeDay + `,"pageSize":3,"pageNo":4}`, 7, ""},
+		{`{` + simulatortest.WholeDay + `,"pageSize":9223372036854775807,"pageNo":9223372036854775807}`, 7, ""},
+		{`{` + simulatortest.WholeDay + `,"pageSize":9223372036854775807}`, 7, "a0 a1 a2 b1 c0 c1 d0"},
+		{`{` + simulatortest.WholeDay + `,"status":"success"}`, 4, "a0 a1 c0 d0"},
+		{`{` + simulatortest.WholeDay + `,"status":"success","pageSize":1,"pageNo":3}`, 4, "c0"},
+		{`{` + simulatortest.WholeDay + `,"status":"failure"}`, 1, "c1"},
+		{`{` + simulatortest.WholeDay + `,"status":"run"}`, 1, "a2"},
+		{`{` + simulatortest.WholeDay + `,"status":"wait"}`, 1, "b1"},
+		{`{` + simulatortest.WholeDay + `,"status":"init"}`, 0, ""},
+		{`{` + simulatortest.WholeDay + `,"url":"c1"}`, 1, "c1"},
+		{`{` + simulatortest.WholeDay + `,"url":"C1"}`, 0, ""},
+		{`{` + simulatortest.WholeDay + `,"itemId":"a"}`, 3, "a0 a1 a2"},
 		{`{"itemId":"a","pageSize":2,"pageNo":2}`, 3, "a2"},
 		{`{"itemId":"x"}`, 0, ""},
 		{`{"itemId":"f"}`, 0, ""},
@@ -338,32 +286,32 @@ func TestCDNetworksPages(t *testing.T) {
 		{`{"startTime":"2026-01-01 11:00:01","endTime":"2026-01-01 12:00:00","itemId":"a"}`, 0, ""},
 	}
 	for _, test := range tests {
-		got := ask(t, s, noon(), test.body)
+		got := simulatortest.Ask(t, s, simulatortest.Noon(), test.body)
 		if urls := joinURLs(got); got.Count != test.count || urls != test.urls {
 			t.Errorf("%s: %d %q, want %d %q (%s)", test.body, got.Count, urls, test.count, test.urls, got.Message)
 		}
 	}
 	s.Remove("a")
 	s.Remove("a")
-	if got := ask(t, s, noon(), `{`+wholeDay+`}`); joinURLs(got) != "b1 c0 c1 d0" {
+	if got := simulatortest.Ask(t, s, simulatortest.Noon(), `{`+simulatortest.WholeDay+`}`); joinURLs(got) != "b1 c0 c1 d0" {
 		t.Errorf("after removal: %q", joinURLs(got))
 	}
 }
 
-func TestCDNetworksCapsPages(t *testing.T) {
+func TestCapsPages(t *testing.T) {
 	t.Parallel()
-	options := opsOptions(noon)
+	options := simulatortest.OpsOptions(simulatortest.Noon)
 	options.CapPageSize = 2
-	s := simulator.NewCDNetworks(options)
-	s.Submit(simulator.Task{ID: "a", Owner: "ops", URLs: urls(5, simulator.URLPlan{})})
-	got := ask(t, s, noon(), `{"itemId":"a","pageSize":100,"pageNo":3}`)
+	s := simcdnetworks.New(options)
+	s.Submit(simulator.Task{ID: "a", Owner: "ops", URLs: simulatortest.URLs(5, simulator.URLPlan{})})
+	got := simulatortest.Ask(t, s, simulatortest.Noon(), `{"itemId":"a","pageSize":100,"pageNo":3}`)
 	if got.Count != 5 || got.PageSize != 2 || got.PageNo != 3 || len(got.ResultDetail) != 1 {
 		t.Errorf("got %+v", got)
 	}
 }
 
 // X-Time-Zone rules the times of the question and those of the answer.
-func TestCDNetworksTimeZone(t *testing.T) {
+func TestTimeZone(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		zone    string
@@ -385,14 +333,14 @@ func TestCDNetworksTimeZone(t *testing.T) {
 	for _, test := range tests {
 		t.Run(fmt.Sprintf("%s %v %s", test.zone, test.ignored, test.start), func(t *testing.T) {
 			t.Parallel()
-			options := opsOptions(noon)
+			options := simulatortest.OpsOptions(simulatortest.Noon)
 			options.IgnoreTimeZone = test.ignored
-			s := simulator.NewCDNetworks(options)
-			s.Submit(simulator.Task{ID: "a", Owner: "ops", URLs: urls(1, simulator.URLPlan{})})
-			header := apiKeyHeaders("ops", "key", noon())
+			s := simcdnetworks.New(options)
+			s.Submit(simulator.Task{ID: "a", Owner: "ops", URLs: simulatortest.URLs(1, simulator.URLPlan{})})
+			header := simulatortest.APIKeyHeaders("ops", "key", simulatortest.Noon())
 			header["X-Time-Zone"] = test.zone
 			body := `{"startTime":"` + test.start + `","endTime":"` + test.start + `"}`
-			got := decodeCDN(t, send(t, s, newRequest(t, "POST "+cdnURL, body, header)).body)
+			got := simulatortest.DecodeCDN(t, simulatortest.Send(t, s, simulatortest.NewRequest(t, "POST "+simulatortest.CDNURL, body, header)).Body)
 			var created string
 			for _, row := range got.ResultDetail {
 				created = row.CreateTime
@@ -404,7 +352,7 @@ func TestCDNetworksTimeZone(t *testing.T) {
 	}
 }
 
-func joinURLs(a cdnAnswer) string {
+func joinURLs(a simulatortest.CDNAnswer) string {
 	names := make([]string, 0, len(a.ResultDetail))
 	for _, row := range a.ResultDetail {
 		names = append(names, row.URL)

@@ -1,4 +1,4 @@
-package simulator_test
+package cdnetworks_test
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 )
 
 // The vendor page's own example, run by the real bash, openssl and curl with
@@ -28,7 +29,7 @@ func TestVendorsExampleScript(t *testing.T) {
 		}
 	}
 	const century = 100 * 365 * 24 * time.Hour
-	s := simulator.NewCDNetworks(simulator.CDNetworksOptions{
+	s := simcdnetworks.New(simcdnetworks.Options{
 		APIKeys:  map[string]string{"username": "apiKey"},
 		LookBack: century,
 	})

@@ -1,13 +1,14 @@
-package simulator_test
+package cdnetworks_test
 
 import (
-	"maps"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"prefetch_exporter/vendor_api/simulator"
+	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
+	"prefetch_exporter/vendor_api/simulator/simulatortest"
 )
 
 // The vectors of the two authentication methods, computed outside of this
@@ -20,15 +21,15 @@ const (
 		"Signature=aba81903825c67e5de2c0a81335b6df4ef6370a72d93fefc59b2c033defda26d"
 )
 
-func vectorUser(now func() time.Time) *simulator.CDNetworks {
-	return simulator.NewCDNetworks(simulator.CDNetworksOptions{
+func vectorUser(now func() time.Time) *simcdnetworks.Server {
+	return simcdnetworks.New(simcdnetworks.Options{
 		Now:        now,
 		APIKeys:    map[string]string{"username": "apiKey"},
 		AccessKeys: map[string]string{"AKEXAMPLE": "SKEXAMPLE"},
 	})
 }
 
-func TestCDNetworksAPIKey(t *testing.T) {
+func TestAPIKey(t *testing.T) {
 	t.Parallel()
 	vector := map[string]string{"Authorization": vectorBasic, "Date": vectorDate, "Content-Type": "application/json"}
 	tests := []struct {
@@ -68,27 +69,27 @@ func TestCDNetworksAPIKey(t *testing.T) {
 			status: 401, message: "authorization header is missing or malformed",
 		},
 		{
-			name: "another key", change: apiKeyHeaders("username", "apikey", epoch()),
+			name: "another key", change: simulatortest.APIKeyHeaders("username", "apikey", simulatortest.Epoch()),
 			status: 401, message: "authentication failed",
 		},
 		{
-			name: "another user", change: apiKeyHeaders("nobody", "apiKey", epoch()),
+			name: "another user", change: simulatortest.APIKeyHeaders("nobody", "apiKey", simulatortest.Epoch()),
 			status: 200, message: "username is invalid",
 		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := vectorUser(func() time.Time { return epoch().Add(test.offset) })
-			header := changed(vector, test.change)
-			got := send(t, s, newRequest(t, "POST "+cdnURL, `{"itemId":"x"}`, header))
+			s := vectorUser(func() time.Time { return simulatortest.Epoch().Add(test.offset) })
+			header := simulatortest.Changed(vector, test.change)
+			got := simulatortest.Send(t, s, simulatortest.NewRequest(t, "POST "+simulatortest.CDNURL, `{"itemId":"x"}`, header))
 			checkCDN(t, got, test.status, test.message)
 			checkRefused(t, s, test.message != "success")
 		})
 	}
 }
 
-func TestCDNetworksAccessKey(t *testing.T) {
+func TestAccessKey(t *testing.T) {
 	t.Parallel()
 	vector := map[string]string{
 		"x-cnc-auth-method": "AKSK",
@@ -171,12 +172,12 @@ func TestCDNetworksAccessKey(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := vectorUser(func() time.Time { return epoch().Add(test.offset) })
+			s := vectorUser(func() time.Time { return simulatortest.Epoch().Add(test.offset) })
 			body := vectorBody
 			if test.body != "" {
 				body = test.body
 			}
-			got := send(t, s, newRequest(t, "POST "+cdnURL, body, changed(vector, test.change)))
+			got := simulatortest.Send(t, s, simulatortest.NewRequest(t, "POST "+simulatortest.CDNURL, body, simulatortest.Changed(vector, test.change)))
 			checkCDN(t, got, test.status, test.message)
 			checkRefused(t, s, test.message != "success")
 		})
@@ -185,17 +186,17 @@ func TestCDNetworksAccessKey(t *testing.T) {
 
 // A signature may not come twice within five minutes, even from an honest
 // client; the same question a second later is another signature.
-func TestCDNetworksReplay(t *testing.T) {
+func TestReplay(t *testing.T) {
 	t.Parallel()
-	now := newClock(epoch())
+	now := simulatortest.NewClock(simulatortest.Epoch())
 	s := vectorUser(now.Now)
-	ask := func(signedAt time.Time) answer {
-		header := accessKeyHeaders(vectorBody, signedAt)
-		return send(t, s, newRequest(t, "POST "+cdnURL, vectorBody, header))
+	ask := func(signedAt time.Time) simulatortest.Answer {
+		header := simulatortest.AccessKeyHeaders(vectorBody, signedAt)
+		return simulatortest.Send(t, s, simulatortest.NewRequest(t, "POST "+simulatortest.CDNURL, vectorBody, header))
 	}
 	steps := []struct {
 		advance time.Duration
-		signed  time.Duration // after epoch
+		signed  time.Duration // after simulatortest.Epoch
 		status  int
 	}{
 		{0, 0, http.StatusOK},
@@ -209,39 +210,27 @@ func TestCDNetworksReplay(t *testing.T) {
 	}
 	for i, step := range steps {
 		now.Add(step.advance)
-		if got := ask(epoch().Add(step.signed)); got.status != step.status {
-			t.Errorf("step %d: status %d, want %d: %s", i, got.status, step.status, got.body)
+		if got := ask(simulatortest.Epoch().Add(step.signed)); got.Status != step.status {
+			t.Errorf("step %d: status %d, want %d: %s", i, got.Status, step.status, got.Body)
 		}
 	}
 }
 
-func changed(base, change map[string]string) map[string]string {
-	header := maps.Clone(base)
-	for name, value := range change {
-		if value == "" {
-			delete(header, name)
-			continue
-		}
-		header[name] = value
-	}
-	return header
-}
-
-func checkCDN(t *testing.T, got answer, status int, message string) {
+func checkCDN(t *testing.T, got simulatortest.Answer, status int, message string) {
 	t.Helper()
-	a := decodeCDN(t, got.body)
-	if got.status != status || a.Message != message {
-		t.Errorf("got %d %q, want %d %q", got.status, a.Message, status, message)
+	a := simulatortest.DecodeCDN(t, got.Body)
+	if got.Status != status || a.Message != message {
+		t.Errorf("got %d %q, want %d %q", got.Status, a.Message, status, message)
 	}
 	if (a.Code == 1) != (message == "success") {
 		t.Errorf("Code %d with %q", a.Code, message)
 	}
-	if id := got.header.Get("X-Cnc-Request-Id"); !strings.Contains(id, "_") {
+	if id := got.Header.Get("X-Cnc-Request-Id"); !strings.Contains(id, "_") {
 		t.Errorf("x-cnc-request-id %q", id)
 	}
 }
 
-func checkRefused(t *testing.T, s *simulator.CDNetworks, refused bool) {
+func checkRefused(t *testing.T, s *simcdnetworks.Server, refused bool) {
 	t.Helper()
 	if n := s.Stats().Refused[simulator.RefusedAuth]; (n == 1) != refused {
 		t.Errorf("refused for authentication: %d", n)

@@ -1,4 +1,4 @@
-package simulator_test
+package huaweicloud_test
 
 import (
 	"encoding/json"
@@ -12,27 +12,29 @@ import (
 
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/vendor_api/simulator"
+	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
+	"prefetch_exporter/vendor_api/simulator/simulatortest"
 )
 
 // vectorTask needs escaping of every kind.
 const vectorTask = "a b/+é"
 
-func vectorVOD(now func() time.Time, temporary bool) *simulator.Huaweicloud {
-	options := simulator.HuaweicloudOptions{Now: now, AccessKeys: map[string]string{"AKEXAMPLE": "SKEXAMPLE"}}
+func vectorVOD(now func() time.Time, temporary bool) *simhuaweicloud.Server {
+	options := simhuaweicloud.Options{Now: now, AccessKeys: map[string]string{"AKEXAMPLE": "SKEXAMPLE"}}
 	if temporary {
 		options.SecurityTokens = map[string]string{"AKEXAMPLE": "TOKEN"}
 	}
-	s := simulator.NewHuaweicloud(options)
-	s.Submit(simulator.Task{ID: vectorTask, Owner: project, Created: epoch().Add(-time.Hour), URLs: urls(1, simulator.URLPlan{})})
+	s := simhuaweicloud.New(options)
+	s.Submit(simulator.Task{ID: vectorTask, Owner: simulatortest.Project, Created: simulatortest.Epoch().Add(-time.Hour), URLs: simulatortest.URLs(1, simulator.URLPlan{})})
 	return s
 }
 
 // The vectors come from the vendor's SDK and from an independent signer, which
 // agree; each tampering changes one thing of them.
-func TestHuaweicloudSignature(t *testing.T) {
+func TestSignature(t *testing.T) {
 	t.Parallel()
 	const (
-		path   = "/v1.0/" + project + "/asset/preheating"
+		path   = "/v1.0/" + simulatortest.Project + "/asset/preheating"
 		query  = "?task_id=a%20b%2F%2B%C3%A9"
 		plain  = "bf04e1cb90db0dce4b9d76dd274418d57fd6c96afacfef00af1383cfad58258b"
 		temp   = "555d47ac27caed43e6ce13be12592231a041d4f5073ac66d218e7580ea3a17f2"
@@ -43,10 +45,10 @@ func TestHuaweicloudSignature(t *testing.T) {
 	}
 	vector := map[string]string{"X-Sdk-Date": "20260101T000000Z", "Authorization": authorization("x-sdk-date", plain)}
 	withToken := map[string]string{
-		"X-Project-Id": project, "X-Security-Token": "TOKEN",
+		"X-Project-Id": simulatortest.Project, "X-Security-Token": "TOKEN",
 		"Authorization": authorization("x-project-id;x-sdk-date;x-security-token", temp),
 	}
-	withHost := map[string]string{"Host": vodHost, "Authorization": authorization("host;x-sdk-date", hosted)}
+	withHost := map[string]string{"Host": simulatortest.VODHost, "Authorization": authorization("host;x-sdk-date", hosted)}
 	tests := []struct {
 		name      string
 		temporary bool
@@ -60,7 +62,7 @@ func TestHuaweicloudSignature(t *testing.T) {
 		{name: "vector"},
 		{name: "vector with security token", temporary: true, change: withToken},
 		{name: "vector with host", change: withHost},
-		{name: "body hash stated", change: map[string]string{"X-Sdk-Content-Sha256": hexSum("")}},
+		{name: "body hash stated", change: map[string]string{"X-Sdk-Content-Sha256": simulatortest.HexSum("")}},
 		{name: "query escaped otherwise", target: path + "?task_id=a+b/%2b%c3%a9"},
 		{name: "late", offset: 15 * time.Minute},
 		{name: "too late", offset: 15*time.Minute + time.Second, code: "APIGW.0303", detail: "20260101T001501Z"},
@@ -71,7 +73,7 @@ func TestHuaweicloudSignature(t *testing.T) {
 		{name: "project", target: "/v1.0/ffff/asset/preheating" + query, code: "APIGW.0301", detail: "aksk signature"},
 		{name: "body", body: "{}", code: "APIGW.0301", detail: "aksk signature"},
 		{
-			name: "body hash of another body", change: map[string]string{"X-Sdk-Content-Sha256": hexSum("x")},
+			name: "body hash of another body", change: map[string]string{"X-Sdk-Content-Sha256": simulatortest.HexSum("x")},
 			code: "APIGW.0301", detail: "cannot be verified",
 		},
 		{
@@ -85,11 +87,11 @@ func TestHuaweicloudSignature(t *testing.T) {
 			code: "APIGW.0301", detail: "aksk signature",
 		},
 		{
-			name: "date not signed", change: map[string]string{"Host": vodHost, "Authorization": authorization("host", hosted)},
+			name: "date not signed", change: map[string]string{"Host": simulatortest.VODHost, "Authorization": authorization("host", hosted)},
 			code: "APIGW.0301", detail: "contain x-sdk-date",
 		},
 		{
-			name: "headers not sorted", change: map[string]string{"Host": vodHost, "Authorization": authorization("x-sdk-date;host", hosted)},
+			name: "headers not sorted", change: map[string]string{"Host": simulatortest.VODHost, "Authorization": authorization("x-sdk-date;host", hosted)},
 			code: "APIGW.0301", detail: "sorted",
 		},
 		{
@@ -101,7 +103,7 @@ func TestHuaweicloudSignature(t *testing.T) {
 		{name: "temporary key without its token", temporary: true, code: "APIGW.0301", detail: "security token"},
 		{
 			name: "temporary key with another token", temporary: true,
-			change: changed(withToken, map[string]string{"X-Security-Token": "OTHER"}),
+			change: simulatortest.Changed(withToken, map[string]string{"X-Security-Token": "OTHER"}),
 			code:   "APIGW.0301", detail: "security token",
 		},
 		{
@@ -111,25 +113,25 @@ func TestHuaweicloudSignature(t *testing.T) {
 		},
 		{
 			name: "project header of another project", temporary: true,
-			change: changed(withToken, map[string]string{"X-Project-Id": "ffff"}),
+			change: simulatortest.Changed(withToken, map[string]string{"X-Project-Id": "ffff"}),
 			code:   "APIGW.0301", detail: "aksk signature",
 		},
-		{name: "unsigned project header of another project", change: map[string]string{"X-Project-Id": "ffff"}, code: "VOD.10057"},
+		{name: "unsigned simulatortest.Project header of another project", change: map[string]string{"X-Project-Id": "ffff"}, code: "VOD.10057"},
 		{name: "no credentials", change: map[string]string{"Authorization": ""}, code: "APIGW.0301", detail: "x-auth-token not found"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := vectorVOD(func() time.Time { return epoch().Add(test.offset) }, test.temporary)
+			s := vectorVOD(func() time.Time { return simulatortest.Epoch().Add(test.offset) }, test.temporary)
 			target := test.target
 			if target == "" {
 				target = path + query
 			}
-			got := send(t, s, newRequest(t, "GET https://"+vodHost+target, test.body, changed(vector, test.change)))
+			got := simulatortest.Send(t, s, simulatortest.NewRequest(t, "GET https://"+simulatortest.VODHost+target, test.body, simulatortest.Changed(vector, test.change)))
 			if test.code == "" {
 				want := `{"preheating_results":[{"url":"https://example.com/0.mp4","status":"succeed"}]}` + "\n"
-				if got.status != http.StatusAccepted || got.body != want {
-					t.Errorf("got %d %s", got.status, got.body)
+				if got.Status != http.StatusAccepted || got.Body != want {
+					t.Errorf("got %d %s", got.Status, got.Body)
 				}
 				return
 			}
@@ -144,28 +146,28 @@ func TestHuaweicloudSignature(t *testing.T) {
 
 // Parameters are signed in the order of their names and values, and so are the
 // values of a header that came more than once.
-func TestHuaweicloudCanonicalOrder(t *testing.T) {
+func TestCanonicalOrder(t *testing.T) {
 	t.Parallel()
-	const path = "/v1.0/" + project + "/asset/preheating"
+	const path = "/v1.0/" + simulatortest.Project + "/asset/preheating"
 	canonical := "GET\n" + path + "/\n" + "B=&a=x&b=1&b=2&task_id=t\n" +
-		"x-a:1\nx-a:2\nx-sdk-date:20260101T000000Z\n\nx-a;x-sdk-date\n" + hexSum("")
-	signature := hexMAC("SKEXAMPLE", "SDK-HMAC-SHA256\n20260101T000000Z\n"+hexSum(canonical))
-	req := newRequest(t, "GET https://"+vodHost+path+"?b=2&task_id=t&b=1&a=x&B", "", map[string]string{
+		"x-a:1\nx-a:2\nx-sdk-date:20260101T000000Z\n\nx-a;x-sdk-date\n" + simulatortest.HexSum("")
+	signature := simulatortest.HexMAC("SKEXAMPLE", "SDK-HMAC-SHA256\n20260101T000000Z\n"+simulatortest.HexSum(canonical))
+	req := simulatortest.NewRequest(t, "GET https://"+simulatortest.VODHost+path+"?b=2&task_id=t&b=1&a=x&B", "", map[string]string{
 		"X-Sdk-Date":    "20260101T000000Z",
 		"Authorization": "SDK-HMAC-SHA256 Access=AKEXAMPLE, SignedHeaders=x-a;x-sdk-date, Signature=" + signature,
 	})
 	req.Header["X-A"] = []string{"2", "1"}
-	s := vectorVOD(epoch, false)
+	s := vectorVOD(simulatortest.Epoch, false)
 	// The task is not known, so the signature was accepted.
-	checkVODError(t, send(t, s, req), vodWant{http.StatusBadRequest, "VOD.10062"}, "")
+	checkVODError(t, simulatortest.Send(t, s, req), vodWant{http.StatusBadRequest, "VOD.10062"}, "")
 }
 
-func TestHuaweicloudErrors(t *testing.T) {
+func TestErrors(t *testing.T) {
 	t.Parallel()
-	const base = "https://" + vodHost + "/v1.0/" + project
+	const base = "https://" + simulatortest.VODHost + "/v1.0/" + simulatortest.Project
 	tests := []struct {
 		name    string
-		options simulator.HuaweicloudOptions
+		options simhuaweicloud.Options
 		method  string
 		url     string
 		status  int
@@ -176,29 +178,29 @@ func TestHuaweicloudErrors(t *testing.T) {
 		{name: "task of another project", url: base + "/asset/preheating?task_id=foreign", status: 400, code: "VOD.10062"},
 		{name: "task of the future", url: base + "/asset/preheating?task_id=future", status: 400, code: "VOD.10062"},
 		{
-			name: "unknown project", options: simulator.HuaweicloudOptions{Projects: []string{"ffff"}},
+			name: "unknown project", options: simhuaweicloud.Options{Projects: []string{"ffff"}},
 			url: base + "/asset/preheating?task_id=x", status: 403, code: "VOD.10057",
 		},
 		{name: "create", method: http.MethodPost, url: base + "/asset/preheating", status: 404, code: "APIGW.0101"},
 		{name: "another path", url: base + "/asset/details", status: 404, code: "APIGW.0101"},
-		{name: "no project", url: "https://" + vodHost + "/v1.0//asset/preheating", status: 404, code: "APIGW.0101"},
-		{name: "root", url: "https://" + vodHost + "/", status: 404, code: "APIGW.0101"},
+		{name: "no project", url: "https://" + simulatortest.VODHost + "/v1.0//asset/preheating", status: 404, code: "APIGW.0101"},
+		{name: "root", url: "https://" + simulatortest.VODHost + "/", status: 404, code: "APIGW.0101"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			test.options.Now = epoch
+			test.options.Now = simulatortest.Epoch
 			test.options.StaticTokens = []string{"token"}
-			s := simulator.NewHuaweicloud(test.options)
-			s.Submit(simulator.Task{ID: "foreign", Owner: "ffff", URLs: urls(1, simulator.URLPlan{})})
-			s.Submit(simulator.Task{ID: "future", Owner: project, Created: epoch().Add(1), URLs: urls(1, simulator.URLPlan{})})
+			s := simhuaweicloud.New(test.options)
+			s.Submit(simulator.Task{ID: "foreign", Owner: "ffff", URLs: simulatortest.URLs(1, simulator.URLPlan{})})
+			s.Submit(simulator.Task{ID: "future", Owner: simulatortest.Project, Created: simulatortest.Epoch().Add(1), URLs: simulatortest.URLs(1, simulator.URLPlan{})})
 			method := test.method
 			if method == "" {
 				method = http.MethodGet
 			}
-			got := send(t, s, newRequest(t, method+" "+test.url, "", map[string]string{"X-Auth-Token": "token"}))
+			got := simulatortest.Send(t, s, simulatortest.NewRequest(t, method+" "+test.url, "", map[string]string{"X-Auth-Token": "token"}))
 			checkVODError(t, got, vodWant{test.status, test.code}, "")
-			if got.header.Get("X-Request-ID") == "" {
+			if got.Header.Get("X-Request-ID") == "" {
 				t.Error("no X-Request-ID")
 			}
 		})
@@ -207,29 +209,29 @@ func TestHuaweicloudErrors(t *testing.T) {
 
 // The vendor's pages disagree on the status of an answer and are silent on an
 // unknown task: both ways can be had.
-func TestHuaweicloudVariants(t *testing.T) {
+func TestVariants(t *testing.T) {
 	t.Parallel()
-	s := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{
-		Now: epoch, StaticTokens: []string{"token"},
-		SuccessStatus: http.StatusOK, UnknownTask: simulator.UnknownTaskEmpty,
+	s := simhuaweicloud.New(simhuaweicloud.Options{
+		Now: simulatortest.Epoch, StaticTokens: []string{"token"},
+		SuccessStatus: http.StatusOK, UnknownTask: simhuaweicloud.UnknownTaskEmpty,
 	})
-	got := send(t, s, newRequest(t,
-		"GET https://"+vodHost+"/v1.0/"+project+"/asset/preheating?task_id=x", "", map[string]string{"X-Auth-Token": "token"}))
-	if got.status != http.StatusOK || got.body != `{"preheating_results":[]}`+"\n" {
-		t.Errorf("got %d %s", got.status, got.body)
+	got := simulatortest.Send(t, s, simulatortest.NewRequest(t,
+		"GET https://"+simulatortest.VODHost+"/v1.0/"+simulatortest.Project+"/asset/preheating?task_id=x", "", map[string]string{"X-Auth-Token": "token"}))
+	if got.Status != http.StatusOK || got.Body != `{"preheating_results":[]}`+"\n" {
+		t.Errorf("got %d %s", got.Status, got.Body)
 	}
 	if refused := s.Stats().Refused; len(refused) != 0 {
 		t.Errorf("refused %v", refused)
 	}
 }
 
-func TestHuaweicloudProgress(t *testing.T) {
+func TestProgress(t *testing.T) {
 	t.Parallel()
-	now := newClock(epoch())
-	s := simulator.NewHuaweicloud(simulator.HuaweicloudOptions{
+	now := simulatortest.NewClock(simulatortest.Epoch())
+	s := simhuaweicloud.New(simhuaweicloud.Options{
 		Now: now.Now, AccessKeys: map[string]string{"AKEXAMPLE": "SKEXAMPLE"},
 	})
-	s.Submit(simulator.Task{ID: "t", Owner: project, URLs: []simulator.URLPlan{
+	s.Submit(simulator.Task{ID: "t", Owner: simulatortest.Project, URLs: []simulator.URLPlan{
 		{URL: "a", Wait: time.Minute, Fetch: time.Minute, Appears: time.Hour},
 		{URL: "b?x=1&y=<2>", Fetch: time.Minute, Fails: true},
 		{URL: "c", Stuck: true},
@@ -246,14 +248,14 @@ func TestHuaweicloudProgress(t *testing.T) {
 	}
 	for i, step := range steps {
 		now.Add(step.advance)
-		got := send(t, s, signedVOD(t, now.Now()))
+		got := simulatortest.Send(t, s, simulatortest.SignedVOD(t, now.Now()))
 		var answer struct {
 			Results []struct {
 				URL    string `json:"url"`
 				Status string `json:"status"`
 			} `json:"preheating_results"`
 		}
-		if err := json.Unmarshal([]byte(got.body), &answer); err != nil {
+		if err := json.Unmarshal([]byte(got.Body), &answer); err != nil {
 			t.Fatal(err)
 		}
 		var words, names []string
@@ -274,8 +276,8 @@ func TestHuaweicloudProgress(t *testing.T) {
 		}
 	}
 	plan := simulator.URLPlan{Fetch: time.Minute, Appears: time.Hour} // this vendor shows every row at once
-	s.Submit(simulator.Task{ID: "t", Owner: project, Created: epoch(), URLs: urls(2, plan)})
-	if at, ok := s.Settled("t"); !ok || !at.Equal(epoch().Add(time.Minute)) {
+	s.Submit(simulator.Task{ID: "t", Owner: simulatortest.Project, Created: simulatortest.Epoch(), URLs: simulatortest.URLs(2, plan)})
+	if at, ok := s.Settled("t"); !ok || !at.Equal(simulatortest.Epoch().Add(time.Minute)) {
 		t.Errorf("settled %v %v", at, ok)
 	}
 	s.Remove("t")
@@ -290,18 +292,41 @@ type vodWant struct {
 	code   string
 }
 
-func checkVODError(t *testing.T, got answer, want vodWant, detail string) {
+func TestThrottles(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{0, http.StatusServiceUnavailable} {
+		s := simhuaweicloud.New(simhuaweicloud.Options{
+			Now: simulatortest.Epoch, AccessKeys: map[string]string{"AKEXAMPLE": "SKEXAMPLE"},
+			Quota: simulator.Quota{Calls: 1, Per: time.Minute}, ThrottleStatus: status,
+		})
+		s.Submit(simulator.Task{ID: "t", Owner: simulatortest.Project, URLs: simulatortest.URLs(1, simulator.URLPlan{})})
+		if got := simulatortest.Send(t, s, simulatortest.SignedVOD(t, simulatortest.Epoch())); got.Status != http.StatusAccepted {
+			t.Fatalf("first: %d %s", got.Status, got.Body)
+		}
+		want := status
+		if want == 0 {
+			want = http.StatusTooManyRequests
+		}
+		checkVODError(t, simulatortest.Send(t, s, simulatortest.SignedVOD(t, simulatortest.Epoch())),
+			vodWant{want, "APIGW.0308"}, "policy user over ratelimit,limit:1,")
+		if stats := s.Stats(); stats.OverQuota != 1 || stats.ByIdentity[simulatortest.Project] != 2 {
+			t.Errorf("stats %+v", stats)
+		}
+	}
+}
+
+func checkVODError(t *testing.T, got simulatortest.Answer, want vodWant, detail string) {
 	t.Helper()
 	var e struct {
 		Code      string `json:"error_code"`
 		Message   string `json:"error_msg"`
 		RequestID string `json:"request_id"`
 	}
-	if err := json.Unmarshal([]byte(got.body), &e); err != nil {
-		t.Fatalf("body %s: %v", got.body, err)
+	if err := json.Unmarshal([]byte(got.Body), &e); err != nil {
+		t.Fatalf("body %s: %v", got.Body, err)
 	}
-	if (vodWant{got.status, e.Code}) != want || !strings.Contains(e.Message, detail) || e.Message == "" {
-		t.Errorf("got %d %s %q, want %v %q", got.status, e.Code, e.Message, want, detail)
+	if (vodWant{got.Status, e.Code}) != want || !strings.Contains(e.Message, detail) || e.Message == "" {
+		t.Errorf("got %d %s %q, want %v %q", got.Status, e.Code, e.Message, want, detail)
 	}
 	if gateway := strings.HasPrefix(want.code, "APIGW"); gateway != (e.RequestID != "") {
 		t.Errorf("%s with request id %q", want.code, e.RequestID)

@@ -1,30 +1,30 @@
-package simulator
+package cdnetworks
 
 import (
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // the vendor's API-key authentication is HMAC-SHA1
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"prefetch_exporter/vendor_api/simulator"
 )
 
 const (
-	// cdnetworksSkew is how far a request's time may be off, and how long a
+	// skew is how far a request's time may be off, and how long a
 	// signature may not be used again.
-	cdnetworksSkew = 5 * time.Minute
+	skew = 5 * time.Minute
 
 	cncScheme = "CNC-HMAC-SHA256"
 )
 
-// cdnetworksIdentity is whom the vendor counts a call for: the one that it
+// identity is whom the vendor counts a call for: the one that it
 // claims to come from.
-func cdnetworksIdentity(r *http.Request) string {
+func identity(r *http.Request) string {
 	if usesAccessKey(r) {
 		return r.Header.Get("X-Cnc-Accesskey")
 	}
@@ -41,7 +41,7 @@ func usesAccessKey(r *http.Request) bool {
 // authenticate returns who asks. The pages document one refusal, "username is
 // invalid" under HTTP 200; every other comes as HTTP 401, which they do not
 // tell.
-func (s *CDNetworks) authenticate(r *http.Request, body []byte, now time.Time) (owner string, refused *cdnetworksRefusal) {
+func (s *Server) authenticate(r *http.Request, body []byte, now time.Time) (owner string, refused *refusal) {
 	if usesAccessKey(r) {
 		return s.checkAccessKey(r, body, now)
 	}
@@ -50,7 +50,7 @@ func (s *CDNetworks) authenticate(r *http.Request, body []byte, now time.Time) (
 
 // checkAPIKey verifies Basic authentication, whose password is the HMAC-SHA1 of
 // the date header's value under the API key.
-func (s *CDNetworks) checkAPIKey(r *http.Request, now time.Time) (string, *cdnetworksRefusal) {
+func (s *Server) checkAPIKey(r *http.Request, now time.Time) (string, *refusal) {
 	username, password, ok := r.BasicAuth()
 	if !ok {
 		return "", unauthorized("authorization header is missing or malformed")
@@ -67,7 +67,7 @@ func (s *CDNetworks) checkAPIKey(r *http.Request, now time.Time) (string, *cdnet
 	if err != nil {
 		return "", unauthorized("date header is missing or malformed")
 	}
-	if now.Sub(sent).Abs() > cdnetworksSkew {
+	if now.Sub(sent).Abs() > skew {
 		return "", unauthorized("date is expired")
 	}
 	mac := hmac.New(sha1.New, []byte(key))
@@ -80,7 +80,7 @@ func (s *CDNetworks) checkAPIKey(r *http.Request, now time.Time) (string, *cdnet
 }
 
 // checkAccessKey verifies a CNC-HMAC-SHA256 signature.
-func (s *CDNetworks) checkAccessKey(r *http.Request, body []byte, now time.Time) (string, *cdnetworksRefusal) {
+func (s *Server) checkAccessKey(r *http.Request, body []byte, now time.Time) (string, *refusal) {
 	accessKey := r.Header.Get("X-Cnc-Accesskey")
 	secret, ok := s.options.AccessKeys[accessKey]
 	if !ok {
@@ -91,10 +91,10 @@ func (s *CDNetworks) checkAccessKey(r *http.Request, body []byte, now time.Time)
 	if err != nil {
 		return "", unauthorized("x-cnc-timestamp is missing or malformed")
 	}
-	if now.Sub(time.Unix(seconds, 0)).Abs() > cdnetworksSkew {
+	if now.Sub(time.Unix(seconds, 0)).Abs() > skew {
 		return "", unauthorized("x-cnc-timestamp is expired")
 	}
-	claim, ok := parseSignature(r.Header.Get("Authorization"), cncScheme)
+	claim, ok := simulator.ParseSignature(r.Header.Get("Authorization"), cncScheme)
 	if !ok || claim["Credential"] != accessKey {
 		return "", unauthorized("authorization header is missing or malformed")
 	}
@@ -103,7 +103,7 @@ func (s *CDNetworks) checkAccessKey(r *http.Request, body []byte, now time.Time)
 		return "", unauthorized("content-type and host must be signed")
 	}
 	canonical := cncCanonical(r, body, signed)
-	wanted := hexHMAC(secret, strings.Join([]string{cncScheme, timestamp, hexSHA256([]byte(canonical))}, "\n"))
+	wanted := simulator.HexHMAC(secret, strings.Join([]string{cncScheme, timestamp, simulator.HexSHA256([]byte(canonical))}, "\n"))
 	if !hmac.Equal([]byte(claim["Signature"]), []byte(wanted)) {
 		return "", unauthorized("signature does not match")
 	}
@@ -126,45 +126,16 @@ func cncCanonical(r *http.Request, body []byte, signed []string) string {
 		headers.WriteString(name + ":" + strings.ToLower(strings.TrimSpace(value)) + "\n")
 	}
 	return strings.Join([]string{
-		r.Method, r.URL.Path, "", headers.String(), strings.Join(signed, ";"), hexSHA256(body),
+		r.Method, r.URL.Path, "", headers.String(), strings.Join(signed, ";"), simulator.HexSHA256(body),
 	}, "\n")
 }
 
-// parseSignature reads the form of both vendors' Authorization headers: a
-// scheme, a space, and pairs of a name and a value with commas in between.
-func parseSignature(header, scheme string) (map[string]string, bool) {
-	rest, ok := strings.CutPrefix(header, scheme+" ")
-	if !ok {
-		return nil, false
-	}
-	claim := map[string]string{}
-	for part := range strings.SplitSeq(rest, ",") {
-		name, value, found := strings.Cut(strings.TrimSpace(part), "=")
-		if _, twice := claim[name]; !found || twice {
-			return nil, false
-		}
-		claim[name] = value
-	}
-	return claim, true
+func unknownUser() *refusal {
+	return &refusal{status: http.StatusOK, message: errUser, reason: simulator.RefusedAuth}
 }
 
-func hexSHA256(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
-}
-
-func hexHMAC(secret, message string) string {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(message))
-	return hex.EncodeToString(mac.Sum(nil))
-}
-
-func unknownUser() *cdnetworksRefusal {
-	return &cdnetworksRefusal{status: http.StatusOK, message: errUser, reason: RefusedAuth}
-}
-
-func unauthorized(message string) *cdnetworksRefusal {
-	return &cdnetworksRefusal{status: http.StatusUnauthorized, message: message, reason: RefusedAuth}
+func unauthorized(message string) *refusal {
+	return &refusal{status: http.StatusUnauthorized, message: message, reason: simulator.RefusedAuth}
 }
 
 // replays remembers the signatures of the last five minutes: "Identical
@@ -187,7 +158,7 @@ func newReplays() *replays { return &replays{seen: map[string]struct{}{}} }
 func (p *replays) first(signature string, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.queue) > 0 && now.Sub(p.queue[0].at) > cdnetworksSkew {
+	for len(p.queue) > 0 && now.Sub(p.queue[0].at) > skew {
 		delete(p.seen, p.queue[0].signature)
 		p.queue = p.queue[1:]
 	}

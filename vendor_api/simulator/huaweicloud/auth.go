@@ -1,4 +1,4 @@
-package simulator
+package huaweicloud
 
 import (
 	"crypto/hmac"
@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"prefetch_exporter/vendor_api/simulator"
 )
 
 const (
@@ -23,7 +25,7 @@ const (
 
 // authenticate returns nil for a call that may ask about the project. A signed
 // call is judged by its signature, any other by its token.
-func (s *Huaweicloud) authenticate(r *http.Request, project string, body []byte, now time.Time) *huaweicloudRefusal {
+func (s *Server) authenticate(r *http.Request, project string, body []byte, now time.Time) *refusal {
 	if header := r.Header.Get("Authorization"); header != "" {
 		return s.checkSignature(r, header, body, now)
 	}
@@ -43,8 +45,8 @@ func (s *Huaweicloud) authenticate(r *http.Request, project string, body []byte,
 
 // checkSignature verifies SDK-HMAC-SHA256, as the API signing guide describes
 // it.
-func (s *Huaweicloud) checkSignature(r *http.Request, header string, body []byte, now time.Time) *huaweicloudRefusal {
-	claim, ok := parseSignature(header, sdkScheme)
+func (s *Server) checkSignature(r *http.Request, header string, body []byte, now time.Time) *refusal {
+	claim, ok := simulator.ParseSignature(header, sdkScheme)
 	if !ok {
 		return badCredentials("authorization header is malformed")
 	}
@@ -65,7 +67,7 @@ func (s *Huaweicloud) checkSignature(r *http.Request, header string, body []byte
 	if now.Sub(sent).Abs() > sdkSkew {
 		return gatewayError(http.StatusUnauthorized, "APIGW.0303", fmt.Sprintf(
 			"Incorrect IAM authentication information: signature time expired, signature:%s, server:%s",
-			date, now.UTC().Format(sdkTime)), RefusedAuth)
+			date, now.UTC().Format(sdkTime)), simulator.RefusedAuth)
 	}
 	if token, temporary := s.options.SecurityTokens[accessKey]; temporary {
 		if !slices.Contains(signed, "x-security-token") ||
@@ -77,16 +79,16 @@ func (s *Huaweicloud) checkSignature(r *http.Request, header string, body []byte
 	if err != nil {
 		return badCredentials("request cannot be verified")
 	}
-	wanted := hexHMAC(secret, strings.Join([]string{sdkScheme, date, hexSHA256([]byte(canonical))}, "\n"))
+	wanted := simulator.HexHMAC(secret, strings.Join([]string{sdkScheme, date, simulator.HexSHA256([]byte(canonical))}, "\n"))
 	if !hmac.Equal([]byte(claim["Signature"]), []byte(wanted)) {
 		return badCredentials("verify aksk signature fail")
 	}
 	return nil
 }
 
-func badCredentials(detail string) *huaweicloudRefusal {
+func badCredentials(detail string) *refusal {
 	return gatewayError(http.StatusUnauthorized, "APIGW.0301",
-		"Incorrect IAM authentication information: "+detail, RefusedAuth)
+		"Incorrect IAM authentication information: "+detail, simulator.RefusedAuth)
 }
 
 // sdkCanonical is the canonical request that the signature covers.
@@ -150,7 +152,7 @@ func sdkQuery(u *url.URL) (string, error) {
 // sdkPayload is the hash of the body. A client may state it itself, or state
 // that it left the body out.
 func sdkPayload(r *http.Request, body []byte) (string, error) {
-	hash := hexSHA256(body)
+	hash := simulator.HexSHA256(body)
 	switch stated := r.Header.Get("X-Sdk-Content-Sha256"); stated {
 	case "", hash:
 		return hash, nil

@@ -1,4 +1,4 @@
-package simulator
+package huaweicloud
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/vendor_api/simulator"
 )
 
 const defaultTokenLife = 24 * time.Hour
@@ -25,14 +26,14 @@ const (
 	UnknownTaskEmpty
 )
 
-// HuaweicloudOptions are the settings of a [Huaweicloud]. The zero value knows
+// Options are the settings of a [Server]. The zero value knows
 // no credentials, so it refuses every call.
-type HuaweicloudOptions struct {
+type Options struct {
 	// Now is the vendor's clock; nil means time.Now.
 	Now func() time.Time
 	// Quota is enforced for each project by itself. The page says 100 a minute.
-	Quota   Quota
-	Latency Latency
+	Quota   simulator.Quota
+	Latency simulator.Latency
 
 	// Projects are the project ids that exist; nil means that all do.
 	Projects []string
@@ -57,17 +58,17 @@ type HuaweicloudOptions struct {
 	ThrottleStatus int
 }
 
-// Huaweicloud is the prefetch query of Huawei Cloud VOD and the token API of
+// Server is the prefetch query of Huawei Cloud VOD and the token API of
 // its IAM, as one [http.Handler]. It is safe for concurrent use.
-type Huaweicloud struct {
-	options HuaweicloudOptions
-	server  *server
-	tasks   *registry
+type Server struct {
+	*simulator.Server
+
+	options Options
 	tokens  *tokens
 }
 
-// NewHuaweicloud returns a simulator without tasks.
-func NewHuaweicloud(options HuaweicloudOptions) *Huaweicloud {
+// New returns a simulator without tasks.
+func New(options Options) *Server {
 	options.Projects = slices.Clone(options.Projects)
 	options.AccessKeys = maps.Clone(options.AccessKeys)
 	options.SecurityTokens = maps.Clone(options.SecurityTokens)
@@ -81,70 +82,38 @@ func NewHuaweicloud(options HuaweicloudOptions) *Huaweicloud {
 	if options.ThrottleStatus == 0 {
 		options.ThrottleStatus = http.StatusTooManyRequests
 	}
-	return &Huaweicloud{
+	return &Server{
 		options: options,
-		server:  newServer(options.Now, options.Quota, options.Latency),
-		tasks:   newRegistry(),
+		Server:  simulator.NewServer(options.Now, options.Quota, options.Latency, vocabulary()),
 		tokens:  newTokens(options.StaticTokens, options.TokenLife),
 	}
 }
 
 // Submit gives a task to the vendor, in place of an earlier one of the same ID.
-func (s *Huaweicloud) Submit(task Task) {
+func (s *Server) Submit(task simulator.Task) {
 	task.URLs = slices.Clone(task.URLs)
 	for i := range task.URLs {
 		task.URLs[i].Appears = 0 // this vendor shows every row at once
 	}
-	s.tasks.submit(task, s.server.now())
+	s.Server.Submit(task)
 }
-
-// Remove makes the vendor forget a task.
-func (s *Huaweicloud) Remove(id string) { s.tasks.remove(id) }
-
-// Counts is the truth about a task now: its URLs by the status that a client
-// should report. This vendor has one word, processing, for what waits and what
-// runs: both count as running.
-func (s *Huaweicloud) Counts(id string) prefetch.Counts {
-	task, ok := s.tasks.get(id)
-	if !ok {
-		return prefetch.Counts{}
-	}
-	return task.counts(s.server.now(), huaweicloudVocabulary())
-}
-
-// Settled is when the last URL of a task became final; false as long as that
-// is not so.
-func (s *Huaweicloud) Settled(id string) (time.Time, bool) {
-	task, ok := s.tasks.get(id)
-	if !ok {
-		return time.Time{}, false
-	}
-	return task.settled(s.server.now(), huaweicloudVocabulary())
-}
-
-// Stats is what arrived so far.
-func (s *Huaweicloud) Stats() Stats { return s.server.meter.snapshot() }
-
-// Fault installs a function that may answer requests, IAM's included, in place
-// of the vendor; nil removes it. Calls that it answers count against the quota.
-func (s *Huaweicloud) Fault(f FaultFunc) { s.server.setFault(f) }
 
 // RevokeTokens makes every token that is accepted now invalid, the static ones
 // included, as a change of the user's password does.
-func (s *Huaweicloud) RevokeTokens() { s.tokens.revoke() }
+func (s *Server) RevokeTokens() { s.tokens.revoke() }
 
 // ServeHTTP implements [http.Handler].
-func (s *Huaweicloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == iamPath {
-		s.server.serve(w, r, call{answer: s.answerIAM})
+		s.Serve(w, r, simulator.Call{Answer: s.answerIAM})
 		return
 	}
 	project, _ := preheatingProject(r.URL.Path)
-	s.server.serve(w, r, call{
-		identity:  project,
-		counted:   true,
-		answer:    s.answer,
-		throttled: s.throttled,
+	s.Serve(w, r, simulator.Call{
+		Identity:  project,
+		Counted:   true,
+		Answer:    s.answer,
+		Throttled: s.throttled,
 	})
 }
 
@@ -161,13 +130,13 @@ func preheatingProject(path string) (string, bool) {
 	return project, true
 }
 
-func (s *Huaweicloud) answer(r *http.Request, body []byte, a arrival) reply {
+func (s *Server) answer(r *http.Request, body []byte, a simulator.Arrival) simulator.Reply {
 	project, ok := preheatingProject(r.URL.Path)
 	if !ok || r.Method != http.MethodGet {
 		return gatewayError(http.StatusNotFound, "APIGW.0101",
-			"The API does not exist or has not been published in the environment", RefusedRoute).reply(a)
+			"The API does not exist or has not been published in the environment", simulator.RefusedRoute).reply(a)
 	}
-	if refused := s.authenticate(r, project, body, a.at); refused != nil {
+	if refused := s.authenticate(r, project, body, a.At); refused != nil {
 		return refused.reply(a)
 	}
 	if !s.projectMatches(r, project) {
@@ -183,32 +152,32 @@ func (s *Huaweicloud) answer(r *http.Request, body []byte, a arrival) reply {
 
 // projectMatches reports whether the project exists, and is the one of the
 // X-Project-Id header where that is sent.
-func (s *Huaweicloud) projectMatches(r *http.Request, project string) bool {
+func (s *Server) projectMatches(r *http.Request, project string) bool {
 	if named := r.Header.Get("X-Project-Id"); named != "" && named != project {
 		return false
 	}
 	return s.options.Projects == nil || slices.Contains(s.options.Projects, project)
 }
 
-func (s *Huaweicloud) answerTask(project, id string, a arrival) reply {
+func (s *Server) answerTask(project, id string, a simulator.Arrival) simulator.Reply {
 	answer := preheatingAnswer{Results: []preheatingResult{}}
-	task, ok := s.tasks.get(id)
-	if ok && task.Owner == project && !a.at.Before(task.Created) {
+	task, ok := s.Task(id)
+	if ok && task.Owner == project && !a.At.Before(task.Created) {
 		for i := range task.URLs {
-			word := task.URLs[i].wordAt(task.Created, a.at, huaweicloudVocabulary())
+			word := task.URLs[i].WordAt(task.Created, a.At, vocabulary())
 			answer.Results = append(answer.Results, preheatingResult{URL: task.URLs[i].URL, Status: word})
 		}
 	} else if s.options.UnknownTask == UnknownTaskError {
 		return vodError(http.StatusBadRequest, "VOD.10062",
 			"The media asset or resource does not exist.").reply(a)
 	}
-	return huaweicloudReply(s.options.SuccessStatus, a, answer)
+	return newReply(s.options.SuccessStatus, a, answer)
 }
 
-func (s *Huaweicloud) throttled(a arrival) reply {
+func (s *Server) throttled(a simulator.Arrival) simulator.Reply {
 	message := fmt.Sprintf("The throttling threshold has been reached: policy user over ratelimit,limit:%d,time:%v",
 		s.options.Quota.Calls, s.options.Quota.Per)
-	return gatewayError(s.options.ThrottleStatus, "APIGW.0308", message, RefusedThrottled).reply(a)
+	return gatewayError(s.options.ThrottleStatus, "APIGW.0308", message, simulator.RefusedThrottled).reply(a)
 }
 
 // preheatingAnswer is the answer of the page, which has nothing else.
@@ -221,9 +190,9 @@ type preheatingResult struct {
 	Status string `json:"status"`
 }
 
-// huaweicloudRefusal is an error in the vendor's form. The gateway's errors
+// refusal is an error in the vendor's form. The gateway's errors
 // carry a request id in the body as well.
-type huaweicloudRefusal struct {
+type refusal struct {
 	status        int
 	code, message string
 	// reason is the key of Stats.Refused.
@@ -232,20 +201,20 @@ type huaweicloudRefusal struct {
 }
 
 // vodError is an error of the VOD service itself.
-func vodError(status int, code, message string) *huaweicloudRefusal {
-	return &huaweicloudRefusal{status: status, code: code, message: message, reason: code}
+func vodError(status int, code, message string) *refusal {
+	return &refusal{status: status, code: code, message: message, reason: code}
 }
 
 // gatewayError is an error of the gateway in front of every service.
-func gatewayError(status int, code, message, reason string) *huaweicloudRefusal {
-	return &huaweicloudRefusal{status: status, code: code, message: message, reason: reason, gateway: true}
+func gatewayError(status int, code, message, reason string) *refusal {
+	return &refusal{status: status, code: code, message: message, reason: reason, gateway: true}
 }
 
-func wrongProject() *huaweicloudRefusal {
+func wrongProject() *refusal {
 	return vodError(http.StatusForbidden, "VOD.10057", "The tenant or project ID check failed.")
 }
 
-func (e *huaweicloudRefusal) reply(a arrival) reply {
+func (e *refusal) reply(a simulator.Arrival) simulator.Reply {
 	body := struct {
 		Code      string `json:"error_code"`
 		Message   string `json:"error_msg"`
@@ -254,25 +223,25 @@ func (e *huaweicloudRefusal) reply(a arrival) reply {
 	if e.gateway {
 		body.RequestID = requestID(a)
 	}
-	answer := huaweicloudReply(e.status, a, body)
-	answer.refused = e.reason
+	answer := newReply(e.status, a, body)
+	answer.Refused = e.reason
 	return answer
 }
 
-func huaweicloudReply(status int, a arrival, body any) reply {
+func newReply(status int, a simulator.Arrival, body any) simulator.Reply {
 	header := http.Header{}
 	header.Set("Content-Type", "application/json")
 	header.Set("X-Request-ID", requestID(a))
-	return reply{status: status, header: header, body: encode(body)}
+	return simulator.Reply{Status: status, Header: header, Body: simulator.EncodeJSON(body)}
 }
 
-func requestID(a arrival) string { return fmt.Sprintf("%032x", a.number) }
+func requestID(a simulator.Arrival) string { return fmt.Sprintf("%032x", a.Number) }
 
-func huaweicloudVocabulary() vocabulary {
-	return vocabulary{word: huaweicloudWord, status: huaweicloudStatus}
+func vocabulary() simulator.Vocabulary {
+	return simulator.Vocabulary{Word: word, Status: status}
 }
 
-func huaweicloudWord(s prefetch.Status) string {
+func word(s prefetch.Status) string {
 	switch s {
 	case prefetch.Waiting, prefetch.Running:
 		return "processing"
@@ -285,9 +254,9 @@ func huaweicloudWord(s prefetch.Status) string {
 	return ""
 }
 
-// huaweicloudStatus is what a documented word means, in any letter case: the
+// status is what a documented word means, in any letter case: the
 // SDK's constants are upper case, the pages' examples lower.
-func huaweicloudStatus(word string) prefetch.Status {
+func status(word string) prefetch.Status {
 	switch strings.ToLower(strings.TrimSpace(word)) {
 	case "processing":
 		return prefetch.Running

@@ -1,4 +1,4 @@
-package simulator
+package huaweicloud
 
 import (
 	"encoding/json"
@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"prefetch_exporter/vendor_api/simulator"
 )
 
 const (
@@ -44,9 +46,9 @@ type iamProject struct {
 }
 
 // answerIAM issues a token for a password.
-func (s *Huaweicloud) answerIAM(r *http.Request, body []byte, a arrival) reply {
+func (s *Server) answerIAM(r *http.Request, body []byte, a simulator.Arrival) simulator.Reply {
 	if r.Method != http.MethodPost {
-		return iamError(http.StatusMethodNotAllowed, "Method not allowed.", RefusedRoute, a)
+		return iamError(http.StatusMethodNotAllowed, "Method not allowed.", simulator.RefusedRoute, a)
 	}
 	var request iamRequest
 	if err := json.Unmarshal(body, &request); err != nil {
@@ -61,51 +63,51 @@ func (s *Huaweicloud) answerIAM(r *http.Request, body []byte, a arrival) reply {
 	user := auth.Identity.Password.User
 	password, ok := s.options.IAMUsers[user.Domain.Name+"/"+user.Name]
 	if !ok || password != user.Password {
-		return iamError(http.StatusUnauthorized, "The username or password is wrong.", RefusedAuth, a)
+		return iamError(http.StatusUnauthorized, "The username or password is wrong.", simulator.RefusedAuth, a)
 	}
 	project := auth.Scope.Project
 	if project == nil {
 		// A token of a domain does not open a service of a project.
 		project = &iamProject{}
 	} else if project.ID != "" && s.options.Projects != nil && !slices.Contains(s.options.Projects, project.ID) {
-		return iamError(http.StatusUnauthorized, "The project does not exist.", RefusedAuth, a)
+		return iamError(http.StatusUnauthorized, "The project does not exist.", simulator.RefusedAuth, a)
 	}
-	token, expires := s.tokens.issue(*project, a.at)
-	s.server.meter.tokenIssued()
+	token, expires := s.tokens.issue(*project, a.At)
+	s.TokenIssued()
 	return iamIssued(token, expires, *project, a)
 }
 
 // iamIssued is the answer of the page: the token is in a header, all that is
 // told of it in the body.
-func iamIssued(token string, expires time.Time, project iamProject, a arrival) reply {
+func iamIssued(token string, expires time.Time, project iamProject, a simulator.Arrival) simulator.Reply {
 	type described struct {
 		Methods   []string   `json:"methods"`
 		ExpiresAt string     `json:"expires_at"`
 		IssuedAt  string     `json:"issued_at"`
 		Project   iamProject `json:"project"`
 	}
-	answer := huaweicloudReply(http.StatusCreated, a, struct {
+	answer := newReply(http.StatusCreated, a, struct {
 		Token described `json:"token"`
 	}{described{
 		Methods:   []string{"password"},
 		ExpiresAt: expires.UTC().Format(iamTime),
-		IssuedAt:  a.at.UTC().Format(iamTime),
+		IssuedAt:  a.At.UTC().Format(iamTime),
 		Project:   project,
 	}})
-	answer.header.Set("X-Subject-Token", token)
+	answer.Header.Set("X-Subject-Token", token)
 	return answer
 }
 
-func iamError(status int, message, reason string, a arrival) reply {
+func iamError(status int, message, reason string, a simulator.Arrival) simulator.Reply {
 	type detail struct {
 		Code    int    `json:"code"`
 		Message string `json:"message"`
 		Title   string `json:"title"`
 	}
-	answer := huaweicloudReply(status, a, struct {
+	answer := newReply(status, a, struct {
 		Error detail `json:"error"`
 	}{detail{Code: status, Message: message, Title: http.StatusText(status)}})
-	answer.refused = reason
+	answer.Refused = reason
 	return answer
 }
 
@@ -138,7 +140,7 @@ func (t *tokens) issue(project iamProject, now time.Time) (token string, expires
 	defer t.mu.Unlock()
 	maps.DeleteFunc(t.issued, func(_ string, old issuedToken) bool { return !now.Before(old.expires) })
 	t.number++
-	token = "MII" + hexSHA256(fmt.Appendf(nil, "simulated token %d", t.number))
+	token = "MII" + simulator.HexSHA256(fmt.Appendf(nil, "simulated token %d", t.number))
 	expires = now.Add(t.life)
 	t.issued[token] = issuedToken{project: project, expires: expires}
 	return token, expires
