@@ -62,8 +62,14 @@ func TestAReaderThatStops(t *testing.T) {
 		if dropped := int(w.Dropped()); dropped == 0 || dropped != lost || dropped > 2*many-10_000 {
 			t.Errorf("%d lines of %d were dropped by its count, and %d are missing", dropped, written, lost)
 		}
-		if len(told) != 2 || told[0]+told[1] != w.Dropped() {
-			t.Errorf("told %d, want the %d dropped in two parts", told, w.Dropped())
+		// Each time, lines are dropped once or twice: in between the queue may be taken
+		// when it is full already.
+		var sum uint64
+		for _, n := range told {
+			sum += n
+		}
+		if len(told) < 2 || len(told) > 4 || sum != w.Dropped() {
+			t.Errorf("told %d, want the %d dropped in two to four parts", told, w.Dropped())
 		}
 		w.Close(time.Second)
 	})
