@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/prefetch"
 )
 
@@ -28,30 +29,31 @@ type account struct {
 
 	// mu guards everything the loop and the calls change. It is held while a
 	// change is made durable, so a scrape must never need it.
-	mu       sync.Mutex
-	options  Account
-	budget   *budget
-	tasks    map[string]*task
-	board    *board                   // what the planner made of them
-	scratch  board                    // what it would make of them later
-	cursor   int                      // where it goes on with that
-	hasty    bool                     // every call that is allowed is made now, and none later
-	begun    time.Time                // since when
-	noWindow time.Time                // until then windows are not asked for
-	listed   map[string]prefetch.Task // what the sources list now, by id
-	pending  []string                 // sources that were never read yet
-	known    bool                     // listed was told: before, no task is watched or forgotten
-	dropped  int
-	health   health
-	learned  learned
-	curve    *curve           // what learned amounts to; nil when it must be worked out anew
-	identity string           // whom the vendor counted when that was learned
-	removed  bool             // the account is not configured any more
-	dirty    map[string]*task // changed and not in the store yet
-	unsaved  bool             // health or learned changed likewise
-	watch    watch            // everything in the look-back
-	backlog  time.Duration    // how long the limit needs for the unsettled tasks
-	inFlight int
+	mu        sync.Mutex
+	options   Account
+	budget    *budget
+	tasks     map[string]*task
+	board     *board                   // what the planner made of them
+	scratch   board                    // what it would make of them later
+	cursor    int                      // where it goes on with that
+	hasty     bool                     // every call that is allowed is made now, and none later
+	begun     time.Time                // since when
+	noWindow  time.Time                // until then windows are not asked for
+	listed    map[string]prefetch.Task // what the sources list now, by id
+	pending   []string                 // sources that were never read yet
+	known     bool                     // listed was told: before, no task is watched or forgotten
+	dropped   int
+	health    health
+	dialect   dialect.Dialect // what the vendor can be asked
+	knowledge knowledge
+	curve     *curve           // what knowledge amounts to; nil when it must be worked out anew
+	identity  string           // whom the vendor counted when that was learned
+	removed   bool             // the account is not configured any more
+	dirty     map[string]*task // changed and not in the store yet
+	unsaved   bool             // health, dialect or knowledge changed likewise
+	watch     watch            // everything in the look-back
+	backlog   time.Duration    // how long the limit needs for the unsettled tasks
+	inFlight  int
 	// gathering: the loop will be woken for changes of single tasks.
 	gathering bool
 	sent      uint64      // how many calls left
@@ -93,6 +95,7 @@ func (a *account) configure(o Account, b *budget) {
 		a.budget.leave(a.name.Name)
 	}
 	a.options, a.budget = o, b
+	a.dialect.Capabilities = o.Provider.Capabilities()
 	b.join(a.name.Name, o.Limit, a.signal)
 	if a.identity != o.Identity {
 		a.anotherHost(o.Identity)
@@ -107,7 +110,8 @@ func (a *account) configure(o Account, b *budget) {
 // anotherHost forgets what was learned of the host that was asked before. What is
 // known of tasks stays, but for what was begun there.
 func (a *account) anotherHost(identity string) {
-	a.identity, a.learned, a.curve, a.unsaved = identity, learned{}, nil, true
+	a.identity, a.curve, a.unsaved = identity, nil, true
+	a.dialect.Learned, a.knowledge = dialect.Learned{}, knowledge{}
 	a.watch = watch{}
 	a.health.Failures, a.health.RetryAt, a.outage.countFrom = 0, time.Time{}, time.Time{}
 	for _, t := range a.tasks {

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"prefetch_exporter/prefetch"
+	"prefetch_exporter/poller/dialect"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
@@ -13,16 +13,13 @@ import (
 func (a *account) succeeded(e errand, ans vendorapi.Answer, m *moment) []*task {
 	q := e.question
 	a.answeredWell(e)
-	wrong := a.tellTime(ans.Date, m)
-	a.learnPageSize(q.query, ans)
 	for _, word := range ans.UnknownWords {
 		a.journal.word(word, "task", q.id(), "request_id", ans.RequestID)
 	}
 	for _, oddity := range ans.Oddities {
 		a.journal.warn(warnOddity, oddity, "the vendor's answer is not as documented", "task", q.id(), "oddity", oddity)
 	}
-	a.tryFilters(m.now)
-	defer a.tellScouts(a.learned.NoRunFilter)
+	defer a.tellScouts(a.dialect.NoRunFilter)
 	switch t := q.task; {
 	case q.survey != nil:
 		return a.watchAnswered(q, ans, m)
@@ -30,7 +27,7 @@ func (a *account) succeeded(e errand, ans vendorapi.Answer, m *moment) []*task {
 		return a.windowAnswered(q.query, ans, m)
 	case q.query.Kind == vendorapi.QueryCount:
 		a.follow(t, m, func() {
-			if a.ignored(q.query, ans, m.now) {
+			if a.ignored(q.query, ans, m.Now) {
 				t.uncount(m)
 				return
 			}
@@ -38,7 +35,8 @@ func (a *account) succeeded(e errand, ans vendorapi.Answer, m *moment) []*task {
 		})
 	default:
 		a.follow(t, m, func() {
-			if wrong && len(ans.URLs) == 0 && !q.query.To.IsZero() {
+			// Windows were reckoned with a wrong idea of the vendor's time.
+			if m.moved.Abs() > dialect.Edge && len(ans.URLs) == 0 && !q.query.To.IsZero() {
 				t.Up, t.LastError = true, nil // it is asked again, with the right window
 				return
 			}
@@ -50,19 +48,51 @@ func (a *account) succeeded(e errand, ans vendorapi.Answer, m *moment) []*task {
 
 // tellScouts logs that scouts turned out to be of no use.
 func (a *account) tellScouts(before bool) {
-	if a.learned.NoRunFilter && !before {
+	if a.dialect.NoRunFilter && !before {
 		a.log.Info("the vendor does not limit answers to URLs that run; asking otherwise from now on")
 	}
 }
 
+// heard learns from an answer, or an error, what it tells of the vendor whatever
+// it is about. It returns by how much the vendor's clock turned out to be ahead of
+// what was known.
+func (a *account) heard(q vendorapi.Query, ans vendorapi.Answer, err error, took time.Duration) (moved time.Duration) {
+	if e := vendorapi.AsError(err); e != nil {
+		moved = a.dialect.SawDate(e.Date, a.looked, took)
+	} else {
+		moved = a.dialect.SawDate(ans.Date, a.looked, took)
+		if a.dialect.SawPage(q, ans) {
+			a.relearned()
+			a.log.Info("the vendor gives smaller pages than were asked for", "asked", q.PageSize, "given", ans.PageSize)
+		}
+		if a.dialect.TryFilters(a.looked.Wall) {
+			a.relearned()
+		}
+	}
+	if moved == 0 {
+		return 0
+	}
+	a.relearned()
+	if a.dialect.Offset.Abs() > dialect.Edge {
+		a.journal.warn(warnClock, "", "the vendor's clock differs from ours; one of them is wrong", "offset", a.dialect.Offset)
+	}
+	return moved
+}
+
+// relearned is told that the vendor can be asked otherwise than was thought: what is
+// worth asking must be worked out anew, and so must whose time is over.
+func (a *account) relearned() {
+	a.sweepAt = time.Time{}
+	a.board.stale()
+}
+
 // ignored reports whether the vendor answered with rows of another status than
-// was asked for: it does not count by status then.
+// was asked for.
 func (a *account) ignored(q vendorapi.Query, ans vendorapi.Answer, now time.Time) bool {
-	if q.Status == nil || !slices.ContainsFunc(ans.URLs, func(u prefetch.URL) bool { return u.Status != *q.Status }) {
+	if !a.dialect.SawRows(q, ans.URLs, now) {
 		return false
 	}
-	a.learned.refuseFilter(q.Status, now)
-	a.board.stale()
+	a.relearned()
 	a.log.Info("the vendor does not limit answers to a status; asking otherwise from now on")
 	return true
 }
@@ -85,7 +115,7 @@ func (a *account) complain(t *task, complaint string) {
 }
 
 func (a *account) taskAnswered(t *task, q vendorapi.Query, ans vendorapi.Answer, m *moment) {
-	canCount := m.canCount()
+	canCount := m.CanCount()
 	if t.Reading == nil && ans.Count > len(ans.URLs) && len(ans.URLs) > 0 && canCount && ans.Count <= mostRows {
 		t.tooLarge(ans, m)
 		return
@@ -160,9 +190,8 @@ func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mom
 // scoutAnswered applies the answer to a window that was limited to rows that
 // run, and returns the tasks that it told of.
 func (a *account) scoutAnswered(q vendorapi.Query, ans vendorapi.Answer, m *moment) []*task {
-	if slices.ContainsFunc(ans.URLs, func(u prefetch.URL) bool { return u.Status != prefetch.Running }) {
+	if a.dialect.SawRows(q, ans.URLs, m.Now) {
 		// The filter was ignored: then this is a window of all rows.
-		a.learned.refuseFilter(q.Status, m.now)
 		q.Status = nil
 		if ans.Count > len(ans.URLs) {
 			// It was not meant to show them all: of whom it does not tell says

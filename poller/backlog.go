@@ -6,15 +6,15 @@ import "time"
 // task that windows can tell of needs but its part of a page.
 func (s *situation) callsFor(t *task) float64 {
 	const bothCounts = 2
-	size, page := s.sizeOf(t), s.pageSize()
+	size, page := s.sizeOf(t), s.PageSize()
 	switch {
-	case !s.caps.Paged || page <= 0:
+	case !s.Capabilities.Paged || page <= 0:
 		return 1
-	case t.Counted != nil && s.canCount():
+	case t.Counted != nil && s.CanCount():
 		return bothCounts
-	case size > page && !s.canCount():
+	case size > page && !s.CanCount():
 		return float64((size + page - 1) / page)
-	case s.caps.Windows && !s.noWindows && size <= page && t.joinable():
+	case s.Capabilities.Windows && !s.noWindows && size <= page && t.joinable():
 		return float64(size) / float64(page)
 	default:
 		return 1

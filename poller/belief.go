@@ -49,7 +49,7 @@ const (
 
 // age is the task's age at a moment of our clock.
 func (s *situation) age(t *task, at time.Time) time.Duration {
-	return at.Add(s.learned.Offset).Sub(t.created())
+	return at.Add(s.Offset).Sub(t.created())
 }
 
 // looked is when the task was last looked at, and how many of its URLs were not
@@ -64,7 +64,7 @@ func (s *situation) looked(t *task) (left int, at time.Time) {
 	if t.Answered {
 		return max(1, t.Counts.Total()-t.Counts.Final()), t.LastRefresh
 	}
-	return s.sizeOf(t), t.created().Add(-s.learned.Offset)
+	return s.sizeOf(t), t.created().Add(-s.Offset)
 }
 
 // sizeOf is how many rows the task has, as far as anybody knows.
@@ -90,10 +90,10 @@ func (s *situation) chance(t *task) float64 {
 		return 1 // a window showed all of them final; it remains to be proven
 	}
 	if t.lastCounted(at) {
-		g := s.gapAt(t, s.now)
+		g := s.gapAt(t, s.Now)
 		return g.part(g.succeeded+g.failed, left)
 	}
-	alive := s.curve.survive(s.age(t, at), s.age(t, s.now))
+	alive := s.curve.survive(s.age(t, at), s.age(t, s.Now))
 	chance := math.Pow(1-alive, float64(left))
 	if t.hint != nil && t.hint.at.Equal(at) {
 		chance = 1 - (1-chance)*(1-t.hint.others)
@@ -123,7 +123,7 @@ func (s *situation) weigh(c *card, left int, looked time.Time) {
 	t := c.task
 	switch c.class {
 	case hopeless:
-		c.worth = residue * residue * (1 + max(0, s.now.Sub(t.LastAsked).Minutes()))
+		c.worth = residue * residue * (1 + max(0, s.Now.Sub(t.LastAsked).Minutes()))
 		return
 	case unsettled, continueReading:
 	}
@@ -133,10 +133,10 @@ func (s *situation) weigh(c *card, left int, looked time.Time) {
 		worth /= float64(c.calls) // of its pages
 	}
 	// What was asked in vain is not worth the whole wait at once again.
-	waited := max(0, s.now.Sub(clock.Later(looked, t.LastAsked)))
-	worth = worth*fraction(waited, s.now.Sub(looked)) + residue*(1+waited.Minutes()) + s.novelty(t, chance)
+	waited := max(0, s.Now.Sub(clock.Later(looked, t.LastAsked)))
+	worth = worth*fraction(waited, s.Now.Sub(looked)) + residue*(1+waited.Minutes()) + s.novelty(t, chance)
 	// What a window hinted at is shown nowhere.
-	unanswered := s.now.Sub(clock.Later(clock.Later(t.LastAsked, t.LastRefresh), t.FirstSeen))
+	unanswered := s.Now.Sub(clock.Later(clock.Later(t.LastAsked, t.LastRefresh), t.FirstSeen))
 	if longest := starving*s.round + s.pollInterval; unanswered > longest {
 		worth += starvation * float64(unanswered) / float64(longest)
 	}
@@ -149,18 +149,18 @@ func (s *situation) weigh(c *card, left int, looked time.Time) {
 // appraise is the index of a task that so many rows were left of at the last
 // look: see index. It fills in what else a scout is worth by.
 func (s *situation) appraise(c *card, chance float64, left int, looked time.Time) float64 {
-	t, waited := c.task, max(0, s.now.Sub(looked)).Minutes() // the clock may have been set back
+	t, waited := c.task, max(0, s.Now.Sub(looked)).Minutes() // the clock may have been set back
 	c.chance = float32(chance)
 	if left == 0 {
 		return waited * chance / surest // all that is left is the proof
 	}
-	v := view{from: s.age(t, looked), to: s.age(t, s.now), left: left}
+	v := view{from: s.age(t, looked), to: s.age(t, s.Now), left: left}
 	lag := waited * s.meanChance(v)
 	worth := s.index(v, chance, lag)
 	if then := s.settledAt(t, left, looked); then > 0 {
 		worth += waited * min(1/surest, then/max(surest, 1-then))
 	}
-	if s.caps.Windows {
+	if s.Capabilities.Windows {
 		c.lag, c.hurry = float32(lag), float32(s.hurryOf(v, chance))
 	}
 	return worth
@@ -175,9 +175,9 @@ func (s *situation) novelty(t *task, chance float64) float64 {
 		return uncounted
 	case c != nil:
 		return unseen
-	case s.caps.Windows && s.canCount() && s.sizeOf(t) > s.pageSize():
+	case s.Capabilities.Windows && s.CanCount() && s.sizeOf(t) > s.PageSize():
 		return stranger
-	case t.joinable() || !s.caps.Windows:
+	case t.joinable() || !s.Capabilities.Windows:
 		return familiar
 	default:
 		return stranger * min(1, chance/promising)
@@ -189,7 +189,7 @@ func (s *situation) urgent(t *task, worth float64) float64 {
 	if t.Deadline.IsZero() {
 		return worth
 	}
-	switch ahead := t.Deadline.Sub(s.now); {
+	switch ahead := t.Deadline.Sub(s.Now); {
 	case ahead > 0:
 		return worth * (1 + urgency*math.Exp(-float64(ahead)/float64(urgencySpan)))
 	case t.asked().Before(t.Deadline):

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/prefetch"
 )
 
@@ -161,7 +162,7 @@ func (b *board) stale() {
 // between returns the cards of the tasks whose rows may be created between two
 // times.
 func (b *board) between(from, to time.Time) []card {
-	const widest = pad + drift
+	const widest = dialect.Pad + drift
 	b.sort()
 	byTime := func(c card, at int64) int { return cmp.Compare(c.created, at) }
 	first, _ := slices.BinarySearchFunc(b.cards, from.Add(-widest).UnixNano(), byTime)
@@ -189,7 +190,7 @@ func (s *situation) schedule(c *card) bool {
 
 // fill makes the card anew.
 func (s *situation) fill(c *card) {
-	t, now := c.task, s.now.UnixNano()
+	t, now := c.task, s.Now.UnixNano()
 	*c = card{
 		task: t, created: c.created, margin: int64(t.margin()), deadline: c.deadline, asking: t.inFlight,
 		made: now, until: math.MaxInt64, fading: math.MaxInt64,
@@ -202,9 +203,9 @@ func (s *situation) fill(c *card) {
 		return
 	}
 	left, looked := s.looked(t)
-	waited := s.now.Sub(looked)
+	waited := s.Now.Sub(looked)
 	c.fading = now + int64(fresh*float64(max(waited, 0)))
-	c.running = float32(float64(left) * s.curve.survive(s.age(t, looked), s.age(t, s.now)))
+	c.running = float32(float64(left) * s.curve.survive(s.age(t, looked), s.age(t, s.Now)))
 	if !s.schedule(c) {
 		return
 	}
@@ -216,7 +217,7 @@ func (s *situation) fill(c *card) {
 	c.change(t.LastAsked)
 	if t.joinable() {
 		windowAt := s.windowAt(t)
-		c.joinable = !windowAt.After(s.now)
+		c.joinable = !windowAt.After(s.Now)
 		c.change(windowAt)
 	}
 	scoutAt := s.again(t.scouted)
@@ -227,6 +228,6 @@ func (s *situation) fill(c *card) {
 		return
 	}
 	c.due = true
-	c.hidden = s.waits(t) || scoutAt.After(s.now)
+	c.hidden = s.waits(t) || scoutAt.After(s.Now)
 	s.weigh(c, left, looked)
 }

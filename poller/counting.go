@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -40,7 +41,7 @@ func (t *task) tooLarge(ans vendorapi.Answer, m *moment) {
 	case t.provenWhole(m):
 		m.learned.Durations.sized(total)
 		t.Counted = &counted{Total: total, Since: m.sent, Gradual: t.gradual(ans, m)}
-		t.RetryAt = m.now
+		t.RetryAt = m.Now
 	default:
 		t.Counted = nil
 	}
@@ -50,7 +51,7 @@ func (t *task) tooLarge(ans vendorapi.Answer, m *moment) {
 // one submission have one creation, and are there a minute later. But those of a
 // page with several may be the oldest, while others still appear.
 func (t *task) gradual(ans vendorapi.Answer, m *moment) bool {
-	if !m.caps.RowTimes || len(t.Expected) > 0 && ans.Count <= len(t.Expected) {
+	if !m.Capabilities.RowTimes || len(t.Expected) > 0 && ans.Count <= len(t.Expected) {
 		return false
 	}
 	return !dated(ans.URLs) || !t.VendorCreated.Equal(t.NewestRow)
@@ -59,13 +60,13 @@ func (t *task) gradual(ans vendorapi.Answer, m *moment) bool {
 // confirm notes that the vendor says again that a task has so many URLs.
 func (t *task) confirm(m *moment) {
 	c := *t.Counted
-	c.Same, c.Confirmed = 0, !m.surely().Before(c.Since.Add(proof))
+	c.Same, c.Confirmed = 0, !m.surely().Before(c.Since.Add(dialect.Proof))
 	t.Counted = &c
 	if c.both() {
 		t.tally(m)
 	}
 	if !c.Confirmed {
-		t.RetryAt = m.now.Add(c.Since.Add(proof).Sub(m.sent))
+		t.RetryAt = m.Now.Add(c.Since.Add(dialect.Proof).Sub(m.sent))
 	}
 }
 
@@ -84,7 +85,7 @@ func (t *task) tallied(status prefetch.Status, ans vendorapi.Answer, m *moment) 
 		counted, at = &next.Succeeded, &next.SucceededAt
 	}
 	before, first := *counted, at.IsZero()
-	*counted, *at = ans.Count, m.now
+	*counted, *at = ans.Count, m.Now
 	switch {
 	case ans.Count < before:
 		complaint = fmt.Sprintf("%d URLs %v, where %d had; reading it anew", ans.Count, status, before)
@@ -110,7 +111,7 @@ func (t *task) tallied(status prefetch.Status, ans vendorapi.Answer, m *moment) 
 	t.Counted = &next
 	t.learnCounts(c, m)
 	if !next.both() {
-		t.RetryAt = m.now // both or nothing: the counts appear together
+		t.RetryAt = m.Now // both or nothing: the counts appear together
 		return ""
 	}
 	t.tally(m)
@@ -131,7 +132,7 @@ func (t *task) tally(m *moment) {
 
 // uncount has the task read anew.
 func (t *task) uncount(m *moment) {
-	t.Counted, t.hint, t.RetryAt = nil, nil, m.now
+	t.Counted, t.hint, t.RetryAt = nil, nil, m.Now
 }
 
 // doubtful reports whether the vendor should say again how many URLs there are:
@@ -207,7 +208,7 @@ func (s *situation) oneCount(t *task) float64 {
 	if !t.Counted.both() {
 		return 1
 	}
-	g := s.gapAt(t, s.now)
+	g := s.gapAt(t, s.Now)
 	final := g.succeeded + g.failed
 	if final <= 0 {
 		return 1
@@ -228,7 +229,7 @@ func (s *situation) countNext(t *task) prefetch.Status {
 	case c.Repeats >= mostRepeats:
 		return prefetch.Failed
 	}
-	if g := s.gapAt(t, s.now); g.failed > g.succeeded && c.SucceededAt.After(c.FailedAt) {
+	if g := s.gapAt(t, s.Now); g.failed > g.succeeded && c.SucceededAt.After(c.FailedAt) {
 		return prefetch.Failed
 	}
 	return prefetch.Succeeded

@@ -40,7 +40,7 @@ func (s *situation) when(c *card) (at int64, imminent bool) {
 	if c.deadline == 0 || c.asked >= c.deadline || s.hasty {
 		return c.at, false
 	}
-	now, last := s.now.UnixNano(), max(c.deadline, c.floor)
+	now, last := s.Now.UnixNano(), max(c.deadline, c.floor)
 	ahead := c.deadline - now
 	if ahead <= 0 {
 		return min(c.at, last), false
@@ -66,7 +66,7 @@ func (s *situation) when(c *card) (at int64, imminent bool) {
 // one before that may be under way.
 func (s *situation) leadTime(deadline int64) int64 {
 	n, _ := slices.BinarySearch(s.near, deadline+1)
-	atOnce := max(1, s.caps.MaxInFlight)
+	atOnce := max(1, s.Capabilities.MaxInFlight)
 	rounds := 1 + (n+atOnce-1)/atOnce
 	return int64(min(mostLead, max(leastLead, time.Duration(rounds)*s.latency)))
 }
@@ -82,7 +82,7 @@ func (s *situation) next(c *card) int64 {
 }
 
 func (s *situation) mindDeadline(c *card) int64 {
-	now := s.now.UnixNano()
+	now := s.Now.UnixNano()
 	at, imminent := s.when(c)
 	if c.due != (at <= now) || c.imminent != imminent {
 		s.fill(c)
@@ -98,7 +98,7 @@ func (s *situation) mindDeadline(c *card) int64 {
 
 // countDeadline counts a deadline that is to come, if it is near.
 func (s *situation) countDeadline(c *card) {
-	ahead := time.Duration(c.deadline - s.now.UnixNano())
+	ahead := time.Duration(c.deadline - s.Now.UnixNano())
 	if c.asked >= c.deadline {
 		return // the clock was set back
 	}
@@ -132,7 +132,7 @@ func (s *situation) weighDeadlines() {
 // is stays free for the last poll interval.
 func (s *situation) reserve(calls int) int {
 	const kept, of = 3, 4
-	if calls == 1 && !s.nextDeadline.IsZero() && s.nextDeadline.Sub(s.now) < s.pollInterval {
+	if calls == 1 && !s.nextDeadline.IsZero() && s.nextDeadline.Sub(s.Now) < s.pollInterval {
 		return 1
 	}
 	return min(s.deadlines, calls*kept/of)

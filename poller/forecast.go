@@ -32,7 +32,7 @@ func (a *account) forecast(from clock.Stamp) (next *prefetch.QueryState) {
 	w.Parts = slices.Clone(w.Parts)
 	for range mostForecasts {
 		s := a.planning(from)
-		under := a.inFlight > 0 && s.now.Before(over)
+		under := a.inFlight > 0 && s.Now.Before(over)
 		w.inFlight = w.inFlight && under
 		s.board, s.cursor, s.watch, s.foreseen = &a.scratch, new(int), &w, !under
 		q, found, at := a.choose(s)
@@ -40,14 +40,14 @@ func (a *account) forecast(from clock.Stamp) (next *prefetch.QueryState) {
 			at = clock.Earlier(at, over)
 		}
 		if found {
-			at = s.now.Add(max(a.backoff(s.now), a.pace(s, q)))
+			at = s.Now.Add(max(a.backoff(s.Now), a.pace(s, q)))
 			at = clock.Later(at, a.budget.next(from))
 			next = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.id(), Why: q.why, Time: at}
 		}
-		if !at.After(s.now) {
+		if !at.After(s.Now) {
 			return next
 		}
-		from = from.Add(at.Sub(s.now))
+		from = from.Add(at.Sub(s.Now))
 	}
 	return next
 }

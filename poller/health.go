@@ -38,20 +38,20 @@ type outage struct {
 // failed applies a failed call.
 func (a *account) failed(e errand, err *vendorapi.Error, m *moment) {
 	q := e.question
-	a.tellTime(err.Date, m)
-	if err.Refused != "" && a.learnRefusal(err.Refused, q) {
+	if err.Refused != "" && a.dialect.Refused(err.Refused, q.query, m.Now) {
+		a.relearned()
 		a.log.Info("the vendor does not support what its pages document; asking otherwise from now on",
 			"feature", err.Refused, "message", err.Message, "request_id", err.RequestID)
 		a.answeredWell(e)
 		if q.task != nil {
 			q.task.Up, q.task.LastError = true, nil
-			q.task.Reading, q.task.RetryAt = nil, m.now
+			q.task.Reading, q.task.RetryAt = nil, m.Now
 		}
 		return
 	}
 	a.failures++
 	a.record.Failed(a.name, err.Reason)
-	a.last.Error = &prefetch.Failure{Reason: err.Reason, Message: err.Error(), Time: m.now}
+	a.last.Error = &prefetch.Failure{Reason: err.Reason, Message: err.Error(), Time: m.Now}
 	if t := q.task; t != nil {
 		phase := t.Phase
 		t.failed(err, m)
@@ -99,12 +99,12 @@ func (a *account) accountFailed(e errand, err *vendorapi.Error, m *moment) {
 	case e.number <= a.outage.before:
 	default:
 		a.outage.before = a.sent
-		if h.Failures <= 1 || !m.now.Before(a.outage.countFrom) {
+		if h.Failures <= 1 || !m.Now.Before(a.outage.countFrom) {
 			h.Failures++
 			a.outage.countFrom = clock.Later(a.outage.countFrom, e.left).Add(m.pollInterval)
 		}
 		if !first {
-			h.RetryAt = m.now.Add(m.backoff(failureBase, h.Failures-1))
+			h.RetryAt = m.Now.Add(m.backoff(failureBase, h.Failures-1))
 			if from := a.outage.countFrom; h.RetryAt.Before(from) && h.RetryAt.Add(failureBase).After(from) {
 				h.RetryAt = from // the next one should count
 			}
@@ -114,7 +114,7 @@ func (a *account) accountFailed(e errand, err *vendorapi.Error, m *moment) {
 		}
 	}
 	if h.Calls++; h.Since.IsZero() {
-		h.Since = m.now
+		h.Since = m.Now
 	}
 	h.Up, h.Failing = false, err.Reason
 	a.setHealth(h)

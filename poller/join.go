@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -54,7 +55,7 @@ func (m *moment) join(q vendorapi.Query, ans vendorapi.Answer) []joined {
 		// URLs: only one at just about the configured time is the task's then.
 		reach := t.reach()
 		if ans.Count > len(urls) {
-			reach = min(reach, pad)
+			reach = min(reach, dialect.Pad)
 		}
 		if j.sees(t.created().Add(-reach), t.created().Add(reach)) {
 			j.find(t, reach)
@@ -99,13 +100,13 @@ func (j *joiner) see(count int) {
 	}
 	forwards := slices.IsSortedFunc(shown, time.Time.Compare)
 	backwards := slices.IsSortedFunc(shown, func(a, b time.Time) int { return b.Compare(a) })
-	j.learned.Unordered = j.learned.Unordered || !forwards && !backwards
+	j.vendor.Unordered = j.vendor.Unordered || !forwards && !backwards
 	if count <= len(j.urls) {
 		return
 	}
 	different := len(slices.CompactFunc(slices.Clone(shown), time.Time.Equal))
 	switch {
-	case j.learned.Unordered || different < enough:
+	case j.vendor.Unordered || different < enough:
 		j.to = time.Time{}
 	case forwards:
 		j.to = shown[len(shown)-1].Add(-time.Second)
@@ -240,7 +241,7 @@ func (j *joiner) glance() {
 		}
 		g := found[t]
 		if g == nil {
-			g = &glance{at: j.now}
+			g = &glance{at: j.Now}
 			found[t] = g
 		}
 		g.rows++
@@ -256,7 +257,7 @@ func (j *joiner) glance() {
 
 // nearest is the task without known rows that was created nearest to a row.
 func (j *joiner) nearest(created time.Time) (best *task) {
-	nearest := drift + pad
+	nearest := drift + dialect.Pad
 	for _, t := range j.tasks {
 		if t.Whole || t.Created.IsZero() {
 			continue

@@ -4,167 +4,20 @@ import (
 	"math"
 	"time"
 
+	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
-const (
-	// defaultPage is the page size that vendors take when none is asked for.
-	defaultPage = 20
-	// shortLookBack is the look-back of the vendor's Chinese page and of its
-	// error text, where the English page says seven days.
-	shortLookBack = 72 * time.Hour
-	// leastLookBack is where a shrinking look-back stops.
-	leastLookBack = 24 * time.Hour
-	// offsetTolerance is how far a Date header may be off what is known of the
-	// vendor's clock: it has whole seconds, and the call takes time.
-	offsetTolerance = 3 * time.Second
-	// slowCall is how long a call may take for its Date to tell the offset.
-	slowCall = 10 * time.Second
-	// secondTry is after how long it is tried again whether the vendor can limit
-	// answers to a status.
-	secondTry = 24 * time.Hour
-	// strangersHalve is how long it takes to forget half of the rows of others.
-	strangersHalve = time.Hour
-)
-
-// learnRefusal notices that the vendor refused a feature, and reports whether
-// there is another way to ask.
-func (a *account) learnRefusal(f vendorapi.Feature, q question) bool {
-	s := a.situation(a.now())
-	next := a.learned
-	switch f {
-	case vendorapi.FeatureTaskAlone:
-		if a.learned.NeedWindow || !s.caps.Windows {
-			return false
-		}
-		next.NeedWindow = true
-	case vendorapi.FeaturePageSize:
-		if !next.refusePage(q.query, s.pageSize()) {
-			return false
-		}
-	case vendorapi.FeatureLookBack:
-		if q.query.From.IsZero() {
-			return false // it was not asked for
-		}
-		if q.query.From.Before(s.oldest().Add(-edge)) {
-			return true // the window was reckoned with a wrong idea of the vendor's clock
-		}
-		lookBack, ok := shorter(s.lookBack())
-		if !ok {
-			return false
-		}
-		next.LookBack = lookBack
-	case vendorapi.FeatureStatusFilter:
-		if a.learned.NoStatusFilter {
-			return false
-		}
-		next.refuseFilter(q.query.Status, s.now)
-	default:
-		return false
-	}
-	a.learned, a.unsaved, a.sweepAt = next, true, time.Time{}
-	a.board.stale()
-	return true
-}
-
-// refusePage notices that a page was too large, or too small, and reports whether
-// there is another size to ask for. size is what pages are asked for with now.
-func (l *learned) refusePage(q vendorapi.Query, size int) bool {
-	switch {
-	case q.PageSize > size:
-		return true // learned since this reading began
-	case q.Kind == vendorapi.QueryCount && q.PageSize < size:
-		l.NoSmallPage = true // a larger one gave the rows that are counted now
-		return true
-	}
-	size = min(size, q.PageSize)
-	if size <= 1 {
-		return false
-	}
-	l.PageSize = size / 2
-	if size > defaultPage {
-		l.PageSize = max(l.PageSize, defaultPage)
-	}
-	return true
-}
-
-// refuseFilter notices that a question could not be limited to a status. Where
-// running is refused, the other words may well be known.
-func (l *learned) refuseFilter(status *prefetch.Status, now time.Time) {
-	l.RefusedAt = now
-	if status != nil && *status == prefetch.Running {
-		l.NoRunFilter = true
-		return
-	}
-	l.NoStatusFilter = true
-}
-
-// tryFilters forgets that the vendor cannot limit answers to a status when that
-// was so for a day: one odd row can have shown it, and to do without is dear.
-func (a *account) tryFilters(now time.Time) {
-	l := &a.learned
-	if !l.NoStatusFilter && !l.NoRunFilter || now.Sub(l.RefusedAt).Abs() < secondTry {
-		return
-	}
-	l.NoStatusFilter, l.NoRunFilter = false, false
-	l.Misled = min(l.Misled, mostMisled-1) // once more is enough
-	a.board.stale()
-}
-
-// shorter is the look-back to try after one was refused; false if there is none.
-func shorter(lookBack time.Duration) (time.Duration, bool) {
-	switch {
-	case lookBack > shortLookBack:
-		return shortLookBack, true
-	case lookBack > leastLookBack:
-		return max(leastLookBack, lookBack-time.Hour), true
-	default:
-		return 0, false
-	}
-}
-
-// learnPageSize notices that the vendor gave smaller pages than were asked for,
-// and said so. One that gave fewer rows and said nothing may do otherwise next
-// time; and one that says less than it gives unasked is not believed of others.
-func (a *account) learnPageSize(q vendorapi.Query, ans vendorapi.Answer) {
-	given := ans.PageSize
-	if q.Page != 1 || given < defaultPage || given >= q.PageSize || ans.Count <= len(ans.URLs) {
-		return
-	}
-	a.learned.PageSize, a.unsaved = given, true
-	a.board.stale()
-	a.log.Info("the vendor gives smaller pages than were asked for", "asked", q.PageSize, "given", given)
-}
-
-// learnOffset learns the vendor's clock from its Date header.
-func (a *account) learnOffset(date time.Time, m *moment) {
-	took := m.now.Sub(m.sent.Add(-a.learned.Offset))
-	if date.IsZero() || took > slowCall {
-		return
-	}
-	// The header was written at some time during the call.
-	offset := date.Sub(m.now.Add(-took / 2))
-	if diff := offset - a.learned.Offset; diff.Abs() <= offsetTolerance+took/2 {
-		return
-	}
-	before := a.learned.Offset
-	a.learned.Offset, a.unsaved = offset.Round(time.Second), true
-	a.board.stale()
-	m.moved = a.learned.Offset - before
-	m.sent = m.sent.Add(m.moved)
-	if offset.Abs() > edge {
-		a.journal.warn(warnClock, "", "the vendor's clock differs from ours; one of them is wrong",
-			"offset", a.learned.Offset)
-	}
-}
+// strangersHalve is how long it takes to forget half of the rows of others.
+const strangersHalve = time.Hour
 
 // checkTimes warns where the vendor's times show that it ignored the time zone.
 func (a *account) checkTimes(t *task, m *moment) {
 	if t.VendorCreated.IsZero() {
 		return
 	}
-	if ahead := t.NewestRow.Sub(m.sent); ahead > edge {
+	if ahead := t.NewestRow.Sub(m.sent); ahead > dialect.Edge {
 		a.journal.warn(warnFuture, "", "a row was created in the vendor's future: the time zone is probably ignored, check time_zone",
 			"task", t.id, "created", t.NewestRow, "ahead", ahead.Round(time.Second))
 	}
@@ -189,11 +42,11 @@ func (t *task) learn(urls []prefetch.URL, m *moment) {
 	}
 	counts := prefetch.CountURLs(urls)
 	d.Failed += float64(max(0, counts[prefetch.Failed]-t.Counts[prefetch.Failed]))
-	if !m.caps.RowTimes {
+	if !m.Capabilities.RowTimes {
 		t.learnLeft(counts, m)
 		return
 	}
-	seen := t.LastRefresh.Add(m.learned.Offset)
+	seen := t.LastRefresh.Add(m.Offset)
 	for i := range urls {
 		u := &urls[i]
 		if u.Created.IsZero() {
@@ -221,7 +74,7 @@ func (t *task) learnLeft(counts prefetch.Counts, m *moment) {
 		return // how old they are is not known
 	}
 	d := &m.learned.Durations
-	now := m.age(t, m.now)
+	now := m.age(t, m.Now)
 	before, from := counts.Total(), time.Duration(0)
 	if t.Answered {
 		before, from = t.Counts.Total()-t.Counts.Final(), m.age(t, t.LastRefresh)
@@ -245,11 +98,11 @@ func (t *task) learnCounts(before *counted, m *moment) {
 	if !before.SucceededAt.IsZero() {
 		from = m.age(t, before.SucceededAt)
 	}
-	to := m.age(t, m.now)
+	to := m.age(t, m.Now)
 	// What failed since that was counted is not under way.
 	alive := float64(now.left())
 	if now.both() {
-		g := m.gapAt(t, m.now)
+		g := m.gapAt(t, m.Now)
 		alive *= g.part(g.alive, 1)
 	}
 	d.watched(int(math.Round(alive)), from, to)
@@ -260,14 +113,14 @@ func (t *task) learnCounts(before *counted, m *moment) {
 // a page in the narrowest window is as much as any number beyond.
 func (a *account) learnStrangers(n int, q vendorapi.Query, m *moment) {
 	const memory = 0.8
-	l, span, most := &a.learned, q.To.Sub(q.From), float64(m.pageSize())/narrowest.Seconds()
-	l.Strangers = min(most, memory*l.strangers(m.now)+(1-memory)*float64(n)/span.Seconds())
-	l.StrangersAt = m.now
+	l, span, most := &a.knowledge, q.To.Sub(q.From), float64(m.PageSize())/narrowest.Seconds()
+	l.Strangers = min(most, memory*l.strangers(m.Now)+(1-memory)*float64(n)/span.Seconds())
+	l.StrangersAt = m.Now
 }
 
 // strangers is how many rows a second of a window has that belong to no task, as
 // far as it can be told by now. Only windows tell, and where many were there may
 // be none: so it is forgotten with time.
-func (l *learned) strangers(now time.Time) float64 {
+func (l *knowledge) strangers(now time.Time) float64 {
 	return l.Strangers * math.Exp2(-float64(max(0, now.Sub(l.StrangersAt)))/float64(strangersHalve))
 }

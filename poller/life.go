@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -24,6 +25,8 @@ type moment struct {
 	left, sent time.Time
 	// moved is by how much the answer itself put the vendor's clock ahead.
 	moved time.Duration
+	// vendor is what is learned of the vendor, where the situation is a copy.
+	vendor *dialect.Dialect
 	// jitter returns a number in [0, 1).
 	jitter func() float64
 }
@@ -61,7 +64,7 @@ func (t *task) answered(urls []prefetch.URL, m *moment) {
 	t.Counted = nil
 	t.summarize(urls)
 	whole := t.provenWhole(m)
-	t.Whole = whole && len(urls) >= len(t.Expected) && m.caps.Windows && dated(urls)
+	t.Whole = whole && len(urls) >= len(t.Expected) && m.Capabilities.Windows && dated(urls)
 	t.judge(whole, m.left, m)
 }
 
@@ -71,7 +74,7 @@ func (t *task) found(m *moment) {
 	if t.Counted == nil {
 		t.hint = nil
 	}
-	t.LastRefresh, t.told = m.now, m.left
+	t.LastRefresh, t.told = m.Now, m.left
 	t.Up, t.LastError, t.Failures = true, nil, 0
 	t.known()
 }
@@ -102,18 +105,18 @@ func dated(urls []prefetch.URL) bool {
 // Where rows appear gradually, only an answer some time after the newest one
 // tells.
 func (t *task) provenWhole(m *moment) bool {
-	if !m.caps.RowTimes {
+	if !m.Capabilities.RowTimes {
 		return true
 	}
 	newest := t.NewestRow
 	if newest.IsZero() {
 		newest = t.FirstSeen
 	}
-	return !m.surely().Before(newest.Add(proof))
+	return !m.surely().Before(newest.Add(dialect.Proof))
 }
 
 func (t *task) settle(m *moment) {
-	t.Phase, t.SettledAt = prefetch.Settled, m.now
+	t.Phase, t.SettledAt = prefetch.Settled, m.Now
 	// A task that was settled when it was first asked for took nobody knows how
 	// long, unless the vendor says when it ended.
 	known := !t.VendorFinished.IsZero() || t.SeenActive
@@ -169,9 +172,9 @@ func (t *task) empty(q vendorapi.Query, m *moment) {
 		t.missed(m)
 		return
 	}
-	if q.From.After(m.oldest()) {
+	if q.From.After(m.Oldest()) {
 		// Windows overlap by the padding of both.
-		t.Search, t.RetryAt = q.From.Add(2*pad), m.now
+		t.Search, t.RetryAt = q.From.Add(2*dialect.Pad), m.Now
 		return
 	}
 	t.Search, t.Searched = time.Time{}, true
@@ -183,27 +186,27 @@ func (t *task) empty(q vendorapi.Query, m *moment) {
 // a mistyped id at once, long before the task counts as lost.
 func (t *task) notFound(m *moment, why string) {
 	t.LastError = &failure{
-		Reason: prefetch.ReasonNotFound, Message: string(prefetch.ReasonNotFound) + ": " + why, Time: m.now,
+		Reason: prefetch.ReasonNotFound, Message: string(prefetch.ReasonNotFound) + ": " + why, Time: m.Now,
 	}
 }
 
 // missed counts one more time that the vendor did not know the task.
 func (t *task) missed(m *moment) {
 	if t.Misses == 0 {
-		t.FirstMiss = m.now
+		t.FirstMiss = m.Now
 	}
 	t.Misses++
 	switch {
 	case t.Phase == prefetch.Lost:
-		t.RetryAt = m.now.Add(max(lostAfter, m.now.Sub(t.LostAt)))
-	case t.Misses >= lostMisses && m.now.Sub(t.FirstMiss) >= lostAfter:
+		t.RetryAt = m.Now.Add(max(lostAfter, m.Now.Sub(t.LostAt)))
+	case t.Misses >= lostMisses && m.Now.Sub(t.FirstMiss) >= lostAfter:
 		t.lose(m)
 	default:
-		t.RetryAt = m.now.Add(m.backoff(m.pollInterval, t.Misses))
+		t.RetryAt = m.Now.Add(m.backoff(m.pollInterval, t.Misses))
 		// The miss that decides should not wait for the longest gap.
 		if decided := t.FirstMiss.Add(lostAfter); t.RetryAt.After(decided) {
 			t.RetryAt = decided
-			if soonest := m.now.Add(m.pollInterval); soonest.After(decided) {
+			if soonest := m.Now.Add(m.pollInterval); soonest.After(decided) {
 				t.RetryAt = soonest
 			}
 		}
@@ -212,15 +215,15 @@ func (t *task) missed(m *moment) {
 
 func (t *task) lose(m *moment) {
 	if t.Phase != prefetch.Lost {
-		t.Phase, t.LostAt = prefetch.Lost, m.now
+		t.Phase, t.LostAt = prefetch.Lost, m.Now
 	}
-	t.RetryAt = m.now.Add(max(lostAfter, m.now.Sub(t.LostAt)))
+	t.RetryAt = m.Now.Add(max(lostAfter, m.Now.Sub(t.LostAt)))
 }
 
 // failed applies a failed call. The last good answer stays.
 func (t *task) failed(e *vendorapi.Error, m *moment) {
 	t.Up = false
-	t.LastError = &failure{Reason: e.Reason, Message: e.Error(), Time: m.now}
+	t.LastError = &failure{Reason: e.Reason, Message: e.Error(), Time: m.Now}
 	if !e.Reason.ConcernsTask() {
 		return
 	}
@@ -230,7 +233,7 @@ func (t *task) failed(e *vendorapi.Error, m *moment) {
 		t.missed(m)
 		return
 	}
-	t.RetryAt = m.now.Add(m.backoff(m.pollInterval, t.Failures))
+	t.RetryAt = m.Now.Add(m.backoff(m.pollInterval, t.Failures))
 }
 
 // expire ends the task's time: a settled task after the retention, a lost one

@@ -79,7 +79,7 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) (rest time.Du
 	if !a.saved() {
 		sleep = min(sleep, saveRetry)
 	}
-	if a.inFlight >= max(1, a.options.Provider.Capabilities().MaxInFlight) {
+	if a.inFlight >= max(1, a.dialect.Capabilities.MaxInFlight) {
 		a.announce(a.usualEnd(present))
 		return sleep // the end of a call wakes the loop
 	}
@@ -123,17 +123,17 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) (rest time.Du
 func (a *account) leaves(s *situation, q question) errand {
 	if q.task != nil {
 		q.task.inFlight = true
-		q.task.LastAsked, q.task.RetryAt = s.now, time.Time{}
+		q.task.LastAsked, q.task.RetryAt = s.Now, time.Time{}
 		a.board.changed(q.task)
 	}
 	a.watch.left(&q)
 	s.windowLeaves(&q)
 	a.inFlight++
-	a.left, a.leftAt = s.now, time.Now()
+	a.left, a.leftAt = s.Now, time.Now()
 	a.sent++
 	a.paged = q.follows
 	return errand{
-		question: q, number: a.sent, left: s.now,
+		question: q, number: a.sent, left: s.Now,
 		provider: a.options.Provider, identity: a.identity, budget: a.budget,
 	}
 }
@@ -148,11 +148,11 @@ func (a *account) pace(s *situation, q question) time.Duration {
 		return 0
 	}
 	wait := a.reserved(s)
-	if even := a.left.Add(s.slot).Sub(s.now); wait == 0 && !q.pressing && s.asks > a.budget.free(s.present) && even <= s.slot {
+	if even := a.left.Add(s.slot).Sub(s.Now); wait == 0 && !q.pressing && s.asks > a.budget.free(s.present) && even <= s.slot {
 		wait = max(0, even) // unless the clock was set back
 	}
 	for _, at := range []time.Time{s.nextDeadline, s.pressed} {
-		if ahead := at.Sub(s.now); !at.IsZero() && ahead > 0 {
+		if ahead := at.Sub(s.Now); !at.IsZero() && ahead > 0 {
 			wait = min(wait, ahead)
 		}
 	}
@@ -187,11 +187,11 @@ type errand struct {
 // situation is what the planner decides from. It is called with the lock held.
 func (a *account) situation(now time.Time) *situation {
 	if a.curve == nil {
-		a.curve = a.learned.Durations.curve()
+		a.curve = a.knowledge.Durations.curve()
 	}
 	limit := a.options.Limit
 	return newSituation(situation{
-		now: now, curve: a.curve, caps: a.options.Provider.Capabilities(), learned: &a.learned,
+		Terms: a.dialect.At(now), curve: a.curve, learned: &a.knowledge,
 		pollInterval: a.options.PollInterval, hasty: a.hasty, begun: a.begun,
 		slot: limit.Per / time.Duration(max(1, limit.Calls)), taken: limit.Per, latency: time.Duration(a.latency),
 		board: a.board, cursor: &a.cursor, paged: a.paged, noWindows: now.Before(a.noWindow),
@@ -216,7 +216,7 @@ func (a *account) sweep(now time.Time) time.Duration {
 	}
 	sleep := a.sweepAll(now)
 	a.swept, a.sweepAt = now, now.Add(min(sleep, longestSweep))
-	if a.learned.NeedWindow {
+	if a.dialect.NeedWindow {
 		// Any task may leave the look-back.
 		a.sweepAt = now.Add(min(sleep, shortestSweep))
 	}
@@ -238,7 +238,7 @@ func (a *account) sweepAll(now time.Time) time.Duration {
 			}
 			continue
 		}
-		if (t.Phase == prefetch.Pending || t.Phase == prefetch.Active) && s.gone(t) {
+		if (t.Phase == prefetch.Pending || t.Phase == prefetch.Active) && s.OutOfReach(t.knownCreated()) {
 			before := t.Phase
 			t.lose(&moment{situation: *s})
 			a.journal.changed(t, before)
@@ -312,7 +312,7 @@ func (a *account) ask(ctx context.Context, e errand) {
 	}
 	a.look(present)
 	a.latency.learn(took)
-	m := a.moment(sent, ended)
+	m := a.moment(sent, ended, a.heard(q.query, ans, err, took))
 	a.last = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.id(), Why: q.why, Time: sent}
 	a.unsaved, a.curve = true, nil // every answer teaches something
 	e.question, e.left = q, sent
@@ -363,8 +363,9 @@ func (a *account) apply(told []*task, now time.Time) {
 }
 
 // moment is the present for a task's life. It is called with the lock held.
-func (a *account) moment(sent, now time.Time) *moment {
+func (a *account) moment(sent, now time.Time, moved time.Duration) *moment {
 	return &moment{
-		situation: *a.situation(now), left: sent, sent: sent.Add(a.learned.Offset), jitter: a.random,
+		situation: *a.situation(now), left: sent, sent: sent.Add(a.dialect.Offset), moved: moved,
+		vendor: &a.dialect, jitter: a.random,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 )
@@ -31,6 +32,12 @@ type accountRecord struct {
 	Removed time.Time `json:"removed,omitzero"`
 }
 
+// learned is what calls have taught of the vendor, and of the account's tasks.
+type learned struct {
+	dialect.Learned
+	knowledge
+}
+
 // scope is the account's scope in the store. An account that changes its
 // provider is another account.
 func scope(a prefetch.Account) string { return a.Provider + ":" + a.Name }
@@ -45,12 +52,13 @@ func (a *account) load() error {
 			a.log.Error("the account's stored state is unreadable; what was learned is lost", "err", err)
 			return nil
 		}
-		a.health, a.learned, a.identity, a.watch = rec.Health, rec.Learned, rec.Identity, rec.Watch
+		a.health, a.identity, a.watch = rec.Health, rec.Identity, rec.Watch
+		a.dialect.Learned, a.knowledge = rec.Learned.Learned, rec.Learned.knowledge
 		if a.health.Calls > 0 {
 			a.journal.failing = a.health.Failing // the process before has logged it
 		}
 		a.unsaved = a.watch.date(a.now()) || !rec.Removed.IsZero()
-		a.doubtTime()
+		a.dialect.DoubtClock(a.clock())
 		return nil
 	})
 	if err != nil {
@@ -113,7 +121,9 @@ func (a *account) save() {
 		ops = append(ops, op)
 	}
 	if a.unsaved {
-		value, err := json.Marshal(accountRecord{Health: a.health, Learned: a.learned, Watch: a.watch, Identity: a.identity})
+		value, err := json.Marshal(accountRecord{
+			Health: a.health, Learned: learned{a.dialect.Learned, a.knowledge}, Watch: a.watch, Identity: a.identity,
+		})
 		if err != nil {
 			a.log.Error("an account's state cannot be stored", "err", err)
 		} else {

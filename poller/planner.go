@@ -6,60 +6,16 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/prefetch"
-	vendorapi "prefetch_exporter/vendor_api"
 )
 
-const (
-	// pad widens a window at both ends, since a vendor's times are whole
-	// seconds and its clock is known no better.
-	pad = 2 * time.Second
-	// edge keeps a window's start inside the vendor's look-back while the call
-	// is on its way.
-	edge = 2 * time.Minute
-	// lead is how long before a known time of creation a window starts: the
-	// user's clock and the vendor's may differ.
-	lead = time.Hour
-	// proof is how long after the newest row was created an answer must be
-	// asked for to prove that no more rows will appear.
-	proof = time.Minute
-)
-
-// learned is what calls have taught of a vendor where its pages leave it open,
-// and of how this account's tasks behave.
-type learned struct {
-	// NeedWindow: an itemId cannot be asked for without a window.
-	NeedWindow bool `json:"need_window,omitempty"`
-	// PageSize is the largest page the vendor gives; 0 while the configured
-	// one was not refused.
-	PageSize int `json:"page_size,omitempty"`
-	// NoSmallPage: pages can also be too small, even where only the count is
-	// wanted.
-	NoSmallPage bool `json:"no_small_page,omitempty"`
-	// LookBack is how far back the vendor lets us ask; 0 while the configured
-	// one was not refused.
-	LookBack time.Duration `json:"look_back,omitempty"`
-	// NoStatusFilter: a question cannot be limited to one status.
-	NoStatusFilter bool `json:"no_status_filter,omitempty"`
-	// Offset is the vendor's clock minus ours.
-	Offset time.Duration `json:"offset,omitempty"`
-	// OffsetAt is a moment of our clock that Offset is true of; zero if nobody knows
-	// since the machine booted.
-	OffsetAt clock.Stamp `json:"offset_at,omitzero"`
-	// Unordered: rows do not come in order of their creation.
-	Unordered bool `json:"unordered,omitempty"`
+// knowledge is what answers have taught of how this account's tasks behave.
+type knowledge struct {
 	// Strangers is how many rows a second of a window had that belong to no
 	// task that is watched, as the last window showed, at StrangersAt.
 	Strangers   float64   `json:"strangers,omitempty"`
 	StrangersAt time.Time `json:"strangers_at,omitzero"`
-
-	// NoRunFilter: a question cannot be limited to rows that run.
-	NoRunFilter bool `json:"no_run_filter,omitempty"`
-	// Misled is how often in a row a task had rows that ran although a question
-	// limited to those showed none.
-	Misled int `json:"misled,omitempty"`
-	// RefusedAt is when it last showed that it cannot limit answers to a status.
-	RefusedAt time.Time `json:"refused_at,omitzero"`
 	// Crowd is how many rows run for each that is expected to; 0 stands for 1.
 	Crowd float64 `json:"crowd,omitempty"`
 
@@ -68,9 +24,9 @@ type learned struct {
 
 // situation is all that decides what to ask next.
 type situation struct {
-	now          time.Time
-	caps         vendorapi.Capabilities
-	learned      *learned
+	dialect.Terms
+
+	learned      *knowledge
 	pollInterval time.Duration
 	// slot is the time between two calls when the whole quota is used, taken how
 	// long it is until a call that leaves now is free again, and latency how long
@@ -147,34 +103,6 @@ const (
 	hopeless // lost, or only statuses left that nobody understands
 )
 
-// vendorNow is the vendor's time.
-func (s *situation) vendorNow() time.Time { return s.now.Add(s.learned.Offset) }
-
-func (s *situation) pageSize() int {
-	if s.learned.PageSize > 0 {
-		return min(s.learned.PageSize, s.caps.PageSize)
-	}
-	return s.caps.PageSize
-}
-
-// countPage is the size of the page to ask for where its rows are not wanted.
-func (s *situation) countPage() int {
-	if s.learned.NoSmallPage {
-		return s.pageSize()
-	}
-	return 1
-}
-
-func (s *situation) lookBack() time.Duration {
-	if s.learned.LookBack > 0 {
-		return min(s.learned.LookBack, s.caps.LookBack)
-	}
-	return s.caps.LookBack
-}
-
-// oldest is the earliest creation that the vendor can be asked for.
-func (s *situation) oldest() time.Time { return s.vendorNow().Add(edge - s.lookBack()) }
-
 // plan picks the next question. Without one, wake is when there may be one;
 // zero if only a change can bring one.
 //
@@ -217,7 +145,7 @@ func (s *situation) plan() (best question, found bool, wake time.Time) {
 // the most alone, that of the task whose next page is wanted the most, nil if there
 // is none to be asked, and when the next one is.
 func (s *situation) rank() (first, page *card, next int64) {
-	now := s.now.UnixNano()
+	now := s.Now.UnixNano()
 	next = math.MaxInt64
 	s.board.sort()
 	s.cards = s.board.cards
@@ -268,7 +196,7 @@ func better(a, b *card) *card {
 // count works out how long a round of the unsettled tasks takes, and which deadlines
 // are near.
 func (s *situation) count() {
-	now := s.now.UnixNano()
+	now := s.Now.UnixNano()
 	for i := range s.cards {
 		c := &s.cards[i]
 		if c.until == 0 { // it says what was, or nothing yet
@@ -306,13 +234,13 @@ type timing struct {
 // due says when the task may be asked, and with what priority; false if it is
 // not to be asked at all.
 func (s *situation) due(t *task) (d timing, ok bool) {
-	if !t.unsettled() || t.inFlight && !s.foreseen || s.gone(t) {
+	if !t.unsettled() || t.inFlight && !s.foreseen || s.OutOfReach(t.knownCreated()) {
 		return timing{}, false
 	}
 	d.class = s.class(t)
 	switch {
-	case t.LastAsked.After(s.now):
-		d.at = s.now // the clock was set back: what was reckoned by it is void
+	case t.LastAsked.After(s.Now):
+		d.at = s.Now // the clock was set back: what was reckoned by it is void
 		return d, true
 	case s.hasty && clock.Later(t.LastAsked, t.LastRefresh).Before(s.begun):
 	case d.class == continueReading || !t.RetryAt.IsZero():
@@ -320,7 +248,7 @@ func (s *situation) due(t *task) (d timing, ok bool) {
 	case !t.LastAsked.IsZero():
 		d.at = clock.Later(t.LastAsked, t.LastRefresh).Add(s.pollInterval)
 	}
-	if s.caps.RowTimes && d.class != continueReading {
+	if s.Capabilities.RowTimes && d.class != continueReading {
 		// A row from the vendor's future must not keep the task from being asked.
 		proven, latest := s.provable(t), clock.Later(t.LastAsked, t.FirstSeen).Add(max(s.pollInterval, clock.LongestRetry))
 		if proven.After(latest) {
@@ -338,7 +266,7 @@ func (s *situation) class(t *task) class {
 	switch {
 	case t.Up && s.continues(t):
 		return continueReading
-	case t.Counted != nil && s.canCount():
+	case t.Counted != nil && s.CanCount():
 		return unsettled
 	case t.Phase == prefetch.Lost || t.Answered && t.Counts.OnlyUnknownLeft():
 		return hopeless
@@ -361,11 +289,11 @@ func (s *situation) provable(t *task) time.Time {
 	case !t.Created.IsZero() && t.Created.Before(t.FirstSeen):
 		newest = t.Created
 	default:
-		newest = t.FirstSeen.Add(s.learned.Offset)
+		newest = t.FirstSeen.Add(s.Offset)
 	}
-	at := newest.Add(proof + pad - s.learned.Offset)
-	soon := t.Answered && at.Sub(s.now) < s.slot
-	if (s.hasty || s.slot < proof && !soon) && !t.Counts.AllFinal() {
+	at := newest.Add(dialect.Proof + dialect.Pad - s.Offset)
+	soon := t.Answered && at.Sub(s.Now) < s.slot
+	if (s.hasty || s.slot < dialect.Proof && !soon) && !t.Counts.AllFinal() {
 		return time.Time{}
 	}
 	return at

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -52,7 +52,7 @@ func (s *situation) ask(c *card) question {
 
 // counts reports whether the task's URLs are counted instead of read.
 func (s *situation) counts(c *card) bool {
-	return c.class == unsettled && c.task.Counted != nil && s.canCount()
+	return c.class == unsettled && c.task.Counted != nil && s.CanCount()
 }
 
 // reason is why a task is asked, for people: what comes after "because", or what
@@ -111,28 +111,18 @@ func likely(chance float32) string {
 	}
 }
 
-// reachable reports whether the vendor can be asked for the task at all: where
-// it wants a window, the task's creation must lie within the look-back.
-func (s *situation) reachable(t *task) bool {
-	if !s.caps.Windows || !s.learned.NeedWindow {
-		return true
-	}
-	c := t.knownCreated()
-	return c.IsZero() || c.Add(s.caps.MaxSpan-lead).After(s.oldest().Add(pad))
-}
-
 // taskQuery completes the question about one task: by id alone where the vendor
 // takes that, else with a window around its creation, else day by day from the
 // newest.
 func (s *situation) taskQuery(t *task, q vendorapi.Query) vendorapi.Query {
 	q.TaskID = t.id
-	if !s.caps.Paged {
+	if !s.Capabilities.Paged {
 		return q
 	}
 	if s.continues(t) {
 		r := t.Reading
 		q.From, q.To, q.Page, q.PageSize = r.From, r.To, r.Page+1, r.PageSize
-		if oldest := s.oldest(); !q.From.IsZero() && q.From.Before(oldest) {
+		if oldest := s.Oldest(); !q.From.IsZero() && q.From.Before(oldest) {
 			q.From = oldest
 		}
 		if q.From.Before(q.To) || q.To.IsZero() {
@@ -141,11 +131,11 @@ func (s *situation) taskQuery(t *task, q vendorapi.Query) vendorapi.Query {
 		// All of the window has left the look-back.
 		q.From, q.To = time.Time{}, time.Time{}
 	}
-	q.Page, q.PageSize = 1, s.pageSize()
+	q.Page, q.PageSize = 1, s.PageSize()
 	if q.Status != nil && *q.Status == prefetch.Succeeded {
-		q.PageSize = s.countPage() // the count tells; of those that failed the rows are wanted
+		q.PageSize = s.CountPage() // the count tells; of those that failed the rows are wanted
 	}
-	if s.learned.NeedWindow {
+	if s.NeedWindow {
 		q.From, q.To = s.taskWindow(t)
 	}
 	return q
@@ -154,29 +144,15 @@ func (s *situation) taskQuery(t *task, q vendorapi.Query) vendorapi.Query {
 // taskWindow is the span of creation to ask for a task in. It lies within what
 // the vendor can be asked for.
 func (s *situation) taskWindow(t *task) (from, to time.Time) {
-	end := s.vendorNow().Add(pad)
+	end := s.VendorNow().Add(dialect.Pad)
 	switch created := t.knownCreated(); {
 	case !created.IsZero():
-		from = created.Add(-lead)
-		to = from.Add(s.caps.MaxSpan)
+		from = created.Add(-dialect.Lead)
+		to = from.Add(s.Capabilities.MaxSpan)
 	case !t.Search.IsZero():
-		from, to = t.Search.Add(-s.caps.MaxSpan), t.Search
+		from, to = t.Search.Add(-s.Capabilities.MaxSpan), t.Search
 	default:
-		from, to = end.Add(-s.caps.MaxSpan), end
+		from, to = end.Add(-s.Capabilities.MaxSpan), end
 	}
-	return s.clamp(from, to)
-}
-
-// clamp keeps a window within what the vendor can be asked for.
-func (s *situation) clamp(from, to time.Time) (earliest, latest time.Time) {
-	end := s.vendorNow().Add(pad)
-	if to.After(end) {
-		to = end
-	}
-	from = clock.Later(from, s.oldest())
-	if !from.Before(to) {
-		// Created in the future, as it seems: the newest day tells.
-		from, to = clock.Later(end.Add(-s.caps.MaxSpan), s.oldest()), end
-	}
-	return from, to
+	return s.Clamp(from, to)
 }

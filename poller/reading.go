@@ -68,7 +68,7 @@ func (r *reading) trouble() *failure {
 // continues reports whether the next question is for the next page of what was
 // begun.
 func (s *situation) continues(t *task) bool {
-	return t.Reading != nil && s.now.Before(s.readUntil(t))
+	return t.Reading != nil && s.Now.Before(s.readUntil(t))
 }
 
 // readUntil is until when the pages of a task that is being read must follow.
@@ -132,8 +132,8 @@ func (r *reading) tooLong() string {
 func (t *task) giveUp(complaint string, m *moment) {
 	t.Reading, t.Doubted = nil, 0
 	t.Failures++
-	t.RetryAt = m.now.Add(readingKept)
-	t.Up, t.LastError = false, &failure{Reason: prefetch.ReasonDecode, Message: complaint, Time: m.now}
+	t.RetryAt = m.Now.Add(readingKept)
+	t.Up, t.LastError = false, &failure{Reason: prefetch.ReasonDecode, Message: complaint, Time: m.Now}
 }
 
 // misread notes that what was read of a task had to be thrown away. Once that may
@@ -141,9 +141,9 @@ func (t *task) giveUp(complaint string, m *moment) {
 func (t *task) misread(complaint string, m *moment) {
 	const chance = 3
 	t.Failures++
-	t.RetryAt = m.now.Add(m.backoff(m.pollInterval, t.Failures))
+	t.RetryAt = m.Now.Add(m.backoff(m.pollInterval, t.Failures))
 	if t.Failures >= chance {
-		t.Up, t.LastError = false, &failure{Reason: prefetch.ReasonDecode, Message: complaint, Time: m.now}
+		t.Up, t.LastError = false, &failure{Reason: prefetch.ReasonDecode, Message: complaint, Time: m.Now}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -27,9 +28,6 @@ const (
 	// newborn is how old a task must be for rows that do not run to mean much:
 	// before they wait.
 	newborn = 2 * time.Minute
-	// mostMisled is how often in a row scouts may be wrong before none is sent
-	// any more.
-	mostMisled = 3
 )
 
 // bestScout is the window, limited to rows that run, that it is worth the most
@@ -39,7 +37,7 @@ const (
 // of many more tasks than one page of all rows does. covered is of how many tasks
 // one window of all rows tells.
 func (s *situation) bestScout(rival float64, covered int) (best question, ok bool) {
-	if !s.caps.Windows || !s.canCount() || s.noWindows || s.learned.NoRunFilter || rival >= certain {
+	if !s.CanScout() || s.noWindows || rival >= certain {
 		return question{}, false
 	}
 	crowd, m := s.learned.crowd(), s.market(covered)
@@ -49,7 +47,7 @@ func (s *situation) bestScout(rival float64, covered int) (best question, ok boo
 		}
 		return share{rows: crowd * float64(c.running)}
 	}
-	w := s.slide(roomy*float64(s.pageSize()), 0, shareOf)
+	w := s.slide(roomy*float64(s.PageSize()), 0, shareOf)
 	if scouting*w.worth <= max(rival, m.price) {
 		return question{}, false
 	}
@@ -100,11 +98,11 @@ func (s *situation) waits(t *task) bool {
 	if t.Answered {
 		return t.Counts[prefetch.Waiting] > 0
 	}
-	return s.age(t, s.now) < newborn
+	return s.age(t, s.Now) < newborn
 }
 
 // crowd is how many rows run for each that is expected to.
-func (l *learned) crowd() float64 {
+func (l *knowledge) crowd() float64 {
 	if l.Crowd <= 0 {
 		return 1
 	}
@@ -112,7 +110,7 @@ func (l *learned) crowd() float64 {
 }
 
 // crowded learns from how many rows run where so many were expected to.
-func (l *learned) crowded(expected float64, running int) {
+func (l *knowledge) crowded(expected float64, running int) {
 	const (
 		doubt         = 5 // few rows tell little
 		memory        = 0.5
@@ -253,7 +251,7 @@ func (t *task) tellsApart() bool { return t.Whole && t.Counted == nil && !t.Ambi
 
 // deal gives a row to the tasks without known rows that were created nearest.
 func (sc *scout) deal(u *prefetch.URL) {
-	nearest := drift + pad
+	nearest := drift + dialect.Pad
 	var best []*task
 	near := sc.board.between(u.Created, u.Created)
 	for i := range near {
@@ -286,11 +284,11 @@ func (sc *scout) note(t *task) {
 	}
 	if h := t.hint; h != nil && h.scouted && t.Counted != nil {
 		// Of no other rows it is told when they end.
-		from, to := sc.age(t, h.at), sc.age(t, sc.now)
+		from, to := sc.age(t, h.at), sc.age(t, sc.Now)
 		sc.learned.Durations.watched(n.rows, from, to)
 		sc.learned.Durations.endedBetween(h.left-n.rows, from, to, sc.curve)
 	}
-	t.hint = &glance{at: sc.now, rows: max(n.rows, sc.sizeOf(t)), left: n.rows, others: n.others, scouted: true}
+	t.hint = &glance{at: sc.Now, rows: max(n.rows, sc.sizeOf(t)), left: n.rows, others: n.others, scouted: true}
 	sc.board.changed(t)
 }
 
@@ -301,16 +299,9 @@ func (t *task) checkScout(urls []prefetch.URL, m *moment) {
 	if h == nil || !h.scouted || h.left > 0 {
 		return
 	}
-	at := h.at.Add(m.learned.Offset - drift)
+	at := h.at.Add(m.Offset - drift)
 	ran := func(u prefetch.URL) bool {
 		return u.Status == prefetch.Running && !u.Started.IsZero() && u.Started.Before(at)
 	}
-	if !slices.ContainsFunc(urls, ran) {
-		m.learned.Misled = 0
-		return
-	}
-	m.learned.Misled++
-	if m.learned.Misled >= mostMisled {
-		m.learned.refuseFilter(new(prefetch.Running), m.now)
-	}
+	m.vendor.Scouted(!slices.ContainsFunc(urls, ran), m.Now)
 }

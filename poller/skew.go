@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/dialect"
 )
 
 // clockEvery is how often it is looked whether the wall clock was set.
@@ -31,7 +32,7 @@ func (p *Poller) watchClock(ctx context.Context) {
 			by, slept = step, now.Up-last.Up-ran
 		}
 		last, ticked = now, tick
-		if by.Abs() < least && slept < least {
+		if by.Abs() < dialect.LeastSet && slept < dialect.LeastSet {
 			continue
 		}
 		p.options.Logger.Warn("the wall clock was set, or the machine was asleep; every account looks at once what is due",
@@ -44,10 +45,6 @@ func (p *Poller) watchClock(ctx context.Context) {
 	}
 }
 
-// least is the smallest change of the wall clock that counts as one: clocks that
-// are made to run a little faster or slower change by less between two looks.
-const least = time.Second
-
 // look is told the present. If our clock was set since the last look, times that
 // this process told move along with it; where nobody knows by how much, times that
 // became the future are now. The vendor's clock stayed where it was. It is called
@@ -57,16 +54,15 @@ func (a *account) look(now clock.Stamp) {
 	back := now.Wall.Before(a.looked.Wall)
 	a.looked = now
 	switch {
-	case known && by.Abs() >= least:
+	case known && by.Abs() >= dialect.LeastSet:
 		a.redate(by, now.Wall)
 	case !known && back:
 		a.redate(0, now.Wall)
 		a.budget.redate(now)
-		a.learned.OffsetAt, a.unsaved = clock.Stamp{}, true
+		a.dialect.OffsetAt, a.unsaved = clock.Stamp{}, true
 	}
-	if by, ok := a.learned.OffsetAt.SetBy(now); ok && by.Abs() >= least {
-		a.learned.Offset -= by.Round(tick)
-		a.learned.OffsetAt, a.unsaved, a.sweepAt = now, true, time.Time{}
+	if a.dialect.SawClock(now) {
+		a.unsaved, a.sweepAt = true, time.Time{}
 		a.board.stale()
 	}
 }
@@ -103,7 +99,7 @@ func (a *account) redate(by time.Duration, now time.Time) {
 	a.watch.date(now)
 	for _, at := range []*time.Time{
 		&a.began, &a.left, &a.noWindow, &a.watch.retryAt, &a.watch.yielded,
-		&a.health.RetryAt, &a.health.Since, &a.outage.countFrom, &a.learned.StrangersAt, &a.learned.RefusedAt,
+		&a.health.RetryAt, &a.health.Since, &a.outage.countFrom, &a.knowledge.StrangersAt, &a.dialect.RefusedAt,
 	} {
 		move(at)
 	}
@@ -116,29 +112,4 @@ func (a *account) redate(by time.Duration, now time.Time) {
 	}
 	a.unsaved = true
 	a.refresh(now)
-}
-
-// doubtTime is told that the account was restored: if the machine booted since,
-// our clock may have been set by any time.
-func (a *account) doubtTime() {
-	if _, ok := a.learned.OffsetAt.SetBy(a.clock()); !ok {
-		a.learned.OffsetAt = clock.Stamp{}
-	}
-}
-
-// tellTime is told the vendor's time, zero if it did not tell. It reports whether
-// windows were reckoned with a wrong idea of it.
-func (a *account) tellTime(date time.Time, m *moment) (wrong bool) {
-	before, took := a.learned.Offset, m.now.Sub(m.sent.Add(-a.learned.Offset))
-	a.learnOffset(date, m)
-	if !date.IsZero() && took <= slowCall {
-		a.learned.OffsetAt = a.looked
-	}
-	return (a.learned.Offset - before).Abs() > edge
-}
-
-// gone reports whether the vendor cannot be asked for the task any more. Nobody
-// knows while it did not tell its time: the next answer does.
-func (s *situation) gone(t *task) bool {
-	return !s.learned.OffsetAt.Wall.IsZero() && !s.reachable(t)
 }

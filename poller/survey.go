@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -46,9 +47,6 @@ type survey struct {
 	count count
 }
 
-// canCount reports whether the rows of one status can be counted.
-func (s *situation) canCount() bool { return s.caps.StatusFilter && !s.learned.NoStatusFilter }
-
 // begin is a count of the part that has not begun.
 func (p *part) begin(s *situation) count {
 	c := count{Until: p.To, Next: p.From}
@@ -56,7 +54,7 @@ func (p *part) begin(s *situation) count {
 		c.Until = until
 	}
 	switch {
-	case !s.canCount():
+	case !s.CanCount():
 		c.Piece = p.Piece
 	case p.Large && p.Until.Equal(p.To) && !p.doubted:
 		c.Step, c.Total = stepSucceeded, p.Counts.Total() // all have appeared
@@ -74,18 +72,18 @@ func (p *part) question(s *situation) question {
 	} else {
 		c = p.begin(s)
 	}
-	if c.Step != stepRead && !s.canCount() {
+	if c.Step != stepRead && !s.CanCount() {
 		// Refused since it was begun. It is known not to fit one page.
 		c.Step, c.Next, c.Counts = stepRead, p.From, prefetch.Counts{}
-		c.Piece = halve(c.Until.Sub(p.From) + tick)
+		c.Piece = halve(c.Until.Sub(p.From) + dialect.Tick)
 	}
-	q := vendorapi.Query{Kind: vendorapi.QueryCount, From: p.From, To: c.Until, Page: 1, PageSize: s.countPage()}
+	q := vendorapi.Query{Kind: vendorapi.QueryCount, From: p.From, To: c.Until, Page: 1, PageSize: s.CountPage()}
 	what := "every URL"
 	switch c.Step {
 	case stepRead:
-		q.Kind, q.From, q.PageSize = vendorapi.QueryWindow, c.Next, s.pageSize()
+		q.Kind, q.From, q.PageSize = vendorapi.QueryWindow, c.Next, s.PageSize()
 		if c.Piece > 0 {
-			q.To = clock.Earlier(c.Until, c.Next.Add(c.Piece-tick))
+			q.To = clock.Earlier(c.Until, c.Next.Add(c.Piece-dialect.Tick))
 		}
 	case stepAll:
 	case stepSucceeded:
@@ -102,7 +100,9 @@ func (p *part) question(s *situation) question {
 // clockTime is a moment of the vendor's for people.
 func clockTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
 
-func halve(span time.Duration) time.Duration { return max(tick, (span / 2).Truncate(tick)) }
+func halve(span time.Duration) time.Duration {
+	return max(dialect.Tick, (span / 2).Truncate(dialect.Tick))
+}
 
 // watchAnswered applies an answer about the look-back. It returns the tasks that
 // a window told of, too.
@@ -112,22 +112,22 @@ func (a *account) watchAnswered(q question, ans vendorapi.Answer, m *moment) []*
 		return nil // it left the look-back meanwhile
 	}
 	p.Survey = nil
-	if m.surely().Sub(c.Until) < proof-offsetTolerance {
+	if m.surely().Sub(c.Until) < dialect.Proof-dialect.Tolerance {
 		return nil // the vendor's clock is not what it seemed: more rows may appear
 	}
 	if c.At.IsZero() {
-		c.At = m.sent.Add(-a.learned.Offset)
+		c.At = m.left
 	}
 	if c.Step == stepRead {
 		return a.watchRead(q, c, ans, m)
 	}
-	if a.ignored(q.query, ans, m.now) {
+	if a.ignored(q.query, ans, m.Now) {
 		return nil // it is counted anew, by reading
 	}
 	whole, consistent := p.tally(&c, ans.Count)
 	switch {
 	case !consistent:
-		p.retryAt, p.doubted = m.now.Add(clock.LongestRetry), true
+		p.retryAt, p.doubted = m.Now.Add(clock.LongestRetry), true
 		a.journal.warn(warnWindow, "counts", "counts of a window do not fit each other; it is counted anew",
 			"from", p.From, "to", c.Until, "total", c.Total, "succeeded", c.Succeeded, "count", ans.Count)
 	case whole:
@@ -167,15 +167,15 @@ func (p *part) tally(c *count, n int) (whole, consistent bool) {
 // watchRead takes the rows of a window.
 func (a *account) watchRead(q question, c count, ans vendorapi.Answer, m *moment) []*task {
 	p, window := q.survey.part, q.query
-	span := window.To.Sub(window.From) + tick
+	span := window.To.Sub(window.From) + dialect.Tick
 	if ans.Count > len(ans.URLs) {
 		switch {
-		case m.canCount():
+		case m.CanCount():
 			c.Step, c.Total = stepSucceeded, ans.Count
-		case span > tick:
+		case span > dialect.Tick:
 			c.Piece = halve(span)
 		default:
-			p.At, p.TooLarge = time.Time{}, m.pageSize()
+			p.At, p.TooLarge = time.Time{}, m.PageSize()
 			a.journal.warn(warnWindow, "too large", "watch_window cannot count: more URLs were created within one second "+
 				"than fit a page, and the vendor refuses to count by status; a larger page_size may help",
 				"created", window.From, "urls", ans.Count, "page_size", window.PageSize)
@@ -190,13 +190,13 @@ func (a *account) watchRead(q question, c count, ans vendorapi.Answer, m *moment
 	if ans.Count <= window.PageSize/2 { // so rows come in crowds, with little between them
 		c.Piece *= 2
 	}
-	c.Next = window.To.Add(tick)
+	c.Next = window.To.Add(dialect.Tick)
 	if c.Next.After(c.Until) {
 		p.take(c)
 	} else {
 		p.Survey = &c
 	}
-	if span <= tick {
+	if span <= dialect.Tick {
 		return nil
 	}
 	return a.windowAnswered(window, ans, m)

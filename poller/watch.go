@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/prefetch"
 )
 
@@ -21,8 +22,6 @@ const (
 	partsOfLookBack = 6
 	// leastSpan is the shortest part.
 	leastSpan = time.Minute
-	// tick is the vendor's resolution of time. Both ends of a window count.
-	tick = time.Second
 )
 
 // watch counts everything in the look-back, configured or not. The look-back is
@@ -77,15 +76,15 @@ func (p *part) final() bool {
 // before the next call after this one, and else once in a while.
 func (a *account) orWatch(s *situation, q question, found bool, wake time.Time) (next question, ok bool, at time.Time) {
 	w := s.watch
-	if !a.options.WatchWindow || !s.hasLookBack() || w.inFlight {
+	if !a.options.WatchWindow || !s.HasLookBack() || w.inFlight {
 		return q, found, wake
 	}
 	w.advance(s)
 	p, due := w.next(s)
-	due = clock.AfterRetry(due, clock.Later(w.retryAt, a.noWindow), s.now)
-	soon := !wake.IsZero() && !s.hasty && wake.Before(s.now.Add(s.slot))
+	due = clock.AfterRetry(due, clock.Later(w.retryAt, a.noWindow), s.Now)
+	soon := !wake.IsZero() && !s.hasty && wake.Before(s.Now.Add(s.slot))
 	switch {
-	case due.After(s.now):
+	case due.After(s.Now):
 		return q, found, clock.Earlier(wake, due)
 	case (found || soon) && !w.turn(found && q.pressing):
 		return q, found, wake
@@ -109,7 +108,7 @@ func (w *watch) turn(pressing bool) bool {
 // that will be the same again at once. Tasks do without windows for a while; but
 // if the question was about the look-back that is no matter of theirs.
 func (a *account) pauseWindows(q question, m *moment) {
-	until := m.now.Add(clock.LongestRetry)
+	until := m.Now.Add(clock.LongestRetry)
 	if q.survey != nil {
 		a.watch.retryAt = until
 		return
@@ -120,8 +119,8 @@ func (a *account) pauseWindows(q question, m *moment) {
 // yield leaves a call to an account that shares the budget, which counts like
 // one for a task of its own. It returns when to look again.
 func (w *watch) yield(s *situation) time.Time {
-	if s.now.Sub(w.yielded).Abs() >= s.slot {
-		w.Since, w.yielded = w.Since+1, s.now
+	if s.Now.Sub(w.yielded).Abs() >= s.slot {
+		w.Since, w.yielded = w.Since+1, s.Now
 	}
 	return w.yielded.Add(s.slot)
 }
@@ -139,31 +138,29 @@ func (w *watch) left(q *question) {
 	w.Since, w.inFlight = 0, true
 }
 
-// hasLookBack reports whether the vendor can be asked for everything that was
-// created in some time.
-func (s *situation) hasLookBack() bool { return s.caps.Windows && s.lookBack() > 0 }
-
 // countable is until when every row has appeared by now.
-func (s *situation) countable() time.Time { return s.vendorNow().Add(-proof).Truncate(tick) }
+func (s *situation) countable() time.Time {
+	return s.VendorNow().Add(-dialect.Proof).Truncate(dialect.Tick)
+}
 
 // partSpan is how long the parts are.
 func (s *situation) partSpan() time.Duration {
-	return max(leastSpan, min(s.lookBack()/partsOfLookBack, s.caps.MaxSpan+tick).Truncate(leastSpan))
+	return max(leastSpan, min(s.LookBack()/partsOfLookBack, s.Capabilities.MaxSpan+dialect.Tick).Truncate(leastSpan))
 }
 
 // advance leaves out what begins to leave the look-back, and what has not begun:
 // a clock that ran ahead made that. It adds what began since. A part that is added at the end follows what is known already: of that
 // it is known that it held nothing at its beginning.
 func (w *watch) advance(s *situation) {
-	oldest, until, span := s.oldest(), s.countable(), s.partSpan()
-	w.Parts = slices.DeleteFunc(w.Parts, func(p *part) bool { return p.From.Before(oldest) || p.From.After(s.vendorNow()) })
+	oldest, until, span := s.Oldest(), s.countable(), s.partSpan()
+	w.Parts = slices.DeleteFunc(w.Parts, func(p *part) bool { return p.From.Before(oldest) || p.From.After(s.VendorNow()) })
 	from := oldest.Add(span - 1).Truncate(span)
 	if n := len(w.Parts); n > 0 {
 		w.prepend(oldest, span)
-		from = w.Parts[len(w.Parts)-1].To.Add(tick)
-		for ; !from.After(until); from = w.Parts[len(w.Parts)-1].To.Add(tick) {
+		from = w.Parts[len(w.Parts)-1].To.Add(dialect.Tick)
+		for ; !from.After(until); from = w.Parts[len(w.Parts)-1].To.Add(dialect.Tick) {
 			p := newPart(from, span)
-			p.At, p.Until = from.Add(proof-s.learned.Offset), from.Add(-tick)
+			p.At, p.Until = from.Add(dialect.Proof-s.Offset), from.Add(-dialect.Tick)
 			w.Parts = append(w.Parts, p)
 		}
 		return
@@ -189,7 +186,7 @@ func (w *watch) date(now time.Time) (anew bool) {
 // newPart returns the part that begins at from and ends where the next one does
 // that is cut at a multiple of span.
 func newPart(from time.Time, span time.Duration) *part {
-	return &part{From: from, To: from.Truncate(span).Add(span - tick)}
+	return &part{From: from, To: from.Truncate(span).Add(span - dialect.Tick)}
 }
 
 // prepend adds parts before the first one, after the look-back grew. It takes
@@ -203,7 +200,7 @@ func (w *watch) prepend(oldest time.Time, span time.Duration) {
 	}
 	var added []*part
 	for from := first.Add(-span); !from.Before(oldest); from = from.Add(-span) {
-		added = append(added, &part{From: from, To: from.Add(span - tick)})
+		added = append(added, &part{From: from, To: from.Add(span - dialect.Tick)})
 	}
 	slices.Reverse(added)
 	w.Parts = append(added, w.Parts...)
@@ -215,17 +212,17 @@ func (w *watch) prepend(oldest time.Time, span time.Duration) {
 func (w *watch) next(s *situation) (best *part, due time.Time) {
 	interval := max(s.pollInterval, s.slot)
 	for _, p := range slices.Backward(w.Parts) {
-		if p.final() || p.From.After(s.countable()) || p.TooLarge >= s.pageSize() && !s.canCount() {
+		if p.final() || p.From.After(s.countable()) || p.TooLarge >= s.PageSize() && !s.CanCount() {
 			continue
 		}
 		if p.Survey != nil {
 			return p, time.Time{}
 		}
 		at := time.Time{}
-		if !p.At.IsZero() && !p.At.After(s.now) && (!s.hasty || !p.At.Before(s.begun)) {
+		if !p.At.IsZero() && !p.At.After(s.Now) && (!s.hasty || !p.At.Before(s.begun)) {
 			at = p.At.Add(interval)
 		}
-		at = clock.AfterRetry(at, p.retryAt, s.now)
+		at = clock.AfterRetry(at, p.retryAt, s.Now)
 		if best == nil || at.Before(due) {
 			best, due = p, at
 		}
@@ -239,9 +236,9 @@ func (w *watch) next(s *situation) (best *part, due time.Time) {
 // following is when the part begins that follows those there are.
 func (s *situation) following(parts []*part) time.Time {
 	if len(parts) == 0 {
-		return s.now.Add(leastSpan)
+		return s.Now.Add(leastSpan)
 	}
-	return clock.Later(parts[len(parts)-1].To.Add(tick+proof-s.learned.Offset), s.now.Add(tick))
+	return clock.Later(parts[len(parts)-1].To.Add(dialect.Tick+dialect.Proof-s.Offset), s.Now.Add(dialect.Tick))
 }
 
 // sum is everything in the look-back, and since when that is known; nil if some

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/dialect"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
@@ -14,7 +15,7 @@ const (
 	// rows but cannot prove that they are all.
 	glimpse = 0.1
 	// narrowest is a window around one task whose rows are not known.
-	narrowest = 2 * (pad + drift)
+	narrowest = 2 * (dialect.Pad + drift)
 	// gathering is how long it takes to submit the tasks of one launch.
 	gathering = 10 * time.Second
 )
@@ -35,19 +36,19 @@ func (t *task) tellable() time.Time {
 	if t.Whole {
 		return time.Time{}
 	}
-	return t.created().Add(t.reach() + proof)
+	return t.created().Add(t.reach() + dialect.Proof)
 }
 
 // windowAt is from when on, by our clock, a window may be asked for the task's
 // sake: when it can tell of the task, and no sooner than the poll interval after
 // the last one that could have.
 func (s *situation) windowAt(t *task) time.Time {
-	return clock.Later(t.tellable().Add(-s.learned.Offset), s.again(t.windowed))
+	return clock.Later(t.tellable().Add(-s.Offset), s.again(t.windowed))
 }
 
 // again is when a window like one that left at a time may be asked for again.
 func (s *situation) again(left time.Time) time.Time {
-	if left.After(s.now) {
+	if left.After(s.Now) {
 		return time.Time{} // the clock was set back: what was reckoned by it is void
 	}
 	return left.Add(s.pollInterval)
@@ -67,16 +68,16 @@ func (s *situation) windowLeaves(q *question) {
 		case !t.mayShow(q.query):
 			continue
 		case q.query.Status != nil:
-			t.scouted = s.now
+			t.scouted = s.Now
 		default:
-			t.windowed = s.now
+			t.windowed = s.Now
 		}
 		s.board.changed(t)
 	}
 }
 
 // margin is how far around the task's creation its rows are.
-func (t *task) margin() time.Duration { return pad + t.reach() }
+func (t *task) margin() time.Duration { return dialect.Pad + t.reach() }
 
 // reach is how far off the task's creation may be: not at all where the vendor
 // told it.
@@ -105,7 +106,7 @@ type stretch struct {
 // and can be asked for, with no more rows than there is room for: those of its
 // tasks, and so many others a second.
 func (s *situation) slide(room, others float64, shareOf func(*card) share) (best stretch) {
-	oldest, newest, span := s.oldest().UnixNano(), s.vendorNow().Add(pad+drift).UnixNano(), int64(s.caps.MaxSpan)
+	oldest, newest, span := s.Oldest().UnixNano(), s.VendorNow().Add(dialect.Pad+drift).UnixNano(), int64(s.Capabilities.MaxSpan)
 	first, sum := 0, share{}
 	for i := range s.cards {
 		c := &s.cards[i]
@@ -143,8 +144,8 @@ func (s *situation) window(w stretch, shareOf func(*card) share) vendorapi.Query
 	for i := range cards {
 		first, last = min(first, cards[i].first()), max(last, cards[i].last())
 	}
-	q := vendorapi.Query{Kind: vendorapi.QueryWindow, Page: 1, PageSize: s.pageSize()}
-	q.From, q.To = s.clamp(time.Unix(0, first), time.Unix(0, last))
+	q := vendorapi.Query{Kind: vendorapi.QueryWindow, Page: 1, PageSize: s.PageSize()}
+	q.From, q.To = s.Clamp(time.Unix(0, first), time.Unix(0, last))
 	return q
 }
 
@@ -152,7 +153,7 @@ func (s *situation) window(w stretch, shareOf func(*card) share) vendorapi.Query
 // whose rows fit one page, as far as is known what rows there are. told is of how
 // many tasks it tells; none if there is no such window.
 func (s *situation) bestWindow() (best question, told int) {
-	if !s.caps.Windows || s.noWindows {
+	if !s.Capabilities.Windows || s.noWindows {
 		return question{}, 0
 	}
 	shareOf := func(c *card) share {
@@ -165,7 +166,7 @@ func (s *situation) bestWindow() (best question, told int) {
 			return share{float64(c.rows), glimpse * c.worth, 0}
 		}
 	}
-	w := s.slide(float64(s.pageSize()), s.learned.strangers(s.now), shareOf)
+	w := s.slide(float64(s.PageSize()), s.learned.strangers(s.Now), shareOf)
 	if w.told == 0 {
 		return question{}, 0
 	}
@@ -184,16 +185,16 @@ func (t *task) unknown() bool { return t.unsettled() && !t.Answered && t.joinabl
 func (s *situation) together(c *card) time.Time {
 	t := c.task
 	at := s.windowAt(t).Add(gathering)
-	soon := at.After(s.now) && !at.After(s.now.Add(s.slot))
-	pressed := s.hasty || c.worth >= imminent || t.Deadline.After(s.now) && t.Deadline.Before(at)
-	if !soon || pressed || s.noWindows || s.slot < proof || !t.unknown() {
+	soon := at.After(s.Now) && !at.After(s.Now.Add(s.slot))
+	pressed := s.hasty || c.worth >= imminent || t.Deadline.After(s.Now) && t.Deadline.Before(at)
+	if !soon || pressed || s.noWindows || s.slot < dialect.Proof || !t.unknown() {
 		return time.Time{}
 	}
 	rows := s.sizeOf(t)
 	near := s.board.between(t.Created, t.Created)
 	for i := range near {
 		o := near[i].task
-		if o != t && o.unknown() && !s.windowAt(o).After(at) && rows+s.sizeOf(o) <= s.pageSize() {
+		if o != t && o.unknown() && !s.windowAt(o).After(at) && rows+s.sizeOf(o) <= s.PageSize() {
 			return at
 		}
 	}
