@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/web/runbooks"
 )
 
 var (
@@ -44,7 +45,7 @@ type Options struct {
 type Pages struct {
 	snapshot func() prefetch.Snapshot
 	now      func() time.Time
-	runbooks runbooks
+	runbooks runbooks.Book
 	retry    bool
 	pages    *template.Template
 	policy   string
@@ -55,7 +56,7 @@ func New(o Options) (*Pages, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	books, err := renderRunbooks(o.Runbooks)
+	book, err := runbooks.Render(o.Runbooks)
 	if err != nil {
 		return nil, fmt.Errorf("runbooks: %w", err)
 	}
@@ -64,7 +65,7 @@ func New(o Options) (*Pages, error) {
 		return nil, fmt.Errorf("templates: %w", err)
 	}
 	return &Pages{
-		snapshot: o.Snapshot, now: o.Now, runbooks: books, retry: o.Retry, pages: pages,
+		snapshot: o.Snapshot, now: o.Now, runbooks: book, retry: o.Retry, pages: pages,
 		policy: "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'" +
 			"; style-src " + hashOf(style) + "; script-src " + hashOf(script),
 	}, nil
@@ -180,7 +181,7 @@ func (p *Pages) ServeTask(w http.ResponseWriter, r *http.Request) {
 			status: http.StatusNotFound, name: "missing.html", title: "No such task", root: rootOfTask, here: "tasks",
 			refresh: query.refresh, content: missing{
 				Account: readable(account), ID: readable(id), KnownAccount: state != nil,
-				Runbook: p.runbooks.link(rootOfTask, "prefetchtasksrejected", ""),
+				Runbook: p.runbooks.Link(rootOfTask, "prefetchtasksrejected", ""),
 			},
 		})
 		return
@@ -208,7 +209,7 @@ func (p *Pages) ServeMissing(w http.ResponseWriter, _ *http.Request) {
 func (p *Pages) ServeRunbooks(w http.ResponseWriter, _ *http.Request) {
 	p.write(w, page{
 		status: http.StatusOK, name: "runbooks.html", title: "Runbooks", root: rootOfRunbooks, here: "runbooks",
-		content: p.runbooks.page,
+		content: p.runbooks.Page,
 	})
 }
 

@@ -186,7 +186,7 @@ type advice struct{ Text, Address string }
 func (p *Pages) advise(a *prefetch.AccountState, t *prefetch.TaskState, found []problem) []advice {
 	var all []advice
 	add := func(text, anchor string) {
-		if address := p.runbooks.link(rootOfTask, anchor, a.Account.Provider); address != "" {
+		if address := p.runbooks.Link(rootOfTask, anchor, a.Account.Provider); address != "" {
 			all = append(all, advice{text, address})
 		}
 	}

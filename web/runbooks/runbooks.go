@@ -1,4 +1,6 @@
-package status
+// Package runbooks renders the alerts' runbooks, and knows which of their sections
+// can be linked to. It must not know alerts, tasks or where the page is served.
+package runbooks
 
 import (
 	"bytes"
@@ -15,37 +17,38 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// runbooks are the rendered page and the anchors in it.
-type runbooks struct {
-	page    template.HTML
+// Book is runbooks as a page, and the anchors in it.
+type Book struct {
+	// Page is the page without what stands around it.
+	Page    template.HTML
 	anchors map[string]bool
 }
 
-// renderRunbooks renders Markdown without raw HTML. Headings get their name in
+// Render renders Markdown without raw HTML. Headings get their name in
 // lower case for an anchor. In a section that is an alert's, an item of a list
 // that begins with a name, such as "- CDNetworks: …", gets the section's anchor
 // and the name: the anchor of what the section says of one vendor.
-func renderRunbooks(markdown string) (runbooks, error) {
+func Render(markdown string) (Book, error) {
 	source := []byte(markdown)
 	md := goldmark.New(
 		goldmark.WithExtensions(extension.Table),
 		goldmark.WithParserOptions(parser.WithAutoHeadingID()),
 	)
 	document := md.Parser().Parse(text.NewReader(source))
-	books := runbooks{anchors: map[string]bool{}}
-	if err := books.name(document, source); err != nil {
-		return runbooks{}, err
+	book := Book{anchors: map[string]bool{}}
+	if err := book.name(document, source); err != nil {
+		return Book{}, err
 	}
 	var page bytes.Buffer
 	if err := md.Renderer().Render(&page, source, document); err != nil {
-		return runbooks{}, fmt.Errorf("render: %w", err)
+		return Book{}, fmt.Errorf("render: %w", err)
 	}
-	books.page = template.HTML(page.String()) //nolint:gosec // goldmark escapes, and leaves raw HTML and unsafe links out
-	return books, nil
+	book.Page = template.HTML(page.String()) //nolint:gosec // goldmark escapes, and leaves raw HTML and unsafe links out
+	return book, nil
 }
 
 // name gives headings' cells their scope and finds or makes the anchors.
-func (b *runbooks) name(document ast.Node, source []byte) error {
+func (b *Book) name(document ast.Node, source []byte) error {
 	section := ""
 	err := ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
@@ -99,9 +102,9 @@ func plain(name string) string {
 	}, name)
 }
 
-// link leads to a section, to its part on the provider if there is one; empty
+// Link leads to a section, to its part on the provider if there is one; empty
 // if there is no such section.
-func (b *runbooks) link(root, section, provider string) string {
+func (b *Book) Link(root, section, provider string) string {
 	if !b.anchors[section] {
 		return ""
 	}
