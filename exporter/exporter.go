@@ -22,6 +22,7 @@ import (
 	"prefetch_exporter/discovery"
 	"prefetch_exporter/poller"
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/store"
 )
 
@@ -126,7 +127,7 @@ func New(o Options) (*Exporter, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.providers = newProviders(o.RoundTripper, poller.NewLogins(e.store, clock.System()))
+	e.providers = newProviders(o.RoundTripper, quota.NewLogins(e.store, clock.System()))
 	e.poller = poller.New(poller.Options{
 		Store: e.store, Recorder: e.recorder, Logger: o.Logger, Clock: o.Clock,
 		Changed: func() { e.handler.Refresh() },

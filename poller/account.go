@@ -11,6 +11,7 @@ import (
 
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/prefetch"
 )
 
@@ -31,7 +32,7 @@ type account struct {
 	// change is made durable, so a scrape must never need it.
 	mu        sync.Mutex
 	options   Account
-	budget    *budget
+	budget    *quota.Budget
 	tasks     map[string]*task
 	board     *board                   // what the planner made of them
 	scratch   board                    // what it would make of them later
@@ -61,13 +62,11 @@ type account struct {
 	outage    outage      // which failures are one
 	began     time.Time   // when this process began with the account
 	looked    clock.Stamp // the last look at our clock
-	left      time.Time   // when the last call left, and by Go's own clock
-	leftAt    time.Time
-	latency   latency   // how long calls take
-	paged     bool      // the last call was for the next page of a task
-	swept     time.Time // when the tasks were swept last
-	sweepAt   time.Time // when they are to be swept next
-	failures  int       // calls that failed, ever
+	leftAt    time.Time   // when the last call left, by Go's own clock
+	latency   latency     // how long calls take
+	paged     bool        // the last call was for the next page of a task
+	swept     time.Time   // when the tasks were swept last
+	sweepAt   time.Time   // when they are to be swept next
 	last      *prefetch.QueryState
 	next      *prefetch.QueryState
 	failing   map[*task]hashes // failed URLs that no later task has warmed
@@ -88,15 +87,15 @@ func (a *account) now() time.Time { return a.clock().Wall }
 
 // configure takes over new options. State, budget and loop stay; but what was
 // learned of one vendor's host says nothing of another's.
-func (a *account) configure(o Account, b *budget) {
+func (a *account) configure(o Account, b *quota.Budget) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.budget != nil && a.budget != b {
-		a.budget.leave(a.name.Name)
+		a.budget.Leave(a.name.Name)
 	}
 	a.options, a.budget = o, b
 	a.dialect.Capabilities = o.Provider.Capabilities()
-	b.join(a.name.Name, o.Limit, a.signal)
+	b.Join(a.name.Name, o.Limit, a.signal)
 	if a.identity != o.Identity {
 		a.anotherHost(o.Identity)
 	}
@@ -129,7 +128,7 @@ func (a *account) remove() {
 	defer a.mu.Unlock()
 	a.save()
 	a.removed = true
-	a.budget.leave(a.name.Name)
+	a.budget.Leave(a.name.Name)
 }
 
 // refresh brings the set of watched tasks up to date, makes that durable and

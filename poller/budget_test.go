@@ -322,27 +322,6 @@ func TestRetryAfterAndThrottling(t *testing.T) {
 	})
 }
 
-func TestAChangedLimitAppliesToCallsInTheLedger(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		v := &stub{caps: vendorapi.Capabilities{MaxInFlight: 1}, answer: running}
-		a := account(huaweiAccount, v, prefetch.Limit{Calls: 1, Per: time.Minute})
-		a.PollInterval = time.Second
-		r := start(t, newMemory(), []poller.Account{a}, many(huaweiAccount, 3)...)
-		time.Sleep(10*time.Minute + 30*time.Second)
-		before := len(v.calls())
-		a.Limit = prefetch.Limit{Calls: 1, Per: 5 * time.Minute}
-		if err := r.Configure([]poller.Account{a}); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Hour)
-		r.stop()
-		if err := overQuota(v.calls()[before-1:], a.Limit); err != nil {
-			t.Errorf("after the limit was lowered: %v", err)
-		}
-	})
-}
-
 func TestARenamedAccountKeepsItsLedger(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -122,8 +122,8 @@ func (s *situation) countDeadline(c *card) {
 func (s *situation) weighDeadlines() {
 	slices.Sort(s.near)
 	if s.deadlines > 0 && s.budget != nil {
-		s.spare = s.budget.spare(s.kept, s.present)
-		s.plenty = s.budget.spare(s.kept+s.deadlines, s.present)
+		s.spare = s.budget.Spare(s.kept, s.present)
+		s.plenty = s.budget.Spare(s.kept+s.deadlines, s.present)
 	}
 }
 

@@ -58,10 +58,3 @@ func Forget(p *Poller, account prefetch.Account) {
 	defer a.mu.Unlock()
 	a.board.stale()
 }
-
-// QuickLogins is [NewLogins] with hashes that take no time.
-func QuickLogins(st Store, tells clock.Clock) *Logins {
-	l := NewLogins(st, tells)
-	l.rounds = 1
-	return l
-}

@@ -41,7 +41,7 @@ func (a *account) forecast(from clock.Stamp) (next *prefetch.QueryState) {
 		}
 		if found {
 			at = s.Now.Add(max(a.backoff(s.Now), a.pace(s, q)))
-			at = clock.Later(at, a.budget.next(from))
+			at = clock.Later(at, a.budget.Next(from))
 			next = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.id(), Why: q.why, Time: at}
 		}
 		if !at.After(s.Now) {
@@ -54,9 +54,7 @@ func (a *account) forecast(from clock.Stamp) (next *prefetch.QueryState) {
 
 // usualEnd is when the calls under way have usually ended.
 func (a *account) usualEnd(present clock.Stamp) clock.Stamp {
-	usual := time.Duration(a.latency)
-	left := a.left.Add(usual).Sub(present.Wall)
-	return present.Add(max(0, min(left, usual))) // the clock may have been set back
+	return present.Add(max(0, time.Duration(a.latency)-a.budget.LastLeft(a.name.Name).Elapsed(present)))
 }
 
 // choose picks the next question about tasks or about the look-back.

@@ -35,8 +35,9 @@ type outage struct {
 	countFrom time.Time
 }
 
-// failed applies a failed call.
-func (a *account) failed(e errand, err *vendorapi.Error, m *moment) {
+// failed applies a failed call. It reports false for one that only taught how to
+// ask.
+func (a *account) failed(e errand, err *vendorapi.Error, m *moment) bool {
 	q := e.question
 	if err.Refused != "" && a.dialect.Refused(err.Refused, q.query, m.Now) {
 		a.relearned()
@@ -47,9 +48,8 @@ func (a *account) failed(e errand, err *vendorapi.Error, m *moment) {
 			q.task.Up, q.task.LastError = true, nil
 			q.task.Reading, q.task.RetryAt = nil, m.Now
 		}
-		return
+		return false
 	}
-	a.failures++
 	a.record.Failed(a.name, err.Reason)
 	a.last.Error = &prefetch.Failure{Reason: err.Reason, Message: err.Error(), Time: m.Now}
 	if t := q.task; t != nil {
@@ -61,16 +61,17 @@ func (a *account) failed(e errand, err *vendorapi.Error, m *moment) {
 	} else if err.Reason.ConcernsTask() {
 		a.pauseWindows(q, m)
 	}
-	e.budget.heed(err, e.call)
+	e.budget.Heed(err, e.call)
 	what := []any{"task", q.id(), "reason", err.Reason, "err", err, "request_id", err.RequestID}
 	if err.Reason.ConcernsTask() {
 		a.answeredWell(e)
 		a.health.Failing = err.Reason
 		a.journal.warn(warnFailure+warning(err.Reason), q.id(), callFailed, what...)
-		return
+		return true
 	}
 	a.accountFailed(e, err, m)
 	a.journal.failed(err.Reason, append(what, "failures_in_a_row", a.health.Failures)...)
+	return true
 }
 
 // answeredWell notes that the account itself is well.

@@ -6,9 +6,11 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -27,9 +29,16 @@ const (
 	idle = time.Duration(math.MaxInt64)
 )
 
+// underWay is calls that have not ended, and how many failed of those that have.
+type underWay struct {
+	sync.WaitGroup
+
+	failed atomic.Int32
+}
+
 // run asks questions until ctx ends, and returns when no call is under way.
 func (a *account) run(ctx context.Context) {
-	var calls sync.WaitGroup
+	var calls underWay
 	defer a.finish(&calls)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -50,7 +59,7 @@ func (a *account) run(ctx context.Context) {
 
 // finish waits for the calls under way, and stores what could not be stored
 // before.
-func (a *account) finish(calls *sync.WaitGroup) {
+func (a *account) finish(calls *underWay) {
 	calls.Wait()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -60,7 +69,7 @@ func (a *account) finish(calls *sync.WaitGroup) {
 
 // step lets one call leave if there is a question and the budget allows it. It
 // returns 0 if a call left, else how long there is nothing to do.
-func (a *account) step(ctx context.Context, calls *sync.WaitGroup) (rest time.Duration) {
+func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration) {
 	a.moves(0)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -87,7 +96,7 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) (rest time.Du
 	q, found, wake := a.choose(s)
 	a.weighBacklog(s)
 	if !found {
-		a.budget.rest(a.name.Name)
+		a.budget.Rest(a.name.Name)
 		if !wake.IsZero() {
 			sleep = min(sleep, wake.Sub(now))
 		}
@@ -95,7 +104,7 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) (rest time.Du
 		return max(sleep, time.Millisecond)
 	}
 	if wait := a.backoff(now); wait > 0 {
-		a.budget.rest(a.name.Name)
+		a.budget.Rest(a.name.Name)
 		a.announce(present.Add(wait))
 		return min(sleep, wait)
 	}
@@ -103,7 +112,7 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) (rest time.Du
 		a.announce(present.Add(wait))
 		return min(sleep, wait)
 	}
-	c, wait, err := a.budget.take(a.name.Name)
+	c, wait, err := a.budget.Take(a.name.Name)
 	if err != nil {
 		a.hung.Store(errors.Is(err, store.ErrHangs))
 		a.journal.warn(warnLedger, "", "no call is made while the ledger cannot be kept", "err", err)
@@ -115,7 +124,11 @@ func (a *account) step(ctx context.Context, calls *sync.WaitGroup) (rest time.Du
 	}
 	e := a.leaves(s, q)
 	e.call = c
-	calls.Go(func() { a.ask(ctx, e) })
+	calls.Go(func() {
+		if a.ask(ctx, e) {
+			calls.failed.Add(1)
+		}
+	})
 	return 0
 }
 
@@ -129,7 +142,7 @@ func (a *account) leaves(s *situation, q question) errand {
 	a.watch.left(&q)
 	s.windowLeaves(&q)
 	a.inFlight++
-	a.left, a.leftAt = s.Now, time.Now()
+	a.leftAt = time.Now()
 	a.sent++
 	a.paged = q.follows
 	return errand{
@@ -148,8 +161,8 @@ func (a *account) pace(s *situation, q question) time.Duration {
 		return 0
 	}
 	wait := a.reserved(s)
-	if even := a.left.Add(s.slot).Sub(s.Now); wait == 0 && !q.pressing && s.asks > a.budget.free(s.present) && even <= s.slot {
-		wait = max(0, even) // unless the clock was set back
+	if wait == 0 && !q.pressing && s.asks > a.budget.Free(s.present) {
+		wait = max(0, s.slot-a.budget.LastLeft(a.name.Name).Elapsed(s.present))
 	}
 	for _, at := range []time.Time{s.nextDeadline, s.pressed} {
 		if ahead := at.Sub(s.Now); !at.IsZero() && ahead > 0 {
@@ -166,7 +179,7 @@ func (a *account) reserved(s *situation) time.Duration {
 	if reserve == 0 {
 		return 0
 	}
-	return a.budget.spare(reserve, s.present)
+	return a.budget.Spare(reserve, s.present)
 }
 
 // errand is a question on its way, with what was in force when it left: a
@@ -180,8 +193,8 @@ type errand struct {
 	left     time.Time
 	provider vendorapi.Provider
 	identity string
-	budget   *budget
-	call     *call
+	budget   *quota.Budget
+	call     *quota.Call
 }
 
 // situation is what the planner decides from. It is called with the lock held.
@@ -203,7 +216,7 @@ func (a *account) situation(now time.Time) *situation {
 func (a *account) planning(present clock.Stamp) *situation {
 	s := a.situation(present.Wall)
 	s.budget, s.present, s.watch = a.budget, present, &a.watch
-	s.taken = a.budget.taken(present) + s.latency
+	s.taken = a.budget.Taken(present) + s.latency
 	return s
 }
 
@@ -260,8 +273,9 @@ func (a *account) sweepAll(now time.Time) time.Duration {
 	return sleep
 }
 
-// ask makes one call and applies what comes of it.
-func (a *account) ask(ctx context.Context, e errand) {
+// ask makes one call and applies what comes of it. It reports whether the call
+// failed.
+func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 	callCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() {
@@ -272,7 +286,7 @@ func (a *account) ask(ctx context.Context, e errand) {
 
 	left := a.clock()
 	ans, err := e.provider.Query(callCtx, e.query)
-	e.budget.end(e.call, answered(err))
+	e.budget.End(e.call, answered(err))
 	present := a.clock()
 	// Reckoned from the end, since the clock may have been set meanwhile.
 	took, ended := left.Elapsed(present), present.Wall
@@ -290,21 +304,21 @@ func (a *account) ask(ctx context.Context, e errand) {
 	}
 	defer a.signal()
 	if a.removed {
-		return
+		return false
 	}
 	if e := vendorapi.AsError(err); e == nil || !e.Unsent {
 		a.record.Called(a.name, string(q.query.Kind))
 		a.record.Answered(a.name, took)
 	}
 	if err != nil && callCtx.Err() != nil {
-		return // the exporter stops; the call tells nothing of the vendor
+		return false // the exporter stops; the call tells nothing of the vendor
 	}
 	if e.identity != a.identity {
 		// A host that the account does not ask any more tells nothing but of its quota.
 		if err != nil {
-			e.budget.heed(vendorapi.AsError(err), e.call)
+			e.budget.Heed(vendorapi.AsError(err), e.call)
 		}
-		return
+		return false
 	}
 	if q.task != nil && (a.tasks[q.task.id] != q.task || q.task.Gone) {
 		// Its time ended while the call was under way: only the account learns.
@@ -318,14 +332,15 @@ func (a *account) ask(ctx context.Context, e errand) {
 	e.question, e.left = q, sent
 	if err == nil {
 		a.apply(a.succeeded(e, ans, m), ended)
-		return
+		return false
 	}
-	a.failed(e, vendorapi.AsError(err), m)
+	failed = a.failed(e, vendorapi.AsError(err), m)
 	if q.task == nil {
 		a.apply(nil, ended)
-		return
+		return failed
 	}
 	a.apply([]*task{q.task}, ended)
+	return failed
 }
 
 // answered reports whether nothing of a call can be under way at the vendor any

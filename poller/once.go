@@ -2,7 +2,6 @@ package poller
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"prefetch_exporter/poller/clock"
@@ -15,14 +14,14 @@ import (
 // while they take their time.
 func (a *account) once(ctx context.Context) (failed bool) {
 	a.mu.Lock()
-	before, allowed := a.failures, a.options.Limit.Calls
+	allowed := a.options.Limit.Calls
 	a.hasty, a.begun = true, a.now()
 	a.forgive()
 	a.board.stale()
 	a.mu.Unlock()
 	made := 0
+	var calls underWay
 	for left := true; left; {
-		var calls sync.WaitGroup
 		left = false
 		for made < allowed && ctx.Err() == nil && a.step(ctx, &calls) == 0 {
 			left = true
@@ -32,10 +31,11 @@ func (a *account) once(ctx context.Context) (failed bool) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.report(made, a.failures-before)
+	failures := int(calls.failed.Load())
+	a.report(made, failures)
 	a.hasty = false
 	a.board.stale()
-	return a.failures > before
+	return failures > 0
 }
 
 // report logs what the look made of the account, and why it asked no more. It is
@@ -61,7 +61,7 @@ func (a *account) whyNoMore(made int) string {
 	if !a.wantsMore(present) {
 		return a.whyNothing()
 	}
-	next := a.budget.next(present)
+	next := a.budget.Next(present)
 	switch {
 	case a.health.RetryAt.After(present.Wall):
 		return "calls fail, and it backs off"

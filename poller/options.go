@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -13,17 +14,10 @@ import (
 
 // Store keeps what must survive a restart.
 type Store interface {
-	// Write makes the changes durable before it returns, all or none.
-	Write(ops ...store.Op) error
-	// Scan calls f for every value of a table, ordered by scope and key. The
-	// value is valid only during the call.
-	Scan(t store.Table, f func(scope, key string, value []byte) error) error
-	// ScanScope is Scan for one scope.
-	ScanScope(t store.Table, scope string, f func(key string, value []byte) error) error
+	quota.Store
+
 	// State says whether the store was there before.
 	State() store.State
-	// Recovery is when a damaged store was lost and begun anew, if it was.
-	Recovery() (at time.Time, ok bool)
 }
 
 // Recorder accumulates what a snapshot cannot show: counters and durations.

@@ -7,6 +7,7 @@ import (
 
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/prefetch"
 )
 
@@ -33,7 +34,7 @@ type situation struct {
 	// one is under way.
 	slot, taken, latency time.Duration
 	// budget is asked what it has to spare at present; nil if nothing is.
-	budget  *budget
+	budget  *quota.Budget
 	present clock.Stamp
 	// board is all tasks by creation, and cards what is on it.
 	board *board

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 )
@@ -18,7 +19,7 @@ type Poller struct {
 
 	// change serializes what changes the set of accounts, disk included.
 	change     sync.Mutex
-	budgets    map[string]*budget
+	budgets    map[string]*quota.Budget
 	configured []Account
 
 	// mu guards the rest, and is never held for longer than a look: a scrape
@@ -46,7 +47,7 @@ func New(o Options) *Poller {
 		o.Logger.Warn("the store was damaged: calls that were made before are unknown, the whole quota counts as spent")
 	case store.Existing:
 	}
-	return &Poller{options: o, accounts: map[prefetch.Account]*running{}, budgets: map[string]*budget{}}
+	return &Poller{options: o, accounts: map[prefetch.Account]*running{}, budgets: map[string]*quota.Budget{}}
 }
 
 // Configure makes accounts the watched ones. An account that is there already
@@ -91,14 +92,14 @@ func (p *Poller) Configure(accounts []Account) error {
 // load reads what the store has of the accounts and budgets that are new.
 func (p *Poller) load(accounts []Account) (map[prefetch.Account]*account, error) {
 	fresh := map[prefetch.Account]*account{}
-	budgets := map[string]*budget{}
+	budgets := map[string]*quota.Budget{}
 	for _, o := range accounts {
 		if p.budgets[o.Identity] == nil && budgets[o.Identity] == nil {
-			b, err := newBudget(o.Identity, p.options.Store, p.options.Clock)
+			b, err := quota.Open(o.Identity, p.options.Store, p.options.Clock)
 			if err != nil {
 				return nil, err
 			}
-			if b.damaged {
+			if b.Damaged() {
 				p.options.Logger.Warn("the ledger is not whole: the whole quota counts as spent", "account", o.Name)
 			}
 			budgets[o.Identity] = b

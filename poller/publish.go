@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/prefetch"
 )
 
@@ -18,7 +19,7 @@ type published struct {
 	unwatched []prefetch.UnwatchedTask
 	phases    [prefetch.NumPhases]int
 	options   Account
-	budget    *budget
+	budget    *quota.Budget
 	health    health
 	dropped   int
 	backlog   time.Duration
@@ -129,7 +130,7 @@ func (a *account) snapshot() prefetch.AccountState {
 	p.shared = true
 	return prefetch.AccountState{
 		Account: a.name, Up: p.health.Up, Failing: p.health.Failing, BackoffUntil: p.health.RetryAt,
-		Limit: p.options.Limit, NextCall: p.budget.next(now),
+		Limit: p.options.Limit, NextCall: p.budget.Next(now),
 		Progress: now.Wall.Add(-a.progress.Load().late()), MaxStaleness: p.options.MaxStaleness,
 		Phases: p.phases, Dropped: p.dropped,
 		Backlog: p.backlog, Window: p.window, WindowRefresh: p.counted,

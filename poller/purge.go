@@ -4,10 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"time"
 
-	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/store"
 )
 
@@ -58,7 +57,7 @@ func (p *Poller) purge(deletes bool) {
 		}
 	}
 	if err == nil && deletes {
-		err = p.purgeLedgers(identities, now)
+		err = quota.Purge(p.options.Store, identities, now, purgeAfter)
 	}
 	if err != nil {
 		p.options.Logger.Warn("records of what is not configured any more could not be deleted", "err", err)
@@ -103,60 +102,4 @@ func (p *Poller) purgeScope(scope string) error {
 		return err
 	}
 	return p.options.Store.Write(ops...)
-}
-
-// purgeLedgers deletes the ledgers of identities that are not configured, once
-// their last entry is so old that no limit counts it.
-func (p *Poller) purgeLedgers(used map[string]bool, now clock.Stamp) error {
-	ops, youngest := map[string][]store.Op{}, map[string]time.Duration{}
-	err := p.options.Store.Scan(store.Ledger, func(identity, key string, value []byte) error {
-		if used[identity] {
-			return nil
-		}
-		if _, ok := youngest[identity]; !ok {
-			youngest[identity] = math.MaxInt64
-		}
-		youngest[identity] = min(youngest[identity], ledgerAge(key, value, now))
-		ops[identity] = append(ops[identity], store.Op{Table: store.Ledger, Scope: identity, Key: key})
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for identity, age := range youngest {
-		if age < purgeAfter {
-			continue
-		}
-		if err := p.options.Store.Write(ops[identity]...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ledgerAge is the time since a ledger's entry said something; 0 if it cannot
-// be read.
-func ledgerAge(key string, value []byte, now clock.Stamp) time.Duration {
-	switch key {
-	case throttleKey:
-		var t throttle
-		if json.Unmarshal(value, &t) != nil {
-			return 0
-		}
-		return min(t.At.Elapsed(now), t.HoldAt.Elapsed(now))
-	case forgottenKey:
-		var at clock.Stamp
-		if json.Unmarshal(value, &at) != nil {
-			return 0
-		}
-		return at.Elapsed(now)
-	}
-	var c call
-	if json.Unmarshal(value, &c) != nil {
-		return 0
-	}
-	if c.Ended != nil {
-		return c.Ended.Elapsed(now)
-	}
-	return c.Begun.Elapsed(now)
 }

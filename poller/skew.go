@@ -58,7 +58,7 @@ func (a *account) look(now clock.Stamp) {
 		a.redate(by, now.Wall)
 	case !known && back:
 		a.redate(0, now.Wall)
-		a.budget.redate(now)
+		a.budget.Restamp(now)
 		a.dialect.OffsetAt, a.unsaved = clock.Stamp{}, true
 	}
 	if a.dialect.SawClock(now) {
@@ -98,7 +98,7 @@ func (a *account) redate(by time.Duration, now time.Time) {
 	}
 	a.watch.date(now)
 	for _, at := range []*time.Time{
-		&a.began, &a.left, &a.noWindow, &a.watch.retryAt, &a.watch.yielded,
+		&a.began, &a.noWindow, &a.watch.retryAt, &a.watch.yielded,
 		&a.health.RetryAt, &a.health.Since, &a.outage.countFrom, &a.knowledge.StrangersAt, &a.dialect.RefusedAt,
 	} {
 		move(at)

@@ -88,7 +88,7 @@ func (a *account) orWatch(s *situation, q question, found bool, wake time.Time) 
 		return q, found, clock.Earlier(wake, due)
 	case (found || soon) && !w.turn(found && q.pressing):
 		return q, found, wake
-	case !found && !w.turn(false) && a.budget.wanted(a.name.Name):
+	case !found && !w.turn(false) && a.budget.Wanted(a.name.Name):
 		return q, false, clock.Earlier(wake, w.yield(s))
 	default:
 		return p.question(s), true, wake

@@ -1,4 +1,4 @@
-package poller
+package quota
 
 import (
 	"context"
@@ -40,8 +40,8 @@ type Logins struct {
 }
 
 // NewLogins returns the logins that the store knows.
-func NewLogins(st Store, now clock.Clock) *Logins {
-	return &Logins{store: st, clock: now, rounds: hashRounds, users: map[string]*login{}}
+func NewLogins(st Store, tells clock.Clock) *Logins {
+	return &Logins{store: st, clock: tells, rounds: hashRounds, users: map[string]*login{}}
 }
 
 // login is one user. Who has taken busy's value may use the rest.

@@ -1,4 +1,4 @@
-package poller
+package quota
 
 import (
 	"cmp"
@@ -29,18 +29,18 @@ const (
 	turnGrace = 250 * time.Millisecond
 )
 
-// budget is the quota of one identity at one vendor. A call takes one of the
+// Budget is the quota of one identity at one vendor. A call takes one of the
 // limit's slots when it leaves, and the slot is free again one period after the
 // call ended: so no interval as long as the period sees one call too many at
 // the vendor either, whatever the latency was.
-type budget struct {
+type Budget struct {
 	identity string
 	store    Store
 	clock    clock.Clock
 
 	mu       sync.Mutex
 	members  map[string]*member
-	calls    []*call // by seq
+	calls    []*Call // by seq
 	seq      uint64
 	turn     uint64
 	throttle throttle
@@ -58,15 +58,16 @@ type member struct {
 	limit prefetch.Limit
 	// waiting: the account has a question and waits for the budget.
 	waiting bool
-	// turn orders the accounts by when they last called.
+	// turn orders the accounts by when they last called, left is when that was.
 	turn uint64
+	left clock.Stamp
 	wake func()
 }
 
-// join adds an account, or changes the limit of one that is there. The limit
+// Join adds an account, or changes the limit of one that is there. The limit
 // holds for the calls already in the ledger. wake is called when a slot may
 // have become free earlier than take said.
-func (b *budget) join(account string, limit prefetch.Limit, wake func()) {
+func (b *Budget) Join(account string, limit prefetch.Limit, wake func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	m := b.members[account]
@@ -76,11 +77,11 @@ func (b *budget) join(account string, limit prefetch.Limit, wake func()) {
 	}
 	m.limit, m.wake = limit, wake
 	now := b.clock()
-	b.tell(now)
+	b.publishNext(now)
 }
 
-// leave removes an account. Its calls stay: the vendor counts them still.
-func (b *budget) leave(account string) {
+// Leave removes an account. Its calls stay: the vendor counts them still.
+func (b *Budget) Leave(account string) {
 	b.mu.Lock()
 	delete(b.members, account)
 	wake := b.others(account)
@@ -88,8 +89,8 @@ func (b *budget) leave(account string) {
 	wake()
 }
 
-// rest tells that the account has no question at present.
-func (b *budget) rest(account string) {
+// Rest tells that the account has no question at present.
+func (b *Budget) Rest(account string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if m := b.members[account]; m != nil {
@@ -97,8 +98,8 @@ func (b *budget) rest(account string) {
 	}
 }
 
-// wanted reports whether another account waits for the budget.
-func (b *budget) wanted(account string) bool {
+// Wanted reports whether another account waits for the budget.
+func (b *Budget) Wanted(account string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for name, m := range b.members {
@@ -109,10 +110,10 @@ func (b *budget) wanted(account string) bool {
 	return false
 }
 
-// take asks for a call to leave now. It returns the call, which is in the
+// Take asks for a call to leave now. It returns the call, which is in the
 // ledger durably by then, or else how long to wait before asking again. An
 // error means that the ledger cannot be kept: then no call may leave.
-func (b *budget) take(account string) (*call, time.Duration, error) {
+func (b *Budget) Take(account string) (*Call, time.Duration, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	m := b.members[account]
@@ -124,7 +125,7 @@ func (b *budget) take(account string) (*call, time.Duration, error) {
 	if wait := b.wait(account, now); wait > 0 {
 		return nil, wait, nil
 	}
-	c := &call{Begun: now, seq: b.seq + 1}
+	c := &Call{Begun: now, seq: b.seq + 1}
 	ops := append(b.compact(now), b.put(c.key(), c))
 	if err := b.store.Write(ops...); err != nil {
 		return nil, 0, fmt.Errorf("ledger: %w", err)
@@ -132,19 +133,30 @@ func (b *budget) take(account string) (*call, time.Duration, error) {
 	b.seq++
 	b.calls = append(b.calls, c)
 	b.turn++
-	m.turn, m.waiting = b.turn, false
-	b.tell(now)
+	m.turn, m.waiting, m.left = b.turn, false, now
+	b.publishNext(now)
 	return c, 0, nil
 }
 
-// end closes a call: its slot is free again one period from now, or from when the
+// LastLeft is when the last call of the account left; zero if none has since it
+// joined.
+func (b *Budget) LastLeft(account string) (at clock.Stamp) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if m := b.members[account]; m != nil {
+		at = m.left
+	}
+	return at
+}
+
+// End closes a call: its slot is free again one period from now, or from when the
 // vendor may have answered if no answer came. If that cannot be recorded, a restart
 // counts the call as ended then, which is later: safe.
-func (b *budget) end(c *call, answered bool) {
+func (b *Budget) End(c *Call, answered bool) {
 	b.mu.Lock()
 	now := b.clock()
 	c.over(now, answered)
-	b.tell(now)
+	b.publishNext(now)
 	op := b.put(c.key(), c)
 	wake := b.others("")
 	b.mu.Unlock()
@@ -152,8 +164,8 @@ func (b *budget) end(c *call, answered bool) {
 	wake()
 }
 
-// heed takes over what a failed call says of the quota.
-func (b *budget) heed(e *vendorapi.Error, c *call) {
+// Heed takes over what a failed call says of the quota.
+func (b *Budget) Heed(e *vendorapi.Error, c *Call) {
 	if e.RetryAfter > 0 {
 		b.hold(e.RetryAfter)
 	}
@@ -166,7 +178,7 @@ func (b *budget) heed(e *vendorapi.Error, c *call) {
 // throttled slows the budget down after the vendor said that there were too
 // many calls, or said something that nobody understands. It said so once if it
 // said so to calls that were under way together.
-func (b *budget) throttled(c *call) {
+func (b *Budget) throttled(c *Call) {
 	b.change(func(now clock.Stamp) {
 		if at := b.throttle.At; !at.Wall.IsZero() && c.Begun.Until(at) > 0 {
 			return
@@ -177,7 +189,7 @@ func (b *budget) throttled(c *call) {
 }
 
 // hold forbids every call for d, as a vendor's Retry-After asks.
-func (b *budget) hold(d time.Duration) {
+func (b *Budget) hold(d time.Duration) {
 	b.change(func(now clock.Stamp) {
 		if d > b.throttle.holds(now) {
 			b.throttle.Hold, b.throttle.HoldAt = d, now
@@ -185,21 +197,21 @@ func (b *budget) hold(d time.Duration) {
 	})
 }
 
-func (b *budget) change(f func(now clock.Stamp)) {
+func (b *Budget) change(f func(now clock.Stamp)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.clock()
 	f(now)
-	b.tell(now)
+	b.publishNext(now)
 	// A throttle that cannot be recorded is still kept while this runs.
 	_ = b.store.Write(b.put(throttleKey, b.throttle))
 }
 
-// next is when the budget allows the next call: zero if no call was ever made,
+// Next is when the budget allows the next call: zero if no call was ever made,
 // in the past if one is allowed now. While every slot is held by a call under
-// way it is the earliest time that is possible. It is told by the clock as that is set now, and
-// waits for no disk.
-func (b *budget) next(now clock.Stamp) time.Time {
+// way it is the earliest time that is possible. It is told by the clock as that is
+// set now, and waits for no disk.
+func (b *Budget) Next(now clock.Stamp) time.Time {
 	at := b.nextAt.Load()
 	if at == nil {
 		return time.Time{}
@@ -207,8 +219,8 @@ func (b *budget) next(now clock.Stamp) time.Time {
 	return now.Wall.Add(-at.Until(now))
 }
 
-// tell publishes when the next call is allowed.
-func (b *budget) tell(now clock.Stamp) {
+// publishNext publishes when the next call is allowed.
+func (b *Budget) publishNext(now clock.Stamp) {
 	hold := b.throttle.holds(now)
 	if len(b.calls) == 0 && hold == 0 && b.forgotten == nil {
 		return
@@ -230,7 +242,7 @@ func (b *budget) tell(now clock.Stamp) {
 // wait is how long the account must wait; 0 if a call may leave now. An account
 // steps back behind those that share its budget, wait too and called longer
 // ago: behind each for a moment only, lest one in trouble delay another.
-func (b *budget) wait(account string, now clock.Stamp) time.Duration {
+func (b *Budget) wait(account string, now clock.Stamp) time.Duration {
 	me := b.members[account]
 	ahead := 0
 	for name, m := range b.members {
@@ -249,47 +261,47 @@ func (b *budget) wait(account string, now clock.Stamp) time.Duration {
 
 // slot is the time until the limit has one free slot beyond `reserved` others;
 // how long ago it had is negative.
-func (b *budget) slot(limit prefetch.Limit, reserved int, now clock.Stamp) time.Duration {
+func (b *Budget) slot(limit prefetch.Limit, reserved int, now clock.Stamp) time.Duration {
 	period := b.period(limit, now)
 	type taken struct {
-		left  time.Duration
+		free  time.Duration // from now
 		slots int
 	}
 	all, total := make([]taken, 0, len(b.calls)), 0
 	for _, c := range b.calls {
 		t := taken{period, c.count()}
 		if c.Ended != nil {
-			t.left -= c.since(now)
+			t.free -= c.since(now)
 		}
 		all = append(all, t)
 		total += t.slots
 	}
-	known := b.known(limit, now)
+	whole := b.untilWhole(limit, now)
 	need := total + reserved + 1 - limit.Calls
 	if need <= 0 {
-		return known
+		return whole
 	}
-	slices.SortFunc(all, func(x, y taken) int { return cmp.Compare(x.left, y.left) })
+	slices.SortFunc(all, func(x, y taken) int { return cmp.Compare(x.free, y.free) })
 	for _, t := range all {
 		if need -= t.slots; need <= 0 {
-			return max(known, t.left)
+			return max(whole, t.free)
 		}
 	}
-	return max(known, period)
+	return max(whole, period)
 }
 
-// known is the time until the limit counts no call that was forgotten; how long
-// ago it did is negative.
-func (b *budget) known(limit prefetch.Limit, now clock.Stamp) time.Duration {
+// untilWhole is the time until the limit counts no call that is missing in the
+// ledger; negative is how long it has counted none, at most keptFor.
+func (b *Budget) untilWhole(limit prefetch.Limit, now clock.Stamp) time.Duration {
 	if b.forgotten == nil {
 		return -keptFor
 	}
 	return max(-keptFor, b.period(limit, now)-b.forgotten.Elapsed(now))
 }
 
-// spare is how long after a moment the budget has a call to give while it keeps so
+// Spare is how long after a moment the budget has a call to give while it keeps so
 // many others; 0 if it has one then.
-func (b *budget) spare(kept int, at clock.Stamp) time.Duration {
+func (b *Budget) Spare(kept int, at clock.Stamp) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	wait := b.throttle.holds(at)
@@ -299,8 +311,8 @@ func (b *budget) spare(kept int, at clock.Stamp) time.Duration {
 	return max(0, wait)
 }
 
-// taken is how long a call is taken after it ended.
-func (b *budget) taken(at clock.Stamp) (longest time.Duration) {
+// Taken is how long a call is taken after it ended.
+func (b *Budget) Taken(at clock.Stamp) (longest time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, m := range b.members {
@@ -309,9 +321,9 @@ func (b *budget) taken(at clock.Stamp) (longest time.Duration) {
 	return longest
 }
 
-// free is how many calls the account may make at once at a moment, if nobody else
+// Free is how many calls the account may make at once at a moment, if nobody else
 // makes any.
-func (b *budget) free(now clock.Stamp) int {
+func (b *Budget) Free(now clock.Stamp) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	free := math.MaxInt
@@ -322,7 +334,7 @@ func (b *budget) free(now clock.Stamp) int {
 				taken += c.count()
 			}
 		}
-		if b.known(m.limit, now) > 0 {
+		if b.untilWhole(m.limit, now) > 0 {
 			taken = m.limit.Calls
 		}
 		free = min(free, m.limit.Calls-taken)
@@ -331,14 +343,14 @@ func (b *budget) free(now clock.Stamp) int {
 }
 
 // period is the limit's period with the slack, stretched by throttling.
-func (b *budget) period(limit prefetch.Limit, now clock.Stamp) time.Duration {
+func (b *Budget) period(limit prefetch.Limit, now clock.Stamp) time.Duration {
 	full := limit.Per + limit.Per*slack/100
 	return time.Duration(float64(full) / b.throttle.factor(now))
 }
 
 // others returns a function that wakes every waiting account but one; it is to
 // be called without the lock.
-func (b *budget) others(account string) func() {
+func (b *Budget) others(account string) func() {
 	var wakes []func()
 	for name, m := range b.members {
 		if name != account && m.waiting && m.wake != nil {

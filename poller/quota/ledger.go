@@ -1,4 +1,4 @@
-package poller
+package quota
 
 import (
 	"encoding/json"
@@ -24,8 +24,8 @@ const (
 	throttleKey, forgottenKey = "throttle", "forgotten"
 )
 
-// call is one entry of the ledger. Ended is nil while the call is under way.
-type call struct {
+// Call is one entry of the ledger: usually one call. Ended is nil while the call is under way.
+type Call struct {
 	Begun clock.Stamp  `json:"begun"`
 	Ended *clock.Stamp `json:"ended,omitempty"`
 	// Count is how many calls the entry stands for, the first of which began at
@@ -38,17 +38,17 @@ type call struct {
 	seq uint64
 }
 
-func (c *call) key() string { return fmt.Sprintf("%020d", c.seq) }
+func (c *Call) key() string { return fmt.Sprintf("%020d", c.seq) }
 
-func (c *call) count() int { return max(1, c.Count) }
+func (c *Call) count() int { return max(1, c.Count) }
 
 // since is how long ago the vendor counted the call at the latest; negative if it
 // still may. The call has ended.
-func (c *call) since(now clock.Stamp) time.Duration { return c.Ended.Elapsed(now) - c.Late }
+func (c *Call) since(now clock.Stamp) time.Duration { return c.Ended.Elapsed(now) - c.Late }
 
 // over notes that the call ended. If nobody saw its answer, it may be under way at
 // the vendor for as long as a call can take.
-func (c *call) over(now clock.Stamp, answered bool) {
+func (c *Call) over(now clock.Stamp, answered bool) {
 	c.Ended = &now
 	if !answered {
 		c.Late = max(0, vendorapi.DefaultTimeout-c.Begun.Elapsed(now))
@@ -79,9 +79,13 @@ func (t *throttle) holds(now clock.Stamp) time.Duration {
 	return max(0, t.Hold-t.HoldAt.Elapsed(now))
 }
 
-// newBudget loads the ledger of identity.
-func newBudget(identity string, st Store, tells clock.Clock) (*budget, error) {
-	b := &budget{identity: identity, store: st, clock: tells, members: map[string]*member{}}
+// Damaged reports whether some of the ledger could not be read: then the whole
+// quota counts as spent.
+func (b *Budget) Damaged() bool { return b.damaged }
+
+// Open loads the ledger of an identity.
+func Open(identity string, st Store, tells clock.Clock) (*Budget, error) {
+	b := &Budget{identity: identity, store: st, clock: tells, members: map[string]*member{}}
 	now := tells()
 	var ops []store.Op
 	err := st.ScanScope(store.Ledger, identity, func(key string, value []byte) error {
@@ -113,7 +117,7 @@ func newBudget(identity string, st Store, tells clock.Clock) (*budget, error) {
 
 // load takes over an entry of an earlier process. It returns the entry, and
 // whether it is to be written anew, lest each restart dates it anew.
-func (b *budget) load(key string, value []byte, now clock.Stamp) (entry any, anew bool, err error) {
+func (b *Budget) load(key string, value []byte, now clock.Stamp) (entry any, anew bool, err error) {
 	switch key {
 	case throttleKey:
 		t := throttle{}
@@ -132,7 +136,7 @@ func (b *budget) load(key string, value []byte, now clock.Stamp) (entry any, ane
 		b.forgotten = &at
 		return at, anew, nil
 	}
-	c := &call{}
+	c := &Call{}
 	if c.seq, err = strconv.ParseUint(key, 10, 64); err != nil {
 		return nil, false, fmt.Errorf("call: %w", err)
 	}
@@ -143,7 +147,7 @@ func (b *budget) load(key string, value []byte, now clock.Stamp) (entry any, ane
 }
 
 // forget notes that calls until then may be missing in the ledger.
-func (b *budget) forget(at clock.Stamp) store.Op {
+func (b *Budget) forget(at clock.Stamp) store.Op {
 	b.forgotten = &at
 	return b.put(forgottenKey, at)
 }
@@ -152,7 +156,7 @@ func (b *budget) forget(at clock.Stamp) store.Op {
 // before now, and may be under way at the vendor still; one from the future counts
 // as now. Its end is dated on the present boot's clock from here on. It reports
 // whether that says something new.
-func (b *budget) restore(c *call, now clock.Stamp) (anew bool) {
+func (b *Budget) restore(c *Call, now clock.Stamp) (anew bool) {
 	if c.Ended == nil {
 		c.Ended, c.Late, anew = &now, vendorapi.DefaultTimeout, true
 	} else {
@@ -174,9 +178,9 @@ func (t *throttle) restore(now clock.Stamp) (anew bool) {
 	return anewAt || anewHold
 }
 
-// redate takes what is dated in the future for now, after a clock was set back of
+// Restamp takes what is dated in the future for now, after a clock was set back of
 // which nobody knows by how much.
-func (b *budget) redate(now clock.Stamp) {
+func (b *Budget) Restamp(now clock.Stamp) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, c := range b.calls {
@@ -190,15 +194,18 @@ func (b *budget) redate(now clock.Stamp) {
 		at, _ := b.forgotten.Restamp(now)
 		b.forgotten = &at
 	}
+	for _, m := range b.members {
+		m.left, _ = m.left.Restamp(now)
+	}
 	b.throttle.restore(now)
-	b.tell(now)
+	b.publishNext(now)
 }
 
-// compact forgets the calls that no limit can count any more, and makes one entry
-// of others that none counts now: so the ledger stays small, and yet a limit that
-// is changed to a longer period finds the calls that it counts. They count as of
-// the last of them, later than they ended: safe.
-func (b *budget) compact(now clock.Stamp) []store.Op {
+// compact keeps the ledger small. Calls that no limit can count any more go. Of
+// calls that no limit counts now, neighbors become one entry, which a limit with a
+// longer period or a throttled rate may count again. The entry has the end of the
+// last of its calls: so it counts none of them too briefly.
+func (b *Budget) compact(now clock.Stamp) []store.Op {
 	var counted time.Duration
 	for _, m := range b.members {
 		counted = max(counted, b.period(m.limit, now))
@@ -233,18 +240,18 @@ func (b *budget) compact(now clock.Stamp) []store.Op {
 }
 
 // merge makes the call stand for another before it, too.
-func (c *call) merge(d *call, now clock.Stamp) {
+func (c *Call) merge(d *Call, now clock.Stamp) {
 	c.Begun, c.Count = d.Begun, c.count()+d.count()
 	if d.since(now) < c.since(now) {
 		c.Ended, c.Late = d.Ended, d.Late
 	}
 }
 
-func (b *budget) drop(c *call) store.Op {
+func (b *Budget) drop(c *Call) store.Op {
 	return store.Op{Table: store.Ledger, Scope: b.identity, Key: c.key()}
 }
 
-func (b *budget) put(key string, entry any) store.Op {
+func (b *Budget) put(key string, entry any) store.Op {
 	value, err := json.Marshal(entry)
 	if err != nil {
 		// Stamps and numbers always marshal.

@@ -1,0 +1,62 @@
+package quota_test
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"prefetch_exporter/store"
+)
+
+// memory is a store without a disk that tests can break.
+type memory struct {
+	*store.Memory
+
+	lost time.Time
+
+	mu   sync.Mutex
+	fail error
+}
+
+func newMemory() *memory { return &memory{Memory: store.NewMemory()} }
+
+func (m *memory) Recovery() (time.Time, bool) { return m.lost, !m.lost.IsZero() }
+
+func (m *memory) Write(ops ...store.Op) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail != nil {
+		return m.fail
+	}
+	return m.Memory.Write(ops...)
+}
+
+func (m *memory) failWith(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fail = err
+}
+
+// copied is the store as it stands: what a process that is killed leaves.
+func (m *memory) copied(t *testing.T) *memory {
+	t.Helper()
+	left := newMemory()
+	left.lost = m.lost
+	err := m.Scan(store.Ledger, func(scope, key string, value []byte) error {
+		return left.Write(store.Op{Table: store.Ledger, Scope: scope, Key: key, Value: slices.Clone(value)})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return left
+}
+
+// keys is how many records the store has.
+func keys(t *testing.T, m *memory) (n int) {
+	t.Helper()
+	if err := m.Scan(store.Ledger, func(string, string, []byte) error { n++; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
