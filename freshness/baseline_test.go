@@ -36,6 +36,11 @@ func work(v freshness.Vendor, items ...freshness.Item) *freshness.Workload {
 	return &freshness.Workload{Scenario: freshness.Scenario{Vendor: v}, Items: items}
 }
 
+func withStrangers(w *freshness.Workload, items ...freshness.Item) *freshness.Workload {
+	w.Strangers = items
+	return w
+}
+
 // edgeSlot is the n-th slot, from 0, of one call in 5 min: a period and 1 %, and
 // the second that a call takes. vodSlot is that of 90 calls in 1 min.
 func edgeSlot(n int) time.Duration { return time.Duration(n) * 304 * time.Second }
@@ -116,6 +121,18 @@ func TestBaselines(t *testing.T) {
 			roundRobin: expected{[]int{2, 3}, 3}, newLast: expected{[]int{2, 3}, 3},
 			oracle: expected{[]int{3, 1}, 3}, nextSlots: expected{[]int{1, 1}, 0},
 		},
+		"rows of somebody else fill the page as well": {
+			work: withStrangers(work(edge(), item(0, 100*second, 40), item(2*second, 100*second, 40)),
+				item(second, 400*second, 20), item(2*second, 400*second, 1), item(3*second, 400*second, 90)),
+			roundRobin: expected{[]int{2, 1}, 3}, newLast: expected{[]int{1, 2}, 3},
+			oracle: expected{[]int{1, 2}, 2}, nextSlots: expected{[]int{1, 1}, 0},
+		},
+		"what began before the exporter is asked for from its beginning on": {
+			work: work(edge(), item(-201*second, -100*second, 30), item(-199900*time.Millisecond, -100*second, 60),
+				item(-199*second, -100*second, 60)),
+			roundRobin: expected{[]int{0, 1, 2}, 3}, newLast: expected{[]int{0, 1, 2}, 3},
+			oracle: expected{[]int{0, 0, 1}, 2}, nextSlots: expected{[]int{0, 0, 0}, 0},
+		},
 		"a window may span a day less a second": {
 			work:       work(edge(), item(0, 86500*second, 5), item(86399*second, 86500*second, 5)),
 			roundRobin: expected{[]int{286, 285}, 287}, newLast: expected{[]int{285, 286}, 287},
@@ -186,6 +203,24 @@ func TestRoundRobinCounts(t *testing.T) {
 				t.Errorf("error %v over %d samples, want %v over %d", o.CountError, o.Samples, c.want, c.samples)
 			}
 		})
+	}
+}
+
+// TestFirstAnswer tells how long a person waits who asks about an item.
+func TestFirstAnswer(t *testing.T) {
+	t.Parallel()
+	w := work(edge(), item(-time.Hour, time.Hour, 5), item(4*time.Second, time.Hour, 5))
+	o := freshness.RoundRobin(w)
+	if diff := cmp.Diff(answers(edgeSlot, 0, 1), o.Answered); diff != "" {
+		t.Errorf("answered (-want +got):\n%s", diff)
+	}
+	first := freshness.Evaluate(w, freshness.ByRoundRobin, o).First
+	// After a second, and after 301 s.
+	if first == nil || first.Mean != 151 || first.Max != 301 {
+		t.Errorf("first answers: %+v, want 151 s on average and 301 s at most", first)
+	}
+	if first := freshness.Evaluate(w, freshness.ByPageOracle, freshness.PageOracle(w)).First; first != nil {
+		t.Errorf("the oracle shows nothing before an item settled, not %+v", first)
 	}
 }
 

@@ -64,6 +64,9 @@ func TestFreshness(t *testing.T) {
 			}
 			for seed := range seeds {
 				for _, urls := range []bool{false, true} {
+					if urls && s.OnlyIDs {
+						continue
+					}
 					t.Run(fmt.Sprintf("%s/%d/urls=%t", s.Name, seed, urls), func(t *testing.T) {
 						t.Parallel()
 						w := s.Workload(seed)

@@ -152,7 +152,8 @@ func (o *oracle) window(start int, sent time.Duration) *proposal {
 		if items[i].second()-begin > o.vendor.MaxSpan {
 			break
 		}
-		if rows += len(items[i].URLs); rows > o.vendor.PageSize {
+		rows += len(items[i].URLs)
+		if rows+o.strangerRows(begin, items[i].second(), sent) > o.vendor.PageSize {
 			break
 		}
 		if o.proves(i, sent) {
@@ -165,4 +166,17 @@ func (o *oracle) window(start int, sent time.Duration) *proposal {
 		}
 	}
 	return &best
+}
+
+// strangerRows is how many rows of strangers a window shows from one second to
+// the end of another.
+func (o *oracle) strangerRows(from, to, sent time.Duration) int {
+	rows := 0
+	for i := range o.w.Strangers {
+		s := &o.w.Strangers[i]
+		if s.second() >= from && s.second() <= to && s.Created <= seen(sent) {
+			rows += len(s.URLs)
+		}
+	}
+	return rows
 }

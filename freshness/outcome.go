@@ -7,6 +7,9 @@ type Outcome struct {
 	// Reported is when each item was known to be settled, [Never] if it was not
 	// by the horizon; in the order of the workload's items.
 	Reported []time.Duration
+	// Answered is when the first answer about each item was shown, [Never] if none
+	// was; nil where the strategy shows no answers.
+	Answered []time.Duration
 	// Covered is, for each item with a deadline, the first answer that was
 	// asked for at or after it and covers the item; 0 where there is none.
 	Covered []time.Duration

@@ -60,8 +60,9 @@ func writeScenario(b *strings.Builder, s *Scenario, of []Result) {
 	fmt.Fprintf(b, "%s, %d calls per %s; %s items, %s. Lag in %s.\n\n",
 		s.Vendor.Name, s.Vendor.Limit.Calls, short(s.Vendor.Limit.Per), between(of, func(r Result) float64 { return float64(r.Items) }),
 		seeds(of), unitOf(s).name)
-	b.WriteString("| | mean (over seeds) | p50 | p95 | max | × page oracle | × round-robin | calls | count error | unreported |\n")
-	b.WriteString("|---|---|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| | mean (over seeds) | p50 | p95 | max | × page oracle | × round-robin " +
+		"| first answer | calls | count error | unreported |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, strategy := range Strategies() {
 		rows := only(of, strategy)
 		if len(rows) > 0 {
@@ -81,18 +82,21 @@ func writeRow(b *strings.Builder, u unit, rows, of []Result) {
 	}
 	average := func(r Result) float64 { return r.Lag.Mean }
 	low, high := ends(rows, average)
-	calls, countError := "–", "–"
+	first, calls, countError := "–", "–", "–"
+	if rows[0].First != nil {
+		first = u.text(mean(rows, func(r Result) float64 { return r.First.Mean }))
+	}
 	if strategy != ByNextSlot {
 		calls = fmt.Sprintf("%.0f", mean(rows, func(r Result) float64 { return float64(r.Calls) }))
 	}
 	if rows[0].CountError != nil {
 		countError = fmt.Sprintf("%.2f", mean(rows, func(r Result) float64 { return *r.CountError }))
 	}
-	fmt.Fprintf(b, "| %s | %s (%s–%s) | %s | %s | %s | %s | %s | %s | %s | %s |\n", strategy,
+	fmt.Fprintf(b, "| %s | %s (%s–%s) | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", strategy,
 		u.text(mean(rows, average)), u.text(low), u.text(high),
 		lag(func(l Spread) float64 { return l.P50 }), lag(func(l Spread) float64 { return l.P95 }),
 		lag(func(l Spread) float64 { return l.Max }),
-		ratio(rows, only(of, ByPageOracle)), ratio(rows, only(of, ByRoundRobin)), calls, countError,
+		ratio(rows, only(of, ByPageOracle)), ratio(rows, only(of, ByRoundRobin)), first, calls, countError,
 		between(rows, func(r Result) float64 { return float64(len(r.Unreported)) }))
 }
 

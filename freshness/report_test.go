@@ -87,6 +87,7 @@ func results() []freshness.Result {
 					Unreported: []string{},
 				}
 				if i < 4 {
+					r.First = &freshness.Spread{Mean: lag / 3}
 					r.CountError = &countError
 				}
 				if i < 4 && name == freshness.FloodDeadlines {

@@ -41,9 +41,13 @@ type Result struct {
 	// Items is how many there were, Calls how many calls were spent.
 	Items int `json:"items"`
 	Calls int `json:"calls"`
-	// Lag is the time from the moment an item truly settled until it is known
-	// to be. What is never known counts as the whole [Horizon].
+	// Lag is the time from the moment an item truly settled, or from the beginning
+	// if it had by then, until it is known to be. What is never known counts as the
+	// whole [Horizon].
 	Lag Spread `json:"lag_seconds"`
+	// First is the time from an item's creation, or from the beginning, until the
+	// first answer about it; nil where no answers are shown.
+	First *Spread `json:"first_answer_seconds,omitempty"`
 	// Unreported are the ids of the items that were not known to be settled by
 	// the horizon.
 	Unreported []string `json:"unreported"`
@@ -110,9 +114,16 @@ func Evaluate(w *Workload, s Strategy, o Outcome) Result {
 			r.Unreported = append(r.Unreported, w.Items[i].ID)
 			continue
 		}
-		lags[i] = o.Reported[i] - w.Items[i].Settled()
+		lags[i] = since(w.Items[i].Settled(), o.Reported[i])
 	}
 	r.Lag = spread(lags)
+	if o.Answered != nil {
+		for i := range w.Items {
+			lags[i] = min(Horizon, since(w.Items[i].Created, o.Answered[i]))
+		}
+		first := spread(lags)
+		r.First = &first
+	}
 	if o.Samples > 0 {
 		r.CountError = &o.CountError
 		r.Deadlines = deadlines(w, o)

@@ -1,6 +1,7 @@
 package freshness
 
 import (
+	"slices"
 	"time"
 
 	"prefetch_exporter/prefetch"
@@ -17,10 +18,12 @@ func RoundRobin(w *Workload) Outcome { return newRoundRobin(w, false).run() }
 func RoundRobinNewLast(w *Workload) Outcome { return newRoundRobin(w, true).run() }
 
 func newRoundRobin(w *Workload, newLast bool) *roundRobin {
-	return &roundRobin{
+	r := &roundRobin{
 		w: w, vendor: &w.Scenario.Vendor, newLast: newLast, outcome: newOutcome(w),
 		shown: make([]prefetch.Counts, len(w.Items)), sample: SampleEvery,
 	}
+	r.outcome.Answered = slices.Clone(r.outcome.Reported)
+	return r
 }
 
 func (r *roundRobin) run() Outcome {
@@ -118,6 +121,7 @@ func (r *roundRobin) ask(queue *[]int, sent time.Duration) {
 	r.reading, r.page = nil, 0
 	*queue = (*queue)[1:]
 	r.shown[i] = r.counts
+	r.outcome.Answered[i] = min(r.outcome.Answered[i], answered(sent))
 	if item.Deadline > 0 && sent >= item.Deadline && r.outcome.Covered[i] == 0 {
 		r.outcome.Covered[i] = answered(sent)
 	}

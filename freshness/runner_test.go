@@ -89,6 +89,7 @@ func newRunner(t *testing.T, w *freshness.Workload, tellURLs bool) *runner {
 		states: make([]*prefetch.TaskState, len(w.Items)),
 		outcome: freshness.Outcome{
 			Reported: slices.Repeat([]time.Duration{freshness.Never}, len(w.Items)),
+			Answered: slices.Repeat([]time.Duration{freshness.Never}, len(w.Items)),
 			Covered:  make([]time.Duration, len(w.Items)),
 		},
 	}
@@ -96,6 +97,9 @@ func newRunner(t *testing.T, w *freshness.Workload, tellURLs bool) *runner {
 	for i := range w.Items {
 		r.index[w.Items[i].ID] = i
 		r.vendor.Submit(r.submission(&w.Items[i]))
+	}
+	for i := range w.Strangers {
+		r.vendor.Submit(r.submission(&w.Strangers[i]))
 	}
 	random := rand.New(rand.NewPCG(w.Seed, 0))
 	r.poller = poller.New(poller.Options{
@@ -254,9 +258,11 @@ func (r *runner) listCreated() {
 }
 
 func (r *runner) task(item *freshness.Item) prefetch.Task {
-	task := prefetch.Task{
-		Account: accountName, ID: item.ID, Created: r.began.Add(item.Created), Source: prefetch.SourceAPI,
+	task := prefetch.Task{Account: accountName, ID: item.ID, Source: prefetch.SourceAPI}
+	if r.w.Scenario.OnlyIDs {
+		return task
 	}
+	task.Created = r.began.Add(item.Created)
 	if item.Deadline > 0 {
 		task.Deadline = r.began.Add(item.Deadline)
 	}
@@ -279,6 +285,9 @@ func (r *runner) observe(now time.Duration) {
 			continue
 		}
 		r.states[i] = state
+		if state.Answered {
+			r.outcome.Answered[i] = min(r.outcome.Answered[i], now)
+		}
 		refreshed := state.LastRefresh.Sub(r.began)
 		if deadline := r.w.Items[i].Deadline; deadline > 0 && r.outcome.Covered[i] == 0 &&
 			!state.LastRefresh.IsZero() && refreshed-freshness.Latency >= deadline {

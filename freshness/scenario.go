@@ -71,8 +71,9 @@ func huaweicloud() Vendor {
 type Scenario struct {
 	Name   string
 	Vendor Vendor
-	// Within is how long items are created.
-	Within time.Duration
+	// Within is how long items are created. They were all created Before the
+	// scenario begins if that is set.
+	Within, Before time.Duration
 	// Items are created at random times, each as likely as the other; or else,
 	// where Unsettled is set, that many are there from the beginning and
 	// another is created whenever one truly settles.
@@ -93,6 +94,11 @@ type Scenario struct {
 	// their creation.
 	Deadlines     float64
 	DeadlineAfter time.Duration
+	// OnlyIDs: of an item nothing is told but its id.
+	OnlyIDs bool
+	// Strangers is how many items somebody else submits to the account, of which
+	// nothing is told.
+	Strangers int
 }
 
 // Lognormal is a distribution of durations whose logarithm is normal.
@@ -121,6 +127,10 @@ const (
 	Busy             = "busy"
 	Overload         = "overload"
 	VODFlood         = "VOD flood"
+	ColdStart12      = "cold start, 12 items"
+	ColdStart30      = "cold start, 30 items"
+	ColdStart100     = "cold start, 100 items"
+	Strangers        = "strangers"
 	TrickleDeadlines = "deadlines, trickle"
 	FloodDeadlines   = "deadlines, VOD flood"
 	FreeDeadlines    = "deadlines, free calls"
@@ -151,6 +161,8 @@ func Scenarios() []Scenario {
 	busy.Name, busy.Items, busy.LeastURLs, busy.MostURLs = Busy, 150, 1, 50
 	overload := busy
 	overload.Name, overload.Items = Overload, 1000
+	strangers := trickle
+	strangers.Name, strangers.Strangers = Strangers, trickle.Items
 	flood := Scenario{
 		Name: VODFlood, Vendor: huaweicloud(), Within: day, Unsettled: 500, LeastURLs: 10, MostURLs: 10,
 		Fetch: fromPercentile(vodMedian, vodP95), Failing: 0.01,
@@ -170,7 +182,19 @@ func Scenarios() []Scenario {
 	freeDeadlines.Vendor.Retention = day
 	freeDeadlines.Deadlines, freeDeadlines.DeadlineAfter = 1, untilFree
 	return []Scenario{
-		trickle, stragglers, launch, busy, overload, flood, trickleDeadlines, floodDeadlines, freeDeadlines,
+		trickle, stragglers, launch, busy, overload,
+		coldStart(ColdStart12, 12), coldStart(ColdStart30, 30), coldStart(ColdStart100, 100), //nolint:mnd // as named
+		strangers, flood, trickleDeadlines, floodDeadlines, freeDeadlines,
+	}
+}
+
+// coldStart is an exporter that begins with so many items which were submitted
+// a while ago, and knows their ids only.
+func coldStart(name string, items int) Scenario {
+	const within, median, p95 = 2 * time.Hour, 40 * time.Minute, 2 * time.Hour
+	return Scenario{
+		Name: name, Vendor: cdnetworks(), Within: within, Before: within, Items: items, LeastURLs: 20, MostURLs: 20,
+		Fetch: fromPercentile(median, p95), MostWait: time.Minute, Failing: 0.01, OnlyIDs: true,
 	}
 }
 
@@ -183,16 +207,27 @@ func (s Scenario) Workload(seed uint64) *Workload {
 	if s.Unsettled > 0 {
 		w.Items = s.steady(r)
 	} else {
-		w.Items = make([]Item, s.Items)
-		for i := range w.Items {
-			w.Items[i] = s.item(r, time.Duration(r.Int64N(int64(s.Within))))
-		}
-		slices.SortStableFunc(w.Items, func(a, b Item) int { return int(a.Created - b.Created) })
+		w.Items = s.scattered(r, s.Items)
 	}
+	w.Strangers = s.scattered(r, s.Strangers)
 	for i := range w.Items {
 		w.Items[i].ID = fmt.Sprintf("item-%05d", i)
 	}
+	for i := range w.Strangers {
+		w.Strangers[i].ID = fmt.Sprintf("other-%05d", i)
+	}
 	return w
+}
+
+// scattered creates so many items at random times. They come out in the order
+// of their creation.
+func (s Scenario) scattered(r *rand.Rand, n int) []Item {
+	items := make([]Item, n)
+	for i := range items {
+		items[i] = s.item(r, time.Duration(r.Int64N(int64(s.Within)))-s.Before)
+	}
+	slices.SortStableFunc(items, func(a, b Item) int { return int(a.Created - b.Created) })
+	return items
 }
 
 // steady creates an item whenever one truly settles. Items come out in the

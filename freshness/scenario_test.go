@@ -30,7 +30,7 @@ func TestWorkloads(t *testing.T) {
 			if s.Items > 0 && len(w.Items) != s.Items {
 				t.Errorf("%d items, want %d", len(w.Items), s.Items)
 			}
-			if !slices.IsSortedFunc(w.Items, func(a, b freshness.Item) int { return int(a.Created - b.Created) }) {
+			if !slices.IsSortedFunc(w.Items, byCreation) {
 				t.Error("items are not in the order of their creation")
 			}
 			checkItems(t, w)
@@ -38,16 +38,24 @@ func TestWorkloads(t *testing.T) {
 	}
 }
 
+func byCreation(a, b freshness.Item) int { return int(a.Created - b.Created) }
+
 func checkItems(t *testing.T, w *freshness.Workload) {
 	t.Helper()
 	s := &w.Scenario
 	ids := map[string]bool{}
 	withDeadline := 0
+	for i := range w.Strangers {
+		ids[w.Strangers[i].ID] = true
+	}
+	if len(w.Strangers) != s.Strangers || !slices.IsSortedFunc(w.Strangers, byCreation) {
+		t.Errorf("%d items of strangers, or not in the order of their creation; want %d", len(w.Strangers), s.Strangers)
+	}
 	for i := range w.Items {
 		item := &w.Items[i]
 		ids[item.ID] = true
-		if item.Created < 0 || item.Created >= s.Within {
-			t.Errorf("%s is created at %v, not within %v", item.ID, item.Created, s.Within)
+		if at := item.Created + s.Before; at < 0 || at >= s.Within {
+			t.Errorf("%s is created at %v, not within %v from %v", item.ID, item.Created, s.Within, -s.Before)
 		}
 		if n := len(item.URLs); n < s.LeastURLs || n > s.MostURLs {
 			t.Errorf("%s has %d URLs, want %d to %d", item.ID, n, s.LeastURLs, s.MostURLs)
@@ -59,8 +67,8 @@ func checkItems(t *testing.T, w *freshness.Workload) {
 			}
 		}
 	}
-	if len(ids) != len(w.Items) {
-		t.Errorf("%d ids for %d items", len(ids), len(w.Items))
+	if len(ids) != len(w.Items)+len(w.Strangers) {
+		t.Errorf("%d ids for %d items", len(ids), len(w.Items)+len(w.Strangers))
 	}
 	near(t, "part of the items with a deadline", float64(withDeadline)/float64(len(w.Items)), s.Deadlines, 0.06)
 }

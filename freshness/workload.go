@@ -55,15 +55,20 @@ func (i *Item) rowsFinal(from, to int) time.Duration {
 	return last
 }
 
-// second is the creation as a vendor tells it, to the second.
-func (i *Item) second() time.Duration { return i.Created.Truncate(time.Second) }
+// second is the creation as a vendor tells it: rounded down to the second, before
+// the scenario began too.
+func (i *Item) second() time.Duration { return (i.Created + Horizon).Truncate(time.Second) - Horizon }
+
+// since is the time from then, or from when the scenario began, to now.
+func since(then, now time.Duration) time.Duration { return now - max(then, 0) }
 
 // Workload is everything that will be submitted to one account in one run.
 type Workload struct {
 	Scenario Scenario
 	Seed     uint64
-	// Items are in the order of their creation.
-	Items []Item
+	// Items are in the order of their creation, and so are Strangers: those that
+	// somebody else submits to the account.
+	Items, Strangers []Item
 }
 
 // Counts is what a client would count of an item at that time if it saw every
