@@ -1,18 +1,12 @@
 package config
 
 import (
-	"net/url"
-	"strings"
+	"fmt"
 	"time"
 
-	"prefetch_exporter/prefetch"
-)
+	"go.yaml.in/yaml/v3"
 
-// The values of the `provider` label, which are the keys of the configuration
-// too.
-const (
-	providerHuaweiCloudVOD = "huaweicloud_vod"
-	providerCDNetworks     = "cdnetworks"
+	"prefetch_exporter/prefetch"
 )
 
 const (
@@ -20,34 +14,32 @@ const (
 	maxPeriod = 31 * day
 )
 
-// Provider returns "huaweicloud_vod" or "cdnetworks".
-func (a *Account) Provider() string {
-	if a.HuaweiCloudVOD != nil {
-		return providerHuaweiCloudVOD
-	}
-	return providerCDNetworks
-}
+// Provider returns the key of the account's section, which is the value of the
+// `provider` label.
+func (a *Account) Provider() string { return a.provider }
 
 // Identity returns whom the vendor counts, as provider|endpoint host|hash of who.
 // Accounts with the same identity share one budget. It contains no secret and
 // does not depend on the account's name or on values that rotate.
-//
-// Who is the CDNetworks user name, else the access key; the Huawei Cloud access
-// key or IAM domain. A Huawei Cloud token, and an access key in a file, change
-// with every renewal, so there it is the project id.
 func (a *Account) Identity() string {
-	if a.HuaweiCloudVOD != nil {
-		return prefetch.Identity(a.Provider(), host(a.HuaweiCloudVOD.Endpoint), a.HuaweiCloudVOD.who())
-	}
-	return prefetch.Identity(a.Provider(), host(a.CDNetworks.Endpoint), a.CDNetworks.who())
+	endpoint, who := a.Vendor.identity()
+	return prefetch.Identity(a.provider, host(endpoint), who)
 }
 
-func host(endpoint string) string {
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		return endpoint
+// MarshalYAML returns the account in the form of the file, with the provider's
+// name as the key of its section.
+func (a Account) MarshalYAML() (any, error) {
+	type account Account // without this method
+	var node yaml.Node
+	if err := node.Encode(account(a)); err != nil {
+		return nil, fmt.Errorf("account %q: %w", a.Name, err)
 	}
-	return u.Host
+	for i := 0; i < len(node.Content); i += 2 {
+		if node.Content[i].Value == vendorKey {
+			node.Content[i].Value = a.provider
+		}
+	}
+	return &node, nil
 }
 
 // accountReader reads the accounts and remembers what must be unique over all
@@ -90,30 +82,42 @@ func (ar *accountReader) account(v value) Account {
 	}
 	a := Account{
 		Name:         ar.name(m.get("name")),
-		PollInterval: m.get("poll_interval").duration(pollIntervals(ar.global.PollInterval)),
+		PollInterval: m.get("poll_interval").duration(pollIntervals(time.Duration(ar.global.PollInterval))),
 	}
 	if m.has("poll_interval") {
 		warnIfStale(m.get("poll_interval"), a.PollInterval, ar.global.MaxStaleness)
 	}
-	huawei, cdn := m.get(providerHuaweiCloudVOD), m.get(providerCDNetworks)
-	limit := RateLimit{Calls: 50, Per: time.Minute}
-	switch {
-	case huawei.given() && cdn.given():
-		m.failf("has two providers; %s and %s need an account each", providerHuaweiCloudVOD, providerCDNetworks)
-	case huawei.given():
-		a.HuaweiCloudVOD = readHuaweiCloudVOD(huawei)
-	case cdn.given():
-		a.CDNetworks = readCDNetworks(cdn)
-		limit = RateLimit{Calls: 1, Per: 5 * time.Minute}
-	default:
-		m.failf("has no provider; give %s or %s", providerHuaweiCloudVOD, providerCDNetworks)
-	}
-	a.RateLimit = readRateLimit(m.get("rate_limit"), limit)
+	s := a.readVendor(m)
+	a.RateLimit = readRateLimit(m.get("rate_limit"), s.calls, s.per)
 	a.Tasks = readTasks(m.get("tasks"), a.Name)
 	if len(v.r.errs) == before {
 		ar.checkBudget(m.get("rate_limit"), v, &a)
 	}
 	return a
+}
+
+// readVendor reads the account's one section of a vendor, and returns what is
+// known of that vendor; nothing after it reported that there is none or more.
+func (a *Account) readVendor(m mapping) (known section) {
+	var given []section
+	for _, s := range sections {
+		if m.has(s.name) {
+			given = append(given, s)
+		}
+	}
+	switch len(given) {
+	case 0:
+		m.failf("has no provider; give %s", oneOf(vendorNames()))
+	case 1:
+		known = given[0]
+		a.provider = known.name
+		if below, ok := m.get(known.name).mapping(); ok {
+			a.Vendor = known.read(below)
+		}
+	default:
+		m.failf("has two providers; %s and %s need an account each", given[0].name, given[1].name)
+	}
+	return known
 }
 
 func (ar *accountReader) name(v value) string {
@@ -145,38 +149,11 @@ func (ar *accountReader) checkBudget(limit, account value, a *Account) {
 	}
 }
 
-func readRateLimit(v value, def RateLimit) RateLimit {
+// readRateLimit reads a limit, which is calls per time if that is not given.
+func readRateLimit(v value, calls int, per time.Duration) RateLimit {
 	m, _ := v.mapping()
 	return RateLimit{
-		Calls: m.get("calls").integer(span[int]{def: def.Calls, low: 1, high: maxCalls}),
-		Per:   m.get("per").duration(span[time.Duration]{def: def.Per, low: shortest, high: maxPeriod}),
-	}
-}
-
-// way is one way to authenticate and the keys that belong to it.
-type way struct {
-	name string
-	keys []string
-}
-
-// readWay returns the one way to authenticate that m gives; "" after it
-// reported that there is none or more than one.
-func readWay(m mapping, ways ...way) string {
-	var all, given []string
-	for _, w := range ways {
-		all = append(all, w.name)
-		if m.has(w.keys...) {
-			given = append(given, w.name)
-		}
-	}
-	switch len(given) {
-	case 0:
-		m.failf("has no way to authenticate; give %s", strings.Join(all, ", or "))
-		return ""
-	case 1:
-		return given[0]
-	default:
-		m.failf("has more than one way to authenticate (%s); give only one", strings.Join(given, "; "))
-		return ""
+		Calls: m.get("calls").integer(span[int]{def: calls, low: 1, high: maxCalls}),
+		Per:   m.get("per").duration(span[time.Duration]{def: per, low: shortest, high: maxPeriod}),
 	}
 }

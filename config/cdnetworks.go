@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	promconfig "github.com/prometheus/common/config"
+	"github.com/prometheus/common/model"
 )
 
 const (
@@ -39,37 +39,51 @@ var timeZoneForm = regexp.MustCompile(`^GMT([+-])(\d\d):([0-5]\d)$`)
 // one way: with Username and APIKey, or with AccessKey and SecretKey.
 type CDNetworks struct {
 	// Endpoint is scheme://host[:port].
-	Endpoint string
+	Endpoint string `yaml:"endpoint"`
 	// Username may be empty if the account has an access key.
-	Username string
-	// Secrets are nil where they were not given.
-	APIKey, AccessKey, SecretKey *Secret
+	Username string `yaml:"username,omitempty"`
 	// TimeZone is a fixed offset named as the vendor wants to be told it, such
 	// as "GMT+08:00".
-	TimeZone *time.Location
+	TimeZone TimeZone `yaml:"time_zone"`
 	// PageSize is how many rows are asked for at once.
-	PageSize int
+	PageSize int `yaml:"page_size"`
 	// LookBack is how far back rows are asked for.
-	LookBack time.Duration
+	LookBack model.Duration `yaml:"lookback"`
 	// WatchWindow counts every URL of the look-back too, configured or not.
-	WatchWindow bool
-	// HTTPClientConfig has TLS and proxy settings only; file paths in it are
-	// absolute.
-	HTTPClientConfig promconfig.HTTPClientConfig
+	WatchWindow      bool             `yaml:"watch_window"`
+	HTTPClientConfig HTTPClientConfig `yaml:"http_client_config,omitempty"`
+
+	// Secrets are nil where they were not given.
+	APIKey    *Secret `yaml:"api_key,omitempty"`
+	AccessKey *Secret `yaml:"access_key,omitempty"`
+	SecretKey *Secret `yaml:"secret_key,omitempty"`
 }
 
-func (c *CDNetworks) who() string {
+// TimeZone is a fixed offset, whose name is the vendor's form of it.
+type TimeZone struct{ *time.Location }
+
+// MarshalText returns the name of the time zone.
+func (z TimeZone) MarshalText() ([]byte, error) { return []byte(z.String()), nil }
+
+func cdnetworks() section {
+	return section{
+		name:  "cdnetworks",
+		calls: 1, per: 5 * time.Minute,
+		keys: keysOf[CDNetworks](),
+		form: "{username: …, api_key_file: …}",
+		read: readCDNetworks,
+	}
+}
+
+// identity tells the user name, else the access key.
+func (c *CDNetworks) identity() (endpoint, who string) {
 	if c.Username != "" {
-		return c.Username
+		return c.Endpoint, c.Username
 	}
-	return c.AccessKey.Value()
+	return c.Endpoint, c.AccessKey.Value()
 }
 
-func readCDNetworks(v value) *CDNetworks {
-	m, ok := v.mapping()
-	if !ok {
-		return nil
-	}
+func readCDNetworks(m mapping) Vendor {
 	c := &CDNetworks{
 		Endpoint:    defaultCDNetworksEndpoint,
 		TimeZone:    readTimeZone(m.get("time_zone")),
@@ -80,8 +94,8 @@ func readCDNetworks(v value) *CDNetworks {
 	if m.has("endpoint") {
 		c.Endpoint = readEndpoint(m.get("endpoint"))
 	}
-	keys := way{wayAccessKey, []string{"access_key", "access_key_file", "secret_key", "secret_key_file"}}
-	switch readWay(m, way{wayAPIKey, []string{"api_key", "api_key_file"}}, keys) {
+	keys := way{wayAccessKey, []string{"access_key", "secret_key"}}
+	switch readWay(m, way{wayAPIKey, []string{"api_key"}}, keys) {
 	case wayAPIKey:
 		c.Username = checkedText(m.get("username"))
 		if strings.Contains(c.Username, ":") {
@@ -111,20 +125,20 @@ func readOwner(m mapping) string {
 	return ""
 }
 
-func readTimeZone(v value) *time.Location {
+func readTimeZone(v value) TimeZone {
 	name := defaultTimeZone
 	if v.given() {
 		if name = v.text(); name == "" {
-			return nil
+			return TimeZone{}
 		}
 	}
 	offset, ok := parseTimeZone(name)
 	if !ok {
 		v.failf("%s is not a fixed offset such as GMT+08:00; names of zones are refused because their offset changes over the year",
 			shown(name))
-		return nil
+		return TimeZone{}
 	}
-	return time.FixedZone(name, int(offset/time.Second))
+	return TimeZone{time.FixedZone(name, int(offset/time.Second))}
 }
 
 func parseTimeZone(name string) (time.Duration, bool) {

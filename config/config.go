@@ -28,14 +28,13 @@ const (
 // Config is a whole configuration with every default filled in. One that [Load]
 // returned is valid; it must not be changed.
 type Config struct {
-	Global        Global
-	Accounts      []Account
-	TaskDiscovery TaskDiscovery
+	Global        Global        `yaml:"global"`
+	Accounts      []Account     `yaml:"accounts"`
+	TaskDiscovery TaskDiscovery `yaml:"task_discovery,omitempty"`
 	// Warnings are what the user should know and what is no error, such as an
 	// endpoint without TLS; sorted by line.
-	Warnings []Error
+	Warnings []Error `yaml:"-"`
 
-	file    string // absolute
 	masked  []byte
 	secrets []*Secret
 }
@@ -43,37 +42,39 @@ type Config struct {
 // Global are the settings of all accounts.
 type Global struct {
 	// PollInterval is how soon an unfinished task may be asked for again.
-	PollInterval time.Duration
+	PollInterval model.Duration `yaml:"poll_interval"`
 	// Retention is how long a finished task stays.
-	Retention time.Duration
+	Retention model.Duration `yaml:"retention"`
 	// MaxStaleness is how old the numbers of an unsettled task may become.
-	MaxStaleness time.Duration
+	MaxStaleness model.Duration `yaml:"max_staleness"`
 	// TaskLimit is how many tasks are watched per account.
-	TaskLimit int
+	TaskLimit int `yaml:"task_limit"`
 }
 
-// Account is one set of credentials at one vendor. Exactly one of
-// HuaweiCloudVOD and CDNetworks is set.
+// Account is one set of credentials at one vendor.
 type Account struct {
 	// Name is the `account` label, unique in the configuration.
-	Name string
+	Name string `yaml:"name"`
 	// RateLimit is how many calls the exporter may make.
-	RateLimit RateLimit
+	RateLimit RateLimit `yaml:"rate_limit,flow"`
 	// PollInterval is the account's own, else the global one.
-	PollInterval time.Duration
-
-	HuaweiCloudVOD *HuaweiCloudVOD
-	CDNetworks     *CDNetworks
-
+	PollInterval model.Duration `yaml:"poll_interval"`
+	// Vendor is the section of its provider, under that provider's name.
+	Vendor Vendor `yaml:"vendor"`
 	// Tasks are the tasks of the configuration file, in its order, with
 	// Account and Source filled in and times in UTC.
-	Tasks []prefetch.Task
+	Tasks []prefetch.Task `yaml:"tasks,omitempty"`
+
+	provider string
 }
+
+// vendorKey stands for the provider's name in the tag of [Account.Vendor].
+const vendorKey = "vendor"
 
 // RateLimit is a number of calls in any period of a length.
 type RateLimit struct {
-	Calls int
-	Per   time.Duration
+	Calls int            `yaml:"calls"`
+	Per   model.Duration `yaml:"per"`
 }
 
 // Load reads the configuration file at path and every secret file that it
@@ -93,7 +94,7 @@ func Load(path string) (*Config, error) {
 // They come with an error as well, those that cannot be read included: the error
 // may be over as soon as one of them changes.
 func Read(path string) (*Config, []string, error) {
-	r := &reader{file: path}
+	r := &reader{file: path, levels: levels()}
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		r.failf(1, wholeDocument, "cannot be read: %w", err)
@@ -108,7 +109,7 @@ func Read(path string) (*Config, []string, error) {
 		return nil, files, r.errs
 	}
 	byLine(r.warnings)
-	c.file, c.Warnings, c.secrets = absolute, r.warnings, r.secrets
+	c.Warnings, c.secrets = r.warnings, r.secrets
 	return c, files, nil
 }
 
@@ -132,7 +133,7 @@ func (r *reader) read() *Config {
 	if len(r.errs) > 0 {
 		return nil
 	}
-	if c.masked, err = c.marshalMasked(); err != nil {
+	if c.masked, err = encode(c); err != nil {
 		r.failf(1, wholeDocument, "cannot be shown: %w", err)
 	}
 	return c
@@ -189,14 +190,14 @@ func readGlobal(v value) Global {
 }
 
 // warnIfStale warns of numbers that would be withdrawn before they are renewed.
-func warnIfStale(v value, pollInterval, maxStaleness time.Duration) {
+func warnIfStale(v value, pollInterval, maxStaleness model.Duration) {
 	if maxStaleness <= pollInterval {
 		v.warnf("poll_interval %s is not shorter than max_staleness %s: a task's numbers are withdrawn before it is asked for again",
-			model.Duration(pollInterval), model.Duration(maxStaleness))
+			pollInterval, maxStaleness)
 	}
 }
 
 // String returns the limit as people say it, such as "50 calls per 1m".
 func (l RateLimit) String() string {
-	return fmt.Sprintf("%d per %s", l.Calls, model.Duration(l.Per))
+	return fmt.Sprintf("%d per %s", l.Calls, l.Per)
 }

@@ -124,10 +124,10 @@ func TestByteOrderMark(t *testing.T) {
 
 // secretsOf returns the secrets of an account by their key.
 func secretsOf(a *config.Account) map[string]*config.Secret {
-	if c := a.CDNetworks; c != nil {
+	if c, ok := a.Vendor.(*config.CDNetworks); ok {
 		return map[string]*config.Secret{"api_key": c.APIKey, "access_key": c.AccessKey, "secret_key": c.SecretKey}
 	}
-	h := a.HuaweiCloudVOD
+	h := vod(a)
 	secrets := map[string]*config.Secret{
 		"access_key": h.AccessKey, "secret_key": h.SecretKey, "security_token": h.SecurityToken, "token": h.Token,
 	}

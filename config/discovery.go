@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	promconfig "github.com/prometheus/common/config"
+	"github.com/prometheus/common/model"
 )
 
 // TaskDiscovery is where tasks are listed outside of the configuration file.
@@ -13,22 +13,23 @@ type TaskDiscovery struct {
 	// Files are absolute patterns for [filepath.Glob]. If the folder of the
 	// configuration file has one of the characters *?[\ in its name, that is
 	// escaped by a backslash.
-	Files []string
-	HTTP  []HTTPDiscovery
+	Files []string        `yaml:"files,omitempty"`
+	HTTP  []HTTPDiscovery `yaml:"http,omitempty"`
 }
 
 // HTTPDiscovery is a list of tasks at an address.
 type HTTPDiscovery struct {
-	URL             string
-	RefreshInterval time.Duration
+	// URL shows itself without its credentials and its query.
+	URL             Secret         `yaml:"url"`
+	RefreshInterval model.Duration `yaml:"refresh_interval"`
 	// HTTPClientConfig may use everything that prometheus/common offers, but
 	// references to a secret manager; file paths in it are absolute.
-	HTTPClientConfig promconfig.HTTPClientConfig
+	HTTPClientConfig HTTPClientConfig `yaml:"http_client_config,omitempty"`
 }
 
 // Source returns the URL without credentials and query, as it may be shown and
 // as it is the `source` label. It is unique in a configuration.
-func (h HTTPDiscovery) Source() string { return withoutCredentials(h.URL) }
+func (h HTTPDiscovery) Source() string { return withoutCredentials(h.URL.Value()) }
 
 func readTaskDiscovery(v value) TaskDiscovery {
 	m, _ := v.mapping()
@@ -81,11 +82,12 @@ func readHTTPDiscoveries(v value) []HTTPDiscovery {
 				span[time.Duration]{def: time.Minute, low: time.Second, high: day}),
 			HTTPClientConfig: readHTTP(m.get("http_client_config"), httpKeys()),
 		}
-		h.URL = readDiscoveryURL(m.get("url"), &h.HTTPClientConfig)
-		all = append(all, h)
-		if h.URL == "" {
+		address := readDiscoveryURL(m.get("url"), &h.HTTPClientConfig)
+		if address == "" {
 			continue
 		}
+		h.URL = Secret{opaque(maskedURL(address)), &secretSource{value: address}}
+		all = append(all, h)
 		if line, twice := first[h.Source()]; twice {
 			m.get("url").failf("differs from the URL in line %d only in what is not shown; each needs a name of its own", line)
 			continue
@@ -95,7 +97,7 @@ func readHTTPDiscoveries(v value) []HTTPDiscovery {
 	return all
 }
 
-func readDiscoveryURL(v value, client *promconfig.HTTPClientConfig) string {
+func readDiscoveryURL(v value, client *HTTPClientConfig) string {
 	text := v.requiredText()
 	if text == "" {
 		return ""

@@ -91,8 +91,8 @@ func checkConfig(t *testing.T, c *config.Config) {
 			t.Errorf("account name %q is empty or given twice", a.Name)
 		}
 		names[a.Name] = true
-		if (a.HuaweiCloudVOD == nil) == (a.CDNetworks == nil) {
-			t.Errorf("account %q has not exactly one provider", a.Name)
+		if a.Vendor == nil {
+			t.Errorf("account %q has no provider", a.Name)
 		}
 		if a.RateLimit.Calls < 1 || a.RateLimit.Per <= 0 || a.PollInterval <= 0 {
 			t.Errorf("account %q: limit %v, poll interval %v", a.Name, a.RateLimit, a.PollInterval)

@@ -13,6 +13,26 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// HTTPClientConfig is prometheus/common's configuration of an HTTP client, which
+// by itself prints its secrets in clear. It is behind a pointer, since fmt prints
+// what is reached without one past every method when a verb does not fit.
+type HTTPClientConfig struct {
+	*promconfig.HTTPClientConfig
+	opaque
+
+	// shows is what may be shown; nil if there is nothing.
+	shows *yaml.Node
+}
+
+// String returns "http_client_config".
+func (c HTTPClientConfig) String() string { return c.opaque.String() }
+
+// MarshalYAML returns the keys that may be used where it stands, without secrets.
+func (c HTTPClientConfig) MarshalYAML() (any, error) { return c.shows, nil }
+
+// IsZero reports whether there is nothing to show.
+func (c HTTPClientConfig) IsZero() bool { return c.shows == nil }
+
 // vendorHTTPKeys are the keys of http_client_config that an account may use.
 // All others would interfere with how the vendor is called: with its
 // authentication, and with the rule that a call is one request.
@@ -26,7 +46,7 @@ func httpKeys() []string {
 }
 
 // readVendorHTTP reads the http_client_config of an account.
-func readVendorHTTP(v value) promconfig.HTTPClientConfig {
+func readVendorHTTP(v value) HTTPClientConfig {
 	c := readHTTP(v, vendorHTTPKeys())
 	c.FollowRedirects = false
 	if c.TLSConfig.InsecureSkipVerify {
@@ -39,7 +59,16 @@ func readVendorHTTP(v value) promconfig.HTTPClientConfig {
 // only some keys may be used. Its form is checked here, key by key, because the
 // library would tell only of the first problem, without its line and with the
 // value in clear; what the keys mean together, the library checks.
-func readHTTP(v value, allowed []string) promconfig.HTTPClientConfig {
+func readHTTP(v value, allowed []string) HTTPClientConfig {
+	settings := decodeHTTP(v, allowed)
+	shows, err := maskHTTP(settings, allowed)
+	if err != nil {
+		v.failf("cannot be shown: %w", err)
+	}
+	return HTTPClientConfig{&settings, "http_client_config", shows}
+}
+
+func decodeHTTP(v value, allowed []string) promconfig.HTTPClientConfig {
 	c := promconfig.DefaultHTTPClientConfig
 	m, ok := v.mappingOf(httpKeys())
 	if !ok || len(m.keys) == 0 {

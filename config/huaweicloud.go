@@ -4,8 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	promconfig "github.com/prometheus/common/config"
+	"time"
 )
 
 // HuaweiCloudVOD is an account at Huawei Cloud VOD. It authenticates in exactly
@@ -13,34 +12,39 @@ import (
 // temporary), with Token, or with a token that is fetched from IAM.
 type HuaweiCloudVOD struct {
 	// Region is empty if only an endpoint was given.
-	Region string
+	Region string `yaml:"region,omitempty"`
 	// Endpoint is scheme://host[:port], the configured one or the region's.
-	Endpoint  string
-	ProjectID string
+	Endpoint         string           `yaml:"endpoint"`
+	ProjectID        string           `yaml:"project_id"`
+	IAM              *IAM             `yaml:"iam,omitempty"`
+	HTTPClientConfig HTTPClientConfig `yaml:"http_client_config,omitempty"`
 
 	// Secrets are nil where they were not given.
-	AccessKey, SecretKey, SecurityToken, Token *Secret
-	IAM                                        *IAM
-
-	// HTTPClientConfig has TLS and proxy settings only; file paths in it are
-	// absolute.
-	HTTPClientConfig promconfig.HTTPClientConfig
+	AccessKey     *Secret `yaml:"access_key,omitempty"`
+	SecretKey     *Secret `yaml:"secret_key,omitempty"`
+	SecurityToken *Secret `yaml:"security_token,omitempty"`
+	Token         *Secret `yaml:"token,omitempty"`
 }
 
 // IAM is where and how a token is fetched by password.
 type IAM struct {
 	// Endpoint is scheme://host[:port].
-	Endpoint         string
-	Domain, Username string
-	Password         *Secret
+	Endpoint string  `yaml:"endpoint"`
+	Domain   string  `yaml:"domain"`
+	Username string  `yaml:"username"`
+	Password *Secret `yaml:"password"`
 }
 
-const (
-	wayAccessKey = "access_key and secret_key"
-	wayToken     = "token"
-	wayIAM       = "iam"
-	wayAPIKey    = "api_key"
-)
+func huaweiCloudVOD() section {
+	return section{
+		name:  "huaweicloud_vod",
+		calls: 50, per: time.Minute,
+		keys:  keysOf[HuaweiCloudVOD](),
+		below: map[string]level{"iam": {keys: keysOf[IAM](), form: "{domain: …, username: …, password_file: …}"}},
+		form:  "{region: …, project_id: …, access_key: …, secret_key_file: …}",
+		read:  readHuaweiCloudVOD,
+	}
+}
 
 var (
 	regionForm    = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
@@ -65,29 +69,25 @@ func huaweiEndpoint(region string) (string, bool) {
 	return "https://vod." + region + ".myhuaweicloud.com", true
 }
 
-func (h *HuaweiCloudVOD) who() string {
+// identity tells the access key or the IAM domain. A token, and an access key in
+// a file, change with every renewal, so there it is the project id.
+func (h *HuaweiCloudVOD) identity() (endpoint, who string) {
 	switch {
 	case h.IAM != nil:
-		return h.IAM.Domain
+		return h.Endpoint, h.IAM.Domain
 	case h.AccessKey != nil && !h.AccessKey.fromFile():
-		return h.AccessKey.Value()
+		return h.Endpoint, h.AccessKey.Value()
 	default:
-		return h.ProjectID
+		return h.Endpoint, h.ProjectID
 	}
 }
 
-func readHuaweiCloudVOD(v value) *HuaweiCloudVOD {
-	m, ok := v.mapping()
-	if !ok {
-		return nil
-	}
+func readHuaweiCloudVOD(m mapping) Vendor {
 	h := &HuaweiCloudVOD{Region: readRegion(m.get("region"))}
 	h.Endpoint = readHuaweiEndpoint(m, h.Region)
 	h.ProjectID = readProjectID(m.get("project_id"))
-	keys := way{wayAccessKey, []string{
-		"access_key", "access_key_file", "secret_key", "secret_key_file", "security_token", "security_token_file",
-	}}
-	switch readWay(m, keys, way{wayToken, []string{"token", "token_file"}}, way{wayIAM, []string{"iam"}}) {
+	keys := way{wayAccessKey, []string{"access_key", "secret_key", "security_token"}}
+	switch readWay(m, keys, way{wayToken, []string{"token"}}, way{wayIAM, []string{"iam"}}) {
 	case wayAccessKey:
 		h.AccessKey = m.requiredSecret("access_key")
 		h.SecretKey = m.requiredSecret("secret_key")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/common/model"
 
 	"prefetch_exporter/config"
 	"prefetch_exporter/prefetch"
@@ -45,6 +46,20 @@ func load(t *testing.T, content string) *config.Config {
 	}
 	return c
 }
+
+// vod and edge return an account's section, nil if it is another vendor's.
+func vod(a *config.Account) *config.HuaweiCloudVOD {
+	section, _ := a.Vendor.(*config.HuaweiCloudVOD)
+	return section
+}
+
+func edge(a *config.Account) *config.CDNetworks {
+	section, _ := a.Vendor.(*config.CDNetworks)
+	return section
+}
+
+// every is a duration as the configuration has it.
+func every(d time.Duration) model.Duration { return model.Duration(d) }
 
 func golden(t *testing.T, path, got string) {
 	t.Helper()
@@ -120,29 +135,29 @@ func TestDefaults(t *testing.T) {
 	c := load(t, base+`  - name: vod
     huaweicloud_vod: {region: cn-north-4, project_id: 0123, token: T}
 `)
-	want := config.Global{PollInterval: time.Minute, Retention: 24 * time.Hour, MaxStaleness: time.Hour, TaskLimit: 5000}
+	want := config.Global{PollInterval: every(time.Minute), Retention: every(24 * time.Hour), MaxStaleness: every(time.Hour), TaskLimit: 5000}
 	if diff := cmp.Diff(want, c.Global); diff != "" {
 		t.Errorf("Global (-want +got):\n%s", diff)
 	}
-	edge, vod := c.Accounts[0], c.Accounts[1]
-	if want := (config.RateLimit{Calls: 1, Per: 5 * time.Minute}); edge.RateLimit != want {
-		t.Errorf("CDNetworks rate limit = %v, want %v", edge.RateLimit, want)
+	first, second := &c.Accounts[0], &c.Accounts[1]
+	if want := (config.RateLimit{Calls: 1, Per: every(5 * time.Minute)}); first.RateLimit != want {
+		t.Errorf("CDNetworks rate limit = %v, want %v", first.RateLimit, want)
 	}
-	if want := (config.RateLimit{Calls: 50, Per: time.Minute}); vod.RateLimit != want {
-		t.Errorf("Huawei rate limit = %v, want %v", vod.RateLimit, want)
+	if want := (config.RateLimit{Calls: 50, Per: every(time.Minute)}); second.RateLimit != want {
+		t.Errorf("Huawei rate limit = %v, want %v", second.RateLimit, want)
 	}
-	if edge.PollInterval != time.Minute {
-		t.Errorf("poll interval = %v, want the global one", edge.PollInterval)
+	if first.PollInterval != every(time.Minute) {
+		t.Errorf("poll interval = %v, want the global one", first.PollInterval)
 	}
-	cdn := edge.CDNetworks
-	if cdn.Endpoint != "https://api.cdnetworks.com" || cdn.PageSize != 100 || cdn.LookBack != 72*time.Hour || cdn.WatchWindow {
+	cdn := edge(first)
+	if cdn.Endpoint != "https://api.cdnetworks.com" || cdn.PageSize != 100 || cdn.LookBack != every(72*time.Hour) || cdn.WatchWindow {
 		t.Errorf("CDNetworks = %+v %d %v %v", cdn.Endpoint, cdn.PageSize, cdn.LookBack, cdn.WatchWindow)
 	}
-	at := time.Date(2026, 11, 21, 8, 0, 0, 0, cdn.TimeZone)
+	at := time.Date(2026, 11, 21, 8, 0, 0, 0, cdn.TimeZone.Location)
 	if got := at.Format("MST -0700"); got != "GMT+08:00 +0800" {
 		t.Errorf("time zone = %s", got)
 	}
-	huawei := vod.HuaweiCloudVOD
+	huawei := vod(second)
 	if huawei.Endpoint != "https://vod.cn-north-4.myhuaweicloud.com" || huawei.ProjectID != "0123" {
 		t.Errorf("Huawei = %s %s", huawei.Endpoint, huawei.ProjectID)
 	}
@@ -261,7 +276,7 @@ func TestIAMEndpoint(t *testing.T) {
 			t.Parallel()
 			text := strings.Replace(strings.Replace(account, "%s", test.where, 1), "%s", test.iam, 1)
 			c := load(t, text)
-			if got := c.Accounts[0].HuaweiCloudVOD.IAM.Endpoint; got != test.want {
+			if got := vod(&c.Accounts[0]).IAM.Endpoint; got != test.want {
 				t.Errorf("endpoint = %s, want %s", got, test.want)
 			}
 		})
@@ -293,10 +308,10 @@ func TestTaskDiscovery(t *testing.T) {
 		t.Errorf("absolute pattern = %q", got)
 	}
 	http := c.TaskDiscovery.HTTP
-	if http[0].URL != "https://user:pw@example.com/tasks?key=1" || http[0].Source() != "https://example.com/tasks" {
+	if http[0].URL.Value() != "https://user:pw@example.com/tasks?key=1" || http[0].Source() != "https://example.com/tasks" {
 		t.Errorf("URL %s, source %s", http[0].URL, http[0].Source())
 	}
-	if http[0].RefreshInterval != time.Minute || http[1].RefreshInterval != 5*time.Second {
+	if http[0].RefreshInterval != every(time.Minute) || http[1].RefreshInterval != every(5*time.Second) {
 		t.Errorf("refresh intervals %v, %v", http[0].RefreshInterval, http[1].RefreshInterval)
 	}
 	if !http[0].HTTPClientConfig.FollowRedirects {

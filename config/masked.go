@@ -4,201 +4,54 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"time"
 
 	promconfig "github.com/prometheus/common/config"
-	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
-
-	"prefetch_exporter/prefetch"
 )
 
-// The masked types are what the user wrote, in the form of the file, after
-// defaults were filled in.
-type (
-	maskedConfig struct {
-		Global        maskedGlobal    `yaml:"global"`
-		Accounts      []maskedAccount `yaml:"accounts"`
-		TaskDiscovery maskedDiscovery `yaml:"task_discovery,omitempty"`
-	}
-	maskedGlobal struct {
-		PollInterval model.Duration `yaml:"poll_interval"`
-		Retention    model.Duration `yaml:"retention"`
-		MaxStaleness model.Duration `yaml:"max_staleness"`
-		TaskLimit    int            `yaml:"task_limit"`
-	}
-	maskedAccount struct {
-		Name           string            `yaml:"name"`
-		RateLimit      maskedRateLimit   `yaml:"rate_limit,flow"`
-		PollInterval   model.Duration    `yaml:"poll_interval"`
-		HuaweiCloudVOD *maskedHuawei     `yaml:"huaweicloud_vod,omitempty"`
-		CDNetworks     *maskedCDNetworks `yaml:"cdnetworks,omitempty"`
-		Tasks          []maskedTask      `yaml:"tasks,omitempty"`
-	}
-	maskedRateLimit struct {
-		Calls int            `yaml:"calls"`
-		Per   model.Duration `yaml:"per"`
-	}
-	maskedHuawei struct {
-		Region        string            `yaml:"region,omitempty"`
-		Endpoint      string            `yaml:"endpoint"`
-		ProjectID     string            `yaml:"project_id"`
-		Keys          map[string]string `yaml:",inline"`
-		IAM           *maskedIAM        `yaml:"iam,omitempty"`
-		HTTPClientCfg *yaml.Node        `yaml:"http_client_config,omitempty"`
-	}
-	maskedIAM struct {
-		Endpoint string            `yaml:"endpoint"`
-		Domain   string            `yaml:"domain"`
-		Username string            `yaml:"username"`
-		Keys     map[string]string `yaml:",inline"`
-	}
-	maskedCDNetworks struct {
-		Endpoint      string            `yaml:"endpoint"`
-		Username      string            `yaml:"username,omitempty"`
-		Keys          map[string]string `yaml:",inline"`
-		TimeZone      string            `yaml:"time_zone"`
-		PageSize      int               `yaml:"page_size"`
-		LookBack      model.Duration    `yaml:"lookback"`
-		WatchWindow   bool              `yaml:"watch_window"`
-		HTTPClientCfg *yaml.Node        `yaml:"http_client_config,omitempty"`
-	}
-	maskedTask struct {
-		ID       string            `yaml:"id"`
-		Created  string            `yaml:"created,omitempty"`
-		Deadline string            `yaml:"deadline,omitempty"`
-		URLs     []string          `yaml:"urls,omitempty"`
-		Labels   map[string]string `yaml:"labels,omitempty"`
-	}
-	maskedDiscovery struct {
-		Files []string              `yaml:"files,omitempty"`
-		HTTP  []maskedHTTPDiscovery `yaml:"http,omitempty"`
-	}
-	maskedHTTPDiscovery struct {
-		URL             string         `yaml:"url"`
-		RefreshInterval model.Duration `yaml:"refresh_interval"`
-		HTTPClientCfg   *yaml.Node     `yaml:"http_client_config,omitempty"`
-	}
-)
+// fileTag marks the path of a secret's file.
+const fileTag = "!file"
 
-func (c *Config) marshalMasked() ([]byte, error) {
-	view := maskedConfig{Global: maskedGlobal{
-		PollInterval: model.Duration(c.Global.PollInterval),
-		Retention:    model.Duration(c.Global.Retention),
-		MaxStaleness: model.Duration(c.Global.MaxStaleness),
-		TaskLimit:    c.Global.TaskLimit,
-	}}
-	for i := range c.Accounts {
-		account, err := maskAccount(&c.Accounts[i])
-		if err != nil {
-			return nil, err
-		}
-		view.Accounts = append(view.Accounts, account)
-	}
-	view.TaskDiscovery.Files = c.TaskDiscovery.Files
-	for _, h := range c.TaskDiscovery.HTTP {
-		client, err := maskHTTP(h.HTTPClientConfig, httpKeys())
-		if err != nil {
-			return nil, err
-		}
-		view.TaskDiscovery.HTTP = append(view.TaskDiscovery.HTTP, maskedHTTPDiscovery{
-			URL:             maskedURL(h.URL),
-			RefreshInterval: model.Duration(h.RefreshInterval),
-			HTTPClientCfg:   client,
-		})
-	}
-	return encode(view)
-}
-
-func encode(view any) ([]byte, error) {
+func encode(c *Config) ([]byte, error) {
 	const indent = 2
 	var out bytes.Buffer
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(indent)
-	if err := encoder.Encode(view); err != nil {
+	if err := encoder.Encode(c); err != nil {
 		return nil, fmt.Errorf("YAML: %w", err)
 	}
 	return out.Bytes(), nil
 }
 
-func maskAccount(a *Account) (maskedAccount, error) {
-	view := maskedAccount{
-		Name:         a.Name,
-		RateLimit:    maskedRateLimit{Calls: a.RateLimit.Calls, Per: model.Duration(a.RateLimit.Per)},
-		PollInterval: model.Duration(a.PollInterval),
+// MarshalYAML returns the configuration in the form of the file, without its
+// secrets.
+func (c Config) MarshalYAML() (any, error) {
+	type config Config // without this method
+	var node yaml.Node
+	if err := node.Encode(config(c)); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	for _, task := range a.Tasks {
-		view.Tasks = append(view.Tasks, maskTask(task))
-	}
-	var err error
-	if h := a.HuaweiCloudVOD; h != nil {
-		view.HuaweiCloudVOD, err = maskHuawei(h)
-		return view, err
-	}
-	view.CDNetworks, err = maskCDNetworks(a.CDNetworks)
-	return view, err
+	nameFiles(&node)
+	return &node, nil
 }
 
-func maskHuawei(h *HuaweiCloudVOD) (*maskedHuawei, error) {
-	client, err := maskHTTP(h.HTTPClientConfig, vendorHTTPKeys())
-	view := &maskedHuawei{
-		Region: h.Region, Endpoint: h.Endpoint, ProjectID: h.ProjectID,
-		Keys: maskSecrets(map[string]*Secret{
-			"access_key": h.AccessKey, "secret_key": h.SecretKey, "security_token": h.SecurityToken, "token": h.Token,
-		}),
-		HTTPClientCfg: client,
-	}
-	if iam := h.IAM; iam != nil {
-		view.IAM = &maskedIAM{
-			Endpoint: iam.Endpoint, Domain: iam.Domain, Username: iam.Username,
-			Keys: maskSecrets(map[string]*Secret{"password": iam.Password}),
+// nameFiles gives the secrets that are read from a file the keys that say so, and
+// quotes times, as the file's are texts.
+func nameFiles(node *yaml.Node) {
+	for i, child := range node.Content {
+		switch child.ShortTag() {
+		case fileTag:
+			child.Tag = ""
+			node.Content[i-1].Value += "_file"
+		case "!!timestamp":
+			child.Tag = "!!str"
 		}
-	}
-	return view, err
-}
-
-func maskCDNetworks(c *CDNetworks) (*maskedCDNetworks, error) {
-	client, err := maskHTTP(c.HTTPClientConfig, vendorHTTPKeys())
-	return &maskedCDNetworks{
-		Endpoint: c.Endpoint, Username: c.Username,
-		Keys: maskSecrets(map[string]*Secret{
-			"api_key": c.APIKey, "access_key": c.AccessKey, "secret_key": c.SecretKey,
-		}),
-		TimeZone: c.TimeZone.String(), PageSize: c.PageSize, LookBack: model.Duration(c.LookBack), WatchWindow: c.WatchWindow,
-		HTTPClientCfg: client,
-	}, err
-}
-
-// maskSecrets returns the keys of the secrets that were given: the path for
-// those in a file, which is no secret, and <secret> for the others.
-func maskSecrets(secrets map[string]*Secret) map[string]string {
-	keys := map[string]string{}
-	for key, secret := range secrets {
-		switch {
-		case secret == nil:
-		case secret.fromFile():
-			keys[key+"_file"] = secret.source.path
-		default:
-			keys[key] = masked
-		}
-	}
-	return keys
-}
-
-func maskTask(t prefetch.Task) maskedTask {
-	return maskedTask{
-		ID: t.ID, Created: maskTime(t.Created), Deadline: maskTime(t.Deadline), URLs: t.URLs, Labels: t.Labels,
+		nameFiles(child)
 	}
 }
 
-func maskTime(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.Format(time.RFC3339Nano)
-}
-
-// maskHTTP returns the keys of c that are among keys; nil if none is set.
+// maskHTTP returns what may be shown of those of c's keys that are among keys;
+// nil if none is set.
 func maskHTTP(c promconfig.HTTPClientConfig, keys []string) (*yaml.Node, error) {
 	var all, view yaml.Node
 	if err := all.Encode(c); err != nil {

@@ -58,17 +58,23 @@ func plain(c *config.Config) []any {
 	for i := range c.Accounts {
 		a := &c.Accounts[i]
 		values = append(values, a.Name, a.Provider(), a.Identity(), a.RateLimit, a.PollInterval, a.Tasks)
-		if h := a.HuaweiCloudVOD; h != nil {
-			values = append(values, h.Region, h.Endpoint, h.ProjectID, h.AccessKey, h.SecretKey, h.SecurityToken, h.Token, h.IAM,
-				h.HTTPClientConfig.TLSConfig, h.HTTPClientConfig.ProxyURL.Redacted())
+		for _, key := range sorted(secretsOf(a)) {
+			if secret := secretsOf(a)[key]; secret != nil {
+				values = append(values, key, secret.Value())
+			}
 		}
-		if n := a.CDNetworks; n != nil {
-			values = append(values, n.Endpoint, n.Username, n.APIKey, n.AccessKey, n.SecretKey, n.TimeZone.String(), n.PageSize,
-				n.LookBack, n.WatchWindow, n.HTTPClientConfig.TLSConfig)
+		if h, ok := a.Vendor.(*config.HuaweiCloudVOD); ok {
+			values = append(values, h.Region, h.Endpoint, h.ProjectID, h.HTTPClientConfig.TLSConfig, h.HTTPClientConfig.ProxyURL.Redacted())
+			if h.IAM != nil {
+				values = append(values, h.IAM.Endpoint, h.IAM.Domain, h.IAM.Username)
+			}
+		} else {
+			n := edge(a)
+			values = append(values, n.Endpoint, n.Username, n.TimeZone.String(), n.PageSize, n.LookBack, n.WatchWindow, n.HTTPClientConfig.TLSConfig)
 		}
 	}
 	for _, h := range c.TaskDiscovery.HTTP {
-		values = append(values, h.URL, h.RefreshInterval, h.HTTPClientConfig.FollowRedirects, h.HTTPClientConfig.BasicAuth)
+		values = append(values, h.URL.Value(), h.RefreshInterval, h.HTTPClientConfig.FollowRedirects, h.HTTPClientConfig.BasicAuth)
 	}
 	return values
 }
@@ -177,7 +183,7 @@ func pick(rt *rapid.T, all object) object {
 	return some
 }
 
-func sorted(all object) []string { return slices.Sorted(maps.Keys(all)) }
+func sorted[V any](all map[string]V) []string { return slices.Sorted(maps.Keys(all)) }
 
 func merge(objects ...object) object {
 	all := object{}

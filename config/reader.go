@@ -27,6 +27,7 @@ type reader struct {
 	warnings []Error
 	secrets  []*Secret
 	files    []string // absolute; every file but the configuration itself
+	levels   map[string]level
 }
 
 func (r *reader) failf(line int, field, format string, args ...any) {
@@ -140,19 +141,19 @@ func (v value) integer(limits span[int]) int {
 	return n
 }
 
-func (v value) duration(limits span[time.Duration]) time.Duration {
+func (v value) duration(limits span[time.Duration]) model.Duration {
+	def := model.Duration(limits.def)
 	if !v.given() || !v.scalar() {
-		return limits.def
+		return def
 	}
-	parsed, err := model.ParseDuration(v.node.Value)
+	d, err := model.ParseDuration(v.node.Value)
 	if err != nil {
 		v.failf("%s is not a duration such as 30s, 5m or 24h", shown(v.node.Value))
-		return limits.def
+		return def
 	}
-	d := time.Duration(parsed)
-	if d < limits.low || d > limits.high {
-		v.failf("must be between %s and %s, is %s", model.Duration(limits.low), model.Duration(limits.high), parsed)
-		return limits.def
+	if low, high := model.Duration(limits.low), model.Duration(limits.high); d < low || d > high {
+		v.failf("must be between %s and %s, is %s", low, high, d)
+		return def
 	}
 	return d
 }
@@ -294,6 +295,12 @@ func (m mapping) secretOf(key string, check content) *Secret {
 	given.warnMistaken(secret.Value())
 	m.r.secrets = append(m.r.secrets, secret)
 	return secret
+}
+
+// oneOf joins what one can be chosen of.
+func oneOf(all []string) string {
+	last := len(all) - 1
+	return strings.Join(all[:last], ", ") + " or " + all[last]
 }
 
 func join(field, key string) string {

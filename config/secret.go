@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"strings"
 	"sync"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // maxSecretFile bounds a file that holds a secret or a certificate; a bundle of
@@ -23,9 +24,13 @@ var (
 )
 
 // Secret is a value that must not be seen, written in the configuration or read
-// from a file. However it is printed, logged or marshalled, it shows as
-// <secret>. It is safe for concurrent use.
-type Secret struct{ source *secretSource }
+// from a file. However it is printed or logged, it shows as <secret>, or if it is
+// a URL, as that without its credentials. It is safe for concurrent use.
+type Secret struct {
+	opaque
+
+	source *secretSource
+}
 
 // secretSource is behind a pointer, so that copies of a Secret share one state
 // and no way to print a Secret reaches the value.
@@ -46,7 +51,7 @@ func inlineSecret(field, value string, check content) (*Secret, error) {
 	if err := check(value); err != nil {
 		return nil, err
 	}
-	return &Secret{&secretSource{field: field, value: value}}, nil
+	return &Secret{masked, &secretSource{field: field, value: value}}, nil
 }
 
 func fileSecret(field, path string, check content) (*Secret, error) {
@@ -54,7 +59,7 @@ func fileSecret(field, path string, check content) (*Secret, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Secret{&secretSource{field: field, path: path, value: value, check: check}}, nil
+	return &Secret{masked, &secretSource{field: field, path: path, value: value, check: check}}, nil
 }
 
 // Value returns the secret in clear. A secret that was given as a file is read
@@ -89,26 +94,14 @@ func (s Secret) OnChange(hook func(field, path string)) {
 	s.source.onChange = hook
 }
 
-// Equal reports whether both secrets come from the same place and hold the same
-// value now.
-func (s Secret) Equal(other Secret) bool {
-	return s.source.path == other.source.path && s.Value() == other.Value()
+// MarshalYAML returns what may be shown, and the path of a secret in a file, which
+// is none, under a tag by which [nameFiles] finds it.
+func (s Secret) MarshalYAML() (any, error) {
+	if s.fromFile() {
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: fileTag, Value: s.source.path}, nil
+	}
+	return s.String(), nil
 }
-
-// String returns "<secret>".
-func (s Secret) String() string { return masked }
-
-// Format writes "<secret>" for every verb and flag.
-func (s Secret) Format(f fmt.State, _ rune) {
-	// fmt has no way to take a writer's error.
-	_, _ = io.WriteString(f, masked)
-}
-
-// LogValue returns "<secret>".
-func (s Secret) LogValue() slog.Value { return slog.StringValue(masked) }
-
-// MarshalText returns "<secret>", in YAML and JSON too.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(masked), nil }
 
 // read returns the value, and a function that reports what is news; it is to be
 // called without the lock.

@@ -32,7 +32,7 @@ type endings map[taskName]time.Time
 func (e *Exporter) forgetEnded(ctx context.Context) {
 	seen := endings{}
 	for {
-		retention := e.config.Load().Global.Retention
+		retention := time.Duration(e.config.Load().Global.Retention)
 		select {
 		case <-ctx.Done():
 			return

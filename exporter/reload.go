@@ -59,14 +59,13 @@ func (e *Exporter) apply(cfg *config.Config) error {
 	if err := usable(cfg); err != nil {
 		return err
 	}
-	accounts, keep, err := e.providers.accounts(cfg)
+	accounts, err := e.providers.accounts(cfg)
 	if err != nil {
 		return err
 	}
 	if err := e.poller.Configure(accounts); err != nil {
 		return err
 	}
-	keep()
 	if err := e.discovery.Reload(update(cfg)); err != nil {
 		return err // usable has excluded that
 	}

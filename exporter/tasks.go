@@ -34,7 +34,7 @@ func update(cfg *config.Config) discovery.Update {
 	}
 	for _, h := range cfg.TaskDiscovery.HTTP {
 		u.HTTP = append(u.HTTP, discovery.HTTPSource{
-			URL: h.URL, RefreshInterval: h.RefreshInterval, ClientConfig: h.HTTPClientConfig,
+			URL: h.URL.Value(), RefreshInterval: time.Duration(h.RefreshInterval), ClientConfig: *h.HTTPClientConfig.HTTPClientConfig,
 		})
 	}
 	return u

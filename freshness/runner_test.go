@@ -146,7 +146,7 @@ func (r *runner) newVendor() vendorapi.Provider {
 		})
 		provider, err = cdnetworks.New(cdnetworks.Options{
 			Endpoint: "http://vendor.test", Client: r.client(), PageSize: r.w.Scenario.Vendor.PageSize,
-			Auth: cdnetworks.APIKey(owner, func() string { return secret }),
+			Auth: cdnetworks.APIKey(owner, func() string { return secret }), LookBack: 72 * time.Hour,
 		})
 	} else {
 		r.vendor = simhuaweicloud.New(simhuaweicloud.Options{

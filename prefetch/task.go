@@ -25,19 +25,19 @@ const (
 // Task is what a user asks to have watched.
 type Task struct {
 	// Account is the name of the account whose vendor knows the task.
-	Account string
+	Account string `yaml:"-"`
 	// ID is the vendor's task id (Huawei Cloud) or itemId (CDNetworks).
-	ID string
+	ID string `yaml:"id"`
 	// Created is when the prefetch was submitted; zero if the user did not say.
-	Created time.Time
+	Created time.Time `yaml:"created,omitempty"`
 	// Deadline is when every URL must be on the edge; zero if there is none.
-	Deadline time.Time
+	Deadline time.Time `yaml:"deadline,omitempty"`
 	// URLs is what was submitted; nil if the user did not say.
-	URLs []string
+	URLs []string `yaml:"urls,omitempty"`
 	// Labels are the user's own labels, shown on prefetch_task_info.
-	Labels map[string]string
+	Labels map[string]string `yaml:"labels,omitempty"`
 	// Source is where the task came from, one of the Source constants.
-	Source string
+	Source string `yaml:"-"`
 }
 
 // SaysAs reports whether both describe the same task in the same way, wherever they

@@ -76,6 +76,7 @@ func hostileVendors() []*hostileVendor {
 			provider: func(endpoint string, c *vendorapi.Client) (vendorapi.Provider, error) {
 				return cdnetworks.New(cdnetworks.Options{
 					Endpoint: endpoint, Client: c, Auth: cdnetworks.APIKey("ops", secret), PageSize: vendorapi.MaxRows,
+					LookBack: 72 * time.Hour,
 				})
 			},
 			envelope: func(list string) string {

@@ -39,9 +39,6 @@ const (
 	QueryCount QueryKind = "count"
 )
 
-// QueryKinds returns every form of a question, in a fixed order.
-func QueryKinds() [3]QueryKind { return [3]QueryKind{QueryTask, QueryWindow, QueryCount} }
-
 // Query is one question to a vendor.
 type Query struct {
 	Kind QueryKind

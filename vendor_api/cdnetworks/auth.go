@@ -1,6 +1,7 @@
 package cdnetworks
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // The vendor's API-key scheme is HMAC-SHA1.
 	"crypto/sha256"
@@ -13,24 +14,16 @@ import (
 	"strings"
 	"sync"
 	"time"
-)
 
-// Auth proves to the vendor who asks.
-type Auth interface {
-	// Authorize adds the credentials to req, which is complete otherwise and
-	// will be sent with body. The secrets are read anew for every request, as
-	// they may have changed. An error means that req must not be sent; it holds
-	// no secret.
-	Authorize(req *http.Request, body []byte, now time.Time) error
-	// Secrets are what Authorize uses now and nobody must see.
-	Secrets() []string
-}
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
 
 // APIKey returns the vendor's API-key authentication: HTTP Basic whose password
 // is the base64 of the HMAC-SHA1 of the Date header under the key
 // (documents.cdnetworks.com, "API key authentication"). apiKey is called for
 // every request.
-func APIKey(username string, apiKey func() string) Auth {
+func APIKey(username string, apiKey func() string) vendorapi.Auth {
 	return &apiKeyAuth{username: username, apiKey: apiKey}
 }
 
@@ -39,15 +32,15 @@ type apiKeyAuth struct {
 	apiKey   func() string
 }
 
-func (a *apiKeyAuth) Authorize(req *http.Request, _ []byte, now time.Time) error {
+func (a *apiKeyAuth) Authorize(_ context.Context, req *http.Request, _ []byte, now time.Time) error {
 	key := a.apiKey()
 	switch {
 	case a.username == "":
-		return errors.New("the username is empty")
+		return noCredentials("the username is empty")
 	case strings.Contains(a.username, ":"):
-		return errors.New("the username has a colon, which Basic authentication cannot carry")
+		return noCredentials("the username has a colon, which Basic authentication cannot carry")
 	case key == "":
-		return errors.New("the API key is empty")
+		return noCredentials("the API key is empty")
 	}
 	date := now.UTC().Format(http.TimeFormat)
 	mac := hmac.New(sha1.New, []byte(key))
@@ -67,7 +60,7 @@ func (a *apiKeyAuth) Secrets() []string { return []string{a.apiKey()} }
 // requests with the same second, whatever the clock does, among the last 4096:
 // far more than an account can make in the 5 minutes that the vendor remembers.
 // All calls of one access key must share the value.
-func AKSK(accessKey, secretKey func() string) Auth {
+func AKSK(accessKey, secretKey func() string) vendorapi.Auth {
 	return &akskAuth{accessKey: accessKey, secretKey: secretKey, used: map[int64]struct{}{}}
 }
 
@@ -79,8 +72,9 @@ const (
 
 const (
 	// headerAccessKey repeats the access key beside the signature.
-	headerAccessKey = "X-Cnc-Accesskey"
-	headerTimestamp = "X-Cnc-Timestamp"
+	headerAccessKey  = "X-Cnc-Accesskey"
+	headerAuthMethod = "X-Cnc-Auth-Method"
+	headerTimestamp  = "X-Cnc-Timestamp"
 )
 
 // maxUsedSeconds bounds the memory of used timestamps.
@@ -97,20 +91,20 @@ type akskAuth struct {
 	order []int64
 }
 
-func (a *akskAuth) Authorize(req *http.Request, body []byte, now time.Time) error {
+func (a *akskAuth) Authorize(_ context.Context, req *http.Request, body []byte, now time.Time) error {
 	accessKey, secretKey := a.accessKey(), a.secretKey()
 	switch {
 	case accessKey == "":
-		return errors.New("the access key is empty")
+		return noCredentials("the access key is empty")
 	case secretKey == "":
-		return errors.New("the secret key is empty")
+		return noCredentials("the secret key is empty")
 	}
 	timestamp := strconv.FormatInt(a.unusedSecond(now), 10)
 	toSign := akskAlgorithm + "\n" + timestamp + "\n" + hexSHA256(canonicalRequest(req, body))
 	mac := hmac.New(sha256.New, []byte(secretKey))
 	mac.Write([]byte(toSign))
 
-	req.Header.Set("X-Cnc-Auth-Method", "AKSK")
+	req.Header.Set(headerAuthMethod, "AKSK")
 	req.Header.Set(headerAccessKey, accessKey)
 	req.Header.Set(headerTimestamp, timestamp)
 	req.Header.Set("Authorization", fmt.Sprintf("%s Credential=%s, SignedHeaders=%s, Signature=%s",
@@ -157,4 +151,8 @@ func canonicalRequest(req *http.Request, body []byte) []byte {
 func hexSHA256(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
+}
+
+func noCredentials(text string) error {
+	return &vendorapi.Error{Reason: prefetch.ReasonAuth, Unsent: true, Err: errors.New("authenticate: " + text)}
 }

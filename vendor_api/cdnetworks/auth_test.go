@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/cdnetworks"
 )
 
@@ -30,7 +31,7 @@ func TestAPIKeyVector(t *testing.T) {
 	t.Parallel()
 	req := newRequest(t, nil)
 	now := time.Date(2026, 1, 1, 8, 0, 0, 999, beijing)
-	if err := cdnetworks.APIKey("username", secret("apiKey")).Authorize(req, nil, now); err != nil {
+	if err := cdnetworks.APIKey("username", secret("apiKey")).Authorize(t.Context(), req, nil, now); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := req.Header.Get("Date"), "Thu, 01 Jan 2026 00:00:00 GMT"; got != want {
@@ -47,7 +48,7 @@ func TestAKSKVector(t *testing.T) {
 	body := []byte(`{"startTime":"2026-01-01 00:00:00","endTime":"2026-01-01 23:59:59","pageNo":"1","pageSize":"100"}`)
 	req := newRequest(t, body)
 	auth := cdnetworks.AKSK(secret("AKEXAMPLE"), secret("SKEXAMPLE"))
-	if err := auth.Authorize(req, body, time.Unix(1767225600, 0)); err != nil {
+	if err := auth.Authorize(t.Context(), req, body, time.Unix(1767225600, 0)); err != nil {
 		t.Fatal(err)
 	}
 	for header, want := range map[string]string{
@@ -67,14 +68,14 @@ func TestAKSKVector(t *testing.T) {
 func TestSecretsAreReadAnew(t *testing.T) {
 	t.Parallel()
 	key := "old"
-	for name, auth := range map[string]cdnetworks.Auth{
+	for name, auth := range map[string]vendorapi.Auth{
 		"API key": cdnetworks.APIKey("username", func() string { return key }),
 		"AK/SK":   cdnetworks.AKSK(func() string { return key }, func() string { return key }),
 	} {
 		seen := map[string]bool{}
 		for _, key = range []string{"old", "new"} {
 			req := newRequest(t, nil)
-			if err := auth.Authorize(req, nil, time.Unix(1767225600, 0)); err != nil {
+			if err := auth.Authorize(t.Context(), req, nil, time.Unix(1767225600, 0)); err != nil {
 				t.Fatal(err)
 			}
 			seen[req.Header.Get("Authorization")] = true
@@ -88,7 +89,7 @@ func TestSecretsAreReadAnew(t *testing.T) {
 func TestAuthRefusesToSendWithoutCredentials(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		auth cdnetworks.Auth
+		auth vendorapi.Auth
 		want string
 	}{
 		"no username":         {cdnetworks.APIKey("", secret("HUSH")), "username is empty"},
@@ -101,7 +102,7 @@ func TestAuthRefusesToSendWithoutCredentials(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			req := newRequest(t, nil)
-			err := tc.auth.Authorize(req, nil, time.Unix(1767225600, 0))
+			err := tc.auth.Authorize(t.Context(), req, nil, time.Unix(1767225600, 0))
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Fatalf("error = %v, want one with %q", err, tc.want)
 			}
@@ -117,10 +118,10 @@ func TestAuthRefusesToSendWithoutCredentials(t *testing.T) {
 
 // timestamp is what auth dates a request with that is made at the given Unix
 // time.
-func timestamp(t testing.TB, auth cdnetworks.Auth, unix int64) string {
+func timestamp(t testing.TB, auth vendorapi.Auth, unix int64) string {
 	t.Helper()
 	req := newRequest(t, nil)
-	if err := auth.Authorize(req, nil, time.Unix(unix, 0)); err != nil {
+	if err := auth.Authorize(t.Context(), req, nil, time.Unix(unix, 0)); err != nil {
 		t.Fatal(err)
 	}
 	return req.Header.Get("X-Cnc-Timestamp")

@@ -35,7 +35,7 @@ func TestClockSkew(t *testing.T) {
 		"another reason":         {20 * time.Minute, false, 200, often, prefetch.ReasonThrottled, ""},
 		"a proxy's date":         {20 * time.Minute, false, 502, "", prefetch.ReasonUnavailable, ""},
 	} {
-		for way, auth := range map[string]cdnetworks.Auth{
+		for way, auth := range map[string]vendorapi.Auth{
 			"API key": cdnetworks.APIKey("ops", secret("apiKey")), "AK/SK": cdnetworks.AKSK(secret("AK"), secret("SK")),
 		} {
 			t.Run(name+", "+way, func(t *testing.T) {

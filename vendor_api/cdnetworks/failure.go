@@ -26,7 +26,7 @@ func (p *Provider) failure(q vendorapi.Query, resp *vendorapi.Response, body *pa
 		Code:       body.Code.excerpt(),
 		Message:    body.text(),
 		RequestID:  requestID(resp, body),
-		RetryAfter: p.client.RetryAfter(resp),
+		RetryAfter: p.call.Client.RetryAfter(resp),
 		Date:       resp.Date,
 	}
 	if resp.Status != http.StatusTooManyRequests {

@@ -1,6 +1,7 @@
 package cdnetworks_test
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -55,12 +56,16 @@ func newClient(t testing.TB, rt http.RoundTripper) *vendorapi.Client {
 	return client
 }
 
-// newProvider returns a provider with an API key, as o says otherwise.
+// newProvider returns a provider with an API key and what the configuration has
+// for defaults, as o says otherwise.
 func newProvider(t testing.TB, o cdnetworks.Options) *cdnetworks.Provider {
 	t.Helper()
 	if o.Auth == nil {
 		o.Auth = cdnetworks.APIKey("username", secret("apiKey"))
 	}
+	o.Endpoint = cmp.Or(o.Endpoint, "https://api.cdnetworks.com")
+	o.PageSize = cmp.Or(o.PageSize, 100)
+	o.LookBack = cmp.Or(o.LookBack, 72*time.Hour)
 	p, err := cdnetworks.New(o)
 	if err != nil {
 		t.Fatal(err)

@@ -7,28 +7,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
-	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
 // Name is the vendor's value of the `provider` label.
 const Name = "cdnetworks"
-
-// What [New] takes for an option that is zero.
-const (
-	// DefaultEndpoint is CDNetworks' host; Wangsu's is
-	// https://open.chinanetcenter.com.
-	DefaultEndpoint = "https://api.cdnetworks.com"
-	// DefaultPageSize is the number of rows in a page. The vendor's own default
-	// is 20 and its maximum is not documented.
-	DefaultPageSize = 100
-	// DefaultLookBack is how far back the vendor can be asked: its error text
-	// says 3 days where the page says 7.
-	DefaultLookBack = 72 * time.Hour
-)
 
 // maxSpan is the longest window: "no more than 1 days from the start time", of
 // which both ends count.
@@ -37,26 +22,25 @@ const maxSpan = 24*time.Hour - time.Second
 // queryPath is the only path of the API that is used.
 const queryPath = "/ccm/fetch/ItemIdQuery"
 
-// requestIDHeader carries the vendor's id of a call.
-const requestIDHeader = "X-Cnc-Request-Id"
+// headerRequestID carries the vendor's id of a call.
+const headerRequestID = "X-Cnc-Request-Id"
 
-// Options are the settings of a [Provider]. Client and Auth are required.
+// Options are the settings of a [Provider]; Location and Now can be left out.
 type Options struct {
-	// Endpoint is the API's scheme and host; empty means [DefaultEndpoint].
+	// Endpoint is the API's scheme and host.
 	Endpoint string
 	// Client sends the requests.
 	Client *vendorapi.Client
 	// Auth proves who asks; see [APIKey] and [AKSK].
-	Auth Auth
+	Auth vendorapi.Auth
 	// Location is the fixed offset in which times are sent and read. Its offset
-	// is told to the vendor in X-Time-Zone, in the form GMT+08:00; nil means
-	// that offset, which is the vendor's default.
+	// is told to the vendor in X-Time-Zone, in the form GMT+08:00; nil means that
+	// offset, which is the vendor's default.
 	Location *time.Location
-	// PageSize is the number of rows to ask for where a query does not say; 0
-	// means [DefaultPageSize].
+	// PageSize is the number of rows to ask for where a query does not say. The
+	// vendor's own default is 20 and its maximum is not documented.
 	PageSize int
-	// LookBack is how far back the vendor can be asked; 0 means
-	// [DefaultLookBack].
+	// LookBack is how far back the vendor can be asked.
 	LookBack time.Duration
 	// Now is the clock that requests are dated with; nil means time.Now.
 	Now func() time.Time
@@ -66,76 +50,47 @@ type Options struct {
 // [vendorapi.Provider] and is safe for concurrent use.
 type Provider struct {
 	url      *url.URL
-	client   *vendorapi.Client
-	auth     Auth
+	call     vendorapi.Call
 	location *time.Location
 	timeZone string
 	pageSize int
 	lookBack time.Duration
-	now      func() time.Time
 }
 
 // New returns a provider, or an error that names every option that cannot be
 // used.
 func New(o Options) (*Provider, error) {
 	p := &Provider{
-		client:   o.Client,
-		auth:     o.Auth,
-		location: o.Location,
-		pageSize: o.PageSize,
-		lookBack: o.LookBack,
-		now:      o.Now,
+		location: o.Location, pageSize: o.PageSize, lookBack: o.LookBack,
+		call: vendorapi.Call{
+			Client: o.Client, Auth: o.Auth, Now: o.Now, RequestID: headerRequestID,
+			Public: []string{"Date", headerAuthMethod, headerTimestamp},
+		},
 	}
 	if p.location == nil {
 		p.location = time.FixedZone("GMT+08:00", vendorOffset)
 	}
-	if p.pageSize == 0 {
-		p.pageSize = DefaultPageSize
-	}
-	if p.lookBack == 0 {
-		p.lookBack = DefaultLookBack
-	}
-	if p.now == nil {
-		p.now = time.Now
-	}
 	var endpointErr, zoneErr error
-	p.url, endpointErr = queryURL(o.Endpoint)
+	p.url, endpointErr = vendorapi.ParseEndpoint(o.Endpoint)
 	p.timeZone, zoneErr = timeZoneHeader(p.location)
 	errs := []error{endpointErr, zoneErr}
-	if p.client == nil {
+	if o.Client == nil {
 		errs = append(errs, errors.New("no client"))
 	}
-	if p.auth == nil {
+	if o.Auth == nil {
 		errs = append(errs, errors.New("no authentication"))
 	}
-	if p.pageSize < 0 {
-		errs = append(errs, fmt.Errorf("page size %d is negative", p.pageSize))
+	if p.pageSize <= 0 {
+		errs = append(errs, fmt.Errorf("page size %d is not positive", p.pageSize))
 	}
-	if p.lookBack < 0 {
-		errs = append(errs, fmt.Errorf("look-back %v is negative", p.lookBack))
+	if p.lookBack <= 0 {
+		errs = append(errs, fmt.Errorf("look-back %v is not positive", p.lookBack))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("%s: %w", Name, err)
 	}
+	p.url.Path = queryPath
 	return p, nil
-}
-
-// queryURL is the address of the query at endpoint.
-func queryURL(endpoint string) (*url.URL, error) {
-	if endpoint == "" {
-		endpoint = DefaultEndpoint
-	}
-	u, err := url.Parse(endpoint)
-	switch {
-	case err != nil:
-		// What url.Parse says would repeat a password in the address.
-		return nil, errors.New("the endpoint is not a URL")
-	case u.Scheme != "https" && u.Scheme != "http", u.Host == "":
-		return nil, fmt.Errorf("endpoint %q is not an https or http URL with a host", u.Redacted())
-	case u.User != nil, u.RawQuery != "", u.Fragment != "":
-		return nil, fmt.Errorf("endpoint %q has more than a scheme, a host and a path", u.Redacted())
-	}
-	return u.JoinPath(queryPath), nil
 }
 
 // timeZoneHeader is the value of X-Time-Zone for location. It is made of the
@@ -175,44 +130,19 @@ func (p *Provider) Capabilities() vendorapi.Capabilities {
 // It makes one POST. A query that the API has no form for is refused as invalid
 // and unsent; so is one that cannot be authenticated, as auth.
 func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answer, error) {
-	q, err := p.complete(q)
-	if err != nil {
-		return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonInvalid, Unsent: true, Err: err}
-	}
-	req, body, err := p.request(ctx, q)
-	if err != nil {
-		return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonInvalid, Unsent: true, Err: err}
-	}
-	secrets := p.auth.Secrets()
-	if err := p.auth.Authorize(req, body, p.now()); err != nil {
-		err = fmt.Errorf("authenticate: %w", err)
-		return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonAuth, Unsent: true, Err: err}
-	}
-	answer, err := p.send(ctx, q, req)
-	redactor := p.client.Redactor(slices.Concat(secrets, vendorapi.Carried(req, "Authorization", headerAccessKey))...)
-	if err != nil {
-		return vendorapi.Answer{}, redactor.Error(err)
-	}
-	return redactor.Answer(answer), nil
-}
-
-// send makes the request and reads its answer, which may show the request's
-// credentials, as may the error.
-func (p *Provider) send(ctx context.Context, q vendorapi.Query, req *http.Request) (vendorapi.Answer, error) {
-	resp, err := p.client.Do(ctx, req)
-	if err != nil {
-		e := vendorapi.AsError(err)
-		if resp != nil {
-			e.RequestID = requestID(resp, &page{})
+	return p.call.Do(ctx, func() (_ *http.Request, _ []byte, err error) {
+		if q, err = p.complete(q); err != nil {
+			return nil, nil, err
 		}
-		return vendorapi.Answer{}, e // already classified, which happens once
-	}
-	answer, refused := p.read(q, resp)
-	if refused != nil {
-		blameClock(refused, req)
-		return vendorapi.Answer{}, refused
-	}
-	return answer, nil
+		return p.request(ctx, q)
+	}, func(req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
+		answer, refused := p.read(q, resp)
+		if refused != nil {
+			blameClock(refused, req)
+			return vendorapi.Answer{}, refused
+		}
+		return answer, nil
+	})
 }
 
 // read turns a response into an answer or a classified error.
@@ -239,7 +169,7 @@ func (p *Provider) read(q vendorapi.Query, resp *vendorapi.Response) (vendorapi.
 // requestID is the vendor's id of the call that resp answers, as its header or else
 // its body tells it.
 func requestID(resp *vendorapi.Response, body *page) string {
-	if id := vendorapi.Excerpt([]byte(resp.Header.Get(requestIDHeader))); id != "" {
+	if id := vendorapi.Excerpt([]byte(resp.Header.Get(headerRequestID))); id != "" {
 		return id
 	}
 	return cmp.Or(body.CNCRequestID.excerpt(), body.RequestID.excerpt())

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/cdnetworks"
 )
 
@@ -37,7 +38,7 @@ func secretsOf(r *http.Request) []string {
 func TestEchoedRequest(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		auth cdnetworks.Auth
+		auth vendorapi.Auth
 		want string
 	}{
 		{cdnetworks.APIKey("ops", secret(apiKey)), "Authorization: <secret>\nX-Cnc-Accesskey: \n"},
@@ -100,7 +101,7 @@ func TestSecretsNeverComeThrough(t *testing.T) {
 			return reply{status: 200, body: `{"Code":1}`, header: map[string]string{"X-Cnc-Request-Id": s}}
 		},
 	}
-	auths := []cdnetworks.Auth{
+	auths := []vendorapi.Auth{
 		cdnetworks.APIKey("ops", secret(apiKey)), cdnetworks.AKSK(secret(accessKey), secret(secretKey)),
 	}
 	rapid.Check(t, func(rt *rapid.T) {

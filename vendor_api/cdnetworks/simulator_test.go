@@ -64,7 +64,7 @@ func TestCompressed(t *testing.T) {
 // server that shares no code with the client.
 func TestSimulatedPages(t *testing.T) {
 	t.Parallel()
-	for name, auth := range map[string]cdnetworks.Auth{
+	for name, auth := range map[string]vendorapi.Auth{
 		"API key": cdnetworks.APIKey("ops", secret("apiKey")),
 		"AK/SK":   cdnetworks.AKSK(secret("ops"), secret("SKEXAMPLE")),
 	} {
@@ -142,7 +142,7 @@ func TestSimulatedRefusals(t *testing.T) {
 	spentHTTP.ThrottleStatus = 429
 	for name, tc := range map[string]struct {
 		vendor  simcdnetworks.Options
-		auth    cdnetworks.Auth
+		auth    vendorapi.Auth
 		query   vendorapi.Query
 		reason  prefetch.Reason
 		refused vendorapi.Feature

@@ -14,17 +14,13 @@ import (
 const (
 	headerAuthToken     = "X-Auth-Token" //nolint:gosec // the name of a header, not a token
 	headerSecurityToken = "X-Security-Token"
+	headerRequestID     = "X-Request-Id"
 )
 
 // Auth proves to the vendor who is asking. [AKSK], [Token] and [IAM] are the
 // ways that the vendor offers. It is safe for concurrent use.
 type Auth interface {
-	// Authorize puts the credentials on req, which is otherwise complete and
-	// has no body; now is the time of the call. It fails with a
-	// [*vendorapi.Error] if there are none that could be sent.
-	Authorize(ctx context.Context, req *http.Request, now time.Time) error
-	// Secrets are what Authorize uses now and nobody must see.
-	Secrets() []string
+	vendorapi.Auth
 	// Refused tells that the vendor refused the credentials that Authorize put
 	// on req.
 	Refused(req *http.Request)
@@ -50,7 +46,7 @@ func (a *aksk) validate() error {
 	return nil
 }
 
-func (a *aksk) Authorize(_ context.Context, req *http.Request, now time.Time) error {
+func (a *aksk) Authorize(_ context.Context, req *http.Request, body []byte, now time.Time) error {
 	accessKey, secretKey := a.accessKey(), a.secretKey()
 	if secretKey == "" {
 		return noCredentials("the secret key is empty")
@@ -67,7 +63,7 @@ func (a *aksk) Authorize(_ context.Context, req *http.Request, now time.Time) er
 		}
 	}
 	req.Header.Set(headerSDKDate, now.UTC().Format(sdkDateLayout))
-	Sign(req, nil, accessKey, secretKey)
+	Sign(req, body, accessKey, secretKey)
 	return nil
 }
 
@@ -97,7 +93,7 @@ func (t *readyToken) validate() error {
 	return nil
 }
 
-func (t *readyToken) Authorize(_ context.Context, req *http.Request, _ time.Time) error {
+func (t *readyToken) Authorize(_ context.Context, req *http.Request, _ []byte, _ time.Time) error {
 	token := t.token()
 	if err := checkHeaderValue("the token", token); err != nil {
 		return err

@@ -172,16 +172,6 @@ func newError(c *vendorapi.Client, resp *vendorapi.Response, w words) *vendorapi
 	}
 }
 
-// sendError is the error of a request without a usable answer; resp is nil if
-// none came.
-func sendError(resp *vendorapi.Response, err error) *vendorapi.Error {
-	e := *vendorapi.AsError(err)
-	if resp != nil {
-		e.RequestID = requestID(resp, "")
-	}
-	return &e
-}
-
 // skewOf is the cause of an error if req was signed at a time that the vendor
 // does not accept; nil otherwise.
 func skewOf(req *http.Request, resp *vendorapi.Response) error {
@@ -194,5 +184,5 @@ func skewOf(req *http.Request, resp *vendorapi.Response) error {
 
 // requestID is the vendor's id of the call: of its header, else of the gateway's body.
 func requestID(resp *vendorapi.Response, inBody string) string {
-	return vendorapi.Excerpt([]byte(cmp.Or(resp.Header.Get("X-Request-Id"), inBody)))
+	return vendorapi.Excerpt([]byte(cmp.Or(resp.Header.Get(headerRequestID), inBody)))
 }

@@ -24,7 +24,7 @@ const (
 	renewNumerator, renewDenominator = 3, 4
 )
 
-// IAMOptions are the settings of [IAM]; Logins and Now can be left out.
+// IAMOptions are the settings of [IAM]; Logins, Token and Now can be left out.
 type IAMOptions struct {
 	// Endpoint is scheme and host of IAM, such as
 	// https://iam.ap-southeast-3.myhuaweicloud.com.
@@ -42,6 +42,9 @@ type IAMOptions struct {
 	// Logins keeps a password that was refused from being sent again too soon;
 	// nil sends it whenever a token is needed.
 	Logins vendorapi.Logins
+	// Token is where the token is kept, so that it can outlive the Auth; nil means
+	// nowhere else.
+	Token *IAMToken
 	// Now is the clock; nil means the clock of the provider that asks.
 	Now func() time.Time
 }
@@ -50,11 +53,22 @@ type IAMOptions struct {
 // keeps, and replaces long before its end, or after the vendor refused it. It
 // never fetches by itself, only when a request needs a token, and requests that
 // need one at the same time share one fetch, its failure included.
-func IAM(o IAMOptions) Auth { return &iam{opts: o} }
+func IAM(o IAMOptions) Auth {
+	if o.Token == nil {
+		o.Token = &IAMToken{}
+	}
+	return &iam{opts: o, IAMToken: o.Token}
+}
 
 type iam struct {
-	opts IAMOptions
+	*IAMToken
 
+	opts IAMOptions
+}
+
+// IAMToken is a token of IAM, for one user and one project. Its zero value has not
+// been fetched yet. It is safe for concurrent use.
+type IAMToken struct {
 	mu      sync.Mutex
 	token   string
 	renewAt time.Time
@@ -75,7 +89,7 @@ type tokenFetch struct {
 
 func (a *iam) validate() error {
 	o := &a.opts
-	if _, err := parseEndpoint(o.Endpoint); err != nil {
+	if _, err := vendorapi.ParseEndpoint(o.Endpoint); err != nil {
 		return fmt.Errorf("IAM: %w", err)
 	}
 	switch {
@@ -88,7 +102,7 @@ func (a *iam) validate() error {
 	}
 }
 
-func (a *iam) Authorize(ctx context.Context, req *http.Request, now time.Time) error {
+func (a *iam) Authorize(ctx context.Context, req *http.Request, _ []byte, now time.Time) error {
 	if err := a.validate(); err != nil {
 		return noCredentials(err.Error())
 	}
@@ -109,7 +123,7 @@ func (*iam) Secrets() []string { return nil }
 
 // Refused drops the token on req if it is still the one that is kept: of
 // several requests under way with an old token, only the first drops anything.
-func (a *iam) Refused(req *http.Request) {
+func (a *IAMToken) Refused(req *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.token == req.Header.Get(headerAuthToken) {
@@ -140,7 +154,7 @@ func (a *iam) currentToken(ctx context.Context, now time.Time) (string, error) {
 
 // lookUp returns the token that is kept, else the fetch under way, else a new
 // one that is the caller's to run.
-func (a *iam) lookUp(now time.Time) (token string, f *tokenFetch, ours bool) {
+func (a *IAMToken) lookUp(now time.Time) (token string, f *tokenFetch, ours bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.token != "" && now.Before(a.renewAt) {
@@ -242,9 +256,12 @@ func (a *iam) send(ctx context.Context, now time.Time, password string) (token s
 	}
 	resp, err := a.opts.Client.Do(ctx, req)
 	if err != nil {
-		e := sendError(resp, err)
+		e := *vendorapi.AsError(err)
+		if resp != nil {
+			e.RequestID = requestID(resp, "")
+		}
 		e.Err = fmt.Errorf("no token from IAM: %w", e.Err)
-		return "", 0, accountError(e)
+		return "", 0, accountError(&e)
 	}
 	token = resp.Header.Get("X-Subject-Token")
 	if resp.Status >= http.StatusMultipleChoices || token == "" {
@@ -274,7 +291,7 @@ func (a *iam) newRequest(ctx context.Context, password string) (*http.Request, e
 	if err != nil {
 		return nil, errors.New("the request for a token cannot be written")
 	}
-	endpoint, err := parseEndpoint(a.opts.Endpoint)
+	endpoint, err := vendorapi.ParseEndpoint(a.opts.Endpoint)
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ func TestIAMEmptyPassword(t *testing.T) {
 			return nil, io.EOF
 		}}),
 	})
-	err := auth.Authorize(t.Context(), newRequest(t, "https://vod.example"), now())
+	err := auth.Authorize(t.Context(), newRequest(t, "https://vod.example"), nil, now())
 	if e := wantError(t, err); e.Reason != prefetch.ReasonAuth || !e.Unsent {
 		t.Errorf("got %+v", e)
 	}
@@ -86,7 +86,7 @@ func TestIAMEmptyPassword(t *testing.T) {
 func TestIAMUnchecked(t *testing.T) {
 	t.Parallel()
 	err := huaweicloud.IAM(huaweicloud.IAMOptions{}).
-		Authorize(t.Context(), newRequest(t, "https://vod.example"), now())
+		Authorize(t.Context(), newRequest(t, "https://vod.example"), nil, now())
 	if e := wantError(t, err); e.Reason != prefetch.ReasonAuth || !e.Unsent {
 		t.Errorf("got %+v", e)
 	}

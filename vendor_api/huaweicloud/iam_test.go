@@ -217,7 +217,7 @@ func TestIAMClock(t *testing.T) {
 	})
 	for _, want := range []string{"T1", "T1", "T2"} {
 		req := newRequest(t, "https://vod.example")
-		if err := auth.Authorize(t.Context(), req, time.Time{}); err != nil {
+		if err := auth.Authorize(t.Context(), req, nil, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := req.Header.Get("X-Auth-Token"); got != want {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"prefetch_exporter/prefetch"
@@ -40,15 +38,17 @@ type Options struct {
 // Provider asks Huawei Cloud VOD about the tasks of one project. It is a
 // [vendorapi.Provider], safe for concurrent use.
 type Provider struct {
-	target url.URL
-	opts   Options
+	target    url.URL
+	projectID string
+	auth      Auth
+	call      vendorapi.Call
 }
 
 var _ vendorapi.Provider = (*Provider)(nil)
 
 // New returns a provider. It makes no request.
 func New(o Options) (*Provider, error) {
-	endpoint, err := parseEndpoint(o.Endpoint)
+	target, err := vendorapi.ParseEndpoint(o.Endpoint)
 	switch {
 	case err != nil:
 		return nil, err
@@ -64,30 +64,12 @@ func New(o Options) (*Provider, error) {
 			return nil, err
 		}
 	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	// Path and RawPath say the same, so that what is sent is what is signed.
-	target := *endpoint
 	target.Path = "/v1.0/" + o.ProjectID + "/asset/preheating"
 	target.RawPath = "/v1.0/" + escape(o.ProjectID) + "/asset/preheating"
-	return &Provider{target: target, opts: o}, nil
-}
-
-// parseEndpoint reads an endpoint, which is scheme and host and nothing else.
-func parseEndpoint(endpoint string) (*url.URL, error) {
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		// The error of url.Parse repeats the text, which may hold a password.
-		return nil, errors.New("endpoint is not a URL")
-	}
-	switch {
-	case u.Scheme != "https" && u.Scheme != "http", u.Host == "":
-		return nil, errors.New("endpoint must begin with https:// or http:// and name a host")
-	case u.User != nil, strings.Trim(u.Path, "/") != "", u.RawQuery != "", u.ForceQuery, u.Fragment != "":
-		return nil, fmt.Errorf("endpoint must be scheme and host only: %s://%s", u.Scheme, u.Host)
-	}
-	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
+	return &Provider{target: *target, projectID: o.ProjectID, auth: o.Auth, call: vendorapi.Call{
+		Client: o.Client, Auth: o.Auth, Now: o.Now, Public: []string{headerSDKDate}, RequestID: headerRequestID,
+	}}, nil
 }
 
 // Capabilities says that the vendor can be asked for single tasks only.
@@ -102,35 +84,17 @@ func (*Provider) Capabilities() vendorapi.Capabilities {
 //
 // The error is always a [*vendorapi.Error].
 func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answer, error) {
-	if err := check(q); err != nil {
-		return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonInvalid, Unsent: true, Err: err}
-	}
-	req, err := p.request(ctx, q.TaskID)
-	if err != nil {
-		return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonInvalid, Unsent: true, Err: err}
-	}
-	secrets := p.opts.Auth.Secrets()
-	if err := p.opts.Auth.Authorize(ctx, req, p.opts.Now()); err != nil {
-		e := *vendorapi.AsError(err)
-		e.Unsent = true
-		return vendorapi.Answer{}, &e
-	}
-	answer, err := p.send(ctx, req)
-	redactor := p.opts.Client.Redactor(slices.Concat(secrets,
-		vendorapi.Carried(req, headerAuthorization, headerAuthToken, headerSecurityToken))...)
-	if err != nil {
-		return vendorapi.Answer{}, redactor.Error(err)
-	}
-	return redactor.Answer(answer), nil
+	return p.call.Do(ctx, func() (*http.Request, []byte, error) {
+		if err := check(q); err != nil {
+			return nil, nil, err
+		}
+		req, err := p.request(ctx, q.TaskID)
+		return req, nil, err
+	}, p.read)
 }
 
-// send makes the request and reads its answer, which may show the request's
-// credentials, as may the error.
-func (p *Provider) send(ctx context.Context, req *http.Request) (vendorapi.Answer, error) {
-	resp, err := p.opts.Client.Do(ctx, req)
-	if err != nil {
-		return vendorapi.Answer{}, sendError(resp, err)
-	}
+// read turns a response into an answer or a classified error.
+func (p *Provider) read(req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
 	if resp.Status < http.StatusOK || resp.Status >= http.StatusMultipleChoices {
 		return vendorapi.Answer{}, p.refusal(req, resp)
 	}
@@ -139,7 +103,7 @@ func (p *Provider) send(ctx context.Context, req *http.Request) (vendorapi.Answe
 	case errors.Is(err, errErrorBody):
 		return vendorapi.Answer{}, p.refusal(req, resp)
 	case err != nil:
-		e := newError(p.opts.Client, resp, readWords(resp.Body))
+		e := newError(p.call.Client, resp, readWords(resp.Body))
 		e.Reason, e.Err = prefetch.ReasonDecode, err
 		return vendorapi.Answer{}, e
 	}
@@ -173,7 +137,7 @@ func (p *Provider) request(ctx context.Context, taskID string) (*http.Request, e
 		return nil, fmt.Errorf("building the request: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Project-Id", p.opts.ProjectID)
+	req.Header.Set("X-Project-Id", p.projectID)
 	return req, nil
 }
 
@@ -181,13 +145,13 @@ func (p *Provider) request(ctx context.Context, taskID string) (*http.Request, e
 // refused the credentials.
 func (p *Provider) refusal(req *http.Request, resp *vendorapi.Response) *vendorapi.Error {
 	w := readWords(resp.Body)
-	e := newError(p.opts.Client, resp, w)
+	e := newError(p.call.Client, resp, w)
 	e.Reason = classify(resp.Status, w)
 	if e.Reason == prefetch.ReasonAuth {
 		e.Err = skewOf(req, resp)
 	}
 	if credentialsRefused(resp.Status, w) {
-		p.opts.Auth.Refused(req)
+		p.auth.Refused(req)
 	}
 	return e
 }

@@ -285,8 +285,10 @@ type brokenAuth struct{}
 
 func (brokenAuth) Secrets() []string { return nil }
 
-func (brokenAuth) Authorize(context.Context, *http.Request, time.Time) error { return io.ErrNoProgress }
-func (brokenAuth) Refused(*http.Request)                                     {}
+func (brokenAuth) Authorize(context.Context, *http.Request, []byte, time.Time) error {
+	return io.ErrNoProgress
+}
+func (brokenAuth) Refused(*http.Request) {}
 
 // Temporary keys are replaced between calls.
 func TestKeysAreReadForEveryCall(t *testing.T) {

@@ -1,0 +1,103 @@
+package config
+
+import (
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Vendor is an account's section of the file for one vendor, such as
+// [*CDNetworks]. The yaml tags of its fields are the keys that it may have.
+type Vendor interface {
+	// identity returns where the vendor is asked, and whom it counts there: what
+	// is not secret and does not change with every renewal.
+	identity() (endpoint, who string)
+}
+
+// section is all that the package must know of a vendor.
+type section struct {
+	// name is the key of the section and the value of the `provider` label.
+	name string
+	// calls per time are what the vendor is asked if the account does not say.
+	calls int
+	per   time.Duration
+	// keys are those that the section may have, and below are the levels under it,
+	// by their key.
+	keys  []string
+	below map[string]level
+	// form shows how the section is written.
+	form string
+	read func(mapping) Vendor
+}
+
+// sections are the vendors, in the order in which users are told of them.
+var sections = []section{huaweiCloudVOD(), cdnetworks()}
+
+func vendorNames() []string {
+	names := make([]string, len(sections))
+	for i := range sections {
+		names[i] = sections[i].name
+	}
+	return names
+}
+
+// keysOf returns the keys of a mapping that becomes a T: the yaml tags of its
+// fields, and for a secret the key of its file too.
+func keysOf[T any]() []string {
+	var keys []string
+	for field := range reflect.TypeFor[T]().Fields() {
+		key, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		keys = append(keys, key)
+		if field.Type == reflect.TypeFor[*Secret]() {
+			keys = append(keys, key+"_file")
+		}
+	}
+	return keys
+}
+
+func host(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return endpoint
+	}
+	return u.Host
+}
+
+// The ways to authenticate, as they are told to users.
+const (
+	wayAccessKey = "access_key and secret_key"
+	wayToken     = "token"
+	wayIAM       = "iam"
+	wayAPIKey    = "api_key"
+)
+
+// way is one way to authenticate and the keys that belong to it, or those of
+// their files.
+type way struct {
+	name string
+	keys []string
+}
+
+// readWay returns the one way to authenticate that m gives; "" after it
+// reported that there is none or more than one.
+func readWay(m mapping, ways ...way) string {
+	var all, given []string
+	for _, w := range ways {
+		all = append(all, w.name)
+		if slices.ContainsFunc(w.keys, func(key string) bool { return m.has(key, key+"_file") }) {
+			given = append(given, w.name)
+		}
+	}
+	switch len(given) {
+	case 0:
+		m.failf("has no way to authenticate; give %s", strings.Join(all, ", or "))
+		return ""
+	case 1:
+		return given[0]
+	default:
+		m.failf("has more than one way to authenticate (%s); give only one", strings.Join(given, "; "))
+		return ""
+	}
+}

@@ -1,0 +1,34 @@
+package exporter
+
+import (
+	"prefetch_exporter/config"
+	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/huaweicloud"
+)
+
+func (p *providers) huaweiCloudVOD(h *config.HuaweiCloudVOD) (vendorapi.Provider, error) {
+	client, err := p.client(h.HTTPClientConfig)
+	if err != nil {
+		return nil, err
+	}
+	auth := huaweicloud.AKSK(value(h.AccessKey), value(h.SecretKey), value(h.SecurityToken))
+	switch {
+	case h.Token != nil:
+		auth = huaweicloud.Token(h.Token.Value)
+	case h.IAM != nil:
+		auth = p.iam(h, client)
+	}
+	return huaweicloud.New(huaweicloud.Options{
+		Endpoint: h.Endpoint, ProjectID: h.ProjectID, Client: client, Auth: auth,
+	})
+}
+
+func (p *providers) iam(h *config.HuaweiCloudVOD, client *vendorapi.Client) huaweicloud.Auth {
+	iam := h.IAM
+	return huaweicloud.IAM(huaweicloud.IAMOptions{
+		Endpoint: iam.Endpoint, Domain: iam.Domain, Username: iam.Username, Password: iam.Password.Value,
+		ProjectID: h.ProjectID, Client: client, Logins: p.logins,
+		Token: lasting(p, func() *huaweicloud.IAMToken { return &huaweicloud.IAMToken{} },
+			iam.Endpoint, iam.Domain, iam.Username, iam.Password.Value(), h.ProjectID),
+	})
+}
