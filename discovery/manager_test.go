@@ -11,7 +11,7 @@ import (
 
 	"prefetch_exporter/discovery"
 	"prefetch_exporter/prefetch"
-	"prefetch_exporter/store"
+	"prefetch_exporter/store/storetest"
 )
 
 // everywhere lists the same task in all four sources.
@@ -19,7 +19,7 @@ func everywhere(t *testing.T) (*discovery.Manager, *discovery.Registry, *server,
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tasks.yml")
 	write(t, path, list("a/1"))
-	r := newRegistry(t, store.NewMemory())
+	r := newRegistry(t, storetest.NewMemory())
 	put(t, r, task("a", "1"))
 	s := &server{answer: response(http.StatusOK, list("a/1"))}
 	m := newManager(t, discovery.Options{Files: []string{path}, HTTP: []discovery.HTTPSource{s.source(tasksURL)}, Registry: r})
@@ -55,7 +55,7 @@ func TestTheSameTaskInAllSourcesIsOne(t *testing.T) {
 
 func TestRegistryShowsAtOnce(t *testing.T) {
 	t.Parallel()
-	r := newRegistry(t, store.NewMemory())
+	r := newRegistry(t, storetest.NewMemory())
 	m := newManager(t, discovery.Options{Registry: r})
 	m.Set(nil, []string{"a"})
 	drain(m)
@@ -94,7 +94,7 @@ func TestRegistryShowsAtOnce(t *testing.T) {
 func TestUnknownAccounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRegistry(t, store.NewMemory())
+		r := newRegistry(t, storetest.NewMemory())
 		put(t, r, task("later", "1"))
 		put(t, r, task("later", "2"))
 		put(t, r, task("never", "1"))
@@ -136,7 +136,7 @@ func TestUnknownAccounts(t *testing.T) {
 
 func TestManyUnknownAccountsAreLoggedBriefly(t *testing.T) {
 	t.Parallel()
-	r := newRegistry(t, store.NewMemory())
+	r := newRegistry(t, storetest.NewMemory())
 	for i := range 30 {
 		put(t, r, task(string(rune('A'+i)), "1"))
 	}
@@ -150,7 +150,7 @@ func TestManyUnknownAccountsAreLoggedBriefly(t *testing.T) {
 
 func TestConflictsAreLoggedOnce(t *testing.T) {
 	t.Parallel()
-	r := newRegistry(t, store.NewMemory())
+	r := newRegistry(t, storetest.NewMemory())
 	for _, id := range []string{"1", "2", "same"} {
 		put(t, r, task("a", id))
 	}

@@ -17,11 +17,12 @@ import (
 	"prefetch_exporter/discovery"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
+	"prefetch_exporter/store/storetest"
 )
 
 // faulty is a keeper whose disk can fail.
 type faulty struct {
-	*store.Memory
+	*storetest.Memory
 
 	err error
 }
@@ -113,7 +114,7 @@ func TestRegistrySurvivesARestart(t *testing.T) {
 func TestRegistryListsInOrder(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		r, err := discovery.NewRegistry(store.NewMemory())
+		r, err := discovery.NewRegistry(storetest.NewMemory())
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -154,7 +155,7 @@ func TestRegistryListsInOrder(t *testing.T) {
 
 func TestRegistryPrune(t *testing.T) {
 	t.Parallel()
-	keeper := &faulty{Memory: store.NewMemory()}
+	keeper := &faulty{Memory: storetest.NewMemory()}
 	r := newRegistry(t, keeper)
 	for _, id := range []string{"1", "2", "3"} {
 		put(t, r, task("edge", id))
@@ -192,7 +193,7 @@ func TestRegistryPrune(t *testing.T) {
 
 func TestRegistryKeepsNothingOfTheCaller(t *testing.T) {
 	t.Parallel()
-	r := newRegistry(t, store.NewMemory())
+	r := newRegistry(t, storetest.NewMemory())
 	mine := prefetch.Task{Account: "a", ID: "1", URLs: []string{"https://h/1"}, Labels: map[string]string{"x": "1"}}
 	put(t, r, mine)
 	mine.URLs[0], mine.Labels["x"] = "changed", "changed"
@@ -204,7 +205,7 @@ func TestRegistryKeepsNothingOfTheCaller(t *testing.T) {
 
 func TestRegistryRefusesInvalidTasks(t *testing.T) {
 	t.Parallel()
-	keeper := store.NewMemory()
+	keeper := storetest.NewMemory()
 	r := newRegistry(t, keeper)
 	_, err := r.Put(prefetch.Task{Account: "a", Labels: map[string]string{"task": "x"}})
 	const want = "the task is invalid: id: is missing or empty; labels.task: the label would hide the exporter's own label of this name"
@@ -219,7 +220,7 @@ func TestRegistryRefusesInvalidTasks(t *testing.T) {
 func TestRegistryWhenTheStoreFails(t *testing.T) {
 	t.Parallel()
 	full := errors.New("no space left on device")
-	keeper := &faulty{Memory: store.NewMemory()}
+	keeper := &faulty{Memory: storetest.NewMemory()}
 	r := newRegistry(t, keeper)
 	put(t, r, launch)
 
@@ -253,7 +254,7 @@ func TestRegistryWhenTheStoreFails(t *testing.T) {
 
 func TestRegistryUnreadableTasks(t *testing.T) {
 	t.Parallel()
-	keeper := store.NewMemory()
+	keeper := storetest.NewMemory()
 	for id, value := range map[string]string{
 		"broken": "{", "newer": `{"version":2}`, "good": `{"version":1}`, "invalid": `{"version":1,"labels":{"task":"x"}}`,
 	} {
@@ -300,7 +301,7 @@ func TestRegistryUnreadableTasks(t *testing.T) {
 
 func TestRegistryConcurrentUse(t *testing.T) {
 	t.Parallel()
-	keeper := store.NewMemory()
+	keeper := storetest.NewMemory()
 	r := newRegistry(t, keeper)
 	m := newManager(t, discovery.Options{Registry: r})
 	m.Set(nil, []string{"a"})

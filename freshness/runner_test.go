@@ -15,7 +15,7 @@ import (
 	"prefetch_exporter/poller"
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
-	"prefetch_exporter/store"
+	"prefetch_exporter/store/storetest"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/cdnetworks"
 	"prefetch_exporter/vendor_api/huaweicloud"
@@ -103,7 +103,7 @@ func newRunner(t *testing.T, w *freshness.Workload, tellURLs bool) *runner {
 	}
 	random := rand.New(rand.NewPCG(w.Seed, 0))
 	r.poller = poller.New(poller.Options{
-		Store: store.NewMemory(), Recorder: silent{}, Clock: clock.Wall(time.Now),
+		Store: storetest.NewMemory(), Recorder: silent{}, Clock: clock.Wall(time.Now),
 		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
 		Random: random.Float64,
 	})

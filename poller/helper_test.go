@@ -13,6 +13,7 @@ import (
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
+	"prefetch_exporter/store/storetest"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/cdnetworks"
 	"prefetch_exporter/vendor_api/huaweicloud"
@@ -79,14 +80,14 @@ func (r *recorder) TaskDuration(_ prefetch.Account, d time.Duration) {
 
 // memory is a store without a disk that tests can break.
 type memory struct {
-	*store.Memory
+	*storetest.Memory
 	lost time.Time
 
 	mu   sync.Mutex
 	fail func(ops []store.Op) error
 }
 
-func newMemory() *memory { return &memory{Memory: store.NewMemory()} }
+func newMemory() *memory { return &memory{Memory: storetest.NewMemory()} }
 
 func (m *memory) Recovery() (time.Time, bool) { return m.lost, !m.lost.IsZero() }
 

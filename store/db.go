@@ -95,7 +95,7 @@ type batch struct {
 // Once memory that maps the file could not be read (the disk failed, or something truncated the file), every call returns
 // [ErrBroken]: only a restart, which checks the file, can tell what is left.
 func (db *DB) Write(ops ...Op) error {
-	if err := validate(ops); err != nil {
+	if err := Validate(ops...); err != nil {
 		db.onError(ReasonWrite)
 		return err
 	}

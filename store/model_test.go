@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"prefetch_exporter/store"
+	"prefetch_exporter/store/storetest"
 )
 
 // TestModel runs random changes on both implementations, the one in the file
@@ -33,7 +34,7 @@ func TestModel(t *testing.T) {
 			rt.Fatal(err)
 		}
 		defer func() { _ = db.Close() }()
-		memory := store.NewMemory()
+		memory := storetest.NewMemory()
 		for range rapid.IntRange(1, 5).Draw(rt, "rounds") {
 			ops := rapid.SliceOfN(op, 0, 60).Draw(rt, "ops")
 			if err := errors.Join(db.Write(ops...), memory.Write(ops...)); err != nil {

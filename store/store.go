@@ -83,7 +83,8 @@ func validateName(what, name string) error {
 	}
 }
 
-func validate(ops []Op) error {
+// Validate says which of the changes of a write no store takes, and why.
+func Validate(ops ...Op) error {
 	for i, op := range ops {
 		if err := op.validate(); err != nil {
 			return fmt.Errorf("store: change %d of %d: %w", i+1, len(ops), err)

@@ -1,4 +1,7 @@
-package store
+// Package storetest is for tests of what keeps something in a store, and of stores:
+// one that needs no disk, and what every store must do. The program must not use
+// it.
+package storetest
 
 import (
 	"bytes"
@@ -7,31 +10,33 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"prefetch_exporter/store"
 )
 
-// Memory keeps what a [DB] keeps, without a disk: for tests, and where nothing
-// has to survive. It is safe for concurrent use.
+// Memory keeps what a [store.DB] keeps, without a disk. It is safe for concurrent
+// use.
 type Memory struct {
 	mutex  sync.RWMutex
-	tables map[Table]map[string]map[string][]byte
-	stats  Stats
+	tables map[store.Table]map[string]map[string][]byte
+	stats  store.Stats
 	closed bool
 }
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
-	return &Memory{tables: map[Table]map[string]map[string][]byte{}}
+	return &Memory{tables: map[store.Table]map[string]map[string][]byte{}}
 }
 
-// State returns [Fresh].
-func (*Memory) State() State { return Fresh }
+// State returns [store.Fresh].
+func (*Memory) State() store.State { return store.Fresh }
 
-// Recovery returns false: nothing was ever lost. See [DB.Recovery].
+// Recovery returns false: nothing was ever lost. See [store.DB.Recovery].
 func (*Memory) Recovery() (at time.Time, ok bool) { return time.Time{}, false }
 
-// Write applies the changes, all or none. See [DB.Write].
-func (m *Memory) Write(ops ...Op) error {
-	if err := validate(ops); err != nil {
+// Write applies the changes, all or none. See [store.DB.Write].
+func (m *Memory) Write(ops ...store.Op) error {
+	if err := store.Validate(ops...); err != nil {
 		return err
 	}
 	if len(ops) == 0 {
@@ -40,7 +45,7 @@ func (m *Memory) Write(ops ...Op) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	if m.closed {
-		return ErrClosed
+		return store.ErrClosed
 	}
 	for _, op := range ops {
 		m.apply(op)
@@ -50,7 +55,7 @@ func (m *Memory) Write(ops ...Op) error {
 	return nil
 }
 
-func (m *Memory) apply(op Op) {
+func (m *Memory) apply(op store.Op) {
 	table := m.tables[op.Table]
 	if op.Value == nil {
 		delete(table[op.Scope], op.Key)
@@ -69,19 +74,19 @@ func (m *Memory) apply(op Op) {
 	table[op.Scope][op.Key] = bytes.Clone(op.Value)
 }
 
-// Scan calls f for every value of a table in order. See [DB.Scan].
-func (m *Memory) Scan(t Table, f func(scope, key string, value []byte) error) error {
+// Scan calls f for every value of a table in order. See [store.DB.Scan].
+func (m *Memory) Scan(t store.Table, f func(scope, key string, value []byte) error) error {
 	return m.scan(t, func(string) bool { return true }, f)
 }
 
 // ScanScope is [Memory.Scan] for one scope.
-func (m *Memory) ScanScope(t Table, scope string, f func(key string, value []byte) error) error {
+func (m *Memory) ScanScope(t store.Table, scope string, f func(key string, value []byte) error) error {
 	return m.scan(t, func(name string) bool { return name == scope },
 		func(_, key string, value []byte) error { return f(key, value) })
 }
 
-func (m *Memory) scan(t Table, wanted func(scope string) bool, f func(scope, key string, value []byte) error) error {
-	if !t.known() {
+func (m *Memory) scan(t store.Table, wanted func(scope string) bool, f func(scope, key string, value []byte) error) error {
+	if tables := store.Tables(); !slices.Contains(tables[:], t) {
 		return fmt.Errorf("store: unknown table %q", string(t))
 	}
 	ops, err := m.copy(t, wanted)
@@ -97,22 +102,22 @@ func (m *Memory) scan(t Table, wanted func(scope string) bool, f func(scope, key
 }
 
 // copy returns the values of the wanted scopes in order, as of this moment.
-func (m *Memory) copy(t Table, wanted func(scope string) bool) ([]Op, error) {
+func (m *Memory) copy(t store.Table, wanted func(scope string) bool) ([]store.Op, error) {
 	m.mutex.RLock()
 	defer m.mutex.RUnlock()
 	if m.closed {
-		return nil, ErrClosed
+		return nil, store.ErrClosed
 	}
-	var ops []Op
+	var ops []store.Op
 	for scope, values := range m.tables[t] {
 		if !wanted(scope) {
 			continue
 		}
 		for key, value := range values {
-			ops = append(ops, Op{Table: t, Scope: scope, Key: key, Value: bytes.Clone(value)})
+			ops = append(ops, store.Op{Table: t, Scope: scope, Key: key, Value: bytes.Clone(value)})
 		}
 	}
-	slices.SortFunc(ops, func(a, b Op) int {
+	slices.SortFunc(ops, func(a, b store.Op) int {
 		if order := strings.Compare(a.Scope, b.Scope); order != 0 {
 			return order
 		}
@@ -122,13 +127,13 @@ func (m *Memory) copy(t Table, wanted func(scope string) bool) ([]Op, error) {
 }
 
 // Stats returns how many writes there were; each is a commit of its own.
-func (m *Memory) Stats() Stats {
+func (m *Memory) Stats() store.Stats {
 	m.mutex.RLock()
 	defer m.mutex.RUnlock()
 	return m.stats
 }
 
-// Close lets every later call fail with [ErrClosed], but for Stats.
+// Close lets every later call fail with [store.ErrClosed], but for Stats.
 func (m *Memory) Close() error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
