@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"prefetch_exporter/internal/foreign"
 	"prefetch_exporter/prefetch"
 )
 
@@ -69,7 +70,7 @@ func (c *Call) Do(ctx context.Context, build Build, read Read) (Answer, error) {
 			private = append(private, name)
 		}
 	}
-	redactor := c.Client.Redactor(append(secrets, Carried(req, private...)...)...)
+	redactor := c.Client.Redactor(append(secrets, foreign.Carried(req.Header, private...)...)...)
 	answer, err := c.send(ctx, req, read)
 	if err != nil {
 		return Answer{}, redactor.Error(err)

@@ -1,7 +1,6 @@
 package vendorapi
 
 import (
-	"net/http"
 	"slices"
 
 	"prefetch_exporter/internal/foreign"
@@ -17,12 +16,6 @@ type Redactor struct{ foreign.Redactor }
 // Redactor returns one that knows secrets, and those of the client's proxy.
 func (c *Client) Redactor(secrets ...string) Redactor {
 	return Redactor{foreign.NewRedactor(slices.Concat(secrets, c.proxySecrets)...)}
-}
-
-// Carried returns what is secret of the named headers of req; see
-// [foreign.Carried].
-func Carried(req *http.Request, names ...string) []string {
-	return foreign.Carried(req.Header, names...)
 }
 
 // Excerpt returns the beginning of a vendor's text for an error or a log; see

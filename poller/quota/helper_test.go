@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"prefetch_exporter/store"
+	"prefetch_exporter/store/storetest"
 )
 
 // memory is a store without a disk that tests can break.
 type memory struct {
-	*store.Memory
+	*storetest.Memory
 
 	lost time.Time
 
@@ -19,7 +20,7 @@ type memory struct {
 	fail error
 }
 
-func newMemory() *memory { return &memory{Memory: store.NewMemory()} }
+func newMemory() *memory { return &memory{Memory: storetest.NewMemory()} }
 
 func (m *memory) Recovery() (time.Time, bool) { return m.lost, !m.lost.IsZero() }
 

@@ -2,8 +2,11 @@ package huaweicloud_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +119,33 @@ func TestIAMEchoedPassword(t *testing.T) {
 				if strings.Contains(e.Error(), part) {
 					t.Fatalf("the error shows the password: %v", e)
 				}
+			}
+		})
+	}
+}
+
+// The password is hidden in every error of IAM, not only in its refusals.
+func TestIAMPasswordIsHiddenEverywhere(t *testing.T) {
+	t.Parallel()
+	for name, issue := range map[string]func() (*http.Response, error){
+		"code": func() (*http.Response, error) {
+			return respond(http.StatusBadRequest, `{"error_code":`+strconv.Quote(password)+`}`), nil
+		},
+		"redirect": func() (*http.Response, error) {
+			return respond(http.StatusFound, "", "Location", "https://login.example/?password="+url.QueryEscape(password)), nil
+		},
+		"request id": func() (*http.Response, error) {
+			return respond(http.StatusServiceUnavailable, "", "X-Request-Id", password), nil
+		},
+		"network": func() (*http.Response, error) { return nil, fmt.Errorf("after %s: %w", password, io.ErrUnexpectedEOF) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := &cloud{issue: func(int, *http.Request) (*http.Response, error) { return issue() }}
+			_, err := c.provider(t).Query(t.Context(), taskQuery())
+			e := wantError(t, err)
+			if s := e.Error(); strings.Contains(s, "staple") || !strings.Contains(s, "<secret>") || !e.Unsent {
+				t.Errorf("got %s", s)
 			}
 		})
 	}
