@@ -3,6 +3,7 @@ package vendorapi_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -128,10 +129,8 @@ func TestParseEndpoint(t *testing.T) {
 		"https://u:hunter2@vod.example": "endpoint must be scheme and host only: https://vod.example",
 	} {
 		u, err := vendorapi.ParseEndpoint(endpoint)
-		got := ""
-		if err != nil {
-			got = err.Error()
-		} else {
+		got := fmt.Sprint(err)
+		if err == nil {
 			got = u.String()
 		}
 		if got != want {

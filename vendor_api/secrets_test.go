@@ -27,7 +27,6 @@ const (
 
 // login is one way to authenticate at a vendor; see [logins].
 type login struct {
-	name string
 	// provider authenticates with the secrets.
 	provider func(*vendorapi.Client) (vendorapi.Provider, error)
 	secrets  []string
