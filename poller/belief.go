@@ -26,12 +26,8 @@ const (
 	starving   = 6
 	starvation = 1e3
 	// stranger is the worth, in minutes, of the first answer about a task whose
-	// rows are not known: from then on windows can tell of it. It counts whole
-	// from the chance promising on: a call that comes later may prove the task
-	// settled besides. Of a task that must be counted it counts whole at once,
-	// since that call proves nothing in any case.
-	stranger  = 8.0
-	promising = 0.3
+	// rows are not known: from then on windows can tell of it.
+	stranger = 8.0
 	// uncounted is the worth of the first count of what failed, without which no
 	// later count proves a large task settled; unseen that of the first count of
 	// what succeeded: before it nothing is shown of the task.
@@ -134,7 +130,7 @@ func (s *situation) weigh(c *card, left int, looked time.Time) {
 	}
 	// What was asked in vain is not worth the whole wait at once again.
 	waited := max(0, s.Now.Sub(clock.Later(looked, t.LastAsked)))
-	worth = worth*fraction(waited, s.Now.Sub(looked)) + residue*(1+waited.Minutes()) + s.novelty(t, chance)
+	worth = worth*fraction(waited, s.Now.Sub(looked)) + residue*(1+waited.Minutes()) + s.novelty(t)
 	// What a window hinted at is shown nowhere.
 	unanswered := s.Now.Sub(clock.Later(clock.Later(t.LastAsked, t.LastRefresh), t.FirstSeen))
 	if longest := starving*s.round + s.pollInterval; unanswered > longest {
@@ -167,7 +163,7 @@ func (s *situation) appraise(c *card, chance float64, left int, looked time.Time
 }
 
 // novelty is what the first answer about a task is worth besides.
-func (s *situation) novelty(t *task, chance float64) float64 {
+func (s *situation) novelty(t *task) float64 {
 	switch c := t.Counted; {
 	case t.Answered:
 		return 0
@@ -180,7 +176,7 @@ func (s *situation) novelty(t *task, chance float64) float64 {
 	case t.joinable() || !s.Capabilities.Windows:
 		return familiar
 	default:
-		return stranger * min(1, chance/promising)
+		return stranger
 	}
 }
 
