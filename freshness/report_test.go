@@ -163,6 +163,8 @@ func TestTargets(t *testing.T) {
 	}{
 		{freshness.Target{Scenario: freshness.Trickle, Strategy: freshness.Ours, Against: freshness.ByRoundRobin}, 6.0 / 4, true},
 		{freshness.Target{Scenario: freshness.Trickle, Strategy: freshness.Ours, Against: freshness.ByPageOracle, P95: true}, 3, true},
+		{freshness.Target{Scenario: freshness.Trickle, Strategy: freshness.Ours, Against: freshness.ByRoundRobin, First: true}, 6.0 / 4, true},
+		{freshness.Target{Scenario: freshness.Trickle, Strategy: freshness.Ours, Against: freshness.ByPageOracle, First: true}, 0, false},
 		{freshness.Target{Scenario: freshness.Busy, Strategy: freshness.Ours, Against: freshness.ByRoundRobin}, 0, false},
 	} {
 		if got, ok := c.target.Ratio(results()); got != c.want || ok != c.ok {

@@ -3,14 +3,17 @@ package freshness
 import "fmt"
 
 // Target is a figure that is aimed at: over all seeds, Strategy's mean or 95th
-// percentile of the detection lag is at most Most times that of Against.
+// percentile of the detection lag, or its mean time to the first answer, is at most
+// Most times that of Against.
 type Target struct {
 	Scenario string
 	Strategy Strategy
 	Against  Strategy
 	// P95 compares the 95th percentile in place of the mean.
-	P95  bool
-	Most float64
+	P95 bool
+	// First compares the mean time to the first answer.
+	First bool
+	Most  float64
 	// Holds is what was reached, with room for the chance of a single seed: the
 	// tests fail above it. docs/freshness.md says why it is more than Most where
 	// it is.
@@ -19,7 +22,9 @@ type Target struct {
 
 // Targets returns the figures that are asked of the planner. They were set by an
 // estimate whose round-robin asked a new item first on CDNetworks and last on
-// Huawei Cloud, as its figures show. VOD flood is compared with both.
+// Huawei Cloud, as its figures show. VOD flood is compared with both. On a cold
+// start somebody waits for the first answer, and what is known must not be known
+// later for it than when the planner let that wait.
 func Targets() []Target {
 	return []Target{
 		{Scenario: Trickle, Strategy: Ours, Against: ByPageOracle, Most: 2.0, Holds: 3.5},
@@ -33,6 +38,12 @@ func Targets() []Target {
 		{Scenario: Busy, Strategy: Ours, Against: ByPageOracle, Most: 3.5, Holds: 4.5},
 		{Scenario: Busy, Strategy: OursWithURLs, Against: ByPageOracle, Most: 2.2, Holds: 2.6},
 		{Scenario: Busy, Strategy: Ours, Against: ByRoundRobin, Most: 0.1, Holds: 0.13},
+		{Scenario: ColdStart12, Strategy: Ours, Against: ByRoundRobin, First: true, Most: 1.15, Holds: 1.15},
+		{Scenario: ColdStart30, Strategy: Ours, Against: ByRoundRobin, First: true, Most: 1.15, Holds: 1.15},
+		{Scenario: ColdStart100, Strategy: Ours, Against: ByRoundRobin, First: true, Most: 1.15, Holds: 1.15},
+		{Scenario: ColdStart12, Strategy: Ours, Against: ByRoundRobin, Most: 0.86, Holds: 0.86},
+		{Scenario: ColdStart30, Strategy: Ours, Against: ByRoundRobin, Most: 1.04, Holds: 1.04},
+		{Scenario: ColdStart100, Strategy: Ours, Against: ByRoundRobin, Most: 1.13, Holds: 1.13},
 		{Scenario: VODFlood, Strategy: Ours, Against: ByRoundRobin, Most: 0.65, Holds: 0.65},
 		{Scenario: VODFlood, Strategy: Ours, Against: ByRoundRobin, P95: true, Most: 0.75, Holds: 0.75},
 		{Scenario: VODFlood, Strategy: Ours, Against: ByRoundRobinNewLast, Most: 0.65, Holds: 0.75},
@@ -41,11 +52,17 @@ func Targets() []Target {
 }
 
 // figure is what the target compares.
-func (t *Target) figure(s Spread) float64 {
-	if t.P95 {
-		return s.P95
+func (t *Target) figure(r *Result) float64 {
+	switch {
+	case t.P95:
+		return r.Lag.P95
+	case !t.First:
+		return r.Lag.Mean
+	case r.First == nil:
+		return 0
+	default:
+		return r.First.Mean
 	}
-	return s.Mean
 }
 
 // Ratio is what the results have to show for the target: the mean over the
@@ -60,10 +77,10 @@ func (t *Target) Ratio(results []Result) (float64, bool) {
 		}
 		switch results[i].Strategy {
 		case t.Strategy:
-			sum += t.figure(results[i].Lag)
+			sum += t.figure(&results[i])
 			n++
 		case t.Against:
-			against += t.figure(results[i].Lag)
+			against += t.figure(&results[i])
 			m++
 		default:
 		}
@@ -78,8 +95,11 @@ func (t *Target) Ratio(results []Result) (float64, bool) {
 // 2.00 × page oracle".
 func (t *Target) String() string {
 	figure := "mean"
-	if t.P95 {
+	switch {
+	case t.P95:
 		figure = "p95"
+	case t.First:
+		figure = "first answer"
 	}
 	return fmt.Sprintf("%s: %s of %s at most %.2f × %s", t.Scenario, figure, t.Strategy, t.Most, t.Against)
 }

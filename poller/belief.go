@@ -28,6 +28,9 @@ const (
 	// stranger is the worth, in minutes, of the first answer about a task whose
 	// rows are not known: from then on windows can tell of it.
 	stranger = 8.0
+	// awaited is the worth of each minute that somebody waits for the first answer
+	// about a task of which only the id is known: nothing else can tell of it.
+	awaited = 0.6
 	// uncounted is the worth of the first count of what failed, without which no
 	// later count proves a large task settled; unseen that of the first count of
 	// what succeeded: before it nothing is shown of the task.
@@ -175,6 +178,8 @@ func (s *situation) novelty(t *task) float64 {
 		return stranger
 	case t.joinable() || !s.Capabilities.Windows:
 		return familiar
+	case t.knownCreated().IsZero():
+		return awaited * max(0, s.Now.Sub(clock.Later(t.FirstSeen, t.LastAsked)).Minutes())
 	default:
 		return stranger
 	}
