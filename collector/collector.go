@@ -1,11 +1,15 @@
 package collector
 
 import (
+	"fmt"
 	"log/slog"
+	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"prefetch_exporter/prefetch"
 )
@@ -28,22 +32,15 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Collector renders a snapshot of all tasks and accounts as gauges at each
-// scrape. It is safe for concurrent scrapes.
+// Collector shows a snapshot of all tasks and accounts as gauges at each scrape.
+// It is safe for concurrent scrapes.
 type Collector struct {
-	source Source
-	now    func() time.Time
-	logger *slog.Logger
-
-	tasks    []series[taskAt]
-	accounts []series[*prefetch.AccountState]
-	// descs are the descriptions of their metrics, by name.
-	descs map[string]*prometheus.Desc
+	source  Source
+	now     func() time.Time
+	logger  *slog.Logger
+	metrics []Metric
 
 	mu sync.Mutex
-	// info are the descriptions of prefetch_task_info that the last scrape
-	// used, by its configured label names.
-	info map[string]*prometheus.Desc
 	// hidden is what the last scrape could not show.
 	hidden hidden
 }
@@ -58,18 +55,9 @@ type hidden struct {
 
 // New returns a collector of the source's tasks and accounts.
 func New(o Options) *Collector {
-	c := &Collector{
-		source: o.Source, now: o.Now, logger: o.Logger,
-		tasks: taskSeries(), accounts: accountSeries(),
-		descs: map[string]*prometheus.Desc{},
-	}
-	table := newTable()
-	for _, s := range c.tasks {
-		c.descs[s.metric] = table.desc(s.metric)
-	}
-	for _, s := range c.accounts {
-		c.descs[s.metric] = table.desc(s.metric)
-	}
+	c := &Collector{source: o.Source, now: o.Now, logger: o.Logger}
+	c.metrics = slices.DeleteFunc(Metrics(), func(m Metric) bool { return m.recorded != nil })
+	slices.SortFunc(c.metrics, func(a, b Metric) int { return strings.Compare(a.Name, b.Name) })
 	if c.now == nil {
 		c.now = time.Now
 	}
@@ -79,35 +67,30 @@ func New(o Options) *Collector {
 	return c
 }
 
-// Describe implements [prometheus.Collector]. Of prefetch_task_info it tells
-// the labels that every series has; the configured ones differ from task to
-// task.
-func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range c.descs {
-		ch <- desc
-	}
+// Metrics returns the rows of the table of which the collector shows the gauges,
+// ordered by name. They must not be changed.
+func (c *Collector) Metrics() []Metric { return c.metrics }
+
+// View is what a page shows.
+type View struct {
+	Now      time.Time
+	Accounts []Account
+
+	duplicates int
 }
 
-// Collect implements [prometheus.Collector].
-//
-// No snapshot makes it fail: what would break the exposition is left out and
-// logged. Of two tasks with the same labels the first is shown; of configured
-// labels those that hide ours or that Prometheus does not accept are left out.
-func (c *Collector) Collect(ch chan<- prometheus.Metric) {
+// View takes a snapshot and returns what l shows of it.
+func (c *Collector) View(l *Layout) View {
 	snapshot := c.source.Snapshot()
-	s := c.newScrape(ch, c.now())
-	for i := range snapshot.Accounts {
-		s.account(&snapshot.Accounts[i])
-	}
-
-	c.mu.Lock()
-	c.info = s.info
-	c.mu.Unlock()
-	c.tell(s.hidden)
+	v := View{Now: c.now()}
+	v.Accounts, v.duplicates = l.of(snapshot, v.Now)
+	return v
 }
 
-// tell logs what could not be shown, once for as long as it does not change.
-func (c *Collector) tell(h hidden) {
+// Shown logs what of a view could not be shown, once for as long as it does not
+// change. Unusable is how many configured labels are among it.
+func (c *Collector) Shown(v View, unusable int) {
+	h := hidden{duplicates: v.duplicates, labels: unusable}
 	c.mu.Lock()
 	changed := c.hidden != h
 	c.hidden = h
@@ -117,4 +100,38 @@ func (c *Collector) tell(h hidden) {
 		c.logger.Warn("Some tasks or labels cannot be shown on /metrics",
 			"same_labels_as_another", h.duplicates, "unusable_label_names", h.labels)
 	}
+}
+
+// Gather implements [prometheus.Gatherer], by which a page is shown as a whole.
+// Whoever has [Collector.View] and the samples of accounts can show it in pieces.
+//
+// No snapshot makes it fail: what would break the exposition is left out and
+// logged. Of two tasks with the same labels the first is shown; of configured
+// labels those that hide ours or that Prometheus does not accept are left out.
+func (c *Collector) Gather() (families []*dto.MetricFamily, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			families, err = nil, fmt.Errorf("show the state: panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	v := c.View(&Layout{})
+	unusable := 0
+	for i := range c.metrics {
+		m := &c.metrics[i]
+		f := &dto.MetricFamily{Name: &m.Name, Help: &m.Help, Type: dto.MetricType_GAUGE.Enum()}
+		for j := range v.Accounts {
+			a := &v.Accounts[j]
+			f.Metric = append(f.Metric, a.Samples(m)...)
+			for k := range m.Tasks {
+				samples, n := new(Samples).Of(a, m, &m.Tasks[k], a.Tasks)
+				f.Metric = append(f.Metric, samples...)
+				unusable += n
+			}
+		}
+		if len(f.GetMetric()) > 0 {
+			families = append(families, f)
+		}
+	}
+	c.Shown(v, unusable)
+	return families, nil
 }

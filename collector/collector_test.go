@@ -17,10 +17,6 @@ import (
 	"prefetch_exporter/prefetch"
 )
 
-func snapshotOf(accounts ...prefetch.AccountState) prefetch.Snapshot {
-	return prefetch.Snapshot{Accounts: accounts}
-}
-
 func TestTaskThatIsGoneLeavesNoSeries(t *testing.T) {
 	t.Parallel()
 	s := &source{snapshotOf(vodAccount(launch()), windowAccount())}
@@ -254,7 +250,7 @@ func TestClockOfTheSystemByDefault(t *testing.T) {
 
 func TestConcurrentScrapes(t *testing.T) {
 	t.Parallel()
-	c := newCollector(&source{snapshotOf(hostileAccount(), windowAccount())})
+	c := newCollector(&source{snapshotOf(vodAccount(launch(), settledTask()), windowAccount())})
 	want := gather(t, c).asText(t)
 	var scrapes sync.WaitGroup
 	for range 4 {

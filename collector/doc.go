@@ -1,11 +1,14 @@
-// Package collector turns what the exporter knows into metrics and serves them.
+// Package collector says what of the exporter's state is shown as metrics.
 //
-// It owns the table of all metrics ([Metrics]), the [Collector] that renders an
-// immutable snapshot at each scrape, the [Recorder] for what accumulates between
-// scrapes, and the /metrics [Handler]. What is replaced and what accumulates are
-// kept apart: a task or account that is gone from the snapshot is gone from the
-// next scrape, without anybody having to delete its series.
+// It owns the one table of all metrics ([Metrics]), in which a metric is one row:
+// its name, its help text, its labels and the function that gives its value. The
+// [Collector] shows an immutable snapshot by the rows of tasks and accounts, the
+// [Recorder] what accumulates between scrapes. What is replaced and what
+// accumulates are kept apart: a task or account that is gone from the snapshot is
+// gone from the next scrape, without anybody having to delete its series. Which of
+// a snapshot's tasks are shown, and in which order, is the [Layout]'s matter.
 //
-// It must not know vendors or polling. A scrape reads memory only and never
-// causes a vendor call.
+// How a page is rendered and served stands in collector/pages, which this package
+// must not know. It must not know vendors or polling either. A scrape reads memory
+// only and never causes a vendor call.
 package collector

@@ -1,13 +1,7 @@
 package collector_test
 
 import (
-	"bytes"
-	"errors"
 	"flag"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 
@@ -45,11 +38,6 @@ type source struct{ snapshot prefetch.Snapshot }
 
 func (s *source) Snapshot() prefetch.Snapshot { return s.snapshot }
 
-// brokenSource stands for a defect in the state.
-type brokenSource struct{}
-
-func (brokenSource) Snapshot() prefetch.Snapshot { panic("the state is broken") }
-
 func clock() time.Time { return now }
 
 func newCollector(s collector.Source) *collector.Collector {
@@ -58,31 +46,30 @@ func newCollector(s collector.Source) *collector.Collector {
 
 func ago(d time.Duration) time.Time { return now.Add(-d) }
 
-// failer is what testing and rapid have in common.
-type failer interface {
-	Helper()
-	Fatalf(format string, args ...any)
-}
-
-// gather collects from cs through a pedantic registry.
-func gather(t failer, cs ...prometheus.Collector) families {
+// gather collects from all parts.
+func gather(t testing.TB, parts ...prometheus.Gatherer) families {
 	t.Helper()
-	registry := prometheus.NewPedanticRegistry()
-	for _, c := range cs {
-		if err := registry.Register(c); err != nil {
-			t.Fatalf("register: %v", err)
-		}
-	}
-	got, err := registry.Gather()
+	got, err := prometheus.Gatherers(parts).Gather()
 	if err != nil {
 		t.Fatalf("gather: %v", err)
 	}
 	return got
 }
 
-func gatherSnapshot(t failer, snapshot prefetch.Snapshot) families {
+// registered is a recorder in a pedantic registry.
+func registered(r *collector.Recorder) prometheus.Gatherer {
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(r)
+	return registry
+}
+
+func gatherSnapshot(t testing.TB, snapshot prefetch.Snapshot) families {
 	t.Helper()
 	return gather(t, newCollector(&source{snapshot}))
+}
+
+func snapshotOf(accounts ...prefetch.AccountState) prefetch.Snapshot {
+	return prefetch.Snapshot{Accounts: accounts}
 }
 
 type families []*dto.MetricFamily
@@ -145,77 +132,6 @@ func label(m *dto.Metric, name string) string {
 	return ""
 }
 
-// The Accept headers of the three formats.
-const (
-	acceptText        = "text/plain;version=0.0.4"
-	acceptOpenMetrics = "application/openmetrics-text;version=1.0.0"
-	acceptProtobuf    = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
-)
-
-// get scrapes a handler for the families of the table except the build
-// information, which differs from build to build.
-func get(t testing.TB, h http.Handler, accept string) *http.Response {
-	t.Helper()
-	query := url.Values{}
-	for _, m := range collector.Metrics() {
-		if m.Name != "prefetch_exporter_build_info" {
-			query.Add("name[]", m.Name)
-		}
-	}
-	return getPath(t, h, "/metrics?"+query.Encode(), accept)
-}
-
-func getPath(t testing.TB, h http.Handler, path, accept string) *http.Response {
-	t.Helper()
-	req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)
-	req.Header.Set("Accept", accept)
-	rec := httptest.NewRecorder()
-	h.ServeHTTP(rec, req)
-	return rec.Result()
-}
-
-// text reads a response whole.
-func text(t testing.TB, resp *http.Response) string {
-	t.Helper()
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatalf("read the answer: %v", err)
-	}
-	return string(body)
-}
-
-// decode reads the families of a response in its own format.
-func decode(t testing.TB, resp *http.Response) families {
-	t.Helper()
-	return decodeText(t, expfmt.ResponseFormat(resp.Header), []byte(text(t, resp)))
-}
-
-// decodeText reads the families of a page. There is no decoder of OpenMetrics;
-// of what we serve, the one of text understands all but the end.
-func decodeText(t failer, format expfmt.Format, page []byte) families {
-	t.Helper()
-	if format.FormatType() == expfmt.TypeOpenMetrics {
-		if !bytes.HasSuffix(page, []byte("# EOF\n")) {
-			t.Fatalf("the page has no end")
-		}
-		format = expfmt.NewFormat(expfmt.TypeTextPlain)
-	}
-	decoder := expfmt.NewDecoder(bytes.NewReader(page), format)
-	var got families
-	for {
-		family := &dto.MetricFamily{}
-		err := decoder.Decode(family)
-		if errors.Is(err, io.EOF) {
-			return got
-		}
-		if err != nil {
-			t.Fatalf("decode the answer: %v", err)
-		}
-		got = append(got, family)
-	}
-}
-
 // asText renders families in the text format.
 func (f families) asText(t testing.TB) string {
 	t.Helper()
@@ -246,11 +162,4 @@ func golden(t *testing.T, path, got string) {
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Errorf("%s differs (-want +got); review it and run with -update:\n%s", path, diff)
 	}
-}
-
-// ordinary serves what [collector.Handler] serves, by promhttp alone.
-func ordinary(o collector.HandlerOptions) http.Handler {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(o.Collector, o.Recorder)
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }

@@ -25,33 +25,9 @@ func pair(name, value string) *dto.LabelPair {
 	return &dto.LabelPair{Name: &name, Value: &value}
 }
 
-// accountPairs returns the labels of an account, whose names are valid.
-func accountPairs(a prefetch.Account) []*dto.LabelPair {
-	return []*dto.LabelPair{pair(labelAccount, a.Name), pair(labelProvider, a.Provider)}
-}
-
-// withConfigured returns the labels of a task, which are ordered by name, with
-// the configured ones of the given names. A task has no empty labels for those
-// that only other tasks have: the cost of its labels must not grow with the
-// number of tasks.
-func withConfigured(labels []*dto.LabelPair, names []string, configured map[string]string) []*dto.LabelPair {
-	for _, name := range names {
-		labels = withLabel(labels, pair(name, validText(configured[name])))
-	}
-	return labels
-}
-
-// withLabel returns base, which is ordered by name, with one more label in its
-// place, or base if there is none. It leaves base as it is.
-func withLabel(base []*dto.LabelPair, added *dto.LabelPair) []*dto.LabelPair {
-	if added == nil {
-		return base
-	}
-	return appendWithLabel(make([]*dto.LabelPair, 0, len(base)+1), base, added)
-}
-
-// appendWithLabel appends to labels what withLabel returns.
-func appendWithLabel(labels, base []*dto.LabelPair, added *dto.LabelPair) []*dto.LabelPair {
+// withLabel appends to labels those in base, which are ordered by name, and one
+// more in its place if it is not nil. It leaves base as it is.
+func withLabel(labels, base []*dto.LabelPair, added *dto.LabelPair) []*dto.LabelPair {
 	if added == nil {
 		return append(labels, base...)
 	}
@@ -64,19 +40,29 @@ func appendWithLabel(labels, base []*dto.LabelPair, added *dto.LabelPair) []*dto
 	return append(labels, base[i:]...)
 }
 
-// usableNames returns the names of the configured labels that may stand beside
-// ours on prefetch_task_info, in order. The configuration refuses all others,
-// but discovery brings labels too, and one bad name would cost the whole scrape
-// at the Prometheus server.
-func usableNames(configured map[string]string) []string {
-	names := slices.Sorted(maps.Keys(configured))
-	return slices.DeleteFunc(names, func(name string) bool {
-		switch name {
-		case labelProvider, labelAccount, labelTask, labelStatus:
-			return true
-		default:
-			return strings.HasPrefix(name, model.ReservedLabelPrefix) ||
-				!model.LegacyValidation.IsValidLabelName(name)
+// withConfigured returns the labels of a task, which are ordered by name, with
+// the configured ones that can be shown, and how many cannot. A task has no empty
+// labels for those that only other tasks have: the cost of its labels must not
+// grow with the number of tasks.
+func withConfigured(labels []*dto.LabelPair, configured map[string]string) (all []*dto.LabelPair, unusable int) {
+	for _, name := range slices.Sorted(maps.Keys(configured)) {
+		if !usable(name) {
+			unusable++
+			continue
 		}
-	})
+		labels = withLabel(nil, labels, pair(name, validText(configured[name])))
+	}
+	return labels, unusable
+}
+
+// usable reports whether a configured label may stand beside ours. The
+// configuration refuses all others, but discovery brings labels too, and one bad
+// name would cost the whole scrape at the Prometheus server.
+func usable(name string) bool {
+	switch name {
+	case "provider", "account", "task", "status":
+		return false
+	default:
+		return !strings.HasPrefix(name, model.ReservedLabelPrefix) && model.LegacyValidation.IsValidLabelName(name)
+	}
 }

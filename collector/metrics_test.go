@@ -2,14 +2,15 @@ package collector_test
 
 import (
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
@@ -17,20 +18,17 @@ import (
 	"prefetch_exporter/collector"
 )
 
-// everything scrapes a state in which every metric has a series.
-func everything(t testing.TB, accept string) *http.Response {
+// everything collects a state in which every metric has a series.
+func everything(t testing.TB) families {
 	t.Helper()
 	settled := settledTask()
 	settled.ID = "settled"
 	recorder := collector.NewRecorder()
 	recorded(recorder)
-	return getPath(t, collector.Handler(collector.HandlerOptions{
-		Collector: newCollector(&source{snapshotOf(windowAccount(), vodAccount(launch(), settled))}),
-		Recorder:  recorder,
-	}), "/metrics", accept)
+	return gather(t, newCollector(&source{snapshotOf(windowAccount(), vodAccount(launch(), settled))}), registered(recorder))
 }
 
-// TestTableIsWhatIsServed compares the table with the page both ways.
+// TestTableIsWhatIsServed compares the table with what is collected, both ways.
 func TestTableIsWhatIsServed(t *testing.T) {
 	t.Parallel()
 	table := map[string]collector.Metric{}
@@ -40,7 +38,7 @@ func TestTableIsWhatIsServed(t *testing.T) {
 		}
 		table[m.Name] = m
 	}
-	for _, family := range decode(t, everything(t, acceptProtobuf)) {
+	for _, family := range everything(t) {
 		name := family.GetName()
 		m, ok := table[name]
 		if !ok {
@@ -79,15 +77,70 @@ func labelNames(m *dto.Metric) []string {
 	return names
 }
 
-func TestTableIsComplete(t *testing.T) {
+// TestRowsAreWellFormed holds for each row of the table what whoever adds one may
+// forget. That its function gives values, and which, is for the tests of states.
+func TestRowsAreWellFormed(t *testing.T) {
 	t.Parallel()
+	var names []string
 	for _, m := range collector.Metrics() {
-		if m.Name == "" || m.Help == "" || m.Group == "" || !strings.HasSuffix(m.Help, ".") {
-			t.Errorf("%+v is not complete", m)
+		names = append(names, m.Name)
+	}
+	// A page has room for one of each.
+	var configured, moving []string
+	named := regexp.MustCompile(`\bprefetch_\w+`)
+	for _, m := range collector.Metrics() {
+		if !regexp.MustCompile(`^prefetch(_[a-z]+)+$`).MatchString(m.Name) || (m.Type == "counter") != strings.HasSuffix(m.Name, "_total") {
+			t.Errorf("%s is no name of a %s", m.Name, m.Type)
 		}
-		if !slices.Contains([]string{"gauge", "counter", "histogram"}, m.Type) {
-			t.Errorf("%s has the type %q", m.Name, m.Type)
+		if !regexp.MustCompile(`^[A-Z0-9].*\.$`).MatchString(m.Help) || m.Group == "" || strings.HasSuffix(m.Absent, ".") {
+			t.Errorf("%s: help %q, group %q, absent %q", m.Name, m.Help, m.Group, m.Absent)
 		}
+		for _, name := range named.FindAllString(m.Help+" "+m.Absent, -1) {
+			if !slices.Contains(names, name) && name != "prefetch_exporter" {
+				t.Errorf("%s names %s, which is not in the table", m.Name, name)
+			}
+		}
+		checkSeries(t, m, m.Tasks, "provider", "account", "task")
+		checkSeries(t, m, m.Accounts, "provider", "account")
+		if m.Tasks != nil && m.Accounts != nil || m.Tasks == nil && (m.Configured || m.Since != nil) {
+			t.Errorf("%s has values of another kind, or of two", m.Name)
+		}
+		if m.Configured {
+			configured = append(configured, m.Name)
+		}
+		if m.Since != nil {
+			moving = append(moving, m.Name)
+		}
+	}
+	if len(configured) > 1 || len(moving) > 1 {
+		t.Errorf("with configured labels: %v; since a moment: %v; a page has room for one of each", configured, moving)
+	}
+}
+
+// checkSeries holds the series of a metric against its labels.
+func checkSeries[T any](t *testing.T, m collector.Metric, all []collector.Series[T], labels ...string) {
+	t.Helper()
+	var values []string
+	for i, s := range all {
+		if (s.Value == nil) != (m.Since != nil) {
+			t.Errorf("%s: a series without a function, or with two", m.Name)
+		}
+		if s.Label == nil {
+			continue
+		}
+		values = append(values, s.Label.GetValue())
+		if i == 0 {
+			labels = append(labels, s.Label.GetName())
+		}
+		if s.Label.GetName() != labels[len(labels)-1] {
+			t.Errorf("%s: a series with the label %s", m.Name, s.Label.GetName())
+		}
+	}
+	if len(all) > 0 && (m.Type != "gauge" || !slices.Equal(m.Labels, labels)) {
+		t.Errorf("%s is a %s with the labels %v, want a gauge with %v", m.Name, m.Type, m.Labels, labels)
+	}
+	if len(all) > 1 && (len(values) != len(all) || !slices.IsSorted(values) || len(slices.Compact(values)) != len(all)) {
+		t.Errorf("%s: the values of its label are %v", m.Name, values)
 	}
 }
 
@@ -101,7 +154,11 @@ func TestTableBelongsToTheCaller(t *testing.T) {
 			first[i].Labels[0] = "changed"
 		}
 	}
-	if diff := cmp.Diff(want, collector.Metrics()); diff != "" {
+	ignored := cmp.Options{
+		cmpopts.IgnoreUnexported(collector.Metric{}),
+		cmpopts.IgnoreFields(collector.Metric{}, "Tasks", "Accounts", "Since"),
+	}
+	if diff := cmp.Diff(want, collector.Metrics(), ignored); diff != "" {
 		t.Errorf("a caller changed the table:\n%s", diff)
 	}
 }
@@ -130,21 +187,19 @@ func TestHelpTellsWhichTaskMetricsAreCached(t *testing.T) {
 
 const refreshMetric = "prefetch_task_last_refresh_timestamp_seconds"
 
-func TestDescribeAndCollectAgree(t *testing.T) {
+func TestEveryRowIsShownOrRecorded(t *testing.T) {
 	t.Parallel()
 	described := make(chan *prometheus.Desc, len(collector.Metrics()))
-	newCollector(&source{}).Describe(described)
 	collector.NewRecorder().Describe(described)
-	close(described)
-	// Only the build information is described by another collector.
-	if got, want := len(described), len(collector.Metrics())-1; got != want {
-		t.Errorf("%d metrics are described, want %d", got, want)
+	shown := newCollector(&source{}).Metrics()
+	if got, want := len(described)+len(shown), len(collector.Metrics()); got != want {
+		t.Errorf("%d metrics are described and %d shown, want %d", len(described), len(shown), want)
 	}
 }
 
 func TestLint(t *testing.T) {
 	t.Parallel()
-	problems, err := promlint.New(strings.NewReader(text(t, everything(t, acceptText)))).Lint()
+	problems, err := promlint.New(strings.NewReader(everything(t).asText(t))).Lint()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +211,7 @@ func TestLint(t *testing.T) {
 // TestPromtool asks the real promtool, where there is one.
 func TestPromtool(t *testing.T) {
 	t.Parallel()
-	if out := promtool(t, text(t, everything(t, acceptText)), "check", "metrics"); out != "" {
+	if out := promtool(t, everything(t).asText(t), "check", "metrics"); out != "" {
 		t.Errorf("promtool check metrics:\n%s", out)
 	}
 }

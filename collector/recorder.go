@@ -2,7 +2,6 @@ package collector
 
 import (
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,61 +41,46 @@ type Recorder struct {
 	mu       sync.RWMutex
 	accounts map[prefetch.Account]struct{}
 
-	requests, failures              *prometheus.CounterVec
+	// collectors are the metrics, one for each row of the table that is recorded,
+	// and vectors those of them that have series of each account.
+	collectors []prometheus.Collector
+	vectors    []vector
+
+	requests, failures, storeErrors *prometheus.CounterVec
 	calls, urlWait, urlFetch, tasks *prometheus.HistogramVec
 
-	reloadOK, reloadTime          prometheus.Gauge
-	discoveryUp, discoverySuccess *prometheus.GaugeVec
-	rejected                      *prometheus.GaugeVec
-	storeErrors                   *prometheus.CounterVec
-	logDropped                    prometheus.CounterFunc
-	// dropped counts what the log dropped; nil while nobody does.
-	dropped atomic.Pointer[func() uint64]
-
-	// reloaded and discovered, by source, are when that last succeeded. They are
-	// told anew for each scrape, by the clock as it is set then.
+	// What follows is told anew for each scrape. Reloaded is when the
+	// configuration was last loaded successfully; discovered are the sources of
+	// tasks, rejected the tasks that cannot be used by reason.
+	reloadOK   bool
 	reloaded   time.Time
-	discovered map[string]time.Time
+	discovered map[string]discovered
+	rejected   map[string]int
+	dropped    func() uint64
+}
+
+// discovered is how a source of tasks fared. The zero lastSuccess means that it
+// could never be read.
+type discovered struct {
+	up          bool
+	lastSuccess time.Time
 }
 
 // NewRecorder returns a recorder of which every series that exists from the
 // start is there, with 0.
 func NewRecorder() *Recorder {
-	t := newTable()
 	r := &Recorder{
-		accounts: map[prefetch.Account]struct{}{}, discovered: map[string]time.Time{},
-
-		requests: t.counters(nameAPIRequests),
-		failures: t.counters(nameAPIFailures),
-		calls:    t.histograms(nameAPIDuration, callBuckets()),
-		urlWait:  t.histograms(nameURLWait, prefetchBuckets()),
-		urlFetch: t.histograms(nameURLFetch, prefetchBuckets()),
-		tasks:    t.histograms(nameTaskDuration, prefetchBuckets()),
-
-		reloadOK:         t.gauge(nameReloadOK),
-		reloadTime:       t.gauge(nameReloadTime),
-		discoveryUp:      t.gauges(nameDiscoveryUp),
-		discoverySuccess: t.gauges(nameDiscoverySuccess),
-		rejected:         t.gauges(nameRejected),
-		storeErrors:      t.counters(nameStoreErrors),
+		accounts: map[prefetch.Account]struct{}{}, discovered: map[string]discovered{},
+		rejected: map[string]int{RejectedUnknownAccount: 0, RejectedInvalid: 0},
+		dropped:  func() uint64 { return 0 },
 	}
-	r.logDropped = t.counted(nameLogDropped, func() uint64 {
-		if count := r.dropped.Load(); count != nil {
-			return (*count)()
+	for _, m := range Metrics() {
+		if m.recorded != nil {
+			m.recorded(r, &m)
 		}
-		return 0
-	})
-	for _, reason := range []string{RejectedUnknownAccount, RejectedInvalid} {
-		r.rejected.WithLabelValues(reason)
-	}
-	for _, reason := range []string{StoreCorrupt, StoreRead, StoreWrite} {
-		r.storeErrors.WithLabelValues(reason)
 	}
 	return r
 }
-
-// queryKinds returns the values of the `query` label.
-func queryKinds() []string { return []string{"task", "window", "count"} }
 
 // AddAccount creates all series of the account with 0. It changes nothing if
 // the account is there already, so that a reload that keeps an account keeps
@@ -106,14 +90,8 @@ func (r *Recorder) AddAccount(a prefetch.Account) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.accounts[a] = struct{}{}
-	for _, kind := range queryKinds() {
-		r.requests.WithLabelValues(a.Provider, a.Name, kind)
-	}
-	for _, reason := range prefetch.Reasons() {
-		r.failures.WithLabelValues(a.Provider, a.Name, string(reason))
-	}
-	for _, h := range r.histograms() {
-		h.WithLabelValues(a.Provider, a.Name)
+	for _, v := range r.vectors {
+		v.start(a.Provider, a.Name)
 	}
 }
 
@@ -124,11 +102,8 @@ func (r *Recorder) RemoveAccount(a prefetch.Account) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.accounts, a)
-	labels := prometheus.Labels{labelProvider: a.Provider, labelAccount: a.Name}
-	r.requests.DeletePartialMatch(labels)
-	r.failures.DeletePartialMatch(labels)
-	for _, h := range r.histograms() {
-		h.Delete(labels)
+	for _, v := range r.vectors {
+		v.DeletePartialMatch(prometheus.Labels{"provider": a.Provider, "account": a.Name})
 	}
 }
 
@@ -177,14 +152,18 @@ func (r *Recorder) StoreError(reason string) {
 }
 
 // CountLogDropped has count asked at each scrape how many lines the log dropped.
-func (r *Recorder) CountLogDropped(count func() uint64) { r.dropped.Store(&count) }
+func (r *Recorder) CountLogDropped(count func() uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.dropped = count
+}
 
 // ConfigReloaded records an attempt to load the configuration, the one at the
 // start included. Only a successful one moves the time of the last success.
 func (r *Recorder) ConfigReloaded(ok bool, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.reloadOK.Set(number(ok))
+	r.reloadOK = ok
 	if ok {
 		r.reloaded = at
 	}
@@ -196,13 +175,7 @@ func (r *Recorder) SetDiscovery(source string, up bool, lastSuccess time.Time) {
 	source = validText(source)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.discoveryUp.WithLabelValues(source).Set(number(up))
-	if lastSuccess.IsZero() {
-		delete(r.discovered, source)
-		r.discoverySuccess.DeleteLabelValues(source)
-		return
-	}
-	r.discovered[source] = lastSuccess
+	r.discovered[source] = discovered{up: up, lastSuccess: lastSuccess}
 }
 
 // RemoveDiscovery removes the series of a source that is no longer configured.
@@ -211,19 +184,19 @@ func (r *Recorder) RemoveDiscovery(source string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.discovered, source)
-	r.discoveryUp.DeleteLabelValues(source)
-	r.discoverySuccess.DeleteLabelValues(source)
 }
 
 // SetRejected records how many tasks are listed now that cannot be used; the
 // reason is [RejectedUnknownAccount] or [RejectedInvalid].
 func (r *Recorder) SetRejected(reason string, n int) {
-	r.rejected.WithLabelValues(validText(reason)).Set(float64(n))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rejected[validText(reason)] = n
 }
 
 // Describe implements [prometheus.Collector].
 func (r *Recorder) Describe(ch chan<- *prometheus.Desc) {
-	for _, c := range r.collectors() {
+	for _, c := range r.collectors {
 		c.Describe(ch)
 	}
 }
@@ -232,33 +205,8 @@ func (r *Recorder) Describe(ch chan<- *prometheus.Desc) {
 func (r *Recorder) Collect(ch chan<- prometheus.Metric) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	now := time.Now()
-	r.reloadTime.Set(unixSeconds(retold(r.reloaded, now)))
-	for source, at := range r.discovered {
-		r.discoverySuccess.WithLabelValues(source).Set(unixSeconds(retold(at, now)))
-	}
-	for _, c := range r.collectors() {
+	for _, c := range r.collectors {
 		c.Collect(ch)
-	}
-}
-
-// retold is a moment by the clock as it is set now, which may not be how it was set
-// then: where at has Go's monotonic reading, its age is what counts.
-func retold(at, now time.Time) time.Time {
-	if at.IsZero() {
-		return at
-	}
-	return now.Add(-now.Sub(at)).Round(time.Millisecond)
-}
-
-func (r *Recorder) histograms() []*prometheus.HistogramVec {
-	return []*prometheus.HistogramVec{r.calls, r.urlWait, r.urlFetch, r.tasks}
-}
-
-func (r *Recorder) collectors() []prometheus.Collector {
-	return []prometheus.Collector{
-		r.requests, r.failures, r.calls, r.urlWait, r.urlFetch, r.tasks,
-		r.reloadOK, r.reloadTime, r.discoveryUp, r.discoverySuccess, r.rejected, r.storeErrors, r.logDropped,
 	}
 }
 

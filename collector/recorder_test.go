@@ -7,8 +7,6 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"prefetch_exporter/collector"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -43,7 +41,7 @@ func TestAccountStartsWithZeros(t *testing.T) {
 	t.Parallel()
 	r := collector.NewRecorder()
 	r.AddAccount(edge)
-	got := gather(t, r)
+	got := gather(t, registered(r))
 	expectSeries(t, got, edge, true)
 	for name := range perAccount() {
 		for _, m := range got.series(name) {
@@ -62,7 +60,7 @@ func TestAccountStartsWithZeros(t *testing.T) {
 
 func TestExporterStartsWithZeros(t *testing.T) {
 	t.Parallel()
-	got := gather(t, collector.NewRecorder())
+	got := gather(t, registered(collector.NewRecorder()))
 	for _, reason := range []string{"corrupt", "read", "write"} {
 		if v := got.value(t, "prefetch_exporter_store_errors_total", "reason", reason); v != 0 {
 			t.Errorf("store errors %s = %v", reason, v)
@@ -98,12 +96,12 @@ func TestCallThatEndsAfterItsAccountIsRemoved(t *testing.T) {
 	r.URLWait(edge, time.Second)
 	r.URLFetch(edge, time.Second)
 	r.TaskDuration(edge, time.Second)
-	got := gather(t, r)
+	got := gather(t, registered(r))
 	expectSeries(t, got, edge, false)
 	expectSeries(t, got, huawei, true)
 
 	r.AddAccount(edge)
-	got = gather(t, r)
+	got = gather(t, registered(r))
 	expectSeries(t, got, edge, true)
 	if v := got.value(t, "prefetch_api_requests_total", "account", edge.Name, "query", "task"); v != 0 {
 		t.Errorf("an account that was removed and added has %v calls, want 0", v)
@@ -116,7 +114,7 @@ func TestAddingAnAccountTwiceKeepsItsCounters(t *testing.T) {
 	r.AddAccount(edge)
 	r.Called(edge, "window")
 	r.AddAccount(edge)
-	if v := gather(t, r).value(t, "prefetch_api_requests_total", "query", "window"); v != 1 {
+	if v := gather(t, registered(r)).value(t, "prefetch_api_requests_total", "query", "window"); v != 1 {
 		t.Errorf("calls = %v, want 1", v)
 	}
 }
@@ -135,7 +133,7 @@ func TestObservations(t *testing.T) {
 		observe(edge, 30*time.Second)
 		observe(edge, -time.Hour)
 	}
-	got := gather(t, r)
+	got := gather(t, registered(r))
 	for name := range observers {
 		h := got.series(name)[0].GetHistogram()
 		if h.GetSampleCount() != 2 || h.GetSampleSum() != 30 {
@@ -155,7 +153,7 @@ func TestClassicBuckets(t *testing.T) {
 	t.Parallel()
 	r := collector.NewRecorder()
 	r.AddAccount(edge)
-	got := gather(t, r)
+	got := gather(t, registered(r))
 	for name, want := range map[string][2]float64{
 		"prefetch_api_request_duration_seconds": {0.1, 30},
 		"prefetch_url_wait_seconds":             {10, 86400},
@@ -176,7 +174,7 @@ func TestNoFailureIsNotCounted(t *testing.T) {
 	r.AddAccount(edge)
 	r.Failed(edge, "")
 	r.Failed(edge, prefetch.ReasonAuth)
-	got := gather(t, r)
+	got := gather(t, registered(r))
 	expectSeries(t, got, edge, true)
 	if v := got.value(t, "prefetch_api_request_failures_total", "reason", "auth"); v != 1 {
 		t.Errorf("auth failures = %v, want 1", v)
@@ -188,7 +186,7 @@ func TestFailedReloadDoesNotMoveTheTimeOfSuccess(t *testing.T) {
 	r := collector.NewRecorder()
 	r.ConfigReloaded(true, ago(time.Hour))
 	r.ConfigReloaded(false, now)
-	got := gather(t, r)
+	got := gather(t, registered(r))
 	if v := got.value(t, "prefetch_exporter_config_last_reload_successful"); v != 0 {
 		t.Errorf("successful = %v, want 0", v)
 	}
@@ -202,7 +200,7 @@ func TestDiscoverySources(t *testing.T) {
 	const up, success = "prefetch_exporter_discovery_up", "prefetch_exporter_discovery_last_success_timestamp_seconds"
 	r := collector.NewRecorder()
 	r.SetDiscovery("files", false, time.Time{})
-	got := gather(t, r)
+	got := gather(t, registered(r))
 	if v := got.value(t, up, "source", "files"); v != 0 {
 		t.Errorf("up = %v, want 0", v)
 	}
@@ -212,7 +210,7 @@ func TestDiscoverySources(t *testing.T) {
 
 	r.SetDiscovery("files", true, now)
 	r.SetDiscovery("bad\xff", true, now)
-	got = gather(t, r)
+	got = gather(t, registered(r))
 	if v := got.value(t, success, "source", "files"); v != seconds(now) {
 		t.Errorf("time of success = %v, want %v", v, seconds(now))
 	}
@@ -220,14 +218,14 @@ func TestDiscoverySources(t *testing.T) {
 
 	r.RemoveDiscovery("files")
 	r.RemoveDiscovery("bad\xff")
-	got = gather(t, r)
+	got = gather(t, registered(r))
 	if n := len(got.series(up)) + len(got.series(success)); n != 0 {
 		t.Errorf("%d series of sources that are gone", n)
 	}
 
 	r.SetDiscovery("files", true, now)
 	r.SetDiscovery("files", false, time.Time{})
-	if n := len(gather(t, r).series(success)); n != 0 {
+	if n := len(gather(t, registered(r)).series(success)); n != 0 {
 		t.Error("the time of a success that is no longer known stayed")
 	}
 }
@@ -241,7 +239,7 @@ func TestInvalidTextNeverBreaksARecorder(t *testing.T) {
 	r.Failed(bad, "r\xff")
 	r.StoreError("s\xff")
 	r.SetRejected("t\xff", 3)
-	got := gather(t, r)
+	got := gather(t, registered(r))
 	for name, want := range map[string][2]string{
 		"prefetch_api_requests_total":          {"query", "k\uFFFD"},
 		"prefetch_api_request_failures_total":  {"reason", "r\uFFFD"},
@@ -251,7 +249,7 @@ func TestInvalidTextNeverBreaksARecorder(t *testing.T) {
 		got.value(t, name, want[0], want[1])
 	}
 	r.RemoveAccount(bad)
-	if n := len(gather(t, r).series("prefetch_api_requests_total")); n != 0 {
+	if n := len(gather(t, registered(r)).series("prefetch_api_requests_total")); n != 0 {
 		t.Errorf("%d series of an account that was removed", n)
 	}
 }
@@ -260,8 +258,7 @@ func TestInvalidTextNeverBreaksARecorder(t *testing.T) {
 func TestScrapeSeesAnAccountWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	r := collector.NewRecorder()
-	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(r)
+	registry := registered(r)
 	const rounds = 100
 	var writers sync.WaitGroup
 	writers.Go(func() {
@@ -305,7 +302,7 @@ func TestTimesAreToldByTheClockAsItIsSet(t *testing.T) {
 		r := collector.NewRecorder()
 		r.ConfigReloaded(true, at)
 		r.SetDiscovery("files", true, at)
-		got := gather(t, r)
+		got := gather(t, registered(r))
 		for name, value := range map[string]float64{
 			"reload":    got.value(t, "prefetch_exporter_config_last_reload_success_timestamp_seconds"),
 			"discovery": got.value(t, "prefetch_exporter_discovery_last_success_timestamp_seconds", "source", "files"),

@@ -18,6 +18,7 @@ import (
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
 	"prefetch_exporter/collector"
+	"prefetch_exporter/collector/pages"
 	"prefetch_exporter/config"
 	"prefetch_exporter/discovery"
 	"prefetch_exporter/poller"
@@ -65,8 +66,8 @@ type Exporter struct {
 	registry  registry
 	listing   shared
 	recorder  *collector.Recorder
-	metrics   collector.HandlerOptions
-	handler   *collector.MetricsHandler
+	metrics   pages.Options
+	handler   *pages.Handler
 	providers *providers
 	config    atomic.Pointer[config.Config]
 
@@ -132,11 +133,11 @@ func New(o Options) (*Exporter, error) {
 		Store: e.store, Recorder: e.recorder, Logger: o.Logger, Clock: o.Clock,
 		Changed: func() { e.handler.Refresh() },
 	})
-	e.metrics = collector.HandlerOptions{
+	e.metrics = pages.Options{
 		Collector: collector.New(collector.Options{Source: e.poller, Logger: o.Logger}),
 		Recorder:  e.recorder, Logger: o.Logger,
 	}
-	e.handler = collector.Handler(e.metrics)
+	e.handler = pages.NewHandler(e.metrics)
 	if err := e.start(cfg); err != nil {
 		return nil, errors.Join(err, e.store.Close())
 	}
@@ -193,7 +194,7 @@ func (e *Exporter) Once(ctx context.Context, w io.Writer) error {
 	}
 	failed := e.poller.Once(ctx)
 	var text bytes.Buffer
-	if err := collector.WriteText(&text, e.metrics); err != nil {
+	if err := pages.WriteText(&text, e.metrics); err != nil {
 		return err
 	}
 	if _, err := w.Write(text.Bytes()); err != nil {

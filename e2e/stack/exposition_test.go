@@ -14,10 +14,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
-	buildinfo "github.com/prometheus/client_golang/prometheus/collectors/version"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"prefetch_exporter/collector"
+	"prefetch_exporter/collector/pages"
 	"prefetch_exporter/e2e/internal/run"
 	"prefetch_exporter/prefetch"
 )
@@ -111,7 +111,7 @@ func serveFrozen(t *testing.T) string {
 		recorder.URLWait(account, time.Duration(i*i)*time.Second)
 		recorder.URLFetch(account, time.Duration(i*i*i)*time.Second)
 	}
-	o := collector.HandlerOptions{
+	o := pages.Options{
 		Collector: collector.New(collector.Options{
 			Source: frozen{prefetch.Snapshot{Accounts: []prefetch.AccountState{frozenAccount(account, now)}}},
 			Now:    func() time.Time { return now },
@@ -120,10 +120,10 @@ func serveFrozen(t *testing.T) string {
 		Logger:   slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(o.Collector, recorder, buildinfo.NewCollector("prefetch_exporter"))
+	registry.MustRegister(recorder)
 	handlers := map[string]http.Handler{
-		"kept":     collector.Handler(o),
-		"ordinary": promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}),
+		"kept":     pages.NewHandler(o),
+		"ordinary": promhttp.HandlerFor(prometheus.Gatherers{o.Collector, registry}, promhttp.HandlerOpts{EnableOpenMetrics: true}),
 	}
 	mux := http.NewServeMux()
 	for _, e := range expositions() {
