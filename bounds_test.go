@@ -220,3 +220,44 @@ func TestBytesOfTheAPI(t *testing.T) {
 		t.Errorf("where there is room: %d %.300s", status, answer)
 	}
 }
+
+// A time is one of RFC 3339 to the letter or none, wherever it is written, in the same
+// words.
+func TestTimesOfEverySource(t *testing.T) {
+	t.Parallel()
+	_, config := huaweiVendor(t)
+	api := serve(t, "--config.file="+writeFile(t, "config.yml", config), "--storage.path="+t.TempDir(), "--web.enable-task-api")
+	const wrong = " is not an RFC 3339 time with an offset, such as 2026-11-21T08:00:00Z or 2026-11-21T16:00:00+08:00"
+	for text, want := range map[string]string{
+		"2026-11-21T08:00:00Z":        "",
+		"2026-11-21T16:00:00.5+08:00": "",
+		"2026-11-21T8:00:00Z":         `"2026-11-21T8:00:00Z"` + wrong,
+		"2026-11-21T08:00:00,5+24:00": `"2026-11-21T08:00:00,5+24:00"` + wrong,
+		"2026-11-21T08:00:00+08:60":   `"2026-11-21T08:00:00+08:60"` + wrong,
+		"0001-01-01T00:00:00Z":        "must be between the years 2000 and 2199",
+	} {
+		says := fmt.Sprintf(`"created": %q}`, text)
+		tasks := writeFile(t, "tasks.json", `[{"account": "vod", "id": "x", `+says+`, {"targets": ["y"], "labels": {"account": "vod", `+says+`}]`)
+		file := writeFile(t, "config.yml", fmt.Sprintf("%s      - {\"id\": \"x\", %s\ntask_discovery: {files: [%q]}\n", config, says, tasks))
+		_, _, err := command(t, "--config.check", "--config.file="+file)
+		status, answer := api.send(http.MethodPut, "/api/v1/tasks/vod/x", "{"+says)
+		if want == "" {
+			if err != nil || status >= 400 {
+				t.Errorf("%s: %v; the task API: %d %s", text, err, status, answer)
+			}
+			continue
+		}
+		if err == nil || strings.Count(err.Error(), "created: "+want) != 1 || !strings.Contains(err.Error(), "tasks[1].created: "+want) {
+			t.Errorf("%s in the configuration: %v, want %s", text, err, want)
+		}
+		quoted := fmt.Sprintf("%q", "created: "+want)
+		if status != http.StatusBadRequest || !strings.Contains(answer, strings.Trim(quoted, `"`)) {
+			t.Errorf("%s: the task API: %d %s, want %s", text, status, answer, quoted)
+		}
+		// The configuration is checked before its files are.
+		if _, _, err := command(t, "--config.check", "--config.file="+writeFile(t, "config.yml", fmt.Sprintf(
+			"%s\ntask_discovery: {files: [%q]}\n", config, tasks))); err == nil || strings.Count(err.Error(), "created: "+want) != 2 {
+			t.Errorf("%s in a file: %v, want %s twice", text, err, want)
+		}
+	}
+}

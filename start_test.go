@@ -86,7 +86,7 @@ func TestConfigCheckOfOtherFiles(t *testing.T) {
 			"basic_auth_users:\n  ops: " + goodHash + "\n  pipeline: hunter2\n",
 			[]string{
 				tasks + `:2: account: there is no account "vodd"`,
-				tasks + `:4: task "d" of account "vod": unknown key "color"`,
+				tasks + `:4: task "d" of account "vod": color: unknown key`,
 				web + ":3: basic_auth_users.pipeline: is not a bcrypt hash",
 			}, nil,
 		},

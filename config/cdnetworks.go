@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"prefetch_exporter/internal/strict"
 )
 
 const (
@@ -135,7 +137,7 @@ func readTimeZone(v value) TimeZone {
 	offset, ok := parseTimeZone(name)
 	if !ok {
 		v.failf("%s is not a fixed offset such as GMT+08:00; names of zones are refused because their offset changes over the year",
-			shown(name))
+			strict.Quote(name))
 		return TimeZone{}
 	}
 	return TimeZone{time.FixedZone(name, int(offset/time.Second))}

@@ -7,13 +7,12 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"prefetch_exporter/internal/strict"
 )
 
 // content says what is wrong with a secret, without showing it; nil if nothing is.
 type content func(value string) error
-
-// byteOrderMark is what some editors open a text in UTF-8 with.
-const byteOrderMark = "\uFEFF"
 
 var (
 	errEmpty    = errors.New("is empty")
@@ -28,7 +27,7 @@ func decodeText(data []byte) (string, error) {
 	if strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
 		return "", errUTF16
 	}
-	return strings.TrimPrefix(text, byteOrderMark), nil
+	return strings.TrimPrefix(text, strict.ByteOrderMark), nil
 }
 
 // checkKey is the [content] of keys and tokens, which are printable ASCII at every

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"prefetch_exporter/internal/strict"
 )
 
 // TaskDiscovery is where tasks are listed outside of the configuration file.
@@ -48,7 +50,7 @@ func readGlobs(v value) []string {
 			continue
 		}
 		if _, err := filepath.Match(glob, ""); err != nil {
-			item.failf("%s is not a file name or pattern", shown(glob))
+			item.failf("%s is not a file name or pattern", strict.Quote(glob))
 			continue
 		}
 		if !filepath.IsAbs(glob) {

@@ -11,6 +11,8 @@ import (
 
 	promconfig "github.com/prometheus/common/config"
 	"go.yaml.in/yaml/v3"
+
+	"prefetch_exporter/internal/strict"
 )
 
 // HTTPClientConfig is prometheus/common's configuration of an HTTP client, which
@@ -219,7 +221,7 @@ func contentOf(name string) content {
 func checkTLSVersion(v value) {
 	text := v.text()
 	if _, ok := promconfig.TLSVersions[text]; !ok && text != "" {
-		v.failf("%s is not a TLS version; known are %s", shown(text), strings.Join(sortedKeys(promconfig.TLSVersions), ", "))
+		v.failf("%s is not a TLS version; known are %s", strict.Quote(text), strings.Join(sortedKeys(promconfig.TLSVersions), ", "))
 	}
 }
 

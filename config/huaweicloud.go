@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"prefetch_exporter/internal/strict"
 )
 
 // HuaweiCloudVOD is an account at Huawei Cloud VOD. It authenticates in exactly
@@ -105,7 +107,7 @@ func readRegion(v value) string {
 	region := v.text()
 	// A region becomes part of a host name.
 	if region != "" && !regionForm.MatchString(region) {
-		v.failf("%s is not a region such as ap-southeast-3", shown(region))
+		v.failf("%s is not a region such as ap-southeast-3", strict.Quote(region))
 		return ""
 	}
 	return region
@@ -122,7 +124,7 @@ func readHuaweiEndpoint(m mapping, region string) string {
 	endpoint, known := huaweiEndpoint(region)
 	if !known && region != "" {
 		m.get("region").failf("no endpoint is known for %s; known are %s; for another region give endpoint",
-			shown(region), strings.Join(huaweiRegions(), ", "))
+			strict.Quote(region), strings.Join(huaweiRegions(), ", "))
 	}
 	return endpoint
 }
@@ -131,7 +133,7 @@ func readProjectID(v value) string {
 	id := v.requiredText()
 	// The id becomes part of a path.
 	if id != "" && !projectIDForm.MatchString(id) {
-		v.failf("%s is not a project id such as 0123456789abcdef0123456789abcdef", shown(id))
+		v.failf("%s is not a project id such as 0123456789abcdef0123456789abcdef", strict.Quote(id))
 	}
 	return id
 }

@@ -1,13 +1,13 @@
 package config
 
 import (
-	"cmp"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
+	"prefetch_exporter/internal/strict"
 	"prefetch_exporter/remedy"
+	"prefetch_exporter/tasklist"
 )
 
 // level is a mapping or a list of the file: the keys that it may have, and how it
@@ -27,14 +27,9 @@ func levels() map[string]level {
 			keys: slices.Concat([]string{"name", "rate_limit", "poll_interval"}, vendorNames(), []string{"tasks"}),
 			form: "{name: edge, cdnetworks: {…}}",
 		},
-		"accounts[].rate_limit": {keys: keysOf[RateLimit](), form: "{calls: 1, per: 5m}"},
-		"accounts[].tasks":      {form: "[{id: 3ff59d129a2c40a39b9be8c9de9975d6}]"},
-		"accounts[].tasks[]": {
-			keys: []string{"id", "created", "deadline", "urls", "labels"},
-			form: "{id: 3ff59d129a2c40a39b9be8c9de9975d6}",
-		},
-		"accounts[].tasks[].urls":                  {form: "[https://example.com/a.mp4]"},
-		"accounts[].tasks[].labels":                {form: "{title: launch}"},
+		"accounts[].rate_limit":                    {keys: keysOf[RateLimit](), form: "{calls: 1, per: 5m}"},
+		"accounts[].tasks":                         {form: "[{id: 3ff59d129a2c40a39b9be8c9de9975d6}]"},
+		"accounts[].tasks[]":                       {keys: tasklist.Keys()},
 		"task_discovery":                           {keys: keysOf[TaskDiscovery](), form: "{files: [tasks/*.yml]}"},
 		"task_discovery.files":                     {form: "[tasks/*.yml]"},
 		"task_discovery.http":                      {form: "[{url: https://example.com/tasks}]"},
@@ -69,29 +64,21 @@ func (v value) form() string {
 	return ""
 }
 
-// meant says what somebody probably meant who gave m a key that it cannot have, as
-// the end of a message.
-func (m mapping) meant(key string, known []string) string {
-	if strings.Contains(key, ":") {
-		return "; a space is missing after the colon"
+// unknown says what somebody probably meant who gave v a key that it cannot have;
+// empty if it can.
+func (v value) unknown(key string, known []string) string {
+	if len(known) == 0 || slices.Contains(known, key) {
+		return ""
 	}
-	here := m.path()
-	places := m.r.belongs(key, here, true)
-	near := ""
-	if len(places) == 0 {
-		near = remedy.Slip(key, known)
-	}
-	if len(places) == 0 && near == "" {
-		places = m.r.belongs(key, here, false)
+	here := v.path()
+	places := v.r.belongs(key, here, true)
+	if len(places) == 0 && remedy.Slip(key, known) == "" {
+		places = v.r.belongs(key, here, false)
 	}
 	if len(places) > 0 {
-		return " here; it belongs " + strings.Join(places, " or ")
+		return "unknown key here; it belongs " + strings.Join(places, " or ")
 	}
-	all := strings.Join(known, ", ")
-	if near = cmp.Or(near, remedy.Nearest(key, known)); near != "" {
-		return fmt.Sprintf("; did you mean %s? Known here: %s", near, all)
-	}
-	return "; known here: " + all
+	return strict.Unknown(key, known)
 }
 
 // belongs returns the other places where the key is known: those above and below

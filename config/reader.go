@@ -4,20 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
+
+	"prefetch_exporter/internal/strict"
+	"prefetch_exporter/prefetch"
 )
-
-// maxShown bounds how much of a value an error shows.
-const maxShown = 40
-
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9_.-]{0,64}`)
 
 // reader collects what reading one configuration file yields beside its values.
 type reader struct {
@@ -32,6 +27,10 @@ type reader struct {
 
 func (r *reader) failf(line int, field, format string, args ...any) {
 	r.errs = append(r.errs, r.problem(line, field, format, args...))
+}
+
+func (r *reader) warnf(line int, field, format string, args ...any) {
+	r.warnings = append(r.warnings, r.problem(line, field, format, args...))
 }
 
 func (r *reader) problem(line int, field, format string, args ...any) Error {
@@ -57,8 +56,7 @@ type value struct {
 	node  *yaml.Node
 	line  int
 	field string
-	// comment: one stands behind the key, where a value is expected.
-	comment bool
+	key   *yaml.Node // nil for an item of a list
 }
 
 func (v value) given() bool { return v.node != nil }
@@ -68,21 +66,17 @@ func (v value) failf(format string, args ...any) {
 }
 
 func (v value) warnf(format string, args ...any) {
-	v.r.warnings = append(v.r.warnings, v.r.problem(v.line, v.field, format, args...))
+	v.r.warnf(v.line, v.field, format, args...)
 }
 
 // scalar reports whether v is a single value and not null; else it says what is
 // wrong. What the value is stays out of the message: it may be a secret.
 func (v value) scalar() bool {
 	switch {
-	case v.node.Kind == yaml.MappingNode:
-		v.failf("must be a single value, is a mapping")
-	case v.node.Kind == yaml.SequenceNode:
-		v.failf("must be a single value, is a list")
-	case isNull(v.node) && v.comment:
-		v.failf("has no value; what begins with # is a comment, and a text that does needs quotes")
-	case isNull(v.node):
-		v.failf("has no value")
+	case v.node.Kind != yaml.ScalarNode:
+		v.failf("must be a single value, is %s", strict.Kind(v.node))
+	case strict.IsNull(v.node):
+		v.failf("%s", strict.NoValue(v.key))
 	default:
 		return true
 	}
@@ -131,7 +125,7 @@ func (v value) integer(limits span[int]) int {
 	}
 	var n int
 	if v.node.ShortTag() != "!!int" || v.node.Decode(&n) != nil {
-		v.failf("must be a whole number, is %s", shown(v.node.Value))
+		v.failf("must be a whole number, is %s", strict.Quote(v.node.Value))
 		return limits.def
 	}
 	if n < limits.low || n > limits.high {
@@ -148,7 +142,7 @@ func (v value) duration(limits span[time.Duration]) model.Duration {
 	}
 	d, err := model.ParseDuration(v.node.Value)
 	if err != nil {
-		v.failf("%s is not a duration such as 30s, 5m or 24h", shown(v.node.Value))
+		v.failf("%s is not a duration such as 30s, 5m or 24h", strict.Quote(v.node.Value))
 		return def
 	}
 	if low, high := model.Duration(limits.low), model.Duration(limits.high); d < low || d > high {
@@ -160,7 +154,7 @@ func (v value) duration(limits span[time.Duration]) model.Duration {
 
 // list returns the items of v; none if v was not given or is null.
 func (v value) list() []value {
-	if !v.given() || isNull(v.node) {
+	if !v.given() || strict.IsNull(v.node) {
 		return nil
 	}
 	if v.node.Kind != yaml.SequenceNode {
@@ -191,40 +185,26 @@ func (v value) mapping() (mapping, bool) { return v.mappingOf(v.level().keys) }
 // mappingOf is mapping with other keys than those of the level.
 func (v value) mappingOf(known []string) (mapping, bool) {
 	m := mapping{value: v, entries: map[string]value{}}
-	if !v.given() || isNull(v.node) {
+	if !v.given() || strict.IsNull(v.node) {
 		return m, true
 	}
 	if v.node.Kind != yaml.MappingNode {
 		v.failf("must be a mapping of keys to values%s", v.form())
 		return m, false
 	}
-	for i := 0; i < len(v.node.Content); i += 2 {
-		if entry, ok := m.read(v.node.Content[i], known); ok {
-			entry.node = v.node.Content[i+1]
-			key := v.node.Content[i].Value
-			m.entries[key] = entry
-			m.keys = append(m.keys, key)
+	unknown := func(key string) string { return v.unknown(key, known) }
+	for _, e := range strict.Entries(v.node, unknown, func(key *yaml.Node, what string) {
+		field := v.field
+		if key.Kind == yaml.ScalarNode {
+			field = join(field, prefetch.ShownKey(key.Value))
 		}
+		v.r.failf(key.Line, field, "%s", what)
+	}) {
+		key := e.Key.Value
+		m.entries[key] = value{r: v.r, node: e.Value, key: e.Key, line: e.Key.Line, field: join(v.field, prefetch.ShownKey(key))}
+		m.keys = append(m.keys, key)
 	}
 	return m, true
-}
-
-// read returns the place of key; false after it reported that m cannot have it.
-func (m mapping) read(key *yaml.Node, known []string) (value, bool) {
-	entry := value{r: m.r, line: key.Line, field: join(m.field, shownKey(key.Value)), comment: key.LineComment != ""}
-	if key.Kind != yaml.ScalarNode {
-		m.r.failf(key.Line, m.field, "a key must be a single word")
-		return entry, false
-	}
-	if first, twice := m.entries[key.Value]; twice {
-		entry.failf("is given twice, first in line %d", first.line)
-		return entry, false
-	}
-	if len(known) > 0 && !slices.Contains(known, key.Value) {
-		entry.failf("unknown key%s", m.meant(key.Value, known))
-		return entry, false
-	}
-	return entry, true
 }
 
 // get returns the value of key, which may not have been given.
@@ -304,25 +284,8 @@ func oneOf(all []string) string {
 }
 
 func join(field, key string) string {
-	if field == "" {
-		return key
+	if field == "" || key == "" {
+		return field + key
 	}
 	return field + "." + key
-}
-
-// shownKey returns a key as far as it looks like one. The rest is left out: in
-// {api_key:abc} the blank is missing and the value is part of the key.
-func shownKey(key string) string {
-	if plain := plainKey.FindString(key); plain != key || key == "" {
-		return plain + "…"
-	}
-	return key
-}
-
-// shown quotes a value that is no secret for an error.
-func shown(text string) string {
-	if len(text) > maxShown {
-		return strconv.Quote(strings.ToValidUTF8(text[:maxShown], "")) + "…"
-	}
-	return strconv.Quote(text)
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"go.yaml.in/yaml/v3"
+
+	"prefetch_exporter/internal/strict"
 )
 
 // maxSecretFile bounds a file that holds a secret or a certificate; a bundle of
@@ -47,7 +49,7 @@ type secretSource struct {
 }
 
 func inlineSecret(field, value string, check content) (*Secret, error) {
-	value = strings.TrimPrefix(value, byteOrderMark)
+	value = strings.TrimPrefix(value, strict.ByteOrderMark)
 	if err := check(value); err != nil {
 		return nil, err
 	}

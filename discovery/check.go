@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+
+	"prefetch_exporter/internal/strict"
+	"prefetch_exporter/tasklist"
 )
 
 // CheckFiles reads the files that the patterns mean now, as a person would who
@@ -43,11 +46,11 @@ func checkFile(path string, accounts []string) (wrong, odd []string) {
 	if err != nil {
 		return []string{err.Error()}, nil
 	}
-	list, err := parseList(data, path)
+	list, err := tasklist.Parse(data, path)
 	if err != nil {
 		return []string{err.Error()}, nil
 	}
-	for _, problem := range list.allProblems() {
+	for _, problem := range list.Problems {
 		line := problem.Place + ": " + problem.Message
 		if problem.Tasks == 0 {
 			odd = append(odd, line)
@@ -55,21 +58,18 @@ func checkFile(path string, accounts []string) (wrong, odd []string) {
 			wrong = append(wrong, line)
 		}
 	}
-	return append(wrong, list.strangers(accounts)...), odd
+	return append(wrong, strangers(list, accounts)...), odd
 }
 
 // strangers tells which accounts the tasks name that do not exist, each at its
 // first task.
-func (l *listReader) strangers(accounts []string) []string {
+func strangers(list *tasklist.List, accounts []string) []string {
 	tasks := map[string]int{}
 	var found []string
-	for i := range l.tasks {
-		account := l.tasks[i].Account
-		if tasks[account]++; tasks[account] > 1 || slices.Contains(accounts, account) {
-			continue
+	for _, t := range list.Tasks {
+		if tasks[t.Account]++; tasks[t.Account] == 1 && !slices.Contains(accounts, t.Account) {
+			found = append(found, fmt.Sprintf("%s: account: there is no account %s", list.Place(t), strict.Quote(t.Account)))
 		}
-		found = append(found, fmt.Sprintf("%s:%d: account: there is no account %q",
-			l.name, l.first[keyOf(l.tasks[i])].line, abbreviate(account)))
 	}
 	return found
 }

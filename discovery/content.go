@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/tasklist"
 )
 
 // maxDocument bounds a file and the body of an HTTP source, in bytes.
@@ -19,7 +20,7 @@ var errTooLarge = fmt.Errorf("is larger than the limit of %d bytes", maxDocument
 type content struct {
 	tasks []prefetch.Task
 	// problems are those of the last list, be it that none of it can be used.
-	problems []Problem
+	problems []tasklist.Problem
 	// known: there was a good reading, and tasks are of the last.
 	known bool
 	// err is why the present state of the source cannot be used; nil if it can.
@@ -40,11 +41,14 @@ func (c *content) read(data []byte, name, source string, shown func(string) stri
 	if c.parsed && c.sum == sum {
 		return c
 	}
-	tasks, problems, err := Parse(data, name)
-	for i := range problems {
-		problems[i].Message = shown(problems[i].Message)
+	list, err := tasklist.Parse(data, name)
+	if err != nil {
+		list = &tasklist.List{}
 	}
-	unusable := err == nil && len(tasks) == 0 && len(problems) > 0
+	for i := range list.Problems {
+		list.Problems[i].Message = shown(list.Problems[i].Message)
+	}
+	unusable := len(list.Tasks) == 0 && len(list.Problems) > 0
 	if unusable {
 		// That is what a program writes which was changed by mistake, and not the
 		// wish to watch nothing.
@@ -54,14 +58,14 @@ func (c *content) read(data []byte, name, source string, shown func(string) stri
 		broken := c.fail(errors.New(shown(err.Error())))
 		broken.sum, broken.parsed = sum, true
 		if unusable {
-			broken.problems = problems
+			broken.problems = list.Problems
 		}
 		return broken
 	}
-	for i := range tasks {
-		tasks[i].Source = source
+	for i := range list.Tasks {
+		list.Tasks[i].Source = source
 	}
-	return &content{tasks: tasks, problems: problems, known: true, sum: sum, parsed: true}
+	return &content{tasks: list.Tasks, problems: list.Problems, known: true, sum: sum, parsed: true}
 }
 
 // asItIs is for a document that is the user's own.
@@ -88,12 +92,12 @@ func (c *content) invalid() int {
 }
 
 // newProblems returns the problems of c that before did not have.
-func (c *content) newProblems(before *content) []Problem {
+func (c *content) newProblems(before *content) []tasklist.Problem {
 	known := make(map[string]bool, len(before.problems))
 	for _, problem := range before.problems {
 		known[problem.Message] = true
 	}
-	var found []Problem
+	var found []tasklist.Problem
 	for _, problem := range c.problems {
 		if !known[problem.Message] {
 			found = append(found, problem)

@@ -210,3 +210,12 @@ func runPolls(t *testing.T, m *discovery.Manager) {
 	run(t, m)
 	synctest.Wait()
 }
+
+var (
+	created  = time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
+	deadline = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+	launch   = prefetch.Task{
+		Account: "vod", ID: "8ff1", Created: created, Deadline: deadline,
+		URLs: []string{"https://example.com/a.mp4"}, Labels: map[string]string{"title": "launch"},
+	}
+)

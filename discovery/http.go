@@ -33,7 +33,7 @@ const (
 	maxDrained = 64 << 10
 )
 
-// HTTPSource is a URL that answers GET with a list as [Parse] reads it.
+// HTTPSource is a URL that answers GET with a list as [tasklist.Parse] reads it.
 type HTTPSource struct {
 	// URL is http or https. Its user, password and query are sent, and appear in
 	// no report and no log.

@@ -24,6 +24,15 @@ type Conflict struct {
 	Kept, Dropped string
 }
 
+// key identifies a task over all sources.
+type key struct{ account, id string }
+
+func keyOf(task prefetch.Task) key { return key{account: task.Account, id: task.ID} }
+
+func (k key) compare(other key) int {
+	return cmp.Or(cmp.Compare(k.account, other.account), cmp.Compare(k.id, other.id))
+}
+
 // Merge unites the listings into the tasks of each account, sorted by id. Every
 // account given has a key, whether it has tasks or not.
 //

@@ -2,6 +2,8 @@ package discovery
 
 import (
 	"cmp"
+	"maps"
+	"slices"
 
 	"prefetch_exporter/prefetch"
 )
@@ -71,7 +73,7 @@ func (m *Manager) invalid() int {
 // not exist.
 func (m *Manager) logUnknown(unknown map[string]int) {
 	var fresh []string
-	for _, account := range sortedKeys(unknown) {
+	for _, account := range slices.Sorted(maps.Keys(unknown)) {
 		if _, logged := m.unknown[account]; !logged {
 			fresh = append(fresh, account)
 		}
@@ -83,7 +85,7 @@ func (m *Manager) logUnknown(unknown map[string]int) {
 			return
 		}
 		m.limit.Warn("account", "tasks name an account that is not configured; they wait for it",
-			"account", m.hide(abbreviate(account)), "tasks", unknown[account])
+			"account", m.hide(account), "tasks", unknown[account])
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +37,18 @@ const (
 // places.
 const maxFaults = 20
 
+// plainKey is as much of a key as looks like one.
+var plainKey = regexp.MustCompile(`^[A-Za-z0-9_.-]{0,64}`)
+
+// ShownKey returns a key as far as it looks like one. The rest is left out: in
+// {api_key:abc} the blank is missing and the value is part of the key.
+func ShownKey(key string) string {
+	if plain := plainKey.FindString(key); plain != key || key == "" {
+		return plain + "…"
+	}
+	return key
+}
+
 // Fault is one thing that is wrong with a task.
 type Fault struct {
 	// Key is the key of the task as users write it, such as "urls"; empty for the
@@ -47,48 +60,71 @@ type Fault struct {
 	Label string
 	// What is wrong, such as "must begin with http:// or https://".
 	What string
+	// Line is where it is written, from 1; 0 for a task that was not read from a
+	// text.
+	Line int
+}
+
+// Place names what is wrong, such as "urls[3]" or "labels.title"; empty for the task
+// as a whole.
+func (f Fault) Place() string {
+	switch {
+	case f.Key == "":
+		return ""
+	case f.Index >= 0:
+		return fmt.Sprintf("%s[%d]", ShownKey(f.Key), f.Index)
+	case f.Label != "":
+		return ShownKey(f.Key) + "." + ShownKey(f.Label)
+	default:
+		return ShownKey(f.Key)
+	}
 }
 
 // String returns the fault with its place, such as "urls[3]: must begin with
 // http:// or https://".
 func (f Fault) String() string {
-	place := f.Key
-	switch {
-	case f.Index >= 0:
-		place = fmt.Sprintf("%s[%d]", f.Key, f.Index)
-	case f.Label != "":
-		place = f.Key + "." + shorten(f.Label)
-	case f.Key == "":
-		return f.What
+	if place := f.Place(); place != "" {
+		return place + ": " + f.What
 	}
-	return place + ": " + f.What
+	return f.What
 }
 
-// shorten bounds what a message repeats of somebody's words.
-func shorten(text string) string {
-	const most = 64
-	n := 0
-	for i := range text {
-		if n == most {
-			return text[:i] + "…"
-		}
-		n++
+// Faults are at most 20 faults of one task, and one that says that there are more.
+type Faults []Fault
+
+// Put adds a fault unless there are enough.
+func (f *Faults) Put(fault Fault) {
+	switch {
+	case len(*f) > maxFaults:
+	case len(*f) == maxFaults:
+		*f = append(*f, Fault{Index: -1, Line: fault.Line, What: "and more"})
+	default:
+		*f = append(*f, fault)
 	}
-	return text
+}
+
+// String returns all faults, separated by "; ".
+func (f Faults) String() string {
+	texts := make([]string, len(f))
+	for i := range f {
+		texts[i] = f[i].String()
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (f *Faults) add(key, what string) {
+	if what != "" {
+		f.Put(Fault{Key: key, Index: -1, What: what})
+	}
 }
 
 // Validate returns an error that names all [Task.Faults], separated by "; "; nil
 // if there is none.
 func (t Task) Validate() error {
-	faults := t.Faults()
-	if len(faults) == 0 {
-		return nil
+	if faults := t.Faults(); len(faults) > 0 {
+		return errors.New(faults.String())
 	}
-	texts := make([]string, len(faults))
-	for i, f := range faults {
-		texts[i] = f.String()
-	}
-	return errors.New(strings.Join(texts, "; "))
+	return nil
 }
 
 // Faults returns what keeps the task from being watched: the first 20 things, and
@@ -100,8 +136,8 @@ func (t Task) Validate() error {
 // do not begin with "__" and are not those of the exporter's own labels. URLs begin
 // with http:// or https://. All texts are valid UTF-8 without control characters,
 // and within the bounds above.
-func (t Task) Faults() []Fault {
-	var f faults
+func (t Task) Faults() Faults {
+	var f Faults
 	f.add("account", NameFault(t.Account))
 	f.add("id", NameFault(t.ID))
 	f.add("created", timeFault(t.Created))
@@ -110,23 +146,23 @@ func (t Task) Faults() []Fault {
 		f.add("deadline", "must not be before created")
 	}
 	if n := len(t.URLs); n > MaxURLs {
-		f.add("urls", TooMany(MaxURLs, n))
+		f.add("urls", tooMany(MaxURLs, n))
 	}
 	if n := len(t.Labels); n > MaxLabels {
-		f.add("labels", TooMany(MaxLabels, n))
+		f.add("labels", tooMany(MaxLabels, n))
 	}
 	if n := t.Size(); n > MaxTask {
 		f.add("", fmt.Sprintf("URLs and labels must not have more than %d bytes together, have %d", MaxTask, n))
 	}
 	for i, u := range t.URLs[:min(len(t.URLs), MaxURLs)] {
 		if what := urlFault(u); what != "" {
-			f.put(Fault{Key: "urls", Index: i, What: what})
+			f.Put(Fault{Key: "urls", Index: i, What: what})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Labels)) {
 		for _, what := range []string{labelFault(name), TextFault(t.Labels[name], MaxLabelValue)} {
 			if what != "" {
-				f.put(Fault{Key: "labels", Index: -1, Label: name, What: what})
+				f.Put(Fault{Key: "labels", Index: -1, Label: name, What: what})
 			}
 		}
 	}
@@ -149,11 +185,11 @@ func (t Task) Size() int {
 // twice. The vendor may have two rows of it if it was submitted twice; if it has
 // one, the task waits for the other for ever. The first shows what is wrong with
 // a list that was built wrongly, so only that is told.
-func (t Task) Doubts() []Fault {
+func (t Task) Doubts() Faults {
 	first := make(map[string]int, len(t.URLs))
 	for i, u := range t.URLs {
 		if before, twice := first[u]; twice {
-			return []Fault{{Key: "urls", Index: i, What: fmt.Sprintf(
+			return Faults{{Key: "urls", Index: i, What: fmt.Sprintf(
 				"is listed already, as urls[%d]: the task settles only when the vendor shows a row for each", before)}}
 		}
 		first[u] = i
@@ -161,29 +197,8 @@ func (t Task) Doubts() []Fault {
 	return nil
 }
 
-// faults are at most [maxFaults], and one more.
-type faults []Fault
-
-func (f *faults) full() bool { return len(*f) > maxFaults }
-
-func (f *faults) add(key, what string) {
-	if what != "" {
-		f.put(Fault{Key: key, Index: -1, What: what})
-	}
-}
-
-func (f *faults) put(fault Fault) {
-	switch {
-	case f.full():
-	case len(*f) == maxFaults:
-		*f = append(*f, Fault{Index: -1, What: "and more"})
-	default:
-		*f = append(*f, fault)
-	}
-}
-
-// TooMany says that there are more than most of something.
-func TooMany(most, are int) string { return fmt.Sprintf("must not be more than %d, are %d", most, are) }
+// tooMany says that there are more than most of something.
+func tooMany(most, are int) string { return fmt.Sprintf("must not be more than %d, are %d", most, are) }
 
 // NameFault says what is wrong with a name that becomes a label's value and a part
 // of a path of the API; empty if nothing is.

@@ -113,7 +113,7 @@ func TestFaults(t *testing.T) {
 			"labels.__a: a label's name must not begin with __",
 			"labels.a-b: a label's name must match [a-zA-Z_][a-zA-Z0-9_]*",
 			"labels." + strings.Repeat("l", 64) + "…: a label's name must not be longer than 256 bytes, has 257",
-			"labels.ä: a label's name must match [a-zA-Z_][a-zA-Z0-9_]*",
+			"labels.…: a label's name must match [a-zA-Z_][a-zA-Z0-9_]*",
 		}},
 		"values of labels": {func(t *prefetch.Task) {
 			t.Labels = map[string]string{"long": strings.Repeat("v", 1024), "longer": strings.Repeat("v", 1025), "two": "a\nb"}
@@ -121,7 +121,7 @@ func TestFaults(t *testing.T) {
 			"labels.longer: must not be longer than 1024 bytes, has 1025", "labels.two: must not contain control characters",
 		}},
 		"name and value of a label": {func(t *prefetch.Task) { t.Labels = map[string]string{"a b": "\x7f"} }, []string{
-			"labels.a b: a label's name must match [a-zA-Z_][a-zA-Z0-9_]*", "labels.a b: must not contain control characters",
+			"labels.a…: a label's name must match [a-zA-Z_][a-zA-Z0-9_]*", "labels.a…: must not contain control characters",
 		}},
 	} {
 		task := wellFormed()

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"prefetch_exporter/internal/strict"
 	"prefetch_exporter/prefetch"
 )
 
@@ -145,7 +146,7 @@ func parsePart(values url.Values) (part, *apiError) {
 		n, err := strconv.Atoi(texts[0])
 		if err != nil || len(texts) > 1 || n < number.low || n > number.high {
 			return part{}, badData(fmt.Sprintf("%s: %s is not one whole number from %d to %d",
-				name, quote(strings.Join(texts, ", ")), number.low, number.high))
+				name, strict.Quote(strings.Join(texts, ", ")), number.low, number.high))
 		}
 		*number.to = n
 	}

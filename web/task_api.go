@@ -9,6 +9,7 @@ import (
 
 	"prefetch_exporter/discovery"
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/tasklist"
 )
 
 const (
@@ -34,11 +35,7 @@ func (a *api) putTask(w http.ResponseWriter, r *http.Request) {
 		fail(w, *refused)
 		return
 	}
-	task, err := decodeTask(body)
-	task.Account, task.ID, task.Source = account, id, prefetch.SourceAPI
-	if err == nil {
-		err = task.Validate()
-	}
+	task, odd, err := tasklist.Body(body, account, id)
 	if err != nil {
 		fail(w, apiError{http.StatusBadRequest, errorBadData, err.Error()})
 		return
@@ -69,7 +66,7 @@ func (a *api) putTask(w http.ResponseWriter, r *http.Request) {
 		warnings = append(warnings, fmt.Sprintf(
 			"the task is also listed in source %q, whose entry is shown and counts; this one is kept and counts when that one is gone", view.Source))
 	}
-	for _, doubt := range task.Doubts() {
+	for _, doubt := range odd {
 		warnings = append(warnings, doubt.String())
 	}
 	succeed(w, status, success{Data: view, Warnings: warnings})

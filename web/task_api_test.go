@@ -35,7 +35,9 @@ func TestPut(t *testing.T) {
 			`{"created":null,"deadline":null,"urls":null,"labels":null}`,
 			prefetch.Task{},
 		},
-		"empty lists": {`{"urls":[],"labels":{}}`, prefetch.Task{Labels: map[string]string{}}},
+		"empty lists": {`{"urls":[],"labels":{}}`, prefetch.Task{}},
+		// As in a file: who computed a label need not make a text of it.
+		"scalars": {`{"labels":{"part":1.50,"live":true,"none":null}}`, prefetch.Task{Labels: map[string]string{"part": "1.50", "live": "true"}}},
 		"all": {
 			` { "created" : "2026-11-21T17:30:00+08:00", "deadline": "2026-11-21T10:00:00.5Z",
 				"urls": [ "https://example.com/a.mp4", "http://example.com/b?x=\u0026" ],

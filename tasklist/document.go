@@ -1,27 +1,17 @@
-package discovery
+package tasklist
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
+	"prefetch_exporter/internal/strict"
 	"prefetch_exporter/remedy"
-)
-
-// The tags of the scalars that both formats know.
-const (
-	tagNull  = "!!null"
-	tagBool  = "!!bool"
-	tagInt   = "!!int"
-	tagFloat = "!!float"
-	tagTime  = "!!timestamp"
-	tagStr   = "!!str"
 )
 
 // errEmpty is said of a document without content: somebody's half-written file,
@@ -41,6 +31,9 @@ const (
 	// chunk is how many bytes of YAML are read at once, unless an entry has more.
 	chunk = 64 << 10
 )
+
+// tooLarge says that an entry, or what is one, has more than [maxEntry] elements.
+func tooLarge(what string) string { return fmt.Sprintf("%s has more than %d elements", what, maxEntry) }
 
 // listElement is an element of a document's list, as a YAML node, and the line where it
 // begins.
@@ -63,16 +56,17 @@ func (e *wholeError) Error() string {
 // a mistake, the error is a [*wholeError], whatever f was called with by then: see
 // [wholeList].
 func eachElement(data []byte, f func(listElement) error) error {
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	data = bytes.TrimPrefix(data, []byte(strict.ByteOrderMark))
 	if !utf8.Valid(data) {
 		return errors.New("is not valid UTF-8")
 	}
-	if err := checkElements(data, maxElements); err != nil {
-		return err
+	isJSON := json.Valid(data)
+	if line := overfull(data, isJSON, maxElements); line > 0 {
+		return tooManyElements(line, maxElements)
 	}
 	// Not every JSON document is YAML: an escaped surrogate pair, which is how
 	// most encoders write an emoji, is refused there.
-	if json.Valid(data) {
+	if isJSON {
 		return eachOfJSON(data, f)
 	}
 	return eachOfYAML(data, f)
@@ -81,12 +75,17 @@ func eachElement(data []byte, f func(listElement) error) error {
 // wholeList calls f for each element of the list that data holds, which is no JSON
 // and could not be read in parts. whole is why; it stands if the document is large.
 func wholeList(data []byte, whole *wholeError, f func(listElement) error) error {
-	if checkElements(data, maxEntry) != nil {
+	if overfull(data, false, maxEntry) > 0 {
 		return whole
 	}
-	root, err := readDocument(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
-	if err != nil {
-		return err
+	root, wrong := strict.Document(bytes.TrimPrefix(data, []byte(strict.ByteOrderMark)))
+	switch {
+	case wrong != nil && wrong.Syntax:
+		return neither(data, &wrong.Mistake)
+	case wrong != nil:
+		return fmt.Errorf("line %d: %s", wrong.Line, wrong.Message)
+	case root == nil:
+		return errEmpty
 	}
 	if err := checkRoot(root); err != nil {
 		return err
@@ -104,11 +103,11 @@ func checkRoot(root *yaml.Node) error {
 	switch {
 	case root.Kind == yaml.SequenceNode:
 		return nil
-	case root.Kind == yaml.ScalarNode && root.ShortTag() == tagNull:
+	case strict.IsNull(root):
 		return errEmpty
 	default:
 		return fmt.Errorf("line %d: a list of tasks or target groups is expected, found %s; such a list is [%s]",
-			root.Line, kindOf(root), forms[aTask].example)
+			root.Line, strict.Kind(root), forms[anEntry].example)
 	}
 }
 
@@ -144,17 +143,27 @@ func eachOfJSON(data []byte, f func(listElement) error) error {
 	return nil
 }
 
-// checkElements refuses a text with more elements than most. It looks at the text
-// alone, since the parsers make nodes of all of it before they return. What separates elements in JSON and in YAML is counted: brackets,
-// commas, indicators and lines, but that the end of a line which ends with one of
-// the others separates nothing more.
-func checkElements(data []byte, most int) error {
+func tooManyElements(line, most int) error {
+	return fmt.Errorf("line %d: the document has more than %d elements up to here; several smaller ones can have them", line, most)
+}
+
+// overfull returns the line in which a text has more elements than most; 0 if it has
+// not. It looks at the text alone, since the parsers make nodes of all of it before
+// they return. What separates elements is counted: brackets, commas, indicators and
+// lines, but that the end of a line which ends with one of the others separates
+// nothing more. In JSON, whose texts end where they must, nothing in them counts.
+func overfull(data []byte, isJSON bool, most int) (line int) {
 	elements, line := 0, 1
 	filled := false // there is something after the last separator
 	var before rune
+	text := jsonText{}
 	for _, r := range string(data) {
 		if r == '\n' {
 			line++
+		}
+		if isJSON && text.has(r) {
+			filled = true
+			continue
 		}
 		switch r {
 		case ',', '[', '{':
@@ -174,40 +183,30 @@ func checkElements(data []byte, most int) error {
 			filled = true
 		}
 		if elements > most {
-			return fmt.Errorf("line %d: the document has more than %d elements up to here; several smaller ones can have them", line, most)
+			return line
 		}
 		before = r
 	}
-	return nil
+	return 0
 }
 
-func readDocument(data []byte) (*yaml.Node, error) {
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	var document, next yaml.Node
-	err := decoder.Decode(&document)
-	if errors.Is(err, io.EOF) {
-		return nil, errEmpty
+// jsonText follows the texts of a JSON document.
+type jsonText struct{ quoted, escaped bool }
+
+// has reports whether the next character belongs to a text.
+func (t *jsonText) has(r rune) bool {
+	if !t.quoted {
+		t.quoted = r == '"'
+		return t.quoted
 	}
-	if err != nil {
-		return nil, neither(data, err)
-	}
-	switch err := decoder.Decode(&next); {
-	case errors.Is(err, io.EOF):
-	case err != nil:
-		return nil, neither(data, err)
-	default:
-		return nil, fmt.Errorf("line %d: a second document begins; one is expected", next.Line)
-	}
-	if len(document.Content) == 0 {
-		return nil, errEmpty
-	}
-	return document.Content[0], nil
+	t.quoted = t.escaped || r != '"'
+	t.escaped = r == '\\' && !t.escaped
+	return true
 }
 
-// neither is the error of a document that is no YAML, as err says. What begins as
+// neither is the error of a document that is no YAML, as mistake says. What begins as
 // JSON is told how far it is that, too.
-func neither(data []byte, err error) error {
-	mistake := remedy.Syntax(data, err)
+func neither(data []byte, mistake *remedy.Mistake) error {
 	key := ""
 	if mistake.Key != "" {
 		key = mistake.Key + ": "
@@ -254,13 +253,13 @@ func (r *jsonReader) value() (*yaml.Node, error) {
 	case json.Delim:
 		err = r.composite(node, token)
 	case string:
-		node.Tag, node.Value = tagStr, token
+		node.Tag, node.Value = "!!str", token
 	case json.Number:
-		node.Tag, node.Value = tagFloat, token.String()
+		node.Tag, node.Value = "!!float", token.String()
 	case bool:
-		node.Tag, node.Value = tagBool, strconv.FormatBool(token)
+		node.Tag, node.Value = "!!bool", strconv.FormatBool(token)
 	default:
-		node.Tag, node.Value = tagNull, "null"
+		node.Tag, node.Value = "!!null", "null"
 	}
 	return node, err
 }
@@ -292,24 +291,4 @@ func (r *jsonReader) lineHere() int {
 	r.line += bytes.Count(r.data[r.counted:offset], []byte("\n"))
 	r.counted = offset
 	return r.line
-}
-
-// kindOf names what a node is, for a message.
-func kindOf(node *yaml.Node) string {
-	switch node.Kind {
-	case yaml.SequenceNode:
-		return "a list"
-	case yaml.MappingNode:
-		return "a mapping"
-	case yaml.AliasNode:
-		return "an alias (aliases are not supported: write the value out)"
-	default:
-		switch {
-		case node.Style&yaml.TaggedStyle != 0:
-			return "a tag (tags are not supported: quote a text that begins with !)"
-		case node.ShortTag() == tagNull:
-			return "nothing"
-		}
-		return fmt.Sprintf("%q", abbreviate(node.Value))
-	}
 }

@@ -1,27 +1,17 @@
-package discovery_test
+package tasklist_test
 
 import (
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
-	"prefetch_exporter/discovery"
 	"prefetch_exporter/prefetch"
-)
-
-var (
-	created  = time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
-	deadline = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
-	launch   = prefetch.Task{
-		Account: "vod", ID: "8ff1", Created: created, Deadline: deadline,
-		URLs: []string{"https://example.com/a.mp4"}, Labels: map[string]string{"title": "launch"},
-	}
+	"prefetch_exporter/tasklist"
 )
 
 func TestParse(t *testing.T) {
@@ -90,12 +80,12 @@ func TestParse(t *testing.T) {
 			want: []prefetch.Task{task("vod", "a"), task("vod", "b")},
 		},
 		"the same id in two accounts": {
-			in: list("a/1", "b/1"), want: []prefetch.Task{task("a", "1"), task("b", "1")},
+			in: `[{"account": "a", "id": "1"}, {"account": "b", "id": "1"}]`, want: []prefetch.Task{task("a", "1"), task("b", "1")},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, problems, err := discovery.Parse([]byte(c.in), "tasks.yml")
+			got, problems, err := parse(c.in, "tasks.yml")
 			if err != nil || len(problems) > 0 {
 				t.Fatalf("problems %v, error %v", problems, err)
 			}
@@ -114,10 +104,10 @@ func TestParseBrokenDocument(t *testing.T) {
 		"only comments":     {"# later\n", "t: is empty; an empty list is written []"},
 		"null":              {"null", "t: is empty; an empty list is written []"},
 		"only a marker":     {"---\n", "t: is empty; an empty list is written []"},
-		"mapping":           {"tasks: []", "t: line 1: a list of tasks or target groups is expected, found a mapping; such a list is [{account: edge, id: 3ff59d129a2c40a39b9be8c9de9975d6}]"},
-		"json object":       {"\n{}", "t: line 2: a list of tasks or target groups is expected, found a mapping; such a list is [{account: edge, id: 3ff59d129a2c40a39b9be8c9de9975d6}]"},
-		"web page":          {"<!DOCTYPE html>", `t: line 1: a list of tasks or target groups is expected, found "<!DOCTYPE html>"; such a list is [{account: edge, id: 3ff59d129a2c40a39b9be8c9de9975d6}]`},
-		"two documents":     {"[]\n---\n[]\n", "t: line 2: a second document begins; one is expected"},
+		"mapping":           {"tasks: []", "t: line 1: a list of tasks or target groups is expected, found a mapping; such a list is [{\"account\": \"edge\", \"id\": \"3ff59d129a2c40a39b9be8c9de9975d6\"}]"},
+		"json object":       {"\n{}", "t: line 2: a list of tasks or target groups is expected, found a mapping; such a list is [{\"account\": \"edge\", \"id\": \"3ff59d129a2c40a39b9be8c9de9975d6\"}]"},
+		"web page":          {"<!DOCTYPE html>", `t: line 1: a list of tasks or target groups is expected, found "<!DOCTYPE html>"; such a list is [{"account": "edge", "id": "3ff59d129a2c40a39b9be8c9de9975d6"}]`},
+		"two documents":     {"[]\n---\n[]\n", "t: line 2: a second YAML document begins here; there must be only one"},
 		"broken afterwards": {"[]\n---\n[\n", "t: is neither JSON (line 2: invalid character '-' after top-level value) nor YAML (line 3: did not find expected node content)"},
 		"cut off":           {`[{"account": "a`, "t: is neither JSON (line 1: unexpected end of JSON input) nor YAML (line 1: found unexpected end of stream; is each quote closed?)"},
 		"JSON with a comma too many": {
@@ -133,7 +123,7 @@ func TestParseBrokenDocument(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tasks, problems, err := discovery.Parse([]byte(c.in), "t")
+			tasks, problems, err := parse(c.in, "t")
 			if len(tasks) > 0 || len(problems) > 0 {
 				t.Errorf("tasks %v, problems %v from a broken document", tasks, problems)
 			}
@@ -147,40 +137,40 @@ func TestParseBrokenDocument(t *testing.T) {
 func TestParseProblems(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ entry, want string }{
-		"unknown key":               {`{account: a, id: x, url: u}`, `task "x" of account "a": unknown key "url" (did you mean urls?)`},
-		"key in another case":       {`{account: a, id: x, Deadline: u}`, `task "x" of account "a": unknown key "Deadline" (did you mean deadline?)`},
-		"label beside":              {`{account: a, id: x, title: u}`, `task "x" of account "a": unknown key "title" (known here: account, id, created, deadline, urls, labels)`},
+		"unknown key":               {`{account: a, id: x, url: u}`, `task "x" of account "a": url: unknown key; did you mean urls? Known here: account, id, created, deadline, urls, labels`},
+		"key in another case":       {`{account: a, id: x, Deadline: u}`, `task "x" of account "a": Deadline: unknown key; did you mean deadline? Known here: account, id, created, deadline, urls, labels`},
+		"label beside":              {`{account: a, id: x, title: u}`, `task "x" of account "a": title: unknown key; known here: account, id, created, deadline, urls, labels`},
 		"like an anchor":            {`{account: a, id: &x}`, `id: begins with &: YAML aliases and anchors are not supported; if it is a text, quote it`},
-		"like a tag":                {`{account: a, id: !x ""}`, `id: must be a text, found a tag (tags are not supported: quote a text that begins with !)`},
-		"group with a label beside": {`{targets: [x], account: a}`, `unknown key "account" (it belongs under labels)`},
-		"key twice":                 {`{account: a, id: x, id: y}`, `task "y" of account "a": the key "id" is there twice`},
-		"key no word":               {`{account: a, id: x, [b]: c}`, `task "x" of account "a": a key must be a word, found a list`},
-		"null":                      {`null`, `must be a mapping such as {account: edge, id: 3ff59d129a2c40a39b9be8c9de9975d6}, found nothing`},
-		"text":                      {`8ff1`, `must be a mapping such as {account: edge, id: 3ff59d129a2c40a39b9be8c9de9975d6}, found "8ff1"`},
+		"like a tag":                {`{account: a, id: !x ""}`, `id: begins with !: YAML tags are not supported; if it is a text, quote it`},
+		"group with a label beside": {`{targets: [x], account: a}`, `account: unknown key here; it belongs under labels`},
+		"key twice":                 {`{account: a, id: x, id: y}`, `task "x" of account "a": id: is given twice, first in line 2`},
+		"key no word":               {`{account: a, id: x, [b]: c}`, `task "x" of account "a": a key must be a single word`},
+		"null":                      {`null`, `must be a mapping such as {"account": "edge", "id": "3ff59d129a2c40a39b9be8c9de9975d6"}, found nothing`},
+		"text":                      {`8ff1`, `must be a mapping such as {"account": "edge", "id": "3ff59d129a2c40a39b9be8c9de9975d6"}, found "8ff1"`},
 		"no account":                {`{id: x}`, `task "x" of account "": account: is missing or empty`},
 		"no id":                     {`{account: a}`, `id: is missing or empty`},
 		"id is a list":              {`{account: a, id: [x]}`, `id: must be a text, found a list`},
-		"binary":                    {`{account: a, id: !!binary eA==}`, `id: must be a text, found a tag (tags are not supported: quote a text that begins with !)`},
-		"alias":                     {`{account: &a a, id: *a}`, `id: must be a text, found an alias (aliases are not supported: write the value out)`},
+		"binary":                    {`{account: a, id: !!binary eA==}`, `id: begins with !: YAML tags are not supported; if it is a text, quote it`},
+		"alias":                     {`{account: &a a, id: *a}`, `account: begins with &: YAML aliases and anchors are not supported; if it is a text, quote it; id: begins with *: YAML aliases and anchors are not supported; if it is a text, quote it`},
 		"dots":                      {`{account: a, id: ..}`, `task ".." of account "a": id: must not be . or .., which no address of the API can carry`},
 		"blank":                     {`{account: a, id: " x"}`, `task " x" of account "a": id: must not begin or end with a blank`},
 		"control character":         {`{account: a, id: "x\ty"}`, `task "x\ty" of account "a": id: must not contain control characters`},
 		"long": {`{account: a, id: ` + strings.Repeat("é", 129) + `}`,
-			`task "` + strings.Repeat("é", 64) + `…" of account "a": id: must not be longer than 256 bytes, has 258`},
+			`task "` + strings.Repeat("é", 64) + `"… of account "a": id: must not be longer than 256 bytes, has 258`},
 		"time without an offset": {`{account: a, id: x, created: 2026-11-21T08:00:00}`,
-			`task "x" of account "a": created: "2026-11-21T08:00:00" is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z`},
-		"day":         {`{account: a, id: x, created: 2026-11-21}`, `task "x" of account "a": created: "2026-11-21" is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z`},
-		"empty time":  {`{account: a, id: x, created: ""}`, `task "x" of account "a": created: must be a time, found ""`},
-		"time a list": {`{account: a, id: x, created: []}`, `task "x" of account "a": created: must be a time, found a list`},
+			`task "x" of account "a": created: "2026-11-21T08:00:00" is not an RFC 3339 time with an offset, such as 2026-11-21T08:00:00Z or 2026-11-21T16:00:00+08:00`},
+		"day":         {`{account: a, id: x, created: 2026-11-21}`, `task "x" of account "a": created: "2026-11-21" is not an RFC 3339 time with an offset, such as 2026-11-21T08:00:00Z or 2026-11-21T16:00:00+08:00`},
+		"empty time":  {`{account: a, id: x, created: ""}`, `task "x" of account "a": created: "" is not an RFC 3339 time with an offset, such as 2026-11-21T08:00:00Z or 2026-11-21T16:00:00+08:00`},
+		"time a list": {`{account: a, id: x, created: []}`, `task "x" of account "a": created: must be a text, found a list`},
 		"year one":    {`{account: a, id: x, created: 0001-01-01T00:00:00Z}`, `task "x" of account "a": created: must be between the years 2000 and 2199`},
 		"year 1970":   {`{account: a, id: x, deadline: 1970-01-01T00:00:00Z}`, `task "x" of account "a": deadline: must be between the years 2000 and 2199`},
 		"year 2263":   {`{account: a, id: x, created: 2263-01-01T00:00:00Z}`, `task "x" of account "a": created: must be between the years 2000 and 2199`},
 		"deadline before created": {`{account: a, id: x, created: 2026-11-21T08:00:00Z, deadline: 2026-11-21T08:00:00+01:00}`,
 			`task "x" of account "a": deadline: must not be before created`},
-		"urls no list":      {`{account: a, id: x, urls: https://h/a}`, `task "x" of account "a": urls: must be a list such as [https://example.com/a.mp4], found "https://h/a"`},
+		"urls no list":      {`{account: a, id: x, urls: https://h/a}`, `task "x" of account "a": urls: must be a list such as ["https://example.com/a.mp4"], found "https://h/a"`},
 		"url null":          {`{account: a, id: x, urls: [null]}`, `task "x" of account "a": urls[0]: must be a text, found nothing`},
 		"url no address":    {`{account: a, id: x, urls: [https://h/a, h/b]}`, `task "x" of account "a": urls[1]: must begin with http:// or https://`},
-		"labels no mapping": {`{account: a, id: x, labels: [b]}`, `task "x" of account "a": labels: must be a mapping such as {title: launch}, found a list`},
+		"labels no mapping": {`{account: a, id: x, labels: [b]}`, `task "x" of account "a": labels: must be a mapping such as {"title": "launch"}, found a list`},
 		"label names": {`{account: a, id: x, labels: {__x: 1, 9a: 1, a-b: 1, status: 1, provider: 1, account: 1, task: 1, "": 1}}`,
 			`task "x" of account "a": labels: a label's name must not be empty; labels.9a: a label's name must match [a-zA-Z_][a-zA-Z0-9_]*; ` +
 				`labels.__x: a label's name must not begin with __; labels.a-b: a label's name must match [a-zA-Z_][a-zA-Z0-9_]*; ` +
@@ -189,23 +179,23 @@ func TestParseProblems(t *testing.T) {
 		"label value": {`{account: a, id: x, labels: {b: {}}}`, `task "x" of account "a": labels.b: must be a text, found a mapping`},
 		"long label name": {`{account: a, id: x, labels: {` + strings.Repeat("b", 257) + `: c}}`,
 			`task "x" of account "a": labels.` + strings.Repeat("b", 64) + `…: a label's name must not be longer than 256 bytes, has 257`},
-		"several":                  {`{created: x, foo: 1}`, `unknown key "foo" (known here: account, id, created, deadline, urls, labels); created: "x" is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z`},
+		"several":                  {`{created: x, foo: 1}`, `foo: unknown key; known here: account, id, created, deadline, urls, labels; created: "x" is not an RFC 3339 time with an offset, such as 2026-11-21T08:00:00Z or 2026-11-21T16:00:00+08:00; account: is missing or empty; id: is missing or empty`},
 		"group without an account": {`{targets: [x], labels: {b: c}}`, `task "x" of account "": account: is missing or empty`},
-		"group with another key":   {`{targets: [x], labels: {account: a}, id: y}`, `unknown key "id" (known here: targets, labels)`},
-		"group of one target":      {`{targets: x, labels: {account: a}}`, `targets: must be a list such as [3ff59d129a2c40a39b9be8c9de9975d6], found "x"`},
+		"group with another key":   {`{targets: [x], labels: {account: a}, id: y}`, `id: unknown key; known here: targets, labels`},
+		"group of one target":      {`{targets: x, labels: {account: a}}`, `targets: must be a list such as ["3ff59d129a2c40a39b9be8c9de9975d6"], found "x"`},
 		"group with a bad target":  {`{targets: [{}], labels: {account: a}}`, `targets[0]: must be a text, found a mapping`},
-		"group with a bad time":    {`{targets: [x], labels: {account: a, created: y}}`, `labels.created: "y" is not a time of RFC 3339 with an offset, such as 2026-11-21T08:00:00Z`},
+		"group with a bad time":    {`{targets: [x], labels: {account: a, created: y}}`, `labels.created: "y" is not an RFC 3339 time with an offset, such as 2026-11-21T08:00:00Z or 2026-11-21T16:00:00+08:00`},
 		"group of another age":     {`{targets: [x], labels: {account: a, deadline: "2263-01-01T00:00:00Z"}}`, `task "x" of account "a": deadline: must be between the years 2000 and 2199`},
 		"group with a bad label":   {`{targets: [x], labels: {account: a, task: y}}`, `task "x" of account "a": labels.task: the label would hide the exporter's own label of this name`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			in := "- {account: good, id: before}\n- " + c.entry + "\n- {account: good, id: after}\n"
-			tasks, problems, err := discovery.Parse([]byte(in), "t")
+			tasks, problems, err := parse(in, "t")
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := []discovery.Problem{{Place: "t:2", Entry: 2, Tasks: 1, Message: c.want}}
+			want := []tasklist.Problem{{Place: "t:2", Entry: 2, Tasks: 1, Message: c.want}}
 			if diff := cmp.Diff(want, problems); diff != "" {
 				t.Errorf("problems (-want +got):\n%s", diff)
 			}
@@ -222,15 +212,15 @@ func TestParseCountsTheTasksOfAGroup(t *testing.T) {
 	{"targets": ["a", "b", "c"], "labels": {"account": "x"}, "extra": 1},
 	{"targets": ["a", "b", "a", ""], "labels": {"account": "x"}}
 ]`
-	tasks, problems, err := discovery.Parse([]byte(in), "t")
+	tasks, problems, err := parse(in, "t")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]prefetch.Task{task("x", "a"), task("x", "b")}, tasks); diff != "" {
 		t.Errorf("tasks (-want +got):\n%s", diff)
 	}
-	want := []discovery.Problem{
-		{Place: "t:2", Entry: 1, Tasks: 3, Message: `unknown key "extra" (known here: targets, labels)`},
+	want := []tasklist.Problem{
+		{Place: "t:2", Entry: 1, Tasks: 3, Message: `extra: unknown key; known here: targets, labels`},
 		{Place: "t:3", Entry: 2, Tasks: 1, Message: `id: is missing or empty`},
 	}
 	if diff := cmp.Diff(want, problems); diff != "" {
@@ -252,7 +242,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		tasks, problems, err := discovery.Parse(data, "name")
+		tasks, problems, err := parse(string(data), "name")
 		if err != nil {
 			if len(tasks)+len(problems) > 0 || !strings.HasPrefix(err.Error(), "name: ") {
 				t.Fatalf("a broken document gave %v, %v, %v", tasks, problems, err)
@@ -357,7 +347,7 @@ func BenchmarkParse(b *testing.B) {
 			data := []byte(doc.String())
 			b.SetBytes(int64(len(data)))
 			for b.Loop() {
-				tasks, problems, err := discovery.Parse(data, "tasks")
+				tasks, problems, err := parse(string(data), "tasks")
 				if len(tasks) != 1000 || len(problems) > 0 || err != nil {
 					b.Fatal(len(tasks), problems, err)
 				}

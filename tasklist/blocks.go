@@ -1,4 +1,4 @@
-package discovery
+package tasklist
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ func eachOfYAML(data []byte, f func(listElement) error) error {
 	for len(blocks) > 0 {
 		n, size := 0, 0
 		for ; n < len(blocks) && (n == 0 || size+len(blocks[n].text) <= chunk); n++ {
-			if checkElements(blocks[n].text, maxEntry) != nil {
+			if overfull(blocks[n].text, false, maxEntry) > 0 {
 				break
 			}
 			size += len(blocks[n].text)

@@ -1,4 +1,4 @@
-package discovery_test
+package tasklist_test
 
 import (
 	"strings"
@@ -6,8 +6,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
-
-	"prefetch_exporter/discovery"
 )
 
 // A list whose dashes begin their lines is read in parts, and one that is indented
@@ -24,8 +22,8 @@ func TestListsInPartsAreTheSame(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		document := strings.Join(rapid.SliceOfN(rapid.SampledFrom(lines), 1, 12).Draw(rt, "lines"), "\n") + "\n"
 		indented := " " + strings.TrimSuffix(strings.ReplaceAll(document, "\n", "\n "), " ")
-		tasks, problems, err := discovery.Parse([]byte(document), "name")
-		wantTasks, wantProblems, wantErr := discovery.Parse([]byte(indented), "name")
+		tasks, problems, err := parse(document, "name")
+		wantTasks, wantProblems, wantErr := parse(indented, "name")
 		if (err == nil) != (wantErr == nil) {
 			rt.Fatalf("in parts: %v; as a whole: %v\n%s", err, wantErr, document)
 		}
@@ -46,7 +44,7 @@ func TestLargeListsAreBlocks(t *testing.T) {
 		"two documents": {strings.Repeat("- {account: a, id: b}\n", 30_000) + "---\n", "name: line 30001: from here on"},
 		"small mistake": {"- a\n- ]\n", "is neither JSON nor YAML: line 2"},
 	} {
-		if _, _, err := discovery.Parse([]byte(c.document), "name"); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, _, err := parse(c.document, "name"); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %.300v, want %q", name, err, c.want)
 		}
 	}
@@ -62,7 +60,7 @@ func TestBoundsOfDocuments(t *testing.T) {
 		"JSON": "[" + large + ",\n" + good + "]",
 		"YAML": "# " + strings.Repeat("-", 100) + "\n- " + large + "\n- " + good + "\n",
 	} {
-		tasks, problems, err := discovery.Parse([]byte(document), "name")
+		tasks, problems, err := parse(document, "name")
 		if err != nil || len(tasks) != 1 || tasks[0].ID != "good" || len(problems) != 1 ||
 			problems[0].Message != "the entry has more than 50000 elements" || problems[0].Entry != 1 || problems[0].Tasks != 1 {
 			t.Errorf("%s: %d tasks, problems %+v, %v", name, len(tasks), problems, err)
@@ -75,7 +73,7 @@ func TestBoundsOfDocuments(t *testing.T) {
 	group := func(account string) string {
 		return `{"labels":{"account":"` + account + `"},"targets":[` + ids.String()[1:] + `]}`
 	}
-	_, _, err := discovery.Parse([]byte("["+group("a")+",\n"+group("b")+"]"), "name")
+	_, _, err := parse("["+group("a")+",\n"+group("b")+"]", "name")
 	if err == nil || !strings.Contains(err.Error(), "name: line 2: the document has more than 50000 tasks up to here") {
 		t.Errorf("60,000 tasks: %v", err)
 	}

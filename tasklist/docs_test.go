@@ -1,12 +1,10 @@
-package discovery_test
+package tasklist_test
 
 import (
 	"os"
 	"regexp"
 	"strings"
 	"testing"
-
-	"prefetch_exporter/discovery"
 )
 
 // The lists that the documentation shows are lists that work.
@@ -22,7 +20,7 @@ func TestDocumentedLists(t *testing.T) {
 			continue
 		}
 		lists++
-		tasks, problems, err := discovery.Parse([]byte(block[1]), "docs/discovery.md")
+		tasks, problems, err := parse(block[1], "docs/discovery.md")
 		if err != nil || len(problems) > 0 || len(tasks) == 0 {
 			t.Errorf("%d tasks, problems %v, error %v of\n%s", len(tasks), problems, err, block[1])
 		}

@@ -1,4 +1,4 @@
-package discovery_test
+package tasklist_test
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"prefetch_exporter/discovery"
+	"prefetch_exporter/tasklist"
 )
 
 // TestMemoryOfDocuments has documents that are long, and short ones with many
@@ -24,11 +24,13 @@ func TestMemoryOfDocuments(t *testing.T) {
 	for name, document := range documents() {
 		t.Run(name, func(t *testing.T) {
 			data := []byte(document)
-			var problems []discovery.Problem
+			var problems []tasklist.Problem
 			peak := peakOf(func() any {
-				tasks, found, err := discovery.Parse(data, "name")
-				problems = found
-				return []any{tasks, err}
+				list, err := tasklist.Parse(data, "name")
+				if err == nil {
+					problems = list.Problems
+				}
+				return []any{list, err}
 			})
 			t.Logf("%d bytes: %d at once, %.1f times; %d problems", len(data), peak, float64(peak)/float64(len(data)), len(problems))
 			if most := uint64(max(10*len(data), allowance)); peak > most {
