@@ -1,10 +1,12 @@
 package poller
 
 import (
+	"math"
 	"slices"
 	"time"
 
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
@@ -23,15 +25,13 @@ func (a *account) succeeded(e errand, ans vendorapi.Answer, m *moment) []*task {
 	switch t := q.task; {
 	case q.survey != nil:
 		return a.watchAnswered(q, ans, m)
+	case t == nil && q.query.Kind == vendorapi.QueryCount:
+		return a.waitAnswered(q.query, ans, m)
 	case t == nil:
 		return a.windowAnswered(q.query, ans, m)
 	case q.query.Kind == vendorapi.QueryCount:
 		a.follow(t, m, func() {
-			if a.ignored(q.query, ans, m.Now) {
-				t.uncount(m)
-				return
-			}
-			a.complain(t, t.tallied(*q.query.Status, ans, m))
+			a.countAnswered(t, q.query, ans, m)
 		})
 	default:
 		a.follow(t, m, func() {
@@ -44,6 +44,22 @@ func (a *account) succeeded(e errand, ans vendorapi.Answer, m *moment) []*task {
 		})
 	}
 	return []*task{q.task}
+}
+
+// countAnswered applies the count of a task's URLs of one status.
+func (a *account) countAnswered(t *task, q vendorapi.Query, ans vendorapi.Answer, m *moment) {
+	waiting, most := *q.Status == prefetch.Waiting, math.MaxInt
+	if waiting && t.Counted != nil {
+		most = t.Counted.left()
+	}
+	switch ignored := a.ignored(q, ans, most, m.Now); {
+	case ignored && waiting:
+		t.RetryAt = m.Now // what was counted is true still
+	case ignored:
+		t.uncount(m)
+	default:
+		a.complain(t, t.tallied(*q.Status, ans, m))
+	}
 }
 
 // tellScouts logs that scouts turned out to be of no use.
@@ -87,9 +103,10 @@ func (a *account) relearned() {
 }
 
 // ignored reports whether the vendor answered with rows of another status than
-// was asked for.
-func (a *account) ignored(q vendorapi.Query, ans vendorapi.Answer, now time.Time) bool {
-	if !a.dialect.SawRows(q, ans.URLs, now) {
+// was asked for, or with more than there can be: it does not count by status then.
+func (a *account) ignored(q vendorapi.Query, ans vendorapi.Answer, most int, now time.Time) bool {
+	if !a.dialect.SawRows(q, ans.URLs, now) &&
+		(ans.Count <= most || !a.dialect.Refused(vendorapi.FeatureStatusFilter, q, now)) {
 		return false
 	}
 	a.relearned()
@@ -115,8 +132,7 @@ func (a *account) complain(t *task, complaint string) {
 }
 
 func (a *account) taskAnswered(t *task, q vendorapi.Query, ans vendorapi.Answer, m *moment) {
-	canCount := m.CanCount()
-	if t.Reading == nil && ans.Count > len(ans.URLs) && len(ans.URLs) > 0 && canCount && ans.Count <= mostRows {
+	if rows := len(ans.URLs); t.Reading == nil && rows > 0 && ans.Count > rows && ans.Count <= mostRows && m.countsRather(t, ans.Count, rows) {
 		t.tooLarge(ans, m)
 		return
 	}

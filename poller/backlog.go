@@ -10,10 +10,10 @@ func (s *situation) callsFor(t *task) float64 {
 	switch {
 	case !s.Capabilities.Paged || page <= 0:
 		return 1
-	case t.Counted != nil && s.CanCount():
+	case s.byCount(t):
 		return bothCounts
-	case size > page && !s.CanCount():
-		return float64((size + page - 1) / page)
+	case size > page && !s.countsRather(t, size, page):
+		return float64(pagesOf(size, page))
 	case s.Capabilities.Windows && !s.noWindows && size <= page && t.joinable():
 		return float64(size) / float64(page)
 	default:

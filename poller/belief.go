@@ -32,10 +32,12 @@ const (
 	// about a task of which only the id is known: nothing else can tell of it.
 	awaited = 0.6
 	// uncounted is the worth of the first count of what failed, without which no
-	// later count proves a large task settled; unseen that of the first count of
-	// what succeeded: before it nothing is shown of the task.
+	// later count proves a large task settled, and of the first one of what waits:
+	// it is the last that is missing to show the task, and may tell of others too.
+	// unseen is that of the first count of what succeeded: without it nothing is
+	// shown of the task either.
 	uncounted = 4.0
-	unseen    = 0.5
+	unseen    = 1.5
 	// familiar is the worth of the first answer about any other task.
 	familiar = 0.1
 	// residue keeps the worth of tasks that have no chance above nothing, and
@@ -128,7 +130,7 @@ func (s *situation) weigh(c *card, left int, looked time.Time) {
 	}
 	chance := s.chance(t)
 	worth := s.appraise(c, chance, left, looked) * s.oneCount(t)
-	if t.Counted == nil && c.calls > 1 {
+	if c.calls > 1 && !s.byCount(t) {
 		worth /= float64(c.calls) // of its pages
 	}
 	// What was asked in vain is not worth the whole wait at once again.
@@ -170,7 +172,7 @@ func (s *situation) novelty(t *task) float64 {
 	switch c := t.Counted; {
 	case t.Answered:
 		return 0
-	case c != nil && c.FailedAt.IsZero():
+	case c != nil && (c.FailedAt.IsZero() || c.both() && !s.NoWaitFilter):
 		return uncounted
 	case c != nil:
 		return unseen

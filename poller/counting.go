@@ -41,6 +41,9 @@ func (t *task) tooLarge(ans vendorapi.Answer, m *moment) {
 	case t.provenWhole(m):
 		m.learned.Durations.sized(total)
 		t.Counted = &counted{Total: total, Since: m.sent, Gradual: t.gradual(ans, m)}
+		if t.noneWaits(total) {
+			t.Counted.WaitingAt = t.LastRefresh
+		}
 		t.RetryAt = m.Now
 	default:
 		t.Counted = nil
@@ -70,9 +73,9 @@ func (t *task) confirm(m *moment) {
 	}
 }
 
-// tallied applies the count of a large task's URLs that succeeded or failed. Of
-// those that failed the rows come along. It returns a complaint if the count
-// cannot be, and then has the task read anew.
+// tallied applies the count of a large task's URLs of one status. Of those that
+// failed the rows come along. It returns a complaint if the count cannot be, and
+// then has the task read anew.
 func (t *task) tallied(status prefetch.Status, ans vendorapi.Answer, m *moment) (complaint string) {
 	c := t.Counted
 	if c == nil {
@@ -80,13 +83,11 @@ func (t *task) tallied(status prefetch.Status, ans vendorapi.Answer, m *moment) 
 	}
 	t.Up, t.LastError = true, nil
 	next := *c
-	counted, at := &next.Failed, &next.FailedAt
-	if status == prefetch.Succeeded {
-		counted, at = &next.Succeeded, &next.SucceededAt
-	}
+	counted, at := next.of(status)
 	before, first := *counted, at.IsZero()
 	*counted, *at = ans.Count, m.Now
 	switch {
+	case status == prefetch.Waiting: // fewer and fewer
 	case ans.Count < before:
 		complaint = fmt.Sprintf("%d URLs %v, where %d had; reading it anew", ans.Count, status, before)
 	case next.left() < 0:
@@ -98,15 +99,19 @@ func (t *task) tallied(status prefetch.Status, ans vendorapi.Answer, m *moment) 
 		t.misread(complaint, m)
 		return complaint
 	}
-	next.Same++
-	if first || ans.Count != before {
-		next.Same = 0
+	if status != prefetch.Waiting {
+		next.Same++
+		if first || ans.Count != before {
+			next.Same = 0
+		}
 	}
-	if status == prefetch.Succeeded {
+	switch status {
+	case prefetch.Succeeded:
 		next.Repeats++
-	} else {
+	case prefetch.Failed:
 		next.Repeats = 0
 		t.Rows, t.observations = t.Rows.merge(ans.URLs, t.observations)
+	default:
 	}
 	t.Counted = &next
 	t.learnCounts(c, m)
@@ -118,16 +123,27 @@ func (t *task) tallied(status prefetch.Status, ans vendorapi.Answer, m *moment) 
 	return ""
 }
 
-// tally publishes the counts of a task.
+// tally publishes the counts of a task, once it is known how many of those that
+// are not final wait: nobody is shown a split that the vendor did not give.
 func (t *task) tally(m *moment) {
-	c := t.Counted
+	c, asOf := t.Counted, clock.Earlier(t.Counted.SucceededAt, t.Counted.FailedAt)
+	if c.left() > 0 && c.WaitingAt.IsZero() {
+		t.known()
+		t.Failures = 0
+		t.unfinished(asOf)
+		if !m.NoWaitFilter {
+			t.RetryAt = m.Now
+		}
+		return
+	}
 	t.found(m)
 	t.Counts = prefetch.Counts{}
 	t.Counts[prefetch.Succeeded], t.Counts[prefetch.Failed] = c.Succeeded, c.Failed
-	// Not final: the vendor was not asked how many of them still wait.
-	t.Counts[prefetch.Running] = c.left()
+	// Those that waited are no more by now than there are left.
+	t.Counts[prefetch.Waiting] = min(c.Waiting, c.left())
+	t.Counts[prefetch.Running] = c.left() - t.Counts[prefetch.Waiting]
 	t.VendorFinished = time.Time{}
-	t.judge(c.Confirmed || !c.Gradual, clock.Earlier(c.SucceededAt, c.FailedAt), m)
+	t.judge(c.Confirmed || !c.Gradual, asOf, m)
 }
 
 // uncount has the task read anew.
@@ -199,6 +215,18 @@ func (g gap) part(part float64, n int) float64 {
 // left is how many URLs are in neither count.
 func (c *counted) left() int { return c.Total - c.Succeeded - c.Failed }
 
+// of is the count of a status, and when the vendor gave it.
+func (c *counted) of(status prefetch.Status) (n *int, at *time.Time) {
+	switch status {
+	case prefetch.Succeeded:
+		return &c.Succeeded, &c.SucceededAt
+	case prefetch.Waiting:
+		return &c.Waiting, &c.WaitingAt
+	default:
+		return &c.Failed, &c.FailedAt
+	}
+}
+
 // both reports whether both counts are known.
 func (c *counted) both() bool { return c != nil && !c.SucceededAt.IsZero() && !c.FailedAt.IsZero() }
 
@@ -218,7 +246,8 @@ func (s *situation) oneCount(t *task) float64 {
 
 // countNext is which of a large task's URLs to count: those that succeeded, or
 // those that failed. Both together prove it settled, however long ago the other
-// was counted.
+// was counted. While it has probably not settled, those that wait are counted after
+// each look, until none does.
 func (s *situation) countNext(t *task) prefetch.Status {
 	c := t.Counted
 	switch {
@@ -226,6 +255,8 @@ func (s *situation) countNext(t *task) prefetch.Status {
 		return prefetch.Failed
 	case c.SucceededAt.IsZero():
 		return prefetch.Succeeded
+	case s.asksWaiting(t):
+		return prefetch.Waiting
 	case c.Repeats >= mostRepeats:
 		return prefetch.Failed
 	}

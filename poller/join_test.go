@@ -28,11 +28,12 @@ type joins struct {
 	gradual bool
 }
 
-// joinRow is a row, whose it is, and when it ends.
+// joinRow is a row, whose it is, and when it begins and ends.
 type joinRow struct {
 	url     string
 	owner   string // empty for a stranger's
 	created time.Time
+	begins  time.Time // zero if it never waits
 	ends    time.Time
 	failed  bool
 	undated bool
@@ -42,6 +43,9 @@ func (r *joinRow) at(now time.Time) prefetch.URL {
 	u := prefetch.URL{URL: r.url, Created: r.created, Status: prefetch.Running}
 	if r.undated {
 		u.Created = time.Time{}
+	}
+	if now.Before(r.begins) {
+		u.Status = prefetch.Waiting
 	}
 	if !now.Before(r.ends) {
 		u.Status, u.Finished = prefetch.Succeeded, r.ends

@@ -93,6 +93,11 @@ func (t *task) judge(whole bool, asOf time.Time, m *moment) {
 		t.settle(m)
 		return
 	}
+	t.unfinished(asOf)
+}
+
+// unfinished notes that the task was not settled at a time after asOf.
+func (t *task) unfinished(asOf time.Time) {
 	t.SeenActive, t.LastUnfinished = true, clock.Later(t.LastUnfinished, asOf)
 }
 

@@ -207,7 +207,8 @@ func (a *account) situation(now time.Time) *situation {
 		Terms: a.dialect.At(now), curve: a.curve, learned: &a.knowledge,
 		pollInterval: a.options.PollInterval, hasty: a.hasty, begun: a.begun,
 		slot: limit.Per / time.Duration(max(1, limit.Calls)), taken: limit.Per, latency: time.Duration(a.latency),
-		board: a.board, cursor: &a.cursor, paged: a.paged, noWindows: now.Before(a.noWindow),
+		watched: a.published.phases[prefetch.Pending] + a.published.phases[prefetch.Active],
+		board:   a.board, cursor: &a.cursor, paged: a.paged, noWindows: now.Before(a.noWindow),
 	})
 }
 

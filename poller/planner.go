@@ -33,6 +33,8 @@ type situation struct {
 	// long it is until a call that leaves now is free again, and latency how long
 	// one is under way.
 	slot, taken, latency time.Duration
+	// watched is how many tasks are pending or active.
+	watched int
 	// budget is asked what it has to spare at present; nil if nothing is.
 	budget  *quota.Budget
 	present clock.Stamp
@@ -267,7 +269,7 @@ func (s *situation) class(t *task) class {
 	switch {
 	case t.Up && s.continues(t):
 		return continueReading
-	case t.Counted != nil && s.CanCount():
+	case s.byCount(t):
 		return unsettled
 	case t.Phase == prefetch.Lost || t.Answered && t.Counts.OnlyUnknownLeft():
 		return hopeless

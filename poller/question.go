@@ -40,6 +40,12 @@ func (s *situation) ask(c *card) question {
 	q := question{task: t, query: vendorapi.Query{Kind: vendorapi.QueryTask}, worth: c.worth}
 	if s.counts(c) && !t.Counted.doubtful() {
 		status := s.countNext(t)
+		if status == prefetch.Waiting {
+			if all, ok := s.waitWindow(t); ok {
+				all.worth, all.pressing = c.worth, c.worth >= imminent
+				return all
+			}
+		}
 		q.query.Kind, q.query.Status = vendorapi.QueryCount, &status
 	}
 	never := t.LastAsked.IsZero() && !t.Answered
@@ -52,7 +58,7 @@ func (s *situation) ask(c *card) question {
 
 // counts reports whether the task's URLs are counted instead of read.
 func (s *situation) counts(c *card) bool {
-	return c.class == unsettled && c.task.Counted != nil && s.CanCount()
+	return c.class == unsettled && s.byCount(c.task)
 }
 
 // reason is why a task is asked, for people: what comes after "because", or what
@@ -92,10 +98,14 @@ func tasks(n int) string {
 }
 
 func past(s prefetch.Status) string {
-	if s == prefetch.Failed {
+	switch s {
+	case prefetch.Failed:
 		return "have failed"
+	case prefetch.Waiting:
+		return "still wait"
+	default:
+		return "have succeeded"
 	}
-	return "have succeeded"
 }
 
 // likely tells a chance that a task has finished without a number.
@@ -132,7 +142,7 @@ func (s *situation) taskQuery(t *task, q vendorapi.Query) vendorapi.Query {
 		q.From, q.To = time.Time{}, time.Time{}
 	}
 	q.Page, q.PageSize = 1, s.PageSize()
-	if q.Status != nil && *q.Status == prefetch.Succeeded {
+	if q.Status != nil && *q.Status != prefetch.Failed {
 		q.PageSize = s.CountPage() // the count tells; of those that failed the rows are wanted
 	}
 	if s.NeedWindow {

@@ -86,6 +86,11 @@ func (s *situation) readingTime(pages int) time.Duration {
 	return turns * time.Duration(pages) * s.slot
 }
 
+// tooManyPages reports whether so many pages cannot be read at this limit.
+func (s *situation) tooManyPages(pages int) bool {
+	return pages > mostPages || s.readingTime(pages) > longestReading
+}
+
 // nearerToTheEnd is the one of two tasks that are being read which has fewer pages
 // left. It counts the calls that the second needs.
 func (s *situation) nearerToTheEnd(a, b *card) *card {
@@ -111,7 +116,7 @@ func (t *task) unreadable(ans vendorapi.Answer, m *moment) string {
 		return fmt.Sprintf("the vendor counts %d rows, more than any task can have", ans.Count)
 	case ans.Count == t.Doubted:
 		return fmt.Sprintf("the vendor counts %d rows again, which its pages did not bear out", ans.Count)
-	case size > 0 && (pages > mostPages || m.readingTime(pages) > longestReading):
+	case size > 0 && m.tooManyPages(pages):
 		return fmt.Sprintf("the vendor counts %d rows and gives %d a page: its %d pages are too many to read at this limit",
 			ans.Count, size, pages)
 	default:

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -121,7 +122,7 @@ func (a *account) watchAnswered(q question, ans vendorapi.Answer, m *moment) []*
 	if c.Step == stepRead {
 		return a.watchRead(q, c, ans, m)
 	}
-	if a.ignored(q.query, ans, m.Now) {
+	if a.ignored(q.query, ans, math.MaxInt, m.Now) {
 		return nil // it is counted anew, by reading
 	}
 	whole, consistent := p.tally(&c, ans.Count)

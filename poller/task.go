@@ -30,6 +30,8 @@ type task struct {
 	windowed, scouted time.Time
 	// overlooked: the last window that should have told of the task had no rows.
 	overlooked bool
+	// crowded: rows of others may wait that were created with its own.
+	crowded bool
 	// told is when the question left whose answer told of the task last.
 	told time.Time
 	// hint is what a window showed of the task without proving it.
@@ -139,6 +141,9 @@ type counted struct {
 	Failed      int       `json:"failed"`
 	SucceededAt time.Time `json:"succeeded_at,omitzero"`
 	FailedAt    time.Time `json:"failed_at,omitzero"`
+	// Waiting is how many waited at WaitingAt; zero if the vendor did not say yet.
+	Waiting   int       `json:"waiting,omitempty"`
+	WaitingAt time.Time `json:"waiting_at,omitzero"`
 	// Repeats is how often those that succeeded were counted since the others.
 	Repeats int `json:"repeats,omitempty"`
 	// Same is how many counts in a row said what was known.
@@ -206,7 +211,7 @@ func (r *record) times() []*time.Time {
 		times = append(times, &r.LastError.Time)
 	}
 	if c := r.Counted; c != nil {
-		times = append(times, &c.SucceededAt, &c.FailedAt)
+		times = append(times, &c.SucceededAt, &c.FailedAt, &c.WaitingAt)
 	}
 	return times
 }

@@ -65,7 +65,7 @@ func (s *situation) windowLeaves(q *question) {
 	for i := range near {
 		t := near[i].task
 		switch {
-		case !t.mayShow(q.query):
+		case !t.mayShow(q.query), q.query.Kind == vendorapi.QueryCount:
 			continue
 		case q.query.Status != nil:
 			t.scouted = s.Now

@@ -62,6 +62,8 @@ type Learned struct {
 	Unordered bool `json:"unordered,omitempty"`
 	// NoRunFilter: a question cannot be limited to rows that run.
 	NoRunFilter bool `json:"no_run_filter,omitempty"`
+	// NoWaitFilter: nor to rows that wait.
+	NoWaitFilter bool `json:"no_wait_filter,omitempty"`
 	// Misled is how often in a row a task had rows that ran although a question
 	// limited to those showed none.
 	Misled int `json:"misled,omitempty"`
@@ -160,14 +162,17 @@ func (d *Dialect) SawRows(q vendorapi.Query, urls []prefetch.URL, now time.Time)
 }
 
 // refuseFilter learns that a question could not be limited to a status. Where
-// running is refused, the other words may well be known.
+// running or waiting is refused, the other words may well be known.
 func (d *Dialect) refuseFilter(status *prefetch.Status, now time.Time) {
 	d.RefusedAt = now
-	if status != nil && *status == prefetch.Running {
+	switch {
+	case status != nil && *status == prefetch.Running:
 		d.NoRunFilter = true
-		return
+	case status != nil && *status == prefetch.Waiting:
+		d.NoWaitFilter = true
+	default:
+		d.NoStatusFilter = true
 	}
-	d.NoStatusFilter = true
 }
 
 // Scouted learns whether a question for rows that run told the truth when it
@@ -187,10 +192,10 @@ func (d *Dialect) Scouted(truth bool, now time.Time) {
 // TryFilters forgets that the vendor cannot limit answers to a status when that
 // was so for a day: one odd row can have shown it, and to do without is dear.
 func (d *Dialect) TryFilters(now time.Time) (changed bool) {
-	if !d.NoStatusFilter && !d.NoRunFilter || now.Sub(d.RefusedAt).Abs() < secondTry {
+	if !d.NoStatusFilter && !d.NoRunFilter && !d.NoWaitFilter || now.Sub(d.RefusedAt).Abs() < secondTry {
 		return false
 	}
-	d.NoStatusFilter, d.NoRunFilter = false, false
+	d.NoStatusFilter, d.NoRunFilter, d.NoWaitFilter = false, false, false
 	d.Misled = min(d.Misled, mostMisled-1) // once more is enough
 	return true
 }

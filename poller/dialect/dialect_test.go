@@ -100,6 +100,10 @@ func TestRefused(t *testing.T) {
 			want: dialect.Learned{NoRunFilter: true, RefusedAt: now},
 		},
 		{
+			name: "rows that wait", feature: vendorapi.FeatureStatusFilter, query: status(prefetch.Waiting),
+			want: dialect.Learned{NoWaitFilter: true, RefusedAt: now},
+		},
+		{
 			name: "rows that succeeded, once more", feature: vendorapi.FeatureStatusFilter, query: status(prefetch.Succeeded),
 			before: dialect.Learned{NoStatusFilter: true}, want: dialect.Learned{NoStatusFilter: true}, fails: true,
 		},
@@ -186,6 +190,15 @@ func TestFilters(t *testing.T) {
 	}
 	if d.Scouted(false, later); !d.NoRunFilter {
 		t.Error("the second try was not the last one")
+	}
+}
+
+// So is whether it can limit answers to rows that wait.
+func TestTryToCountWhatWaits(t *testing.T) {
+	t.Parallel()
+	d := huawei(dialect.Learned{NoWaitFilter: true, RefusedAt: now})
+	if later := now.Add(24 * time.Hour); d.TryFilters(later.Add(-1)) || !d.TryFilters(later) || d.NoWaitFilter {
+		t.Error("not tried again after a day")
 	}
 }
 

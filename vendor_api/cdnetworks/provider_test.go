@@ -193,8 +193,8 @@ func TestQueryRefusedWithoutARequest(t *testing.T) {
 		"a negative page":      {vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: "a", Page: -1}, "page -1"},
 		"a negative page size": {vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: "a", PageSize: -1}, "page size -1"},
 		"a status without a word": {
-			vendorapi.Query{Kind: vendorapi.QueryCount, TaskID: "a", Status: new(prefetch.Waiting)},
-			"filter for the status waiting",
+			vendorapi.Query{Kind: vendorapi.QueryCount, TaskID: "a", Status: new(prefetch.Unknown)},
+			"filter for the status unknown",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -97,8 +97,8 @@ func (p *Provider) wire(q vendorapi.Query) wireQuery {
 }
 
 // filterWord is the vendor's word to filter by a status, empty if it has none.
-// The page documents success and failure; run is a word of its later SDKs and of
-// its error text only.
+// The page documents success and failure; run and wait are words of its later SDKs
+// and of its error text only.
 func filterWord(s prefetch.Status) string {
 	switch s {
 	case prefetch.Succeeded:
@@ -107,6 +107,8 @@ func filterWord(s prefetch.Status) string {
 		return "failure"
 	case prefetch.Running:
 		return "run"
+	case prefetch.Waiting:
+		return "wait"
 	default:
 		return ""
 	}
