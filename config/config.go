@@ -143,19 +143,10 @@ func (r *reader) read() *Config {
 // absolute, and <secret> instead of every secret.
 func (c *Config) Masked() []byte { return slices.Clone(c.masked) }
 
-// OnSecretChange sets the hook of every secret of an account; see
-// [Secret.OnChange].
-func (c *Config) OnSecretChange(hook func(field, path string)) {
+// TellOfSecrets sets the hooks of every secret of an account.
+func (c *Config) TellOfSecrets(hooks SecretHooks) {
 	for _, secret := range c.secrets {
-		secret.OnChange(hook)
-	}
-}
-
-// OnSecretError sets the hook of every secret of an account; see
-// [Secret.OnError].
-func (c *Config) OnSecretError(hook func(err error)) {
-	for _, secret := range c.secrets {
-		secret.OnError(hook)
+		secret.Tell(hooks)
 	}
 }
 

@@ -162,7 +162,7 @@ func TestBadSecretLater(t *testing.T) {
 	t.Parallel()
 	secret, path := fileSecret(t)
 	var problems []string
-	secret.OnError(func(err error) { problems = append(problems, err.Error()) })
+	secret.Tell(config.SecretHooks{Failed: func(err error) { problems = append(problems, err.Error()) }})
 	for _, step := range []struct{ content, want string }{
 		{"\ufeffsecond\n", "second"},
 		{"sec\u200bond", "second"},

@@ -26,9 +26,6 @@ type HTTPClientConfig struct {
 	shows *yaml.Node
 }
 
-// String returns "http_client_config".
-func (c HTTPClientConfig) String() string { return c.opaque.String() }
-
 // MarshalYAML returns the keys that may be used where it stands, without secrets.
 func (c HTTPClientConfig) MarshalYAML() (any, error) { return c.shows, nil }
 

@@ -66,44 +66,30 @@ func maskHTTP(c promconfig.HTTPClientConfig, keys []string) (*yaml.Node, error) 
 	if len(view.Content) == 0 {
 		return nil, nil //nolint:nilnil // no key is set, so none is shown
 	}
-	maskHTTPNode(&view)
+	maskHTTPNode(&view, false)
 	return &view, nil
 }
 
 // maskHTTPNode masks what prometheus/common shows in clear though it may hold
 // credentials: URLs with a user name, the parameters that are sent to fetch a
-// token, and values of headers.
-func maskHTTPNode(node *yaml.Node) {
+// token, and values of headers. All of a secret node is masked.
+func maskHTTPNode(node *yaml.Node, secret bool) {
+	if secret && node.Kind == yaml.ScalarNode {
+		node.SetString(masked)
+	}
 	for i, child := range node.Content {
-		if node.Kind == yaml.MappingNode && i%2 == 0 {
-			continue
-		}
 		key := ""
 		if node.Kind == yaml.MappingNode {
+			if i%2 == 0 {
+				continue
+			}
 			key = node.Content[i-1].Value
 		}
-		switch key {
-		case "proxy_url", "token_url":
+		switch {
+		case !secret && (key == "proxy_url" || key == "token_url"):
 			child.Value = maskedURL(child.Value)
-		case "endpoint_params", "values", "claims":
-			maskScalars(child)
 		default:
-			maskHTTPNode(child)
+			maskHTTPNode(child, secret || key == "endpoint_params" || key == "values" || key == "claims")
 		}
-	}
-}
-
-func maskScalars(node *yaml.Node) {
-	if node.Kind == yaml.ScalarNode {
-		node.SetString(masked)
-		return
-	}
-	step := 1
-	first := 0
-	if node.Kind == yaml.MappingNode {
-		step, first = 2, 1
-	}
-	for i := first; i < len(node.Content); i += step {
-		maskScalars(node.Content[i])
 	}
 }

@@ -41,11 +41,10 @@ type secretSource struct {
 	path  string // empty for a value written in the configuration
 	check content
 
-	mu       sync.Mutex
-	value    string
-	failing  bool
-	onError  func(error)
-	onChange func(field, path string)
+	mu      sync.Mutex
+	value   string
+	failing bool
+	hooks   SecretHooks
 }
 
 func inlineSecret(field, value string, check content) (*Secret, error) {
@@ -77,23 +76,22 @@ func (s Secret) Value() string {
 // fromFile reports whether the value may change while the exporter runs.
 func (s Secret) fromFile() bool { return s.source.path != "" }
 
-// OnError sets what is told that the secret's file cannot be read: once when
-// that begins, and again only after the file could be read in between. The hook
-// is called by [Secret.Value], in its goroutine. The error names the field and
-// the file, and contains no secret.
-func (s Secret) OnError(hook func(err error)) {
-	s.source.mu.Lock()
-	defer s.source.mu.Unlock()
-	s.source.onError = hook
+// SecretHooks are told what becomes of the secrets that are read from a file. They
+// are called by [Secret.Value], in its goroutine; each may be nil.
+type SecretHooks struct {
+	// Failed is told that a file cannot be read: once when that begins, and again
+	// only after it could be read in between. The error names the field and the
+	// file, and contains no secret.
+	Failed func(err error)
+	// Changed is told that a file holds another value than before.
+	Changed func(field, path string)
 }
 
-// OnChange sets what is told that the secret's file holds another value than
-// before, with the field and the file. The hook is called by [Secret.Value], in its
-// goroutine.
-func (s Secret) OnChange(hook func(field, path string)) {
+// Tell sets the hooks of the secret.
+func (s Secret) Tell(hooks SecretHooks) {
 	s.source.mu.Lock()
 	defer s.source.mu.Unlock()
-	s.source.onChange = hook
+	s.source.hooks = hooks
 }
 
 // MarshalYAML returns what may be shown, and the path of a secret in a file, which
@@ -115,15 +113,15 @@ func (s *secretSource) read() (value string, report func()) {
 		return s.value, report
 	}
 	value, err := readSecretFile(s.path, s.check)
-	switch hook, changed := s.onError, s.onChange; {
+	switch failed, changed := s.hooks.Failed, s.hooks.Changed; {
 	case err == nil:
 		if value != s.value && changed != nil {
 			report = func() { changed(s.field, s.path) }
 		}
 		s.value, s.failing = value, false
-	case !s.failing && hook != nil:
+	case !s.failing && failed != nil:
 		s.failing = true
-		report = func() { hook(fmt.Errorf("%s: %w; the last value is kept", s.field, err)) }
+		report = func() { failed(fmt.Errorf("%s: %w; the last value is kept", s.field, err)) }
 	}
 	return s.value, report
 }

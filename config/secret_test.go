@@ -133,7 +133,7 @@ func TestSecretFollowsItsFile(t *testing.T) {
 	t.Parallel()
 	secret, path := fileSecret(t)
 	var problems []string
-	secret.OnError(func(err error) { problems = append(problems, err.Error()) })
+	secret.Tell(config.SecretHooks{Failed: func(err error) { problems = append(problems, err.Error()) }})
 	expect := func(value string, reports int) {
 		t.Helper()
 		if got := secret.Value(); got != value {
@@ -170,7 +170,7 @@ func TestSecretFollowsItsFile(t *testing.T) {
 	}
 }
 
-func TestOnSecretError(t *testing.T) {
+func TestTellOfSecrets(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	key := writeFile(t, filepath.Join(dir, "key"), "k")
@@ -180,7 +180,7 @@ func TestOnSecretError(t *testing.T) {
 		t.Fatal(err)
 	}
 	reports := 0
-	c.OnSecretError(func(error) { reports++ })
+	c.TellOfSecrets(config.SecretHooks{Failed: func(error) { reports++ }})
 	if err := os.Remove(key); err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestSecretIsSafeForConcurrentUse(t *testing.T) {
 				if got := secret.Value(); got != "first" && got != "other" {
 					t.Errorf("Value = %q", got)
 				}
-				secret.OnError(func(error) {})
+				secret.Tell(config.SecretHooks{Failed: func(error) {}})
 			}
 		})
 	}

@@ -70,11 +70,13 @@ func (e *Exporter) apply(cfg *config.Config) error {
 		return err // usable has excluded that
 	}
 	e.listing.do()
-	cfg.OnSecretError(func(err error) {
-		e.log.Error("a secret cannot be read; its last value stays in use", "err", err)
-	})
-	cfg.OnSecretChange(func(field, path string) {
-		e.log.Info("a secret was read anew", "field", field, "file", path)
+	cfg.TellOfSecrets(config.SecretHooks{
+		Failed: func(err error) {
+			e.log.Error("a secret cannot be read; its last value stays in use", "err", err)
+		},
+		Changed: func(field, path string) {
+			e.log.Info("a secret was read anew", "field", field, "file", path)
+		},
 	})
 	for _, w := range cfg.Warnings {
 		e.log.Warn("the configuration has a weakness", "place", fmt.Sprintf("%s:%d", w.File, w.Line),

@@ -1,6 +1,7 @@
 package vendorapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,8 +34,8 @@ type Call struct {
 	Auth   Auth
 	// Now is the clock that requests are dated with; nil means time.Now.
 	Now func() time.Time
-	// Public names the headers of Auth that hold nothing secret. Every other that
-	// it puts on a request is hidden wherever it shows.
+	// Public names the headers of Auth that hold nothing secret, as net/http writes
+	// them. Every other that it puts on a request is hidden wherever it shows.
 	Public []string
 	// RequestID names the header with the vendor's id of a call.
 	RequestID string
@@ -44,7 +45,9 @@ type Call struct {
 // The error says why the vendor cannot be asked this.
 type Build func() (req *http.Request, body []byte, err error)
 
-// Read makes an answer, or an [*Error], of what the vendor said to req.
+// Read makes an answer, or an [*Error], of what the vendor said to req. What the
+// header of the response tells (the HTTP status, the id of the call, the vendor's
+// time, Retry-After) is not its matter.
 type Read func(req *http.Request, resp *Response) (Answer, error)
 
 // Do makes one request, unless that cannot be built or authorized. The error is
@@ -70,7 +73,7 @@ func (c *Call) Do(ctx context.Context, build Build, read Read) (Answer, error) {
 			private = append(private, name)
 		}
 	}
-	redactor := c.Client.Redactor(append(secrets, foreign.Carried(req.Header, private...)...)...)
+	redactor := c.Client.Redactor(slices.Concat(secrets, foreign.Carried(req.Header, private...))...)
 	answer, err := c.send(ctx, req, read)
 	if err != nil {
 		return Answer{}, redactor.Error(err)
@@ -78,18 +81,26 @@ func (c *Call) Do(ctx context.Context, build Build, read Read) (Answer, error) {
 	return redactor.Answer(answer), nil
 }
 
+// send makes the request, reads its answer, and adds to that, or to its error, what
+// the header says.
 func (c *Call) send(ctx context.Context, req *http.Request, read Read) (Answer, error) {
 	resp, err := c.Client.Do(ctx, req)
-	switch {
-	case err == nil:
-		return read(req, resp)
-	case resp != nil:
-		e := *AsError(err)
-		e.RequestID = Excerpt([]byte(resp.Header.Get(c.RequestID)))
-		return Answer{}, &e
-	default:
+	var a Answer
+	if err == nil {
+		a, err = read(req, resp)
+	}
+	if resp == nil {
 		return Answer{}, err
 	}
+	id := Excerpt([]byte(resp.Header.Get(c.RequestID)))
+	if err == nil {
+		a.RequestID, a.Date = cmp.Or(id, Excerpt([]byte(a.RequestID))), resp.Date
+		return a, nil
+	}
+	e := *AsError(err)
+	e.HTTPStatus, e.Date, e.RetryAfter = resp.Status, resp.Date, c.Client.RetryAfter(resp)
+	e.RequestID = cmp.Or(id, Excerpt([]byte(e.RequestID)))
+	return Answer{}, &e
 }
 
 // ParseEndpoint reads the address of a vendor's API, which is a scheme and a host

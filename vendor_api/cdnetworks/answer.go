@@ -67,6 +67,9 @@ func (p *page) text() string {
 	return cmp.Or(p.Message.excerpt(), p.Msg.excerpt(), p.ErrorMessages.excerpt(), p.Error.excerpt())
 }
 
+// requestID is the vendor's id of the call, of those that have none in their header.
+func (p *page) requestID() string { return cmp.Or(p.CNCRequestID.value(), p.RequestID.value()) }
+
 // maxUnknownWords bounds what one answer can make the log say.
 const maxUnknownWords = 10
 
@@ -124,7 +127,7 @@ func (r *reader) answer(q vendorapi.Query, body *page, urls []prefetch.URL, date
 		PageSize:     pageSize,
 		UnknownWords: r.unknownWords,
 		Oddities:     r.oddities,
-		Date:         date,
+		RequestID:    body.requestID(),
 	}
 }
 

@@ -20,14 +20,9 @@ import (
 // for codes. An HTTP status comes from
 // whatever stands before the API; a text that is known says more than it does,
 // except that 429 leaves no doubt.
-func (p *Provider) failure(q vendorapi.Query, resp *vendorapi.Response, body *page, decodeErr error) *vendorapi.Error {
+func failure(q vendorapi.Query, resp *vendorapi.Response, body *page, decodeErr error) *vendorapi.Error {
 	e := &vendorapi.Error{
-		HTTPStatus: resp.Status,
-		Code:       body.Code.excerpt(),
-		Message:    body.text(),
-		RequestID:  requestID(resp, body),
-		RetryAfter: p.call.Client.RetryAfter(resp),
-		Date:       resp.Date,
+		Code: body.Code.excerpt(), Message: body.text(), RequestID: body.requestID(),
 	}
 	if resp.Status != http.StatusTooManyRequests {
 		e.Reason, e.Refused = meaning(q, body.Code.value(), e.Message)
@@ -147,8 +142,8 @@ const maxSkew = 5 * time.Minute
 
 // blameClock adds to a refusal that the clock here explains it, if it does: the
 // vendor's own words for that are "username is invalid".
-func blameClock(e *vendorapi.Error, req *http.Request) {
-	inWords := isSuccess(e.HTTPStatus) && e.Reason == prefetch.ReasonUnavailable
+func blameClock(e *vendorapi.Error, req *http.Request, resp *vendorapi.Response) {
+	inWords := isSuccess(resp.Status) && e.Reason == prefetch.ReasonUnavailable
 	if e.Err != nil || e.Reason != prefetch.ReasonAuth && !inWords {
 		return
 	}
@@ -157,7 +152,7 @@ func blameClock(e *vendorapi.Error, req *http.Request) {
 		dated, err = time.Unix(seconds, 0).UTC(), nil
 	}
 	if err == nil {
-		e.Err = vendorapi.Skew(dated, e.Date, maxSkew)
+		e.Err = vendorapi.Skew(dated, resp.Date, maxSkew)
 	}
 }
 

@@ -1,7 +1,6 @@
 package cdnetworks
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,8 +56,8 @@ type Provider struct {
 	lookBack time.Duration
 }
 
-// New returns a provider, or an error that names every option that cannot be
-// used.
+// New returns a provider, or an error if the endpoint or the location is none that
+// can be used.
 func New(o Options) (*Provider, error) {
 	p := &Provider{
 		location: o.Location, pageSize: o.PageSize, lookBack: o.LookBack,
@@ -73,20 +72,7 @@ func New(o Options) (*Provider, error) {
 	var endpointErr, zoneErr error
 	p.url, endpointErr = vendorapi.ParseEndpoint(o.Endpoint)
 	p.timeZone, zoneErr = timeZoneHeader(p.location)
-	errs := []error{endpointErr, zoneErr}
-	if o.Client == nil {
-		errs = append(errs, errors.New("no client"))
-	}
-	if o.Auth == nil {
-		errs = append(errs, errors.New("no authentication"))
-	}
-	if p.pageSize <= 0 {
-		errs = append(errs, fmt.Errorf("page size %d is not positive", p.pageSize))
-	}
-	if p.lookBack <= 0 {
-		errs = append(errs, fmt.Errorf("look-back %v is not positive", p.lookBack))
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(endpointErr, zoneErr); err != nil {
 		return nil, fmt.Errorf("%s: %w", Name, err)
 	}
 	p.url.Path = queryPath
@@ -136,9 +122,9 @@ func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answ
 		}
 		return p.request(ctx, q)
 	}, func(req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
-		answer, refused := p.read(q, resp)
+		answer, refused := read(q, resp, p.location)
 		if refused != nil {
-			blameClock(refused, req)
+			blameClock(refused, req, resp)
 			return vendorapi.Answer{}, refused
 		}
 		return answer, nil
@@ -146,31 +132,20 @@ func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answ
 }
 
 // read turns a response into an answer or a classified error.
-func (p *Provider) read(q vendorapi.Query, resp *vendorapi.Response) (vendorapi.Answer, *vendorapi.Error) {
+func read(q vendorapi.Query, resp *vendorapi.Response, location *time.Location) (vendorapi.Answer, *vendorapi.Error) {
 	var body page
 	decodeErr := decodePage(resp.Body, &body)
 	if !isSuccess(resp.Status) || decodeErr != nil || !body.succeeded() {
-		return vendorapi.Answer{}, p.failure(q, resp, &body, decodeErr)
+		return vendorapi.Answer{}, failure(q, resp, &body, decodeErr)
 	}
-	r := reader{location: p.location}
+	r := reader{location: location}
 	rows, err := r.rows(&body)
 	if err != nil {
-		return vendorapi.Answer{}, p.failure(q, resp, &body, err)
+		return vendorapi.Answer{}, failure(q, resp, &body, err)
 	}
 	// Without a count only a page with room left shows that its rows are all.
 	if _, ok := body.Count.natural(); !ok && (q.Kind == vendorapi.QueryCount || len(rows) >= q.PageSize) {
-		return vendorapi.Answer{}, p.failure(q, resp, &body, fmt.Errorf("count %q is not a whole number", body.Count.excerpt()))
+		return vendorapi.Answer{}, failure(q, resp, &body, fmt.Errorf("count %q is not a whole number", body.Count.excerpt()))
 	}
-	answer := r.answer(q, &body, rows, resp.Date)
-	answer.RequestID = requestID(resp, &body)
-	return answer, nil
-}
-
-// requestID is the vendor's id of the call that resp answers, as its header or else
-// its body tells it.
-func requestID(resp *vendorapi.Response, body *page) string {
-	if id := vendorapi.Excerpt([]byte(resp.Header.Get(headerRequestID))); id != "" {
-		return id
-	}
-	return cmp.Or(body.CNCRequestID.excerpt(), body.RequestID.excerpt())
+	return r.answer(q, &body, rows, resp.Date), nil
 }

@@ -39,13 +39,6 @@ type aksk struct {
 	accessKey, secretKey, securityToken func() string
 }
 
-func (a *aksk) validate() error {
-	if a.accessKey == nil || a.secretKey == nil {
-		return errors.New("AK/SK needs an access key and a secret key")
-	}
-	return nil
-}
-
 func (a *aksk) Authorize(_ context.Context, req *http.Request, body []byte, now time.Time) error {
 	accessKey, secretKey := a.accessKey(), a.secretKey()
 	if secretKey == "" {
@@ -84,13 +77,6 @@ func Token(token func() string) Auth { return &readyToken{token: token} }
 
 type readyToken struct {
 	token func() string
-}
-
-func (t *readyToken) validate() error {
-	if t.token == nil {
-		return errors.New("no token")
-	}
-	return nil
 }
 
 func (t *readyToken) Authorize(_ context.Context, req *http.Request, _ []byte, _ time.Time) error {

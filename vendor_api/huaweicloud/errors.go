@@ -160,16 +160,9 @@ func credentialsRefused(status int, w words) bool {
 	}
 }
 
-// newError holds everything that an answer tells of an error, but the class.
-func newError(c *vendorapi.Client, resp *vendorapi.Response, w words) *vendorapi.Error {
-	return &vendorapi.Error{
-		HTTPStatus: resp.Status,
-		Code:       w.code,
-		Message:    w.message,
-		RequestID:  requestID(resp, w.requestID),
-		RetryAfter: c.RetryAfter(resp),
-		Date:       resp.Date,
-	}
+// error holds what the body tells of an error.
+func (w words) error(reason prefetch.Reason) *vendorapi.Error {
+	return &vendorapi.Error{Reason: reason, Code: w.code, Message: w.message, RequestID: w.requestID}
 }
 
 // skewOf is the cause of an error if req was signed at a time that the vendor
@@ -180,9 +173,4 @@ func skewOf(req *http.Request, resp *vendorapi.Response) error {
 		return nil //nolint:nilerr // a request that is not signed has no date
 	}
 	return vendorapi.Skew(signed, resp.Date, maxSkew)
-}
-
-// requestID is the vendor's id of the call: of its header, else of the gateway's body.
-func requestID(resp *vendorapi.Response, inBody string) string {
-	return vendorapi.Excerpt([]byte(cmp.Or(resp.Header.Get(headerRequestID), inBody)))
 }

@@ -87,25 +87,7 @@ type tokenFetch struct {
 	abandoned bool
 }
 
-func (a *iam) validate() error {
-	o := &a.opts
-	if _, err := vendorapi.ParseEndpoint(o.Endpoint); err != nil {
-		return fmt.Errorf("IAM: %w", err)
-	}
-	switch {
-	case o.Domain == "", o.Username == "", o.Password == nil, o.ProjectID == "":
-		return errors.New("IAM needs a domain, a user name, a password and a project id")
-	case o.Client == nil:
-		return errors.New("IAM: no client")
-	default:
-		return nil
-	}
-}
-
 func (a *iam) Authorize(ctx context.Context, req *http.Request, _ []byte, now time.Time) error {
-	if err := a.validate(); err != nil {
-		return noCredentials(err.Error())
-	}
 	if a.opts.Now != nil {
 		now = a.opts.Now()
 	}
@@ -195,8 +177,7 @@ func waitEnded(ctx context.Context) error {
 	}
 }
 
-// request fetches a token and tells how long it is good for. Whatever IAM says,
-// the password is not shown.
+// request fetches a token and tells how long it is good for.
 func (a *iam) request(ctx context.Context, now time.Time) (token string, life time.Duration, err error) {
 	password := a.opts.Password()
 	if password == "" {
@@ -219,10 +200,7 @@ func (a *iam) request(ctx context.Context, now time.Time) (token string, life ti
 			err = tooSoon(err, login)
 		}
 	}
-	if err != nil {
-		return "", 0, a.opts.Client.Redactor(password).Error(err)
-	}
-	return token, life, nil
+	return token, life, err
 }
 
 // passwordRefused reports whether IAM answered that it does not let the user in.
@@ -249,28 +227,29 @@ func tooSoon(err error, login vendorapi.Login) error {
 	return &vendorapi.Error{Reason: prefetch.ReasonAuth, Unsent: true, Again: login.Again, Err: errors.New(text)}
 }
 
+// inBody is a password that its request holds already.
+type inBody string
+
+func (inBody) Authorize(context.Context, *http.Request, []byte, time.Time) error { return nil }
+
+func (p inBody) Secrets() []string { return []string{string(p)} }
+
 func (a *iam) send(ctx context.Context, now time.Time, password string) (token string, life time.Duration, err error) {
-	req, err := a.newRequest(ctx, password)
-	if err != nil {
-		return "", 0, noCredentials(err.Error())
-	}
-	resp, err := a.opts.Client.Do(ctx, req)
-	if err != nil {
-		e := *vendorapi.AsError(err)
-		if resp != nil {
-			e.RequestID = requestID(resp, "")
+	call := vendorapi.Call{Client: a.opts.Client, Auth: inBody(password), RequestID: headerRequestID}
+	_, err = call.Do(ctx, func() (*http.Request, []byte, error) {
+		req, err := a.newRequest(ctx, password)
+		return req, nil, err
+	}, func(_ *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
+		token, life = resp.Header.Get("X-Subject-Token"), lifeOf(resp, now)
+		if resp.Status >= http.StatusMultipleChoices || token == "" {
+			return vendorapi.Answer{}, noToken(resp)
 		}
-		e.Err = fmt.Errorf("no token from IAM: %w", e.Err)
-		return "", 0, accountError(&e)
+		return vendorapi.Answer{}, checkHeaderValue("the token from IAM", token)
+	})
+	if err != nil {
+		return "", 0, accountError(vendorapi.AsError(err))
 	}
-	token = resp.Header.Get("X-Subject-Token")
-	if resp.Status >= http.StatusMultipleChoices || token == "" {
-		return "", 0, a.refusal(resp)
-	}
-	if err := checkHeaderValue("the token from IAM", token); err != nil {
-		return "", 0, err
-	}
-	return token, lifeOf(resp, now), nil
+	return token, life, nil
 }
 
 func (a *iam) newRequest(ctx context.Context, password string) (*http.Request, error) {
@@ -304,19 +283,14 @@ func (a *iam) newRequest(ctx context.Context, password string) (*http.Request, e
 	return req, nil
 }
 
-// refusal is the error of an answer without a token.
-func (a *iam) refusal(resp *vendorapi.Response) error {
-	w := readWords(resp.Body)
-	e := newError(a.opts.Client, resp, w)
-	e.Err = errors.New("no token from IAM")
-	e.Reason = prefetch.ReasonUnavailable
-	if resp.Status >= http.StatusBadRequest {
-		e.Reason = classify(resp.Status, w)
-	} else {
+// noToken is the error of an answer without a token.
+func noToken(resp *vendorapi.Response) error {
+	if resp.Status < http.StatusBadRequest {
 		// The body of a success describes the user and tells nothing else.
-		e.Code, e.Message = "", ""
+		return &vendorapi.Error{Reason: prefetch.ReasonUnavailable}
 	}
-	return accountError(e)
+	w := readWords(resp.Body)
+	return w.error(classify(resp.Status, w))
 }
 
 // accountError makes e the error of a request that was never sent for want of a
@@ -324,6 +298,12 @@ func (a *iam) refusal(resp *vendorapi.Response) error {
 // concern a task are turned into what they mean here: a request for a token
 // that IAM does not accept holds names that it does not know.
 func accountError(e *vendorapi.Error) error {
+	const what = "no token from IAM"
+	if e.Err == nil {
+		e.Err = errors.New(what)
+	} else {
+		e.Err = fmt.Errorf(what+": %w", e.Err)
+	}
 	e.Unsent = true
 	switch e.Reason {
 	case prefetch.ReasonInvalid:

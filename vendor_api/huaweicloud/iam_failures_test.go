@@ -85,12 +85,12 @@ func TestIAMEmptyPassword(t *testing.T) {
 	}
 }
 
-// Settings that were never checked by New are refused all the same.
-func TestIAMUnchecked(t *testing.T) {
+// An address that is none is the account's fault.
+func TestIAMNeedsAnEndpoint(t *testing.T) {
 	t.Parallel()
-	err := huaweicloud.IAM(huaweicloud.IAMOptions{}).
+	err := huaweicloud.IAM(huaweicloud.IAMOptions{Endpoint: "https://iam.example/v3", Password: text("p")}).
 		Authorize(t.Context(), newRequest(t, "https://vod.example"), nil, now())
-	if e := wantError(t, err); e.Reason != prefetch.ReasonAuth || !e.Unsent {
+	if e := wantError(t, err); e.Reason != prefetch.ReasonAuth || !e.Unsent || !strings.Contains(e.Error(), "scheme and host only") {
 		t.Errorf("got %+v", e)
 	}
 }

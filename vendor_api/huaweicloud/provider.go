@@ -46,23 +46,11 @@ type Provider struct {
 
 var _ vendorapi.Provider = (*Provider)(nil)
 
-// New returns a provider. It makes no request.
+// New returns a provider, or an error if the endpoint is none. It makes no request.
 func New(o Options) (*Provider, error) {
 	target, err := vendorapi.ParseEndpoint(o.Endpoint)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case o.ProjectID == "":
-		return nil, errors.New("project id is empty")
-	case o.Client == nil:
-		return nil, errors.New("no client")
-	case o.Auth == nil:
-		return nil, errors.New("no authentication")
-	}
-	if a, ok := o.Auth.(interface{ validate() error }); ok {
-		if err := a.validate(); err != nil {
-			return nil, err
-		}
 	}
 	// Path and RawPath say the same, so that what is sent is what is signed.
 	target.Path = "/v1.0/" + o.ProjectID + "/asset/preheating"
@@ -103,11 +91,10 @@ func (p *Provider) read(req *http.Request, resp *vendorapi.Response) (vendorapi.
 	case errors.Is(err, errErrorBody):
 		return vendorapi.Answer{}, p.refusal(req, resp)
 	case err != nil:
-		e := newError(p.call.Client, resp, readWords(resp.Body))
-		e.Reason, e.Err = prefetch.ReasonDecode, err
+		e := readWords(resp.Body).error(prefetch.ReasonDecode)
+		e.Err = err
 		return vendorapi.Answer{}, e
 	}
-	answer.RequestID, answer.Date = requestID(resp, answer.RequestID), resp.Date
 	return answer, nil
 }
 
@@ -145,8 +132,7 @@ func (p *Provider) request(ctx context.Context, taskID string) (*http.Request, e
 // refused the credentials.
 func (p *Provider) refusal(req *http.Request, resp *vendorapi.Response) *vendorapi.Error {
 	w := readWords(resp.Body)
-	e := newError(p.call.Client, resp, w)
-	e.Reason = classify(resp.Status, w)
+	e := w.error(classify(resp.Status, w))
 	if e.Reason == prefetch.ReasonAuth {
 		e.Err = skewOf(req, resp)
 	}
