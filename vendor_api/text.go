@@ -3,8 +3,21 @@ package vendorapi
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"unicode/utf8"
 )
+
+// maxWords bounds what one answer can make the log say.
+const maxWords = 10
+
+// AddWord adds a word that no page documents to those of an answer, unless it is
+// among them or they are many already.
+func AddWord(words []string, word string) []string {
+	if len(words) >= maxWords || slices.Contains(words, word) {
+		return words
+	}
+	return append(words, word)
+}
 
 // MaxText is how many bytes of a text in an answer are kept. Vendors take 2,000
 // characters a URL.

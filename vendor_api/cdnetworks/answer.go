@@ -70,9 +70,6 @@ func (p *page) text() string {
 // requestID is the vendor's id of the call, of those that have none in their header.
 func (p *page) requestID() string { return cmp.Or(p.CNCRequestID.value(), p.RequestID.value()) }
 
-// maxUnknownWords bounds what one answer can make the log say.
-const maxUnknownWords = 10
-
 // reader turns one answer's rows into URLs and keeps what was odd about them.
 type reader struct {
 	location *time.Location
@@ -189,10 +186,7 @@ func (r *reader) status(s scalar) prefetch.Status {
 		r.oddf("status", "a row has no status; taken as unknown")
 		return prefetch.Unknown
 	}
-	word := s.excerpt()
-	if len(r.unknownWords) < maxUnknownWords && !slices.Contains(r.unknownWords, word) {
-		r.unknownWords = append(r.unknownWords, word)
-	}
+	r.unknownWords = vendorapi.AddWord(r.unknownWords, s.excerpt())
 	return prefetch.Unknown
 }
 

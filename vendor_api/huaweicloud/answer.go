@@ -5,15 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
-
-// maxUnknownWords bounds what one answer can put into the log.
-const maxUnknownWords = 10
 
 // errErrorBody is a body that tells an error under an HTTP status of success.
 var errErrorBody = errors.New("the answer is an error")
@@ -46,8 +42,8 @@ func parseAnswer(body []byte) (vendorapi.Answer, error) {
 	var err error
 	a.URLs, err = vendorapi.Rows(doc.Results, func(r *row, _ json.RawMessage) prefetch.URL {
 		u, word := odd.parseRow(r)
-		if word != "" && len(a.UnknownWords) < maxUnknownWords && !slices.Contains(a.UnknownWords, word) {
-			a.UnknownWords = append(a.UnknownWords, word)
+		if word != "" {
+			a.UnknownWords = vendorapi.AddWord(a.UnknownWords, word)
 		}
 		return u
 	})
