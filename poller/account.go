@@ -12,6 +12,7 @@ import (
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/poller/quota"
+	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 )
 
@@ -33,7 +34,7 @@ type account struct {
 	mu        sync.Mutex
 	options   Account
 	budget    *quota.Budget
-	tasks     map[string]*task
+	tasks     map[string]*entry
 	board     *board                   // what the planner made of them
 	scratch   board                    // what it would make of them later
 	cursor    int                      // where it goes on with that
@@ -47,13 +48,13 @@ type account struct {
 	health    health
 	dialect   dialect.Dialect // what the vendor can be asked
 	knowledge knowledge
-	curve     *curve           // what knowledge amounts to; nil when it must be worked out anew
-	identity  string           // whom the vendor counted when that was learned
-	removed   bool             // the account is not configured any more
-	dirty     map[string]*task // changed and not in the store yet
-	unsaved   bool             // health, dialect or knowledge changed likewise
-	watch     watch            // everything in the look-back
-	backlog   time.Duration    // how long the limit needs for the unsettled tasks
+	curve     *curve            // what knowledge amounts to; nil when it must be worked out anew
+	identity  string            // whom the vendor counted when that was learned
+	removed   bool              // the account is not configured any more
+	dirty     map[string]*entry // changed and not in the store yet
+	unsaved   bool              // health, dialect or knowledge changed likewise
+	watch     watch             // everything in the look-back
+	backlog   time.Duration     // how long the limit needs for the unsettled tasks
 	inFlight  int
 	// gathering: the loop will be woken for changes of single tasks.
 	gathering bool
@@ -69,8 +70,8 @@ type account struct {
 	sweepAt   time.Time   // when they are to be swept next
 	last      *prefetch.QueryState
 	next      *prefetch.QueryState
-	failing   map[*task]hashes // failed URLs that no later task has warmed
-	journal   journal          // what is logged, in measure
+	failing   map[*entry]task.Hashes // failed URLs that no later task has warmed
+	journal   journal                // what is logged, in measure
 
 	// progress is when the loop moved, or rests until. hung: the last step could
 	// not store anything, since the disk hangs.
@@ -116,7 +117,7 @@ func (a *account) anotherHost(identity string) {
 	for _, t := range a.tasks {
 		t.hint = nil
 		if t.Reading != nil {
-			t.Reading = nil
+			t.StopReading()
 			a.touch(t)
 		}
 	}
@@ -145,7 +146,7 @@ func (a *account) refresh(now time.Time) {
 // unsettled is how many tasks are watched that are not over.
 func (a *account) unsettled() (n int) {
 	for _, t := range a.tasks {
-		if t.listed && !t.Gone && (t.Phase == prefetch.Pending || t.Phase == prefetch.Active) {
+		if t.Listed && !t.Ended && (t.Phase == prefetch.Pending || t.Phase == prefetch.Active) {
 			n++
 		}
 	}
@@ -186,11 +187,11 @@ func (a *account) reconcile(now time.Time) {
 	for _, spec := range fresh[:room] {
 		t := a.tasks[spec.ID]
 		if t == nil {
-			t = &task{id: spec.ID, record: record{FirstSeen: now}}
+			t = &entry{Task: task.New(spec, now)}
 			a.tasks[spec.ID] = t
 			a.journal.changes.fresh++
 		}
-		t.describe(spec)
+		t.Describe(spec)
 		a.touch(t)
 	}
 	a.dropped = len(fresh) - room
@@ -210,14 +211,14 @@ func (a *account) reconcile(now time.Time) {
 func (a *account) compare(now time.Time) (fresh []prefetch.Task, watched int) {
 	for _, spec := range a.listed {
 		t := a.tasks[spec.ID]
-		if t == nil || t.remembered() && !t.Gone {
+		if t == nil || t.Remembered() && !t.Ended {
 			fresh = append(fresh, spec)
 			continue
 		}
-		if t.describe(spec) {
+		if t.Describe(spec) {
 			a.touch(t)
 		}
-		if !t.Gone {
+		if !t.Ended {
 			watched++
 		}
 	}
@@ -226,8 +227,8 @@ func (a *account) compare(now time.Time) (fresh []prefetch.Task, watched int) {
 		switch {
 		case listed:
 		case t.Unlisted.IsZero() && slices.Contains(a.pending, t.Source):
-			t.listed = true
-			if !t.Gone {
+			t.Listed = true
+			if !t.Ended {
 				watched++
 			}
 		default:
@@ -242,7 +243,7 @@ func (a *account) compare(now time.Time) (fresh []prefetch.Task, watched int) {
 func (a *account) sortFresh(fresh []prefetch.Task, now time.Time) {
 	created := func(spec *prefetch.Task) time.Time {
 		if t := a.tasks[spec.ID]; t != nil {
-			return t.created()
+			return t.CreatedAt()
 		}
 		return orNow(spec.Created, now)
 	}
@@ -261,9 +262,9 @@ func orNow(t, now time.Time) time.Time {
 // unlist stops watching a task that no source lists. What is known of it is
 // kept for the retention, in case it comes back: nothing needs to be asked
 // again then, not even of a task whose time was over before.
-func (a *account) unlist(t *task, now time.Time) {
-	if t.listed || t.Unlisted.IsZero() {
-		t.listed, t.Unlisted = false, now
+func (a *account) unlist(t *entry, now time.Time) {
+	if t.Listed || t.Unlisted.IsZero() {
+		t.Unlist(now)
 		a.journal.changes.gone++
 		a.touch(t)
 	}
@@ -273,9 +274,9 @@ func (a *account) unlist(t *task, now time.Time) {
 }
 
 // forget removes a task for good.
-func (a *account) forget(t *task) {
-	delete(a.tasks, t.id)
-	a.dirty[t.id] = nil
+func (a *account) forget(t *entry) {
+	delete(a.tasks, t.ID)
+	a.dirty[t.ID] = nil
 }
 
 // makeRoom ends the time of up to n settled tasks, those settled longest ago
@@ -284,21 +285,21 @@ func (a *account) makeRoom(n int) int {
 	if n <= 0 {
 		return 0
 	}
-	var settled []*task
+	var settled []*entry
 	for _, t := range a.tasks {
-		if t.listed && !t.Gone && t.Phase == prefetch.Settled {
+		if t.Listed && !t.Ended && t.Phase == prefetch.Settled {
 			settled = append(settled, t)
 		}
 	}
-	slices.SortFunc(settled, func(x, y *task) int {
+	slices.SortFunc(settled, func(x, y *entry) int {
 		if c := x.SettledAt.Compare(y.SettledAt); c != 0 {
 			return c
 		}
-		return strings.Compare(x.id, y.id)
+		return strings.Compare(x.ID, y.ID)
 	})
 	settled = settled[:min(n, len(settled))]
 	for _, t := range settled {
-		t.bury(0)
+		t.End(0)
 		a.touch(t)
 	}
 	return len(settled)
@@ -307,20 +308,20 @@ func (a *account) makeRoom(n int) int {
 // dropNewest stops watching the newest n tasks, after the limit was lowered.
 // They are remembered for a while, like tasks that are not listed any more.
 func (a *account) dropNewest(n int, now time.Time) {
-	var watched []*task
+	var watched []*entry
 	for _, t := range a.tasks {
-		if t.listed && !t.Gone {
+		if t.Listed && !t.Ended {
 			watched = append(watched, t)
 		}
 	}
-	slices.SortFunc(watched, func(x, y *task) int {
-		if c := y.created().Compare(x.created()); c != 0 {
+	slices.SortFunc(watched, func(x, y *entry) int {
+		if c := y.CreatedAt().Compare(x.CreatedAt()); c != 0 {
 			return c
 		}
-		return strings.Compare(y.id, x.id)
+		return strings.Compare(y.ID, x.ID)
 	})
 	for _, t := range watched[:min(n, len(watched))] {
-		t.listed, t.Unlisted = false, now
+		t.Unlist(now)
 		a.touch(t)
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // succeeded applies an answer to the account and to the tasks it tells of, which
 // it returns.
-func (a *account) succeeded(e errand, ans vendorapi.Answer, m *moment) []*task {
+func (a *account) succeeded(e errand, ans vendorapi.Answer, m *moment) []*entry {
 	q := e.question
 	a.answeredWell(e)
 	for _, word := range ans.UnknownWords {
@@ -29,36 +29,30 @@ func (a *account) succeeded(e errand, ans vendorapi.Answer, m *moment) []*task {
 		return a.waitAnswered(q.query, ans, m)
 	case t == nil:
 		return a.windowAnswered(q.query, ans, m)
-	case q.query.Kind == vendorapi.QueryCount:
-		a.follow(t, m, func() {
-			a.countAnswered(t, q.query, ans, m)
-		})
+	case q.query.Kind == vendorapi.QueryCount && a.notCounted(t, q.query, ans, m.Now):
 	default:
-		a.follow(t, m, func() {
-			// Windows were reckoned with a wrong idea of the vendor's time.
-			if m.moved.Abs() > dialect.Edge && len(ans.URLs) == 0 && !q.query.To.IsZero() {
-				t.Up, t.LastError = true, nil // it is asked again, with the right window
-				return
-			}
-			a.taskAnswered(t, q.query, ans, m)
-		})
+		a.tell(t, m, func() ([]prefetch.URL, string) { return t.Apply(q.query, ans, &m.life) })
 	}
-	return []*task{q.task}
+	return []*entry{q.task}
 }
 
-// countAnswered applies the count of a task's URLs of one status.
-func (a *account) countAnswered(t *task, q vendorapi.Query, ans vendorapi.Answer, m *moment) {
+// notCounted reports whether the vendor answered a question for how many of a task's
+// URLs have a status with something else, and has it asked otherwise.
+func (a *account) notCounted(t *entry, q vendorapi.Query, ans vendorapi.Answer, now time.Time) bool {
 	waiting, most := *q.Status == prefetch.Waiting, math.MaxInt
 	if waiting && t.Counted != nil {
-		most = t.Counted.left()
+		most = t.Counted.Left()
 	}
-	switch ignored := a.ignored(q, ans, most, m.Now); {
+	switch ignored := a.ignored(q, ans, most, now); {
 	case ignored && waiting:
-		t.RetryAt = m.Now // what was counted is true still
+		t.RetryAt = now // what was counted is true still
+		return true
 	case ignored:
-		t.uncount(m)
+		t.Recount(now)
+		t.hint = nil
+		return true
 	default:
-		a.complain(t, t.tallied(*q.Status, ans, m))
+		return false
 	}
 }
 
@@ -114,61 +108,25 @@ func (a *account) ignored(q vendorapi.Query, ans vendorapi.Answer, most int, now
 	return true
 }
 
-// follow applies something to a task and logs what it made of it.
-func (a *account) follow(t *task, m *moment, apply func()) {
-	before := t.Phase
-	apply()
+// tell applies an answer to a task, learns from it, and logs what it made of the
+// task. apply returns all rows of the task, if the answer showed it whole, and why
+// what the vendor said was thrown away, if it was.
+func (a *account) tell(t *entry, m *moment, apply func() (rows []prefetch.URL, complaint string)) {
+	before := t.Task
+	rows, complaint := apply()
+	m.learn(&before, t, rows)
 	a.checkTimes(t, m)
-	if t.Phase != before {
-		a.journal.changed(t, before)
-	}
-}
-
-// complain logs why what the vendor said of a task was thrown away.
-func (a *account) complain(t *task, complaint string) {
 	if complaint != "" {
-		a.journal.warn(warnDiscarded, t.id, "what the vendor said of a task was thrown away", "task", t.id, "why", complaint)
+		a.journal.warn(warnDiscarded, t.ID, "what the vendor said of a task was thrown away", "task", t.ID, "why", complaint)
 	}
-}
-
-func (a *account) taskAnswered(t *task, q vendorapi.Query, ans vendorapi.Answer, m *moment) {
-	if rows := len(ans.URLs); t.Reading == nil && rows > 0 && ans.Count > rows && ans.Count <= mostRows && m.countsRather(t, ans.Count, rows) {
-		t.tooLarge(ans, m)
-		return
-	}
-	var hopeless string
-	if q.Page <= 1 || t.Reading == nil {
-		hopeless = t.unreadable(ans, m)
-	}
-	if hopeless != "" {
-		t.giveUp(hopeless, m)
-		a.complain(t, hopeless)
-		return
-	}
-	r, whole, complaint := t.page(q, ans, m)
-	if hopeless = r.tooLong(); hopeless != "" {
-		t.giveUp(hopeless, m)
-		a.complain(t, hopeless)
-		return
-	}
-	if !whole {
-		t.Up, t.LastError = true, r.trouble()
-	}
-	switch {
-	case complaint != "":
-		t.misread(complaint, m)
-		a.complain(t, complaint)
-	case !whole: // its next page takes turns with others
-	case len(r.Rows.urls) == 0:
-		t.empty(q, m)
-	default:
-		t.read(r, m)
+	if t.Phase != before.Phase {
+		a.journal.changed(t, before.Phase)
 	}
 }
 
 // windowAnswered applies the rows of a window to the tasks they belong to, and
 // returns those that it told of.
-func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *moment) []*task {
+func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *moment) []*entry {
 	if q.Status != nil {
 		return a.scoutAnswered(q, ans, m)
 	}
@@ -183,7 +141,8 @@ func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mom
 	a.learnStrangers(max(0, strangers), q, m)
 	told := a.joined(found, m)
 	for _, t := range told {
-		t.Sole, t.overlooked = t.Whole, false
+		t.BecomeExclusive()
+		t.overlooked = false
 	}
 	for i := range near {
 		t := near[i].task
@@ -191,12 +150,12 @@ func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mom
 		// next time either: others crowd its rows out of the page, or they are
 		// not what they seemed.
 		if near[i].worth > 0 && t.joinable() && within(t, q) && !slices.Contains(told, t) &&
-			m.surely().After(t.tellable()) {
+			m.life.Surely().After(t.tellable()) {
 			if ans.Count == 0 && !t.overlooked {
 				t.overlooked = true // an answer without any row may be a slip
 				continue
 			}
-			t.Ambiguous = true
+			t.BecomeAmbiguous()
 			told = append(told, t)
 		}
 	}
@@ -205,7 +164,7 @@ func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mom
 
 // scoutAnswered applies the answer to a window that was limited to rows that
 // run, and returns the tasks that it told of.
-func (a *account) scoutAnswered(q vendorapi.Query, ans vendorapi.Answer, m *moment) []*task {
+func (a *account) scoutAnswered(q vendorapi.Query, ans vendorapi.Answer, m *moment) []*entry {
 	if a.dialect.SawRows(q, ans.URLs, m.Now) {
 		// The filter was ignored: then this is a window of all rows.
 		q.Status = nil
@@ -220,23 +179,26 @@ func (a *account) scoutAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mome
 }
 
 // joined applies rows to the tasks that they are all of, and returns those.
-func (a *account) joined(found []joined, m *moment) []*task {
-	told := make([]*task, 0, len(found))
+func (a *account) joined(found []joined, m *moment) []*entry {
+	told := make([]*entry, 0, len(found))
 	for _, f := range found {
 		told = append(told, f.task)
-		a.follow(f.task, m, func() { f.task.answered(f.urls, m) })
+		a.tell(f.task, m, func() ([]prefetch.URL, string) {
+			f.task.Prove(f.urls, &m.life)
+			return f.urls, ""
+		})
 	}
 	return told
 }
 
 // mayShow reports whether rows of the task may be in the window.
-func (t *task) mayShow(q vendorapi.Query) bool {
-	c := t.created()
+func (t *entry) mayShow(q vendorapi.Query) bool {
+	c := t.CreatedAt()
 	return !c.Add(t.margin()).Before(q.From) && !c.Add(-t.margin()).After(q.To)
 }
 
 // within reports whether all of the task's rows must be in the window.
-func within(t *task, q vendorapi.Query) bool {
-	c := t.created()
+func within(t *entry, q vendorapi.Query) bool {
+	c := t.CreatedAt()
 	return !c.Add(-t.margin()).Before(q.From) && !c.Add(t.margin()).After(q.To)
 }

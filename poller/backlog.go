@@ -1,10 +1,14 @@
 package poller
 
-import "time"
+import (
+	"time"
+
+	"prefetch_exporter/poller/task"
+)
 
 // callsFor is how many calls it takes to answer for an unsettled task once. A
 // task that windows can tell of needs but its part of a page.
-func (s *situation) callsFor(t *task) float64 {
+func (s *situation) callsFor(t *entry) float64 {
 	const bothCounts = 2
 	size, page := s.sizeOf(t), s.PageSize()
 	switch {
@@ -12,8 +16,8 @@ func (s *situation) callsFor(t *task) float64 {
 		return 1
 	case s.byCount(t):
 		return bothCounts
-	case size > page && !s.countsRather(t, size, page):
-		return float64(pagesOf(size, page))
+	case size > page && !t.CountsRather(size, page, s.means()):
+		return float64(task.PagesOf(size, page))
 	case s.Capabilities.Windows && !s.noWindows && size <= page && t.joinable():
 		return float64(size) / float64(page)
 	default:

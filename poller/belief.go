@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/task"
 )
 
 const (
@@ -49,31 +50,31 @@ const (
 )
 
 // age is the task's age at a moment of our clock.
-func (s *situation) age(t *task, at time.Time) time.Duration {
-	return at.Add(s.Offset).Sub(t.created())
+func (s *situation) age(t *task.Task, at time.Time) time.Duration {
+	return at.Add(s.Offset).Sub(t.CreatedAt())
 }
 
 // looked is when the task was last looked at, and how many of its URLs were not
 // final then. Without a look it is its creation, and all of them.
-func (s *situation) looked(t *task) (left int, at time.Time) {
-	if h := t.hint; h != nil && h.at.After(t.counted(h.left)) {
+func (s *situation) looked(t *entry) (left int, at time.Time) {
+	if h := t.hint; h != nil && h.at.After(t.CountedAt(h.left)) {
 		return h.left, h.at
 	}
-	if c := t.Counted; c.both() {
-		return c.left(), clock.Later(c.SucceededAt, c.FailedAt)
+	if c := t.Counted; c.Both() {
+		return c.Left(), clock.Later(c.SucceededAt, c.FailedAt)
 	}
-	if t.Answered {
+	if t.Answered() {
 		return max(1, t.Counts.Total()-t.Counts.Final()), t.LastRefresh
 	}
-	return s.sizeOf(t), t.created().Add(-s.Offset)
+	return s.sizeOf(t), t.CreatedAt().Add(-s.Offset)
 }
 
 // sizeOf is how many rows the task has, as far as anybody knows.
-func (s *situation) sizeOf(t *task) int {
+func (s *situation) sizeOf(t *entry) int {
 	switch {
 	case t.Counted != nil:
 		return t.Counted.Total
-	case t.Answered:
+	case t.Answered():
 		return t.Counts.Total()
 	case len(t.Expected) > 0:
 		return len(t.Expected)
@@ -85,16 +86,16 @@ func (s *situation) sizeOf(t *task) int {
 }
 
 // chance is the chance that every URL of the task is final now.
-func (s *situation) chance(t *task) float64 {
+func (s *situation) chance(t *entry) float64 {
 	left, at := s.looked(t)
 	if left == 0 {
 		return 1 // a window showed all of them final; it remains to be proven
 	}
-	if t.lastCounted(at) {
+	if t.LastCounted(at) {
 		g := s.gapAt(t, s.Now)
 		return g.part(g.succeeded+g.failed, left)
 	}
-	alive := s.curve.survive(s.age(t, at), s.age(t, s.Now))
+	alive := s.curve.survive(s.age(&t.Task, at), s.age(&t.Task, s.Now))
 	chance := math.Pow(1-alive, float64(left))
 	if t.hint != nil && t.hint.at.Equal(at) {
 		chance = 1 - (1-chance)*(1-t.hint.others)
@@ -104,11 +105,11 @@ func (s *situation) chance(t *task) float64 {
 
 // settledAt is the chance that the task had settled when it was looked at, and
 // the look could not tell.
-func (s *situation) settledAt(t *task, left int, at time.Time) float64 {
+func (s *situation) settledAt(t *entry, left int, at time.Time) float64 {
 	switch {
 	case left == 0:
 		return 0
-	case t.lastCounted(at):
+	case t.LastCounted(at):
 		g := s.gapAt(t, at)
 		return g.part(g.succeeded+g.failed, left)
 	case t.hint != nil && t.hint.at.Equal(at):
@@ -155,7 +156,7 @@ func (s *situation) appraise(c *card, chance float64, left int, looked time.Time
 	if left == 0 {
 		return waited * chance / surest // all that is left is the proof
 	}
-	v := view{from: s.age(t, looked), to: s.age(t, s.Now), left: left}
+	v := view{from: s.age(&t.Task, looked), to: s.age(&t.Task, s.Now), left: left}
 	lag := waited * s.meanChance(v)
 	worth := s.index(v, chance, lag)
 	if then := s.settledAt(t, left, looked); then > 0 {
@@ -168,11 +169,11 @@ func (s *situation) appraise(c *card, chance float64, left int, looked time.Time
 }
 
 // novelty is what the first answer about a task is worth besides.
-func (s *situation) novelty(t *task) float64 {
+func (s *situation) novelty(t *entry) float64 {
 	switch c := t.Counted; {
-	case t.Answered:
+	case t.Answered():
 		return 0
-	case c != nil && (c.FailedAt.IsZero() || c.both() && !s.NoWaitFilter):
+	case c != nil && (c.FailedAt.IsZero() || c.Both() && !s.NoWaitFilter):
 		return uncounted
 	case c != nil:
 		return unseen
@@ -180,7 +181,7 @@ func (s *situation) novelty(t *task) float64 {
 		return stranger
 	case t.joinable() || !s.Capabilities.Windows:
 		return familiar
-	case t.knownCreated().IsZero():
+	case t.KnownCreation().IsZero():
 		return awaited * max(0, s.Now.Sub(clock.Later(t.FirstSeen, t.LastAsked)).Minutes())
 	default:
 		return stranger
@@ -188,14 +189,14 @@ func (s *situation) novelty(t *task) float64 {
 }
 
 // urgent is a task's worth with regard to its deadline.
-func (s *situation) urgent(t *task, worth float64) float64 {
+func (s *situation) urgent(t *entry, worth float64) float64 {
 	if t.Deadline.IsZero() {
 		return worth
 	}
 	switch ahead := t.Deadline.Sub(s.Now); {
 	case ahead > 0:
 		return worth * (1 + urgency*math.Exp(-float64(ahead)/float64(urgencySpan)))
-	case t.asked().Before(t.Deadline):
+	case t.AskedAt().Before(t.Deadline):
 		return worth + overdue
 	case t.LastRefresh.Before(t.Deadline):
 		return worth * (1 + urgency)

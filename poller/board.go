@@ -44,7 +44,7 @@ type card struct {
 	joinable  bool // a window that is asked for now can tell of it
 	moved     bool // it is out of order, since created is new
 
-	task    *task
+	task    *entry
 	created int64 // what the cards are in order of
 	margin  int64 // how far around it the task's rows are
 	// floor is from when on its deadline may have the task asked sooner: see timing.
@@ -69,12 +69,20 @@ type board struct {
 	moved int    // how many cards may be out of order
 }
 
-// newCard is the card of a task before anything was worked out.
-func newCard(t *task) card {
-	return card{task: t, created: t.created().UnixNano(), deadline: toNano(t.Deadline)}
+// toNano is 0 for no time.
+func toNano(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
 }
 
-func newBoard(tasks map[string]*task) *board {
+// newCard is the card of a task before anything was worked out.
+func newCard(t *entry) card {
+	return card{task: t, created: t.CreatedAt().UnixNano(), deadline: toNano(t.Deadline)}
+}
+
+func newBoard(tasks map[string]*entry) *board {
 	b := &board{cards: make([]card, 0, len(tasks))}
 	for _, t := range tasks {
 		b.cards = append(b.cards, newCard(t))
@@ -85,7 +93,7 @@ func newBoard(tasks map[string]*task) *board {
 }
 
 // add adds the card of a task that was not there.
-func (b *board) add(t *task) {
+func (b *board) add(t *entry) {
 	t.place = len(b.cards)
 	c := newCard(t)
 	c.moved = true
@@ -93,21 +101,18 @@ func (b *board) add(t *task) {
 	b.moved++
 }
 
-// unsettled reports whether the task is watched and not settled.
-func (t *task) unsettled() bool { return t.listed && !t.Gone && t.Phase != prefetch.Settled }
-
 func compareCards(x, y card) int {
-	return cmp.Or(cmp.Compare(x.created, y.created), strings.Compare(x.task.id, y.task.id))
+	return cmp.Or(cmp.Compare(x.created, y.created), strings.Compare(x.task.ID, y.task.ID))
 }
 
 // changed has the task's card made anew.
-func (b *board) changed(t *task) {
+func (b *board) changed(t *entry) {
 	if t.place >= len(b.cards) || b.cards[t.place].task != t {
 		return // it is not watched any more
 	}
 	c := &b.cards[t.place]
 	c.until, c.deadline = 0, toNano(t.Deadline)
-	if created := t.created().UnixNano(); created != c.created {
+	if created := t.CreatedAt().UnixNano(); created != c.created {
 		if c.created = created; !c.moved {
 			c.moved = true
 			b.moved++
@@ -184,7 +189,7 @@ func (c *card) change(at time.Time) {
 // asked at all.
 func (s *situation) schedule(c *card) bool {
 	d, ok := s.due(c.task)
-	c.askable, c.class, c.at, c.floor, c.asked = ok, d.class, toNano(d.at), toNano(d.floor), toNano(c.task.asked())
+	c.askable, c.class, c.at, c.floor, c.asked = ok, d.class, toNano(d.at), toNano(d.floor), toNano(c.task.AskedAt())
 	return ok
 }
 
@@ -194,25 +199,25 @@ func (s *situation) fill(c *card) {
 	*c = card{
 		task: t, created: c.created, margin: int64(t.margin()), deadline: c.deadline, asking: t.inFlight,
 		made: now, until: math.MaxInt64, fading: math.MaxInt64,
-		unsettled: t.unsettled(), rows: int32(min(s.sizeOf(t), math.MaxInt32)), //nolint:gosec // bounded
+		unsettled: t.Unsettled(), rows: int32(min(s.sizeOf(t), math.MaxInt32)), //nolint:gosec // bounded
 	}
 	if c.unsettled && t.Phase != prefetch.Lost { // lost ones are asked for ever less often
 		c.calls = float32(s.callsFor(t))
 	}
-	if t.Gone || t.Phase == prefetch.Settled {
+	if t.Ended || t.Phase == prefetch.Settled {
 		return
 	}
 	left, looked := s.looked(t)
 	waited := s.Now.Sub(looked)
 	c.fading = now + int64(fresh*float64(max(waited, 0)))
-	c.running = float32(float64(left) * s.curve.survive(s.age(t, looked), s.age(t, s.Now)))
+	c.running = float32(float64(left) * s.curve.survive(s.age(&t.Task, looked), s.age(&t.Task, s.Now)))
 	if !s.schedule(c) {
 		return
 	}
 	// What was decided may change at these times.
 	c.change(t.Deadline)
 	if t.Reading != nil {
-		c.change(s.readUntil(t))
+		c.change(t.Reading.Until(t.LastAsked, s.slot))
 	}
 	c.change(t.LastAsked)
 	if t.joinable() {

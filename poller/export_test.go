@@ -45,7 +45,7 @@ func Worths(p *Poller, account prefetch.Account, now time.Time) map[string]float
 	worths := map[string]float64{}
 	for i := range s.cards {
 		if c := &s.cards[i]; c.due {
-			worths[c.task.id] = c.worth
+			worths[c.task.ID] = c.worth
 		}
 	}
 	return worths

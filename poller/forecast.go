@@ -74,7 +74,7 @@ func (a *account) backoff(now time.Time) time.Duration {
 
 // nextLook is when the task may be asked at the earliest, its budget aside; zero if
 // it is not asked again.
-func (s *situation) nextLook(t *task) time.Time {
+func (s *situation) nextLook(t *entry) time.Time {
 	c := newCard(t)
 	if !s.schedule(&c) {
 		return time.Time{}

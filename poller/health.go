@@ -45,8 +45,7 @@ func (a *account) failed(e errand, err *vendorapi.Error, m *moment) bool {
 			"feature", err.Refused, "message", err.Message, "request_id", err.RequestID)
 		a.answeredWell(e)
 		if q.task != nil {
-			q.task.Up, q.task.LastError = true, nil
-			q.task.Reading, q.task.RetryAt = nil, m.Now
+			q.task.AskAgain(m.Now)
 		}
 		return false
 	}
@@ -54,7 +53,7 @@ func (a *account) failed(e errand, err *vendorapi.Error, m *moment) bool {
 	a.last.Error = &prefetch.Failure{Reason: err.Reason, Message: err.Error(), Time: m.Now}
 	if t := q.task; t != nil {
 		phase := t.Phase
-		t.failed(err, m)
+		t.Fail(err, &m.life)
 		if t.Phase != phase {
 			a.journal.changed(t, phase)
 		}
@@ -105,7 +104,7 @@ func (a *account) accountFailed(e errand, err *vendorapi.Error, m *moment) {
 			a.outage.countFrom = clock.Later(a.outage.countFrom, e.left).Add(m.pollInterval)
 		}
 		if !first {
-			h.RetryAt = m.Now.Add(m.backoff(failureBase, h.Failures-1))
+			h.RetryAt = m.Now.Add(m.life.Backoff(failureBase, h.Failures-1))
 			if from := a.outage.countFrom; h.RetryAt.Before(from) && h.RetryAt.Add(failureBase).After(from) {
 				h.RetryAt = from // the next one should count
 			}
@@ -132,7 +131,7 @@ func (a *account) askNow() {
 	a.forgive()
 	now := a.now()
 	for _, t := range a.tasks {
-		if t.unsettled() && t.LastError != nil && !t.LastError.Reason.ConcernsTask() {
+		if t.Unsettled() && t.LastError != nil && !t.LastError.Reason.ConcernsTask() {
 			t.RetryAt = now
 			a.board.changed(t)
 		}

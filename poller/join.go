@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
 // joined is a task that a window showed whole.
 type joined struct {
-	task *task
+	task *entry
 	urls []prefetch.URL
 }
 
@@ -23,8 +24,8 @@ type joined struct {
 func (m *moment) join(q vendorapi.Query, ans vendorapi.Answer) []joined {
 	urls := ans.URLs
 	j := joiner{
-		moment: m, query: q, rows: map[rowKey][]int{}, undated: map[string]bool{},
-		owner: make([]*task, len(urls)), urls: urls,
+		moment: m, query: q, rows: map[prefetch.RowKey][]int{}, undated: map[string]bool{},
+		owner: make([]*entry, len(urls)), urls: urls,
 	}
 	near := m.board.between(q.From, q.To)
 	for i := range near {
@@ -37,18 +38,18 @@ func (m *moment) join(q vendorapi.Query, ans vendorapi.Answer) []joined {
 			j.undated[urls[i].URL] = true
 			continue
 		}
-		k := keyOf(&urls[i])
+		k := urls[i].Key()
 		j.rows[k] = append(j.rows[k], i)
 	}
 	j.see(ans.Count)
 	// What is known comes before what must be found.
 	for _, t := range j.tasks {
-		if t.Whole && (t.Sole || j.sees(t.VendorCreated, t.NewestRow)) {
-			j.claim(t, t.Rows.urls)
+		if t.KnowsRows() && (t.State == task.Exclusive || j.sees(t.VendorCreated, t.NewestRow)) {
+			j.claim(t, t.Rows.URLs)
 		}
 	}
 	for _, t := range j.tasks {
-		if t.Whole || !t.joinable() {
+		if t.KnowsRows() || !t.joinable() {
 			continue
 		}
 		// Beyond what a page shows there may be another submission of the same
@@ -57,7 +58,7 @@ func (m *moment) join(q vendorapi.Query, ans vendorapi.Answer) []joined {
 		if ans.Count > len(urls) {
 			reach = min(reach, dialect.Pad)
 		}
-		if j.sees(t.created().Add(-reach), t.created().Add(reach)) {
+		if j.sees(t.CreatedAt().Add(-reach), t.CreatedAt().Add(reach)) {
 			j.find(t, reach)
 		}
 	}
@@ -71,17 +72,17 @@ type joiner struct {
 	// from and to are between which creations every row is in the answer.
 	from, to time.Time
 	query    vendorapi.Query
-	tasks    []*task // whose rows can be in the window
+	tasks    []*entry // whose rows can be in the window
 	urls     []prefetch.URL
-	rows     map[rowKey][]int // places in urls
-	undated  map[string]bool  // URLs of rows without a creation
-	owner    []*task          // by place in urls
+	rows     map[prefetch.RowKey][]int // places in urls
+	undated  map[string]bool           // URLs of rows without a creation
+	owner    []*entry                  // by place in urls
 	claims   []claim
-	spoiled  map[*task]bool
+	spoiled  map[*entry]bool
 }
 
 type claim struct {
-	task   *task
+	task   *entry
 	places []int
 }
 
@@ -122,16 +123,16 @@ func (j *joiner) sees(from, to time.Time) bool {
 }
 
 // near reports whether the task's rows can be in the window.
-func (j *joiner) near(t *task) bool {
-	return t.listed && !t.Gone && t.Phase != prefetch.Settled && t.Counted == nil && t.mayShow(j.query)
+func (j *joiner) near(t *entry) bool {
+	return t.Listed && !t.Ended && t.Phase != prefetch.Settled && t.Counted == nil && t.mayShow(j.query)
 }
 
 // claim takes the rows of a task, all of them or none.
-func (j *joiner) claim(t *task, want []prefetch.URL) {
-	taken := make(map[rowKey]int, len(want))
+func (j *joiner) claim(t *entry, want []prefetch.URL) {
+	taken := make(map[prefetch.RowKey]int, len(want))
 	places := make([]int, 0, len(want))
 	for i := range want {
-		k := keyOf(&want[i])
+		k := want[i].Key()
 		n := taken[k]
 		if n >= len(j.rows[k]) {
 			return
@@ -154,9 +155,9 @@ func (j *joiner) claim(t *task, want []prefetch.URL) {
 	}
 }
 
-func (j *joiner) spoil(t *task) {
+func (j *joiner) spoil(t *entry) {
 	if j.spoiled == nil {
-		j.spoiled = map[*task]bool{}
+		j.spoiled = map[*entry]bool{}
 	}
 	j.spoiled[t] = true
 }
@@ -164,13 +165,13 @@ func (j *joiner) spoil(t *task) {
 // find looks for the one creation within reach at which all URLs of the task were
 // submitted. If there are more, or one of the rows has none that
 // can be read, what is found may be another submission of the same URLs.
-func (j *joiner) find(t *task, reach time.Duration) {
-	if !within(t, j.query) || j.surely().Before(t.tellable()) {
+func (j *joiner) find(t *entry, reach time.Duration) {
+	if !within(t, j.query) || j.life.Surely().Before(t.tellable()) {
 		return
 	}
 	var found []prefetch.URL
-	for c := t.created().Add(-reach); !c.After(t.created().Add(reach)); c = c.Add(time.Second) {
-		if len(j.rows[rowKey{t.Expected[0], c.Unix()}]) == 0 {
+	for c := t.CreatedAt().Add(-reach); !c.After(t.CreatedAt().Add(reach)); c = c.Add(time.Second) {
+		if len(j.rows[prefetch.RowKey{URL: t.Expected[0], Created: c.Unix()}]) == 0 {
 			continue
 		}
 		rows := at(t.Expected, c)
@@ -195,13 +196,13 @@ func (j *joiner) find(t *task, reach time.Duration) {
 // open reports whether the answer has all these rows, even without those that are
 // known to be another's.
 func (j *joiner) open(rows []prefetch.URL) bool {
-	need := make(map[rowKey]int, len(rows))
+	need := make(map[prefetch.RowKey]int, len(rows))
 	for i := range rows {
-		need[keyOf(&rows[i])]++
+		need[rows[i].Key()]++
 	}
 	for k, n := range need {
 		for _, place := range j.rows[k] {
-			if j.owner[place] == nil || !j.owner[place].Whole {
+			if j.owner[place] == nil || !j.owner[place].KnowsRows() {
 				n--
 			}
 		}
@@ -213,8 +214,8 @@ func (j *joiner) open(rows []prefetch.URL) bool {
 }
 
 // doubt marks a task whose rows cannot be told from another's.
-func (s *situation) doubt(t *task) {
-	t.Ambiguous = true
+func (s *situation) doubt(t *entry) {
+	t.BecomeAmbiguous()
 	s.board.changed(t)
 }
 
@@ -229,7 +230,7 @@ func at(urls []string, created time.Time) []prefetch.URL {
 // glance shows the tasks whose rows are not known what is probably theirs: the
 // rows that nobody owns, created near when the task was.
 func (j *joiner) glance() {
-	found := map[*task]*glance{}
+	found := map[*entry]*glance{}
 	for i := range j.urls {
 		u := &j.urls[i]
 		if j.owner[i] != nil {
@@ -256,10 +257,10 @@ func (j *joiner) glance() {
 }
 
 // nearest is the task without known rows that was created nearest to a row.
-func (j *joiner) nearest(created time.Time) (best *task) {
+func (j *joiner) nearest(created time.Time) (best *entry) {
 	nearest := drift + dialect.Pad
 	for _, t := range j.tasks {
-		if t.Whole || t.Created.IsZero() {
+		if t.KnowsRows() || t.Created.IsZero() {
 			continue
 		}
 		if off := created.Sub(t.Created).Abs(); off < nearest {

@@ -109,8 +109,8 @@ type changes struct {
 }
 
 // changed notes what became of a task that was in a phase before.
-func (j *journal) changed(t *task, before prefetch.Phase) {
-	j.log.Debug("task changed phase", "task", t.id, "from", before, "to", t.Phase,
+func (j *journal) changed(t *entry, before prefetch.Phase) {
+	j.log.Debug("task changed phase", "task", t.ID, "from", before, "to", t.Phase,
 		"urls", t.Counts.Total(), "succeeded", t.Counts[prefetch.Succeeded], "failed", t.Counts[prefetch.Failed])
 	c := &j.changes
 	switch t.Phase {
@@ -127,9 +127,9 @@ func (j *journal) changed(t *task, before prefetch.Phase) {
 	}
 }
 
-func named(names []string, t *task) []string {
+func named(names []string, t *entry) []string {
 	if len(names) < mostNamed {
-		names = append(names, t.id)
+		names = append(names, t.ID)
 	}
 	return names
 }

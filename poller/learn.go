@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -13,13 +14,13 @@ import (
 const strangersHalve = time.Hour
 
 // checkTimes warns where the vendor's times show that it ignored the time zone.
-func (a *account) checkTimes(t *task, m *moment) {
+func (a *account) checkTimes(t *entry, m *moment) {
 	if t.VendorCreated.IsZero() {
 		return
 	}
-	if ahead := t.NewestRow.Sub(m.sent); ahead > dialect.Edge {
+	if ahead := t.NewestRow.Sub(m.life.Sent); ahead > dialect.Edge {
 		a.journal.warn(warnFuture, "", "a row was created in the vendor's future: the time zone is probably ignored, check time_zone",
-			"task", t.id, "created", t.NewestRow, "ahead", ahead.Round(time.Second))
+			"task", t.ID, "created", t.NewestRow, "ahead", ahead.Round(time.Second))
 	}
 	if t.Created.IsZero() {
 		return
@@ -29,38 +30,58 @@ func (a *account) checkTimes(t *task, m *moment) {
 	hours := off.Round(time.Hour)
 	if hours != 0 && (off-hours).Abs() < near {
 		a.journal.warn(warnHours, "", "the vendor's time of creation is whole hours off the configured one: "+
-			"the time zone is probably ignored, check time_zone", "task", t.id, "created", t.VendorCreated, "configured", t.Created, "off", hours)
+			"the time zone is probably ignored, check time_zone", "task", t.ID, "created", t.VendorCreated, "configured", t.Created, "off", hours)
 	}
 }
 
-// learn learns how long URLs take from an answer that shows all rows of the
-// task. It is called before the answer is applied.
-func (t *task) learn(urls []prefetch.URL, m *moment) {
+// learn learns from what was told of a task: before is the task before it, and rows
+// are all of its rows if the answer showed those.
+func (m *moment) learn(before *task.Task, t *entry, rows []prefetch.URL) {
+	was, is := before.Counted, t.Counted
+	switch {
+	case rows != nil:
+		m.learnRows(before, rows)
+		m.checkScout(t.hint, rows)
+		t.hint = nil
+	case is == nil:
+		if was != nil {
+			t.hint = nil
+		}
+	case was == nil || was.Total != is.Total:
+		m.learned.Durations.sized(is.Total)
+	default:
+		m.learnCounts(was, t)
+	}
+}
+
+// learnRows learns how long URLs take from an answer that shows all rows of the
+// task.
+func (m *moment) learnRows(before *task.Task, urls []prefetch.URL) {
 	d := &m.learned.Durations
-	if !t.Answered {
-		d.sized(max(len(urls), len(t.Expected)))
+	if !before.Answered() {
+		d.sized(max(len(urls), len(before.Expected)))
 	}
 	counts := prefetch.CountURLs(urls)
-	d.Failed += float64(max(0, counts[prefetch.Failed]-t.Counts[prefetch.Failed]))
+	d.Failed += float64(max(0, counts[prefetch.Failed]-before.Counts[prefetch.Failed]))
 	if !m.Capabilities.RowTimes {
-		t.learnLeft(counts, m)
+		m.learnLeft(before, counts)
 		return
 	}
-	seen := t.LastRefresh.Add(m.Offset)
+	seen := before.LastRefresh.Add(m.Offset)
 	for i := range urls {
 		u := &urls[i]
 		if u.Created.IsZero() {
 			continue
 		}
 		from := time.Duration(0)
-		if t.Answered {
+		if before.Answered() {
 			from = max(0, seen.Sub(u.Created))
 		}
 		switch {
 		case !u.Status.Final():
-			d.watched(1, from, m.sent.Sub(u.Created))
+			d.watched(1, from, m.life.Sent.Sub(u.Created))
 		case u.Finished.IsZero(): // nobody knows when
-		case !t.Answered || u.Finished.After(seen):
+		case !before.Answered() || u.Finished.After(seen):
 			age := u.Finished.Sub(u.Created)
 			d.watched(1, from, age)
 			d.ended(1, age)
@@ -69,14 +90,14 @@ func (t *task) learn(urls []prefetch.URL, m *moment) {
 }
 
 // learnLeft learns from how many URLs are left, where rows have no times.
-func (t *task) learnLeft(counts prefetch.Counts, m *moment) {
-	if t.knownCreated().IsZero() && !t.Answered {
+func (m *moment) learnLeft(t *task.Task, counts prefetch.Counts) {
+	if t.KnownCreation().IsZero() && !t.Answered() {
 		return // how old they are is not known
 	}
 	d := &m.learned.Durations
 	now := m.age(t, m.Now)
 	before, from := counts.Total(), time.Duration(0)
-	if t.Answered {
+	if t.Answered() {
 		before, from = t.Counts.Total()-t.Counts.Final(), m.age(t, t.LastRefresh)
 	}
 	left := counts.Total() - counts.Final()
@@ -85,7 +106,7 @@ func (t *task) learnLeft(counts prefetch.Counts, m *moment) {
 }
 
 // learnCounts learns from a count of URLs that succeeded.
-func (t *task) learnCounts(before *counted, m *moment) {
+func (m *moment) learnCounts(before *task.Counted, t *entry) {
 	d, now := &m.learned.Durations, t.Counted
 	failed, succeeded := float64(max(0, now.Failed-before.Failed)), max(0, now.Succeeded-before.Succeeded)
 	d.Failed += failed
@@ -96,12 +117,12 @@ func (t *task) learnCounts(before *counted, m *moment) {
 	}
 	from := time.Duration(0)
 	if !before.SucceededAt.IsZero() {
-		from = m.age(t, before.SucceededAt)
+		from = m.age(&t.Task, before.SucceededAt)
 	}
-	to := m.age(t, m.Now)
+	to := m.age(&t.Task, m.Now)
 	// What failed since that was counted is not under way.
-	alive := float64(now.left())
-	if now.both() {
+	alive := float64(now.Left())
+	if now.Both() {
 		g := m.gapAt(t, m.Now)
 		alive *= g.part(g.alive, 1)
 	}

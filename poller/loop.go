@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/poller/quota"
+	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -243,7 +245,7 @@ func (a *account) sweepAll(now time.Time) time.Duration {
 	over := false
 	s := a.situation(now)
 	for _, t := range a.tasks {
-		if !t.listed {
+		if !t.Listed {
 			if left := a.options.Retention - now.Sub(t.Unlisted); left > 0 {
 				sleep = min(sleep, left)
 			} else {
@@ -252,14 +254,14 @@ func (a *account) sweepAll(now time.Time) time.Duration {
 			}
 			continue
 		}
-		if (t.Phase == prefetch.Pending || t.Phase == prefetch.Active) && s.OutOfReach(t.knownCreated()) {
+		if (t.Phase == prefetch.Pending || t.Phase == prefetch.Active) && s.OutOfReach(t.KnownCreation()) {
 			before := t.Phase
-			t.lose(&moment{situation: *s})
+			t.Lose(now)
 			a.journal.changed(t, before)
 			a.touch(t)
 			over = true
 		}
-		changed, next := t.expire(now, a.options.Retention)
+		changed, next := t.Expire(now, a.options.Retention)
 		if changed {
 			a.touch(t)
 			over = true
@@ -321,9 +323,9 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 		}
 		return false
 	}
-	if q.task != nil && (a.tasks[q.task.id] != q.task || q.task.Gone) {
+	if q.task != nil && (a.tasks[q.task.ID] != q.task || q.task.Ended) {
 		// Its time ended while the call was under way: only the account learns.
-		q.task = &task{id: q.task.id}
+		q.task = &entry{Task: task.Task{ID: q.task.ID}}
 	}
 	a.look(present)
 	a.latency.learn(took)
@@ -340,7 +342,7 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 		a.apply(nil, ended)
 		return failed
 	}
-	a.apply([]*task{q.task}, ended)
+	a.apply([]*entry{q.task}, ended)
 	return failed
 }
 
@@ -353,18 +355,18 @@ func answered(err error) bool {
 
 // apply makes what a call told of tasks durable and then publishes it, all at
 // once. It is called with the lock held.
-func (a *account) apply(told []*task, now time.Time) {
+func (a *account) apply(told []*entry, now time.Time) {
 	settled := false
 	for _, t := range slices.Clone(told) {
-		if a.tasks[t.id] == t {
+		if a.tasks[t.ID] == t {
 			told = append(told, a.recovers(t)...)
 		}
 	}
 	for _, t := range told {
-		if a.tasks[t.id] == t {
+		if a.tasks[t.ID] == t {
 			a.touch(t)
 			a.board.changed(t)
-			if end := t.end(a.options.Retention); !end.IsZero() && end.Before(a.sweepAt) {
+			if end := t.EndsAt(a.options.Retention); !end.IsZero() && end.Before(a.sweepAt) {
 				a.sweepAt = end
 			}
 		}
@@ -378,10 +380,21 @@ func (a *account) apply(told []*task, now time.Time) {
 	a.publish(told...)
 }
 
-// moment is the present for a task's life. It is called with the lock held.
+// moment is what an answer is judged by: what the planner knows, what the life of
+// a task depends on, and what is learned of the vendor.
+type moment struct {
+	situation
+
+	life   task.Moment
+	vendor *dialect.Dialect
+}
+
+// moment is the present, after an answer. It is called with the lock held.
 func (a *account) moment(sent, now time.Time, moved time.Duration) *moment {
-	return &moment{
-		situation: *a.situation(now), left: sent, sent: sent.Add(a.dialect.Offset), moved: moved,
-		vendor: &a.dialect, jitter: a.random,
+	m := &moment{situation: *a.situation(now), vendor: &a.dialect}
+	m.life = task.Moment{
+		Now: now, Left: sent, Sent: sent.Add(m.Offset), Moved: moved, Oldest: m.Oldest(),
+		Means: m.means(), RowTimes: m.Capabilities.RowTimes, Windows: m.Capabilities.Windows, Jitter: a.random,
 	}
+	return m
 }

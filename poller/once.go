@@ -48,7 +48,7 @@ func (a *account) report(made, failed int) {
 	}
 	answered := 0
 	for _, t := range a.tasks {
-		if t.listed && !t.LastRefresh.Before(a.begun) {
+		if t.Listed && !t.LastRefresh.Before(a.begun) {
 			answered++
 		}
 	}
@@ -85,10 +85,10 @@ func (a *account) wantsMore(present clock.Stamp) bool {
 func (a *account) whyNothing() string {
 	watched, unsettled := 0, 0
 	for _, t := range a.tasks {
-		if t.listed && !t.Gone {
+		if t.Listed && !t.Ended {
 			watched++
 		}
-		if t.unsettled() {
+		if t.Unsettled() {
 			unsettled++
 		}
 	}

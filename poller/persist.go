@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 )
@@ -65,14 +66,15 @@ func (a *account) load() error {
 		return fmt.Errorf("account %q: stored state: %w", a.name.Name, err)
 	}
 	err = a.store.ScanScope(store.Tasks, scope(a.name), func(key string, value []byte) error {
-		t, err := decodeTask(key, value)
+		decoded, err := task.Decode(key, value)
 		if err != nil {
 			a.log.Error("a stored task is unreadable; it begins anew", "task", key, "err", err)
 			return nil
 		}
+		t := &entry{Task: *decoded}
 		a.tasks[key] = t
-		a.watchFailed(t, t.Rows.unrecovered())
-		if t.date(a.now()) {
+		a.watchFailed(t, t.Rows.Unrecovered())
+		if t.Date(a.now()) {
 			a.touch(t)
 		}
 		return nil
@@ -84,7 +86,7 @@ func (a *account) load() error {
 }
 
 // touch marks a task as changed.
-func (a *account) touch(t *task) { a.dirty[t.id] = t }
+func (a *account) touch(t *entry) { a.dirty[t.ID] = t }
 
 // saved reports whether the store has everything.
 func (a *account) saved() bool { return len(a.dirty) == 0 && !a.unsaved }
@@ -101,7 +103,7 @@ func (a *account) save() {
 	for id, t := range a.dirty {
 		op := store.Op{Table: store.Tasks, Scope: scope(a.name), Key: id}
 		if t != nil {
-			value, err := t.encode()
+			value, err := t.Encode()
 			if err != nil {
 				a.log.Error("a task cannot be stored", "task", id, "err", err)
 				delete(a.dirty, id)
@@ -141,23 +143,23 @@ func (a *account) save() {
 	}
 	if len(a.dirty) > fewDirty {
 		// A map stays as large as it ever was, and as slow to walk.
-		a.dirty = map[string]*task{}
+		a.dirty = map[string]*entry{}
 	}
 	clear(a.dirty)
 	a.unsaved = false
 }
 
 // observe records the durations of a task that are durably marked as observed.
-func (a *account) observe(t *task) {
-	for _, o := range t.observations {
-		switch o.what {
-		case observedWait:
-			a.record.URLWait(a.name, o.took)
-		case observedFetch:
-			a.record.URLFetch(a.name, o.took)
+func (a *account) observe(t *entry) {
+	for _, o := range t.Observations {
+		switch o.What {
+		case task.ObservedWait:
+			a.record.URLWait(a.name, o.Took)
+		case task.ObservedFetch:
+			a.record.URLFetch(a.name, o.Took)
 		default:
-			a.record.TaskDuration(a.name, o.took)
+			a.record.TaskDuration(a.name, o.Took)
 		}
 	}
-	t.observations = nil
+	t.Observations = nil
 }

@@ -203,7 +203,7 @@ func (s *situation) count() {
 	for i := range s.cards {
 		c := &s.cards[i]
 		if c.until == 0 { // it says what was, or nothing yet
-			c.unsettled = c.task.unsettled()
+			c.unsettled = c.task.Unsettled()
 			s.schedule(c)
 		}
 		if !c.unsettled {
@@ -218,11 +218,31 @@ func (s *situation) count() {
 	s.weighDeadlines()
 }
 
-func compareTasks(a, b *task) int {
+// continues reports whether the next question is for the next page of what was
+// begun.
+func (s *situation) continues(t *entry) bool {
+	return t.Reading != nil && s.Now.Before(t.Reading.Until(t.LastAsked, s.slot))
+}
+
+// nearerToTheEnd is the one of two tasks that are being read which has fewer pages
+// left. It counts the calls that the second needs.
+func (s *situation) nearerToTheEnd(a, b *card) *card {
+	left := b.task.Reading.Left()
+	s.asks += left - 1
+	if a == nil {
+		return b
+	}
+	if cmp.Or(cmp.Compare(left, a.task.Reading.Left()), compareTasks(b.task, a.task)) < 0 {
+		return b
+	}
+	return a
+}
+
+func compareTasks(a, b *entry) int {
 	return cmp.Or(
 		a.LastAsked.Compare(b.LastAsked),
-		a.created().Compare(b.created()),
-		cmp.Compare(a.id, b.id),
+		a.CreatedAt().Compare(b.CreatedAt()),
+		cmp.Compare(a.ID, b.ID),
 	)
 }
 
@@ -236,8 +256,8 @@ type timing struct {
 
 // due says when the task may be asked, and with what priority; false if it is
 // not to be asked at all.
-func (s *situation) due(t *task) (d timing, ok bool) {
-	if !t.unsettled() || t.inFlight && !s.foreseen || s.OutOfReach(t.knownCreated()) {
+func (s *situation) due(t *entry) (d timing, ok bool) {
+	if !t.Unsettled() || t.inFlight && !s.foreseen || s.OutOfReach(t.KnownCreation()) {
 		return timing{}, false
 	}
 	d.class = s.class(t)
@@ -265,13 +285,13 @@ func (s *situation) due(t *task) (d timing, ok bool) {
 
 // class is the priority of the task's next question. A reading whose last page
 // failed has none over other tasks: it would starve them if it fails for ever.
-func (s *situation) class(t *task) class {
+func (s *situation) class(t *entry) class {
 	switch {
 	case t.Up && s.continues(t):
 		return continueReading
 	case s.byCount(t):
 		return unsettled
-	case t.Phase == prefetch.Lost || t.Answered && t.Counts.OnlyUnknownLeft():
+	case t.Phase == prefetch.Lost || t.Answered() && t.Counts.OnlyUnknownLeft():
 		return hopeless
 	default:
 		return unsettled
@@ -283,11 +303,11 @@ func (s *situation) class(t *task) class {
 // not scarce, or there will be no later one, only an answer that shows everything
 // final must wait, or one that would prove it before the next call leaves. A task whose creation nobody told may be old: it is asked at
 // once.
-func (s *situation) provable(t *task) time.Time {
+func (s *situation) provable(t *entry) time.Time {
 	newest := t.NewestRow
 	switch {
 	case !newest.IsZero():
-	case t.Created.IsZero() && !t.Answered:
+	case t.Created.IsZero() && !t.Answered():
 		return time.Time{}
 	case !t.Created.IsZero() && t.Created.Before(t.FirstSeen):
 		newest = t.Created
@@ -295,7 +315,7 @@ func (s *situation) provable(t *task) time.Time {
 		newest = t.FirstSeen.Add(s.Offset)
 	}
 	at := newest.Add(dialect.Proof + dialect.Pad - s.Offset)
-	soon := t.Answered && at.Sub(s.Now) < s.slot
+	soon := t.Answered() && at.Sub(s.Now) < s.slot
 	if (s.hasty || s.slot < dialect.Proof && !soon) && !t.Counts.AllFinal() {
 		return time.Time{}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/quota"
+	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 )
@@ -125,8 +126,8 @@ func (p *Poller) newAccount(name prefetch.Account) *account {
 		name: name, store: p.options.Store, record: p.options.Recorder, board: &board{},
 		log:   log,
 		clock: p.options.Clock, random: p.options.Random, changed: p.options.Changed,
-		wake: make(chan struct{}, 1), tasks: map[string]*task{}, latency: latency(usualLatency),
-		dirty: map[string]*task{}, failing: map[*task]hashes{},
+		wake: make(chan struct{}, 1), tasks: map[string]*entry{}, latency: latency(usualLatency),
+		dirty: map[string]*entry{}, failing: map[*entry]task.Hashes{},
 		journal: newJournal(log, func() time.Time { return p.options.Clock().Wall }),
 	}
 	a.moves(0)

@@ -32,27 +32,27 @@ type published struct {
 // publishAll publishes every watched task, after the set of them changed. It is
 // called with the lock held.
 func (a *account) publishAll() {
-	watched := make([]*task, 0, len(a.tasks))
+	watched := make([]*entry, 0, len(a.tasks))
 	var unwatched []prefetch.UnwatchedTask
 	for _, t := range a.tasks {
-		if t.watched() {
+		if t.Watched() {
 			watched = append(watched, t)
 			continue
 		}
-		u := prefetch.UnwatchedTask{TaskState: t.state(a.name)}
-		if t.Gone {
-			u.Ended = t.end(0)
+		u := prefetch.UnwatchedTask{TaskState: t.Published(a.name)}
+		if t.Ended {
+			u.Ended = t.EndsAt(0)
 		}
 		unwatched = append(unwatched, u)
 	}
 	slices.SortFunc(unwatched, func(x, y prefetch.UnwatchedTask) int { return strings.Compare(x.ID, y.ID) })
 	a.board = newBoard(a.tasks)
-	slices.SortFunc(watched, func(x, y *task) int { return strings.Compare(x.id, y.id) })
+	slices.SortFunc(watched, func(x, y *entry) int { return strings.Compare(x.ID, y.ID) })
 	states := make([]*prefetch.TaskState, len(watched))
 	var phases [prefetch.NumPhases]int
 	s := a.expecting()
 	for i, t := range watched {
-		states[i] = t.state(a.name)
+		states[i] = t.Published(a.name)
 		states[i].NextLook = s.nextLook(t)
 		phases[t.Phase]++
 	}
@@ -67,17 +67,17 @@ func (a *account) publishAll() {
 // publish publishes what changed of tasks, all at once, and the account's
 // health; a task that was not watched before comes in. It is called with the lock
 // held; a nil task is passed over, and so is one that is not watched.
-func (a *account) publish(tasks ...*task) {
+func (a *account) publish(tasks ...*entry) {
 	var states []*prefetch.TaskState
 	var s *situation
 	for _, t := range tasks {
-		if t == nil || a.tasks[t.id] != t || !t.watched() {
+		if t == nil || a.tasks[t.ID] != t || !t.Watched() {
 			continue
 		}
 		if s == nil {
 			s = a.expecting()
 		}
-		state := t.state(a.name)
+		state := t.Published(a.name)
 		state.NextLook = s.nextLook(t)
 		states = append(states, state)
 	}

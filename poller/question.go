@@ -12,7 +12,7 @@ import (
 // question is what to ask, and why in a few words for people.
 type question struct {
 	// task is nil for a window.
-	task  *task
+	task  *entry
 	query vendorapi.Query
 	// survey is set if the question is about the look-back.
 	survey *survey
@@ -31,14 +31,14 @@ func (q *question) id() string {
 	if q.task == nil {
 		return ""
 	}
-	return q.task.id
+	return q.task.ID
 }
 
 // ask is the question about one task.
 func (s *situation) ask(c *card) question {
 	t := c.task
 	q := question{task: t, query: vendorapi.Query{Kind: vendorapi.QueryTask}, worth: c.worth}
-	if s.counts(c) && !t.Counted.doubtful() {
+	if s.counts(c) && !t.Counted.Doubtful() {
 		status := s.countNext(t)
 		if status == prefetch.Waiting {
 			if all, ok := s.waitWindow(t); ok {
@@ -48,7 +48,7 @@ func (s *situation) ask(c *card) question {
 		}
 		q.query.Kind, q.query.Status = vendorapi.QueryCount, &status
 	}
-	never := t.LastAsked.IsZero() && !t.Answered
+	never := t.LastAsked.IsZero() && !t.Answered()
 	q.pressing = c.worth >= imminent || c.class == unsettled && never && t.Counted == nil
 	q.follows = c.class == continueReading && c.worth < imminent
 	q.why = s.reason(c, q.query.Status)
@@ -72,7 +72,7 @@ func (s *situation) reason(c *card, status *prefetch.Status) string {
 		return "its deadline is near"
 	case c.class == continueReading:
 		r := t.Reading
-		return fmt.Sprintf("its next page, %d of %d", r.Page+1, r.pages())
+		return fmt.Sprintf("its next page, %d of %d", r.Page+1, r.Pages())
 	case c.class == hopeless && t.Phase == prefetch.Lost:
 		return "lost, in case the vendor knows it after all"
 	case c.class == hopeless:
@@ -81,7 +81,7 @@ func (s *situation) reason(c *card, status *prefetch.Status) string {
 		return fmt.Sprintf("how many of its URLs %s, %s", past(*status), likely(c.chance))
 	case s.counts(c):
 		return "to be sure how many URLs it has"
-	case t.LastAsked.IsZero() && !t.Answered:
+	case t.LastAsked.IsZero() && !t.Answered():
 		return "never asked before"
 	case c.worth >= starvation:
 		return "it waited for long"
@@ -124,8 +124,8 @@ func likely(chance float32) string {
 // taskQuery completes the question about one task: by id alone where the vendor
 // takes that, else with a window around its creation, else day by day from the
 // newest.
-func (s *situation) taskQuery(t *task, q vendorapi.Query) vendorapi.Query {
-	q.TaskID = t.id
+func (s *situation) taskQuery(t *entry, q vendorapi.Query) vendorapi.Query {
+	q.TaskID = t.ID
 	if !s.Capabilities.Paged {
 		return q
 	}
@@ -153,9 +153,9 @@ func (s *situation) taskQuery(t *task, q vendorapi.Query) vendorapi.Query {
 
 // taskWindow is the span of creation to ask for a task in. It lies within what
 // the vendor can be asked for.
-func (s *situation) taskWindow(t *task) (from, to time.Time) {
+func (s *situation) taskWindow(t *entry) (from, to time.Time) {
 	end := s.VendorNow().Add(dialect.Pad)
-	switch created := t.knownCreated(); {
+	switch created := t.KnownCreation(); {
 	case !created.IsZero():
 		from = created.Add(-dialect.Lead)
 		to = from.Add(s.Capabilities.MaxSpan)

@@ -3,6 +3,7 @@ package poller
 import (
 	"time"
 
+	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 )
 
@@ -72,7 +73,7 @@ func (a *account) plain(c Change, several int) bool {
 		return false
 	}
 	if t := a.tasks[c.ID]; t != nil {
-		return t.watched()
+		return t.Watched()
 	}
 	return a.dropped == 0 && len(a.published.tasks)+several <= a.options.TaskLimit
 }
@@ -80,18 +81,17 @@ func (a *account) plain(c Change, several int) bool {
 // describe takes over what the sources say of tasks that are watched, or are from
 // now on. It is called with the lock held.
 func (a *account) describe(changes []Change, now time.Time) {
-	changed := make([]*task, 0, len(changes))
+	changed := make([]*entry, 0, len(changes))
 	for _, c := range changes {
 		t := a.tasks[c.ID]
 		if t != nil {
-			if !t.describe(*c.Task) {
+			if !t.Describe(*c.Task) {
 				continue
 			}
 			a.board.changed(t)
 		} else {
-			t = &task{id: c.ID, record: record{FirstSeen: now}}
+			t = &entry{Task: task.New(*c.Task, now)}
 			a.tasks[c.ID] = t
-			t.describe(*c.Task)
 			a.board.add(t)
 		}
 		a.touch(t)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -94,11 +95,11 @@ func (s *situation) hurryOf(v view, chance float64) float64 {
 }
 
 // waits reports whether the task may have rows that neither run nor are final.
-func (s *situation) waits(t *task) bool {
-	if t.Answered {
+func (s *situation) waits(t *entry) bool {
+	if t.Answered() {
 		return t.Counts[prefetch.Waiting] > 0
 	}
-	return s.age(t, s.Now) < newborn
+	return s.age(&t.Task, s.Now) < newborn
 }
 
 // crowd is how many rows run for each that is expected to.
@@ -128,11 +129,11 @@ type scout struct {
 	urls  []prefetch.URL
 	// whole: the answer shows all rows that run.
 	whole bool
-	tasks []*task // whose rows may be in the window
-	shown map[*task]*tally
+	tasks []*entry // whose rows may be in the window
+	shown map[*entry]*tally
 	// open is the rows that were not final yet of the tasks that can be told
 	// apart by them.
-	open map[*task]map[rowKey]int
+	open map[*entry]map[prefetch.RowKey]int
 }
 
 // tally is how many rows of a task the answer shows. Where they may be another's
@@ -148,13 +149,13 @@ type tally struct {
 func (s *situation) scouted(q vendorapi.Query, ans vendorapi.Answer) []joined {
 	sc := scout{
 		situation: s, query: q, urls: ans.URLs, whole: ans.Count <= len(ans.URLs),
-		shown: map[*task]*tally{},
+		shown: map[*entry]*tally{},
 	}
 	expected := 0.0
 	near := s.board.between(q.From, q.To)
 	for i := range near {
 		c := &near[i]
-		if t := c.task; t.Phase != prefetch.Settled && !t.Gone && t.mayShow(q) {
+		if t := c.task; t.Phase != prefetch.Settled && !t.Ended && t.mayShow(q) {
 			expected += float64(c.running)
 			sc.tasks = append(sc.tasks, t)
 			sc.shown[t] = &tally{}
@@ -171,10 +172,10 @@ func (s *situation) scouted(q vendorapi.Query, ans vendorapi.Answer) []joined {
 // match gives each row to the task that is known to own it, or else to those
 // that were created nearest.
 func (sc *scout) match() []joined {
-	rows := map[rowKey][]int{}
+	rows := map[prefetch.RowKey][]int{}
 	for i := range sc.urls {
 		if u := &sc.urls[i]; !u.Created.IsZero() {
-			rows[keyOf(u)] = append(rows[keyOf(u)], i)
+			rows[u.Key()] = append(rows[u.Key()], i)
 		}
 	}
 	sc.dispute(rows)
@@ -192,7 +193,7 @@ func (sc *scout) match() []joined {
 				sc.shown[t].rows++
 			}
 		}
-		if all && sc.whole && t.Sole && within(t, sc.query) {
+		if all && sc.whole && t.State == task.Exclusive && within(t, sc.query) {
 			found = append(found, joined{t, sc.renew(t, rows)})
 		}
 	}
@@ -205,10 +206,10 @@ func (sc *scout) match() []joined {
 }
 
 // renew returns the rows of a task with those that run as the answer has them.
-func (sc *scout) renew(t *task, rows map[rowKey][]int) []prefetch.URL {
-	urls, used := slices.Clone(t.Rows.urls), map[rowKey]int{}
+func (sc *scout) renew(t *entry, rows map[prefetch.RowKey][]int) []prefetch.URL {
+	urls, used := slices.Clone(t.Rows.URLs), map[prefetch.RowKey]int{}
 	for i := range urls {
-		if k := keyOf(&urls[i]); !urls[i].Status.Final() {
+		if k := urls[i].Key(); !urls[i].Status.Final() {
 			urls[i] = sc.urls[rows[k][used[k]]]
 			used[k]++
 		}
@@ -219,17 +220,17 @@ func (sc *scout) renew(t *task, rows map[rowKey][]int) []prefetch.URL {
 // dispute marks the tasks one of whose rows that may run cannot be told from
 // another's: another task has its like, or the answer shows more of them than it
 // has.
-func (sc *scout) dispute(rows map[rowKey][]int) {
-	sc.open = map[*task]map[rowKey]int{}
-	claims := map[rowKey]*task{}
+func (sc *scout) dispute(rows map[prefetch.RowKey][]int) {
+	sc.open = map[*entry]map[prefetch.RowKey]int{}
+	claims := map[prefetch.RowKey]*entry{}
 	for _, t := range sc.tasks {
 		if !t.tellsApart() {
 			continue
 		}
-		open := map[rowKey]int{}
-		for i := range t.Rows.urls {
-			if u := &t.Rows.urls[i]; !u.Status.Final() {
-				open[keyOf(u)]++
+		open := map[prefetch.RowKey]int{}
+		for i := range t.Rows.URLs {
+			if u := &t.Rows.URLs[i]; !u.Status.Final() {
+				open[u.Key()]++
 			}
 		}
 		for k, n := range open {
@@ -247,21 +248,21 @@ func (sc *scout) dispute(rows map[rowKey][]int) {
 }
 
 // tellsApart reports whether the task's rows are known, and no other's.
-func (t *task) tellsApart() bool { return t.Whole && t.Counted == nil && !t.Ambiguous }
+func (t *entry) tellsApart() bool { return t.KnowsRows() && t.Counted == nil && !t.Ambiguous }
 
 // deal gives a row to the tasks without known rows that were created nearest.
 func (sc *scout) deal(u *prefetch.URL) {
 	nearest := drift + dialect.Pad
-	var best []*task
+	var best []*entry
 	near := sc.board.between(u.Created, u.Created)
 	for i := range near {
 		t := near[i].task
-		off := u.Created.Sub(t.created().Truncate(time.Second)).Abs()
+		off := u.Created.Sub(t.CreatedAt().Truncate(time.Second)).Abs()
 		switch {
 		case sc.shown[t] == nil, t.tellsApart(), off > t.margin(), off > nearest,
 			len(t.Expected) > 0 && !slices.Contains(t.Expected, u.URL):
 		case off < nearest:
-			nearest, best = off, []*task{t}
+			nearest, best = off, []*entry{t}
 		default:
 			best = append(best, t)
 		}
@@ -277,14 +278,14 @@ func (sc *scout) deal(u *prefetch.URL) {
 }
 
 // note keeps what the answer hints at of a task.
-func (sc *scout) note(t *task) {
+func (sc *scout) note(t *entry) {
 	n := sc.shown[t]
 	if !within(t, sc.query) || n.rows == 0 && (!sc.whole || sc.waits(t)) {
 		return
 	}
 	if h := t.hint; h != nil && h.scouted && t.Counted != nil {
 		// Of no other rows it is told when they end.
-		from, to := sc.age(t, h.at), sc.age(t, sc.Now)
+		from, to := sc.age(&t.Task, h.at), sc.age(&t.Task, sc.Now)
 		sc.learned.Durations.watched(n.rows, from, to)
 		sc.learned.Durations.endedBetween(h.left-n.rows, from, to, sc.curve)
 	}
@@ -292,10 +293,9 @@ func (sc *scout) note(t *task) {
 	sc.board.changed(t)
 }
 
-// checkScout compares what a scout said of the task with an answer that shows
-// all of it. A vendor that does not know the filter may as well show nothing.
-func (t *task) checkScout(urls []prefetch.URL, m *moment) {
-	h := t.hint
+// checkScout compares what a scout said of a task with an answer that shows all of
+// it. A vendor that does not know the filter may as well show nothing.
+func (m *moment) checkScout(h *glance, urls []prefetch.URL) {
 	if h == nil || !h.scouted || h.left > 0 {
 		return
 	}

@@ -77,16 +77,15 @@ func (a *account) redate(by time.Duration, now time.Time) {
 		}
 	}
 	for _, t := range a.tasks {
-		for _, at := range append(t.times(), &t.RetryAt, &t.windowed, &t.scouted, &t.told) {
-			move(at)
-		}
+		move(&t.windowed)
+		move(&t.scouted)
 		if t.hint != nil {
 			move(&t.hint.at)
 		}
-		t.date(now)
+		t.Redate(move, now)
 		a.touch(t)
-		if !t.Gone {
-			a.watchFailed(t, t.Rows.unrecovered())
+		if !t.Ended {
+			a.watchFailed(t, t.Rows.Unrecovered())
 		}
 	}
 	for _, p := range a.watch.Parts {

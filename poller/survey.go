@@ -107,17 +107,17 @@ func halve(span time.Duration) time.Duration {
 
 // watchAnswered applies an answer about the look-back. It returns the tasks that
 // a window told of, too.
-func (a *account) watchAnswered(q question, ans vendorapi.Answer, m *moment) []*task {
+func (a *account) watchAnswered(q question, ans vendorapi.Answer, m *moment) []*entry {
 	p, c := q.survey.part, q.survey.count
 	if !slices.Contains(a.watch.Parts, p) {
 		return nil // it left the look-back meanwhile
 	}
 	p.Survey = nil
-	if m.surely().Sub(c.Until) < dialect.Proof-dialect.Tolerance {
+	if m.life.Surely().Sub(c.Until) < dialect.Proof-dialect.Tolerance {
 		return nil // the vendor's clock is not what it seemed: more rows may appear
 	}
 	if c.At.IsZero() {
-		c.At = m.left
+		c.At = m.life.Left
 	}
 	if c.Step == stepRead {
 		return a.watchRead(q, c, ans, m)
@@ -166,7 +166,7 @@ func (p *part) tally(c *count, n int) (whole, consistent bool) {
 }
 
 // watchRead takes the rows of a window.
-func (a *account) watchRead(q question, c count, ans vendorapi.Answer, m *moment) []*task {
+func (a *account) watchRead(q question, c count, ans vendorapi.Answer, m *moment) []*entry {
 	p, window := q.survey.part, q.query
 	span := window.To.Sub(window.From) + dialect.Tick
 	if ans.Count > len(ans.URLs) {

@@ -22,27 +22,27 @@ const (
 
 // joinable reports whether a window can tell of the task: its rows are known by
 // their URL and creation, or its URLs are given and when they were submitted.
-func (t *task) joinable() bool {
+func (t *entry) joinable() bool {
 	if t.Ambiguous || t.Counted != nil {
 		return false
 	}
-	return t.Whole || len(t.Expected) > 0 && !t.Created.IsZero()
+	return t.KnowsRows() || len(t.Expected) > 0 && !t.Created.IsZero()
 }
 
 // tellable is from when on, in the vendor's time, a window must be asked for to
 // tell of the task. Where its rows are looked for by their URLs, all of them must
 // have appeared by then: what is found before may be another submission's.
-func (t *task) tellable() time.Time {
-	if t.Whole {
+func (t *entry) tellable() time.Time {
+	if t.KnowsRows() {
 		return time.Time{}
 	}
-	return t.created().Add(t.reach() + dialect.Proof)
+	return t.CreatedAt().Add(t.reach() + dialect.Proof)
 }
 
 // windowAt is from when on, by our clock, a window may be asked for the task's
 // sake: when it can tell of the task, and no sooner than the poll interval after
 // the last one that could have.
-func (s *situation) windowAt(t *task) time.Time {
+func (s *situation) windowAt(t *entry) time.Time {
 	return clock.Later(t.tellable().Add(-s.Offset), s.again(t.windowed))
 }
 
@@ -77,11 +77,11 @@ func (s *situation) windowLeaves(q *question) {
 }
 
 // margin is how far around the task's creation its rows are.
-func (t *task) margin() time.Duration { return dialect.Pad + t.reach() }
+func (t *entry) margin() time.Duration { return dialect.Pad + t.reach() }
 
 // reach is how far off the task's creation may be: not at all where the vendor
 // told it.
-func (t *task) reach() time.Duration {
+func (t *entry) reach() time.Duration {
 	if !t.VendorCreated.IsZero() {
 		return 0
 	}
@@ -177,7 +177,7 @@ func (s *situation) bestWindow() (best question, told int) {
 }
 
 // unknown reports whether nothing was told of the task yet, and a window can.
-func (t *task) unknown() bool { return t.unsettled() && !t.Answered && t.joinable() }
+func (t *entry) unknown() bool { return t.Unsettled() && !t.Answered() && t.joinable() }
 
 // together is when one window tells of the task and of others that were submitted
 // with it, if that is so soon that a scarce call for the task alone should wait;

@@ -1,4 +1,4 @@
-package poller
+package task
 
 import (
 	"encoding/json"
@@ -9,17 +9,17 @@ import (
 	"prefetch_exporter/prefetch"
 )
 
-// What was observed of a row.
+// What was observed.
 const (
-	observedWait uint8 = 1 << iota
-	observedFetch
+	ObservedWait uint8 = 1 << iota
+	ObservedFetch
 )
 
-// rows are the rows of a task, and for each what the histograms have counted of
-// it already. urls and observed have the same length and are never changed in
+// Rows are the rows of a task, and for each what the histograms have counted of
+// it already. URLs and observed have the same length and are never changed in
 // place: the first is published.
-type rows struct {
-	urls     []prefetch.URL
+type Rows struct {
+	URLs     []prefetch.URL
 	observed []uint8
 	// former are rows that earlier answers had and the last one had not, in case
 	// they come back: only what was observed of them is known still.
@@ -28,65 +28,36 @@ type rows struct {
 
 // former is what is left of a row that is gone.
 type former struct {
-	rowKey
+	prefetch.RowKey
 
 	observed uint8
 }
 
 // IsZero reports whether there are no rows, for encoding/json.
-func (r rows) IsZero() bool { return len(r.urls) == 0 && len(r.former) == 0 }
+func (r Rows) IsZero() bool { return len(r.URLs) == 0 && len(r.former) == 0 }
 
-// rowKey identifies a row: CDNetworks gives rows no id, but one submission has
-// one creation time. The same URL may stand in a task twice.
-type rowKey struct {
-	url     string
-	created int64
-}
-
-func keyOf(u *prefetch.URL) rowKey { return rowKey{u.URL, toUnix(u.Created)} }
-
-// sameRows reports whether two answers show the same rows, in whatever order and
-// state.
-func sameRows(a, b []prefetch.URL) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	left := make(map[rowKey]int, len(a))
-	for i := range a {
-		left[keyOf(&a[i])]++
-	}
-	for i := range b {
-		k := keyOf(&b[i])
-		if left[k] == 0 {
-			return false
-		}
-		left[k]--
-	}
-	return true
-}
-
-// observation is one duration for the histograms.
-type observation struct {
-	what uint8 // observedWait, observedFetch, or 0 for the whole task
-	took time.Duration
+// Observation is one duration for the histograms.
+type Observation struct {
+	What uint8 // ObservedWait, ObservedFetch, or 0 for the whole task
+	Took time.Duration
 }
 
 // replace returns rows of urls that remember what was observed of the rows in
 // r, and what is to be observed now.
-func (r rows) replace(urls []prefetch.URL) (rows, []observation) {
+func (r Rows) replace(urls []prefetch.URL) (Rows, []Observation) {
 	next := r.inherit(urls)
-	var found []observation
+	var found []Observation
 	for i := range urls {
 		u := &urls[i]
-		if wait := u.Started.Sub(u.Created); next.observed[i]&observedWait == 0 &&
+		if wait := u.Started.Sub(u.Created); next.observed[i]&ObservedWait == 0 &&
 			!u.Created.IsZero() && !u.Started.IsZero() && wait >= 0 {
-			next.observed[i] |= observedWait
-			found = append(found, observation{observedWait, wait})
+			next.observed[i] |= ObservedWait
+			found = append(found, Observation{ObservedWait, wait})
 		}
-		if fetch := u.Finished.Sub(u.Started); next.observed[i]&observedFetch == 0 && u.Status.Final() &&
+		if fetch := u.Finished.Sub(u.Started); next.observed[i]&ObservedFetch == 0 && u.Status.Final() &&
 			!u.Started.IsZero() && !u.Finished.IsZero() && fetch >= 0 {
-			next.observed[i] |= observedFetch
-			found = append(found, observation{observedFetch, fetch})
+			next.observed[i] |= ObservedFetch
+			found = append(found, Observation{ObservedFetch, fetch})
 		}
 	}
 	return next, found
@@ -94,7 +65,7 @@ func (r rows) replace(urls []prefetch.URL) (rows, []observation) {
 
 // merge returns the rows of urls in place of r, with what is to be observed of
 // them added to before.
-func (r rows) merge(urls []prefetch.URL, before []observation) (rows, []observation) {
+func (r Rows) merge(urls []prefetch.URL, before []Observation) (Rows, []Observation) {
 	if len(urls) == 0 {
 		urls = nil // as it is after a restart
 	}
@@ -105,21 +76,21 @@ func (r rows) merge(urls []prefetch.URL, before []observation) (rows, []observat
 // inherit returns rows of urls with what was observed of the same rows in r. A
 // row whose time of creation is new but whose URL is not takes over from the row
 // that it stands for, as when the time zone was corrected.
-func (r rows) inherit(urls []prefetch.URL) rows {
-	before := make([]former, 0, len(r.urls)+len(r.former))
-	for i := range r.urls {
-		before = append(before, former{keyOf(&r.urls[i]), r.observed[i]})
+func (r Rows) inherit(urls []prefetch.URL) Rows {
+	before := make([]former, 0, len(r.URLs)+len(r.former))
+	for i := range r.URLs {
+		before = append(before, former{r.URLs[i].Key(), r.observed[i]})
 	}
 	before = append(before, r.former...)
-	exact := make(map[rowKey][]int, len(before))
+	exact := make(map[prefetch.RowKey][]int, len(before))
 	for i, f := range before {
-		exact[f.rowKey] = append(exact[f.rowKey], i)
+		exact[f.RowKey] = append(exact[f.RowKey], i)
 	}
-	next := rows{urls: urls, observed: make([]uint8, len(urls))}
+	next := Rows{URLs: urls, observed: make([]uint8, len(urls))}
 	used := make([]bool, len(before))
 	var unmatched []int
 	for i := range urls {
-		k := keyOf(&urls[i])
+		k := urls[i].Key()
 		if same := exact[k]; len(same) > 0 {
 			exact[k] = same[1:]
 			used[same[0]] = true
@@ -131,7 +102,7 @@ func (r rows) inherit(urls []prefetch.URL) rows {
 	byURL := map[string][]former{}
 	for i, f := range before {
 		if !used[i] && f.observed != 0 {
-			byURL[f.url] = append(byURL[f.url], f)
+			byURL[f.URL] = append(byURL[f.URL], f)
 		}
 	}
 	for _, i := range unmatched {
@@ -143,34 +114,34 @@ func (r rows) inherit(urls []prefetch.URL) rows {
 	for _, left := range byURL {
 		next.former = append(next.former, left...)
 	}
-	next.former = next.former[:min(len(next.former), mostRows)]
+	next.former = next.former[:min(len(next.former), MostRows)]
 	recovered := r.recoveredURLs()
-	return next.recover(func(url string) bool { return recovered[url] })
+	return next.Recover(func(url string) bool { return recovered[url] })
 }
 
 // with returns rows with urls after them, of which nothing was observed.
-func (r rows) with(urls []prefetch.URL) rows {
-	return rows{
-		urls:     slices.Concat(r.urls, urls),
-		observed: make([]uint8, len(r.urls)+len(urls)),
+func (r Rows) with(urls []prefetch.URL) Rows {
+	return Rows{
+		URLs:     slices.Concat(r.URLs, urls),
+		observed: make([]uint8, len(r.URLs)+len(urls)),
 	}
 }
 
 // bytes is how many bytes the URLs have.
-func (r rows) bytes() int {
+func (r Rows) bytes() int {
 	n := 0
-	for i := range r.urls {
-		n += len(r.urls[i].URL)
+	for i := range r.URLs {
+		n += len(r.URLs[i].URL)
 	}
 	return n
 }
 
 // failed keeps only the rows that failed: what a settled task needs still.
-func (r rows) failed() rows {
-	var kept rows
-	for i := range r.urls {
-		if r.urls[i].Status == prefetch.Failed {
-			kept.urls = append(kept.urls, r.urls[i])
+func (r Rows) failed() Rows {
+	var kept Rows
+	for i := range r.URLs {
+		if r.URLs[i].Status == prefetch.Failed {
+			kept.URLs = append(kept.URLs, r.URLs[i])
 			kept.observed = append(kept.observed, r.observed[i])
 		}
 	}
@@ -193,10 +164,10 @@ type storedRow struct {
 }
 
 // MarshalJSON writes the rows in their short form.
-func (r rows) MarshalJSON() ([]byte, error) {
-	stored := make([]storedRow, len(r.urls), len(r.urls)+len(r.former))
-	for i := range r.urls {
-		u := &r.urls[i]
+func (r Rows) MarshalJSON() ([]byte, error) {
+	stored := make([]storedRow, len(r.URLs), len(r.URLs)+len(r.former))
+	for i := range r.URLs {
+		u := &r.URLs[i]
 		stored[i] = storedRow{
 			URL: u.URL, Status: u.Status, Observed: r.observed[i], Recovered: u.Recovered,
 			Created: toUnix(u.Created), Started: toUnix(u.Started), Finished: toUnix(u.Finished),
@@ -206,7 +177,7 @@ func (r rows) MarshalJSON() ([]byte, error) {
 		}
 	}
 	for _, f := range r.former {
-		stored = append(stored, storedRow{URL: f.url, Created: f.created, Observed: f.observed, Former: true})
+		stored = append(stored, storedRow{URL: f.URL, Created: f.Created, Observed: f.observed, Former: true})
 	}
 	data, err := marshal(stored)
 	if err != nil {
@@ -216,15 +187,15 @@ func (r rows) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
-func (r *rows) UnmarshalJSON(data []byte) error {
+func (r *Rows) UnmarshalJSON(data []byte) error {
 	var stored []storedRow
 	if err := json.Unmarshal(data, &stored); err != nil {
 		return fmt.Errorf("rows: %w", err)
 	}
-	*r = rows{urls: make([]prefetch.URL, 0, len(stored)), observed: make([]uint8, 0, len(stored))}
+	*r = Rows{URLs: make([]prefetch.URL, 0, len(stored)), observed: make([]uint8, 0, len(stored))}
 	for _, s := range stored {
 		if s.Former {
-			r.former = append(r.former, former{rowKey{s.URL, s.Created}, s.Observed})
+			r.former = append(r.former, former{prefetch.RowKey{URL: s.URL, Created: s.Created}, s.Observed})
 			continue
 		}
 		u := prefetch.URL{
@@ -234,30 +205,8 @@ func (r *rows) UnmarshalJSON(data []byte) error {
 		if s.Rate != nil {
 			u.Rate, u.HasRate = *s.Rate, true
 		}
-		r.urls = append(r.urls, u)
+		r.URLs = append(r.URLs, u)
 		r.observed = append(r.observed, s.Observed)
 	}
 	return nil
-}
-
-func toUnix(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.Unix()
-}
-
-// toNano is 0 for no time.
-func toNano(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixNano()
-}
-
-func fromUnix(s int64) time.Time {
-	if s == 0 {
-		return time.Time{}
-	}
-	return time.Unix(s, 0).UTC()
 }

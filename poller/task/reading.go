@@ -1,4 +1,4 @@
-package poller
+package task
 
 import (
 	"cmp"
@@ -15,7 +15,7 @@ import (
 // What is read of one task is bounded by its rows and by the bytes of their URLs.
 // Vendors take 20,000 URLs a day.
 const (
-	mostRows  = 100_000
+	MostRows  = 100_000
 	mostBytes = 32 << 20
 )
 
@@ -32,9 +32,9 @@ const (
 	turns = 2
 )
 
-// reading is an answer that is being read page by page. It is applied when it
+// Reading is an answer that is being read page by page. It is applied when it
 // is whole.
-type reading struct {
+type Reading struct {
 	// Begun is when the question for its first page left.
 	Begun time.Time `json:"begun,omitzero"`
 	// Again is why the reading before it was given up; empty if none was.
@@ -46,77 +46,53 @@ type reading struct {
 	PageSize int       `json:"page_size"`
 	// Count is what every page must say that there is.
 	Count int  `json:"count"`
-	Rows  rows `json:"rows"`
+	Rows  Rows `json:"rows"`
 }
 
-// pages is how many pages there are, as far as their first one told.
-func (r *reading) pages() int { return pagesOf(r.Count, r.PageSize) }
+// Pages is how many pages there are, as far as their first one told.
+func (r *Reading) Pages() int { return PagesOf(r.Count, r.PageSize) }
 
-// left is how many of them are to be read.
-func (r *reading) left() int { return max(1, r.pages()-r.Page) }
+// Left is how many of them are to be read.
+func (r *Reading) Left() int { return max(1, r.Pages()-r.Page) }
 
-func pagesOf(rows, size int) int { return (rows + size - 1) / max(1, size) }
+// PagesOf is how many pages so many rows fill.
+func PagesOf(rows, size int) int { return (rows + size - 1) / max(1, size) }
 
-// trouble is what is wrong while it goes on.
-func (r *reading) trouble() *failure {
-	if r == nil || r.Again == "" {
-		return nil
-	}
-	return &failure{Reason: prefetch.ReasonTimeout, Message: r.Again, Time: r.Begun}
-}
-
-// continues reports whether the next question is for the next page of what was
-// begun.
-func (s *situation) continues(t *task) bool {
-	return t.Reading != nil && s.Now.Before(s.readUntil(t))
-}
-
-// readUntil is until when the pages of a task that is being read must follow.
-func (s *situation) readUntil(t *task) time.Time {
-	r := t.Reading
+// Until is until when the next page of a task that was asked for last at a time
+// must follow.
+func (r *Reading) Until(lastAsked time.Time, slot time.Duration) time.Time {
 	begun := r.Begun
 	if begun.IsZero() { // an earlier version began it
-		begun = t.LastAsked
+		begun = lastAsked
 	}
-	return clock.Earlier(t.LastAsked.Add(readingKept), begun.Add(max(readingKept, s.readingTime(r.pages()))))
+	return clock.Earlier(lastAsked.Add(readingKept), begun.Add(max(readingKept, readingTime(r.Pages(), slot))))
 }
 
 // readingTime is how long so many pages take if others want calls too.
-func (s *situation) readingTime(pages int) time.Duration {
-	return turns * time.Duration(pages) * s.slot
+func readingTime(pages int, slot time.Duration) time.Duration {
+	return turns * time.Duration(pages) * slot
 }
 
-// tooManyPages reports whether so many pages cannot be read at this limit.
-func (s *situation) tooManyPages(pages int) bool {
-	return pages > mostPages || s.readingTime(pages) > longestReading
-}
-
-// nearerToTheEnd is the one of two tasks that are being read which has fewer pages
-// left. It counts the calls that the second needs.
-func (s *situation) nearerToTheEnd(a, b *card) *card {
-	left := b.task.Reading.left()
-	s.asks += left - 1
-	if a == nil {
-		return b
+// trouble is what is wrong while it goes on.
+func (r *Reading) trouble() *Failure {
+	if r == nil || r.Again == "" {
+		return nil
 	}
-	if cmp.Or(cmp.Compare(left, a.task.Reading.left()), compareTasks(b.task, a.task)) < 0 {
-		return b
-	}
-	return a
+	return &Failure{Reason: prefetch.ReasonTimeout, Message: r.Again, Time: r.Begun}
 }
 
 // unreadable says why a task whose first page came is not read in pages; empty if
 // it can be, or need not.
-func (t *task) unreadable(ans vendorapi.Answer, m *moment) string {
+func (t *Task) unreadable(ans vendorapi.Answer, m *Moment) string {
 	size := len(ans.URLs)
-	switch pages := pagesOf(ans.Count, size); {
+	switch pages := PagesOf(ans.Count, size); {
 	case size >= ans.Count:
 		return ""
-	case ans.Count > mostRows:
+	case ans.Count > MostRows:
 		return fmt.Sprintf("the vendor counts %d rows, more than any task can have", ans.Count)
 	case ans.Count == t.Doubted:
 		return fmt.Sprintf("the vendor counts %d rows again, which its pages did not bear out", ans.Count)
-	case size > 0 && m.tooManyPages(pages):
+	case size > 0 && m.tooMany(pages):
 		return fmt.Sprintf("the vendor counts %d rows and gives %d a page: its %d pages are too many to read at this limit",
 			ans.Count, size, pages)
 	default:
@@ -125,52 +101,85 @@ func (t *task) unreadable(ans vendorapi.Answer, m *moment) string {
 }
 
 // tooLong says why a task whose rows were read is not read on; empty if it can be.
-func (r *reading) tooLong() string {
+func (r *Reading) tooLong() string {
 	if r.Begun.IsZero() || r.Rows.bytes() <= mostBytes { // one page is bounded as an answer
 		return ""
 	}
-	return fmt.Sprintf("the URLs of %d rows have more than %d bytes, more than any task can have", len(r.Rows.urls), mostBytes)
+	return fmt.Sprintf("the URLs of %d rows have more than %d bytes, more than any task can have", len(r.Rows.URLs), mostBytes)
 }
 
 // giveUp leaves a task alone that cannot be read. What the vendor counts is believed
 // once more after that.
-func (t *task) giveUp(complaint string, m *moment) {
-	t.Reading, t.Doubted = nil, 0
+func (t *Task) giveUp(complaint string, m *Moment) {
+	t.StopReading()
+	t.Doubted = 0
 	t.Failures++
 	t.RetryAt = m.Now.Add(readingKept)
-	t.Up, t.LastError = false, &failure{Reason: prefetch.ReasonDecode, Message: complaint, Time: m.Now}
+	t.Up, t.LastError = false, &Failure{Reason: prefetch.ReasonDecode, Message: complaint, Time: m.Now}
 }
 
 // misread notes that what was read of a task had to be thrown away. Once that may
 // be chance; a task that it happens to again and again is asked less often.
-func (t *task) misread(complaint string, m *moment) {
+func (t *Task) misread(complaint string, m *Moment) {
 	const chance = 3
 	t.Failures++
-	t.RetryAt = m.Now.Add(m.backoff(m.pollInterval, t.Failures))
+	t.RetryAt = m.Now.Add(m.Backoff(m.PollInterval, t.Failures))
 	if t.Failures >= chance {
-		t.Up, t.LastError = false, &failure{Reason: prefetch.ReasonDecode, Message: complaint, Time: m.Now}
+		t.Up, t.LastError = false, &Failure{Reason: prefetch.ReasonDecode, Message: complaint, Time: m.Now}
 	}
 }
 
 // begin begins to read a task in pages. The reading before it may not have come to
 // its end.
-func begin(before *reading, count int, m *moment) *reading {
-	r := &reading{Count: count, Begun: m.left}
+func begin(before *Reading, count int, m *Moment) *Reading {
+	r := &Reading{Count: count, Begun: m.Left}
 	if before != nil {
-		r.Again = fmt.Sprintf("only %d of its %d pages were read in time; reading it anew", before.Page, before.pages())
+		r.Again = fmt.Sprintf("only %d of its %d pages were read in time; reading it anew", before.Page, before.Pages())
 	}
 	return r
 }
 
-// page takes one page of an answer. It returns what was read, and whether that is
-// every page, and a complaint if it had to be thrown away.
-func (t *task) page(q vendorapi.Query, ans vendorapi.Answer, m *moment) (r *reading, whole bool, complaint string) {
+// page applies an answer to a question for the task's rows, which may be one page of
+// several: see Apply. Its next page takes turns with other questions.
+func (t *Task) page(q vendorapi.Query, ans vendorapi.Answer, m *Moment) (rows []prefetch.URL, complaint string) {
+	if q.Page <= 1 || t.Reading == nil {
+		if complaint = t.unreadable(ans, m); complaint != "" {
+			t.giveUp(complaint, m)
+			return nil, complaint
+		}
+	}
+	r, whole, complaint := t.add(q, ans, m)
+	if hopeless := r.tooLong(); hopeless != "" {
+		t.giveUp(hopeless, m)
+		return nil, hopeless
+	}
+	if !whole {
+		t.Up, t.LastError = true, r.trouble()
+	}
+	switch {
+	case complaint != "":
+		t.misread(complaint, m)
+		return nil, complaint
+	case !whole:
+		return nil, ""
+	case len(r.Rows.URLs) == 0:
+		t.empty(q, m)
+		return nil, ""
+	default:
+		t.read(r, m)
+		return r.Rows.URLs, ""
+	}
+}
+
+// add adds one page to what was read. It returns that, and whether it is every page,
+// and a complaint if it had to be thrown away.
+func (t *Task) add(q vendorapi.Query, ans vendorapi.Answer, m *Moment) (r *Reading, whole bool, complaint string) {
 	r = t.Reading
-	t.Reading = nil
+	t.StopReading()
 	if r == nil || q.Page == 1 {
 		if len(ans.URLs) >= ans.Count {
 			t.Doubted = 0
-			return &reading{Rows: rows{urls: ans.URLs}}, true, ""
+			return &Reading{Rows: Rows{URLs: ans.URLs}}, true, ""
 		}
 		r = begin(r, ans.Count, m)
 	}
@@ -186,8 +195,8 @@ func (t *task) page(q vendorapi.Query, ans vendorapi.Answer, m *moment) (r *read
 	}
 	r.From, r.To, r.Page = q.From, q.To, q.Page
 	r.Rows = r.Rows.with(ans.URLs)
-	if len(r.Rows.urls) < r.Count {
-		t.Reading = r
+	if len(r.Rows.URLs) < r.Count {
+		t.BecomeRead(r)
 		return r, false, ""
 	}
 	if complaint = t.checkUnion(r); complaint != "" {
@@ -198,14 +207,14 @@ func (t *task) page(q vendorapi.Query, ans vendorapi.Answer, m *moment) (r *read
 }
 
 // read applies what was read. What stands on several pages is as old as the first.
-func (t *task) read(r *reading, m *moment) {
+func (t *Task) read(r *Reading, m *Moment) {
 	if r.Begun.IsZero() {
-		t.answered(r.Rows.urls, m)
+		t.Prove(r.Rows.URLs, m)
 		return
 	}
 	before, since := t.LastRefresh, *m
-	since.left = r.Begun
-	t.answered(r.Rows.urls, &since)
+	since.Left = r.Begun
+	t.Prove(r.Rows.URLs, &since)
 	t.LastRefresh = clock.Later(before, r.Begun)
 }
 
@@ -213,16 +222,16 @@ func (t *task) read(r *reading, m *moment) {
 // page while they were read hide as many others. A task may well have the same URL
 // twice, so the reading counts if it was submitted so often, or, where nobody said
 // what was submitted, if just the same rows stood twice when it was read before.
-func (t *task) checkUnion(r *reading) (complaint string) {
+func (t *Task) checkUnion(r *Reading) (complaint string) {
 	missing := map[string]int{}
 	for _, url := range t.Expected {
 		missing[url]++
 	}
-	var twice []rowKey
-	pages := map[rowKey]int{} // the page where a row stood last, from 1
-	for i := range r.Rows.urls {
-		u := &r.Rows.urls[i]
-		k, page := keyOf(u), 1+i/r.PageSize
+	var twice []prefetch.RowKey
+	pages := map[prefetch.RowKey]int{} // the page where a row stood last, from 1
+	for i := range r.Rows.URLs {
+		u := &r.Rows.URLs[i]
+		k, page := u.Key(), 1+i/r.PageSize
 		missing[u.URL]--
 		if before := pages[k]; before != 0 && before != page && missing[u.URL] < 0 {
 			twice = append(twice, k)
@@ -235,20 +244,20 @@ func (t *task) checkUnion(r *reading) (complaint string) {
 	if t.Repeated == 0 || t.Repeated == before && !hidden {
 		return ""
 	}
-	return fmt.Sprintf("%d rows of %d stand on two pages, as %q does; reading it anew", len(twice), r.Count, twice[0].url)
+	return fmt.Sprintf("%d rows of %d stand on two pages, as %q does; reading it anew", len(twice), r.Count, twice[0].URL)
 }
 
 // digest stands for rows in any order; 0 for none.
-func digest(keys []rowKey) uint64 {
+func digest(keys []prefetch.RowKey) uint64 {
 	if len(keys) == 0 {
 		return 0
 	}
-	slices.SortFunc(keys, func(a, b rowKey) int {
-		return cmp.Or(cmp.Compare(a.url, b.url), cmp.Compare(a.created, b.created))
+	slices.SortFunc(keys, func(a, b prefetch.RowKey) int {
+		return cmp.Or(cmp.Compare(a.URL, b.URL), cmp.Compare(a.Created, b.Created))
 	})
 	h := fnv.New64a()
 	for _, k := range keys {
-		_, _ = fmt.Fprintf(h, "%q %d\n", k.url, k.created)
+		_, _ = fmt.Fprintf(h, "%q %d\n", k.URL, k.Created)
 	}
 	return max(1, h.Sum64())
 }
