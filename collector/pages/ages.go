@@ -2,7 +2,7 @@ package pages
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
 	"runtime"
 	"sync"
 	"time"
@@ -11,17 +11,13 @@ import (
 	"prefetch_exporter/collector/pages/internal/exposition"
 )
 
-const (
-	// encodeAtOnce is of how many tasks ages are encoded at once.
-	encodeAtOnce = 1024
-	// blocksPerWriter is how many blocks are worth another writer of ages.
-	blocksPerWriter = 32
-)
+// blocksPerWriter is how many blocks are worth another writer of ages.
+const blocksPerWriter = 32
 
 // ageWriters render the ages of tasks, which are other ones in each scrape and
 // most of its work. They share it between the processors.
 type ageWriters struct {
-	format  exposition.Format
+	// deflate is nil where nothing is compressed.
 	deflate *exposition.Deflater
 	all     []*ageWriter
 }
@@ -29,27 +25,15 @@ type ageWriters struct {
 // ageWriter renders the ages of some tasks. All it has is memory that is used
 // again.
 type ageWriter struct {
-	numbers    *exposition.Numbers
-	values     []float64
 	samples    exposition.Samples
 	compressed []byte
-}
-
-// newAgeWriters returns writers of ages in a format, compressed if there is a
-// deflater.
-func newAgeWriters(format exposition.Format, deflate *exposition.Deflater) *ageWriters {
-	return &ageWriters{format: format, deflate: deflate}
 }
 
 // pieces returns the ages of all tasks in some blocks.
 func (w *ageWriters) pieces(blocks []*block, now time.Time) ([]piece, error) {
 	n := max(1, min(len(blocks)/blocksPerWriter, runtime.GOMAXPROCS(0)))
 	for len(w.all) < n {
-		numbers, err := w.format.NewNumbers()
-		if err != nil {
-			return nil, fmt.Errorf("render ages: %w", err)
-		}
-		w.all = append(w.all, &ageWriter{numbers: numbers})
+		w.all = append(w.all, &ageWriter{})
 	}
 	pieces, errs := make([]piece, n), make([]error, n)
 	var running sync.WaitGroup
@@ -58,12 +42,7 @@ func (w *ageWriters) pieces(blocks []*block, now time.Time) ([]piece, error) {
 		running.Go(func() { pieces[i], errs[i] = w.all[i].write(mine, now, w.deflate) })
 	}
 	running.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, fmt.Errorf("render ages: %w", err)
-		}
-	}
-	return pieces, nil
+	return pieces, errors.Join(errs...)
 }
 
 // write renders the ages of the tasks in some blocks.
@@ -81,10 +60,8 @@ func (w *ageWriter) write(blocks []*block, now time.Time, deflate *exposition.De
 	} else {
 		w.samples.Text = w.samples.Text[:0]
 	}
-	for len(blocks) > 0 {
-		if blocks, err = w.some(blocks, now); err != nil {
-			return piece{}, err
-		}
+	for _, b := range blocks {
+		b.ages.AppendTo(&w.samples, func(i int) float64 { return collector.Seconds(b.since[i], now) })
 	}
 	size := len(w.samples.Text)
 	if size == 0 || deflate == nil {
@@ -92,24 +69,4 @@ func (w *ageWriter) write(blocks []*block, now time.Time, deflate *exposition.De
 	}
 	w.compressed = deflate.AppendMember(w.compressed[:0], &w.samples)
 	return piece{data: bytes.Clone(w.compressed), size: size}, nil
-}
-
-// some renders the ages of some blocks and returns the others.
-func (w *ageWriter) some(blocks []*block, now time.Time) ([]*block, error) {
-	w.values = w.values[:0]
-	n := 0
-	for ; n < len(blocks) && len(w.values) < encodeAtOnce; n++ {
-		for _, since := range blocks[n].since {
-			w.values = append(w.values, collector.Seconds(since, now))
-		}
-	}
-	if err := w.numbers.Encode(w.values); err != nil {
-		return nil, err
-	}
-	for _, b := range blocks[:n] {
-		if err := b.ages.AppendTo(&w.samples, w.numbers); err != nil {
-			return nil, err
-		}
-	}
-	return blocks[n:], nil
 }

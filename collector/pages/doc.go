@@ -7,9 +7,9 @@
 // metrics and its layout.
 //
 // All that package collector says is a piece that stays, but for one gauge:
-// prefetch_task_age_seconds is another number in each scrape. Its price is an
-// encoder that fills values into a template, a writer of DEFLATE of its own, and
-// [ageWriters], about 480 lines, and most of what a scrape takes. PromQL can tell
+// prefetch_task_age_seconds is another number in each scrape. Its price is a
+// template that values are filled into, a writer of DEFLATE of its own, and
+// [ageWriters], about 400 lines, and most of what a scrape takes. PromQL can tell
 // the same by time() - prefetch_task_created_timestamp_seconds. It is a part of
 // the contract; whoever may drop it drops these.
 //

@@ -18,7 +18,7 @@ type fastHandler struct {
 	live       prometheus.Gatherer
 	errors     *prometheus.CounterVec
 	ordinary   http.Handler
-	negotiator *negotiator
+	negotiator negotiator
 	kept       *keptPages
 
 	compressors compressors

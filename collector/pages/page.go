@@ -39,7 +39,7 @@ type pages struct {
 	layout   collector.Layout
 	seed     maphash.Seed
 	accounts map[accountKey]*accountBlocks
-	ages     *ageWriters
+	ages     ageWriters
 }
 
 // pageInWork is a page that is going to be rendered.
@@ -67,7 +67,7 @@ func newPages(c *collector.Collector, format exposition.Format, compressed bool)
 	if err != nil {
 		return nil, err
 	}
-	return &pages{c: c, renderer: r, seed: maphash.MakeSeed(), ages: newAgeWriters(format, r.deflate)}, nil
+	return &pages{c: c, renderer: r, seed: maphash.MakeSeed(), ages: ageWriters{deflate: r.deflate}}, nil
 }
 
 // current returns a page of a snapshot that was taken after the call began.

@@ -14,10 +14,12 @@ import (
 // The zero Format is none.
 type Format struct {
 	encoding expfmt.Format
-	// delimited: a family is a message behind its length (protobuf). If it is
-	// not, a family is a head and samples, one after the other.
-	delimited bool
+	kind     expfmt.FormatType
 }
+
+// delimited: a family is a message behind its length (protobuf). If it is not, a
+// family is a head and samples, one after the other.
+func (f Format) delimited() bool { return f.kind == expfmt.TypeProtoDelim }
 
 // FormatOf returns the format of a negotiated content type. It reports false
 // for those that cannot be put together: protobuf as text.
@@ -28,10 +30,7 @@ func FormatOf(contentType expfmt.Format) (Format, bool) {
 	kind := contentType.FormatType()
 	switch kind {
 	case expfmt.TypeTextPlain, expfmt.TypeOpenMetrics, expfmt.TypeProtoDelim:
-		return Format{
-			encoding:  expfmt.NewFormat(kind).WithEscapingScheme(model.NoEscaping),
-			delimited: kind == expfmt.TypeProtoDelim,
-		}, true
+		return Format{encoding: expfmt.NewFormat(kind).WithEscapingScheme(model.NoEscaping), kind: kind}, true
 	default:
 		return Format{}, false
 	}
@@ -68,11 +67,11 @@ type Family struct {
 func (f Format) NewFamily(name, help string) (*Family, error) {
 	family := &Family{format: f, name: name}
 	family.encoder = expfmt.NewEncoder(&family.buf, f.encoding)
-	if !f.delimited {
+	if !f.delimited() {
 		family.samples.Name, family.samples.Type = &family.name, dto.MetricType_GAUGE.Enum()
 	}
 	described := &dto.MetricFamily{Name: &name, Help: &help, Type: dto.MetricType_GAUGE.Enum()}
-	if f.delimited {
+	if f.delimited() {
 		message, err := f.encode(described)
 		if err != nil {
 			return nil, err
@@ -115,7 +114,7 @@ func prefixLength(message []byte) int {
 
 // Head returns what stands before samples that are size bytes in all.
 func (f *Family) Head(size int) []byte {
-	if !f.format.delimited {
+	if !f.format.delimited() {
 		return f.head
 	}
 	prefix := binary.AppendUvarint(nil, uint64(len(f.head)+size)) //nolint:gosec // a size is not negative
@@ -137,7 +136,7 @@ func (f *Family) WriteSamples(buf *bytes.Buffer, samples []*dto.Metric) error {
 		return fmt.Errorf("encode %s: %w", f.name, err)
 	}
 	skip := f.skip
-	if f.format.delimited {
+	if f.format.delimited() {
 		skip = prefixLength(f.buf.Bytes())
 	}
 	buf.Write(f.buf.Bytes()[skip:])

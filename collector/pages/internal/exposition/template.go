@@ -2,11 +2,14 @@ package exposition
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
 )
 
 // The values that find out where the value of a sample stands: encoded, they
@@ -17,14 +20,16 @@ const findingValue = 2.7
 
 func findingOther() float64 { return math.NaN() }
 
-// errNotFound: the values do not stand where they can be found. It tells of an
-// encoder that writes a format in another way than all that are known.
-var errNotFound = errors.New("the encoder does not write values where they can be found")
+// errNotFound: the values do not stand where they can be found, or are written in
+// another way. It tells of an encoder that writes a format in another way than all
+// that are known.
+var errNotFound = errors.New("the encoder does not write values where and as they are looked for")
 
 // Template is the samples of some series of a family with all values left out.
 // It is immutable.
 type Template struct {
-	text []byte
+	format Format
+	text   []byte
 	// holes are where values stand in text, in order.
 	holes []int
 }
@@ -45,7 +50,10 @@ func (f *Family) NewTemplate(samples []*dto.Metric) (Template, error) {
 		return Template{}, err
 	}
 	t, ok := cut(text.Bytes(), other.Bytes())
-	if !ok || len(t.holes) != len(samples) {
+	t.format = f.format
+	number := f.format.appendNumber(nil, findingValue)
+	if !ok || len(t.holes) != len(samples) || text.Len() != len(t.text)+len(samples)*len(number) ||
+		len(samples) > 0 && !bytes.HasPrefix(text.Bytes()[t.holes[0]:], number) {
 		return Template{}, fmt.Errorf("template of %s: %w", f.name, errNotFound)
 	}
 	return t, nil
@@ -82,90 +90,30 @@ type Samples struct {
 	Ends []int
 }
 
-// AppendTo appends the samples with the next values of numbers, one for each
-// series.
-func (t *Template) AppendTo(s *Samples, numbers *Numbers) error {
+// AppendTo appends the samples, the one at i with the value that value returns.
+func (t *Template) AppendTo(s *Samples, value func(i int) float64) {
 	from := 0
-	for _, hole := range t.holes {
-		number, err := numbers.next()
-		if err != nil {
-			return err
-		}
+	for i, hole := range t.holes {
 		s.Text = append(s.Text, t.text[from:hole]...)
-		s.Text = append(s.Text, number...)
+		s.Text = t.format.appendNumber(s.Text, value(i))
 		s.Ends = append(s.Ends, len(s.Text))
 		from = hole
 	}
 	s.Text = append(s.Text, t.text[from:]...)
-	return nil
 }
 
-// Numbers encodes values as they stand in samples of a format. It is not safe
-// for concurrent use.
-type Numbers struct {
-	// family is one whose samples have no labels, so that a sample is little
-	// more than its value.
-	family *Family
-	// before and after stand around each value.
-	before int
-	after  []byte
-	// width is how long each value is; 0 if it ends where after begins.
-	width int
-
-	samples []*dto.Metric
-	buf     bytes.Buffer
-	// rest are the samples that next did not return yet.
-	rest []byte
-}
-
-// NewNumbers returns an encoder of values.
-func (f Format) NewNumbers() (*Numbers, error) {
-	family, err := f.NewFamily("x", "")
-	if err != nil {
-		return nil, err
+// appendNumber appends a value as it stands in a sample.
+func (f Format) appendNumber(dst []byte, value float64) []byte {
+	if f.kind == expfmt.TypeProtoDelim {
+		return binary.LittleEndian.AppendUint64(dst, math.Float64bits(value))
 	}
-	t, err := family.NewTemplate([]*dto.Metric{{}})
-	if err != nil {
-		return nil, err
+	if value == 0 {
+		value = 0 // without a sign
 	}
-	n := &Numbers{family: family, before: t.holes[0], after: t.text[t.holes[0]:]}
-	if len(n.after) == 0 {
-		if err := n.Encode([]float64{findingValue}); err != nil {
-			return nil, err
-		}
-		n.width = len(n.rest) - n.before
+	start := len(dst)
+	dst = strconv.AppendFloat(dst, value, 'g', -1, 64)
+	if f.kind == expfmt.TypeOpenMetrics && !bytes.ContainsAny(dst[start:], ".eNI") {
+		dst = append(dst, ".0"...)
 	}
-	return n, nil
-}
-
-// Encode encodes the values for the templates that are to be filled in next, in
-// place of those that are left of the last ones. Many at once cost less than
-// one by one.
-func (n *Numbers) Encode(values []float64) error {
-	for len(n.samples) < len(values) {
-		n.samples = append(n.samples, &dto.Metric{Gauge: &dto.Gauge{Value: new(float64)}})
-	}
-	for i, value := range values {
-		*n.samples[i].Gauge.Value = value
-	}
-	n.buf.Reset()
-	err := n.family.WriteSamples(&n.buf, n.samples[:len(values)])
-	n.rest = n.buf.Bytes()
-	return err
-}
-
-// next returns the next value as it stands in a sample.
-func (n *Numbers) next() ([]byte, error) {
-	if len(n.rest) < n.before+n.width {
-		return nil, errNotFound
-	}
-	number := n.rest[n.before:]
-	length := n.width
-	if length == 0 {
-		if length = bytes.Index(number, n.after); length < 0 {
-			return nil, errNotFound
-		}
-	}
-	n.rest = number[length+len(n.after):]
-	return number[:length], nil
+	return dst
 }
