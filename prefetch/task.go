@@ -8,7 +8,7 @@ import (
 
 // Account names one set of credentials at one vendor.
 type Account struct {
-	// Provider is the vendor: "huaweicloud_vod" or "cdnetworks".
+	// Provider is the vendor: the key of its section in the configuration.
 	Provider string
 	// Name is the user's name for the account, unique in the configuration.
 	Name string
@@ -26,7 +26,7 @@ const (
 type Task struct {
 	// Account is the name of the account whose vendor knows the task.
 	Account string `yaml:"-"`
-	// ID is the vendor's task id (Huawei Cloud) or itemId (CDNetworks).
+	// ID is what the vendor calls the task by.
 	ID string `yaml:"id"`
 	// Created is when the prefetch was submitted; zero if the user did not say.
 	Created time.Time `yaml:"created,omitempty"`
