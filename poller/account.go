@@ -11,6 +11,7 @@ import (
 
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/lookback"
 	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
@@ -48,12 +49,11 @@ type account struct {
 	health    health
 	dialect   dialect.Dialect // what the vendor can be asked
 	knowledge knowledge
-	curve     *curve            // what knowledge amounts to; nil when it must be worked out anew
 	identity  string            // whom the vendor counted when that was learned
 	removed   bool              // the account is not configured any more
 	dirty     map[string]*entry // changed and not in the store yet
 	unsaved   bool              // health, dialect or knowledge changed likewise
-	watch     watch             // everything in the look-back
+	watch     lookback.LookBack // everything in the look-back
 	backlog   time.Duration     // how long the limit needs for the unsettled tasks
 	inFlight  int
 	// gathering: the loop will be woken for changes of single tasks.
@@ -100,8 +100,8 @@ func (a *account) configure(o Account, b *quota.Budget) {
 	if a.identity != o.Identity {
 		a.anotherHost(o.Identity)
 	}
-	if !o.WatchWindow && len(a.watch.Parts) > 0 {
-		a.watch, a.unsaved = watch{}, true
+	if !o.WatchWindow && len(a.watch.Segments) > 0 {
+		a.watch, a.unsaved = lookback.LookBack{}, true
 	}
 	a.refresh(a.now())
 	a.signal()
@@ -110,9 +110,9 @@ func (a *account) configure(o Account, b *quota.Budget) {
 // anotherHost forgets what was learned of the host that was asked before. What is
 // known of tasks stays, but for what was begun there.
 func (a *account) anotherHost(identity string) {
-	a.identity, a.curve, a.unsaved = identity, nil, true
+	a.identity, a.unsaved = identity, true
 	a.dialect.Learned, a.knowledge = dialect.Learned{}, knowledge{}
-	a.watch = watch{}
+	a.watch = lookback.LookBack{}
 	a.health.Failures, a.health.RetryAt, a.outage.countFrom = 0, time.Time{}, time.Time{}
 	for _, t := range a.tasks {
 		t.hint = nil

@@ -2,10 +2,11 @@ package poller
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/lookback"
+	"prefetch_exporter/poller/match"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -23,7 +24,7 @@ func (a *account) succeeded(e errand, ans vendorapi.Answer, m *moment) []*entry 
 	}
 	defer a.tellScouts(a.dialect.NoRunFilter)
 	switch t := q.task; {
-	case q.survey != nil:
+	case q.watch != nil:
 		return a.watchAnswered(q, ans, m)
 	case t == nil && q.query.Kind == vendorapi.QueryCount:
 		return a.waitAnswered(q.query, ans, m)
@@ -124,37 +125,45 @@ func (a *account) tell(t *entry, m *moment, apply func() (rows []prefetch.URL, c
 	}
 }
 
+// watchAnswered applies an answer about the look-back. It returns the tasks that
+// a window told of, too.
+func (a *account) watchAnswered(q question, ans vendorapi.Answer, m *moment) []*entry {
+	if a.ignored(q.query, ans, math.MaxInt, m.Now) {
+		q.watch.Discard()
+		return nil
+	}
+	out := a.watch.Answered(q.watch, ans, lookback.Sent{Left: m.life.Left, Asked: m.life.Surely()}, m.lookBack())
+	if out.Trouble != "" {
+		a.journal.warn(warnWindow, out.About, out.Trouble, out.Args...)
+	}
+	if !out.Whole {
+		return nil
+	}
+	return a.windowAnswered(q.query, ans, m)
+}
+
 // windowAnswered applies the rows of a window to the tasks they belong to, and
 // returns those that it told of.
 func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *moment) []*entry {
 	if q.Status != nil {
 		return a.scoutAnswered(q, ans, m)
 	}
-	found := m.join(q, ans)
-	strangers := ans.Count
-	near := m.board.between(q.From, q.To)
-	for i := range near {
-		if t := near[i].task; t.mayShow(q) {
-			strangers -= m.sizeOf(t)
-		}
-	}
-	a.learnStrangers(max(0, strangers), q, m)
-	told := a.joined(found, m)
+	tasks, r := m.join(q, ans)
+	a.learnStrangers(q, ans.Count, m)
+	told := a.found(tasks, r, m)
 	for _, t := range told {
 		t.BecomeExclusive()
 		t.overlooked = false
 	}
-	for i := range near {
-		t := near[i].task
+	for _, i := range r.Missed {
 		// A window that should have told of the task and did not will not the
 		// next time either: others crowd its rows out of the page, or they are
 		// not what they seemed.
-		if near[i].worth > 0 && t.joinable() && within(t, q) && !slices.Contains(told, t) &&
-			m.life.Surely().After(t.tellable()) {
-			if ans.Count == 0 && !t.overlooked {
-				t.overlooked = true // an answer without any row may be a slip
-				continue
-			}
+		switch t := tasks[i]; {
+		case m.board.cards[t.place].worth <= 0: // it was not asked for the task's sake
+		case ans.Count == 0 && !t.overlooked:
+			t.overlooked = true // an answer without any row may be a slip
+		default:
 			t.BecomeAmbiguous()
 			told = append(told, t)
 		}
@@ -171,34 +180,25 @@ func (a *account) scoutAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mome
 		if ans.Count > len(ans.URLs) {
 			// It was not meant to show them all: of whom it does not tell says
 			// nothing.
-			return a.joined(m.join(q, ans), m)
+			tasks, r := m.join(q, ans)
+			return a.found(tasks, r, m)
 		}
 		return a.windowAnswered(q, ans, m)
 	}
-	return a.joined(m.scouted(q, ans), m)
+	tasks, r := m.scouted(q, ans)
+	return a.found(tasks, r, m)
 }
 
-// joined applies rows to the tasks that they are all of, and returns those.
-func (a *account) joined(found []joined, m *moment) []*entry {
-	told := make([]*entry, 0, len(found))
-	for _, f := range found {
-		told = append(told, f.task)
-		a.tell(f.task, m, func() ([]prefetch.URL, string) {
-			f.task.Prove(f.urls, &m.life)
-			return f.urls, ""
+// found applies rows to the tasks that they are all of, and returns those.
+func (a *account) found(tasks []*entry, r match.Result, m *moment) []*entry {
+	told := make([]*entry, 0, len(r.Found))
+	for _, f := range r.Found {
+		t := tasks[f.Claim]
+		told = append(told, t)
+		a.tell(t, m, func() ([]prefetch.URL, string) {
+			t.Prove(f.URLs, &m.life)
+			return f.URLs, ""
 		})
 	}
 	return told
-}
-
-// mayShow reports whether rows of the task may be in the window.
-func (t *entry) mayShow(q vendorapi.Query) bool {
-	c := t.CreatedAt()
-	return !c.Add(t.margin()).Before(q.From) && !c.Add(-t.margin()).After(q.To)
-}
-
-// within reports whether all of the task's rows must be in the window.
-func within(t *entry, q vendorapi.Query) bool {
-	c := t.CreatedAt()
-	return !c.Add(-t.margin()).Before(q.From) && !c.Add(t.margin()).After(q.To)
 }

@@ -57,8 +57,8 @@ func (s *situation) age(t *task.Task, at time.Time) time.Duration {
 // looked is when the task was last looked at, and how many of its URLs were not
 // final then. Without a look it is its creation, and all of them.
 func (s *situation) looked(t *entry) (left int, at time.Time) {
-	if h := t.hint; h != nil && h.at.After(t.CountedAt(h.left)) {
-		return h.left, h.at
+	if h := t.hint; h != nil && h.at.After(t.CountedAt(h.Left)) {
+		return h.Left, h.at
 	}
 	if c := t.Counted; c.Both() {
 		return c.Left(), clock.Later(c.SucceededAt, c.FailedAt)
@@ -79,7 +79,7 @@ func (s *situation) sizeOf(t *entry) int {
 	case len(t.Expected) > 0:
 		return len(t.Expected)
 	case t.hint != nil:
-		return max(1, t.hint.rows)
+		return max(1, t.hint.Rows)
 	default:
 		return s.typicalSize
 	}
@@ -95,10 +95,10 @@ func (s *situation) chance(t *entry) float64 {
 		g := s.gapAt(t, s.Now)
 		return g.part(g.succeeded+g.failed, left)
 	}
-	alive := s.curve.survive(s.age(&t.Task, at), s.age(&t.Task, s.Now))
+	alive := s.curve.Survive(s.age(&t.Task, at), s.age(&t.Task, s.Now))
 	chance := math.Pow(1-alive, float64(left))
 	if t.hint != nil && t.hint.at.Equal(at) {
-		chance = 1 - (1-chance)*(1-t.hint.others)
+		chance = 1 - (1-chance)*(1-t.hint.Others)
 	}
 	return chance
 }
@@ -113,7 +113,7 @@ func (s *situation) settledAt(t *entry, left int, at time.Time) float64 {
 		g := s.gapAt(t, at)
 		return g.part(g.succeeded+g.failed, left)
 	case t.hint != nil && t.hint.at.Equal(at):
-		return t.hint.others
+		return t.hint.Others
 	default:
 		return 0
 	}
@@ -233,13 +233,13 @@ func (s *situation) index(v view, p, lag float64) float64 {
 	if v.to <= v.from || p <= 0 {
 		return 0
 	}
-	waited, n, base := (v.to - v.from).Minutes(), float64(v.left), s.curve.at(v.from)
-	alive := math.Exp(base - s.curve.at(v.to))
+	waited, n, base := (v.to - v.from).Minutes(), float64(v.left), s.curve.Cumulative(v.from)
+	alive := math.Exp(base - s.curve.Cumulative(v.to))
 	// The rest of the tasks settle within twice the wait at the latest, or the
 	// learned rate is too small to be believed.
 	const slowest = 2
 	rest := slowest * waited
-	if grows := n * p / max(1-alive, residue) * alive * s.curve.hazard[binOf(v.to)] * time.Minute.Seconds(); grows > 0 {
+	if grows := n * p / max(1-alive, residue) * alive * s.curve.Hazard(v.to) * time.Minute.Seconds(); grows > 0 {
 		rest = min(rest, p/grows)
 	}
 	return max(0, p*rest-lag)
@@ -254,7 +254,7 @@ func (s *situation) meanChance(v view) float64 {
 	)
 	at := func(x float64) float64 {
 		age := v.from + time.Duration((x+0.5)*float64(v.to-v.from)) //nolint:mnd // the middle
-		return math.Pow(1-math.Exp(s.curve.at(v.from)-s.curve.at(age)), float64(v.left))
+		return math.Pow(1-math.Exp(s.curve.Cumulative(v.from)-s.curve.Cumulative(age)), float64(v.left))
 	}
 	return innerWeight*(at(-inner)+at(inner)) + outerWeight*(at(-outer)+at(outer))
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/match"
 	"prefetch_exporter/prefetch"
 )
 
@@ -167,7 +168,7 @@ func (b *board) stale() {
 // between returns the cards of the tasks whose rows may be created between two
 // times.
 func (b *board) between(from, to time.Time) []card {
-	const widest = dialect.Pad + drift
+	const widest = dialect.Pad + match.Drift
 	b.sort()
 	byTime := func(c card, at int64) int { return cmp.Compare(c.created, at) }
 	first, _ := slices.BinarySearchFunc(b.cards, from.Add(-widest).UnixNano(), byTime)
@@ -195,9 +196,9 @@ func (s *situation) schedule(c *card) bool {
 
 // fill makes the card anew.
 func (s *situation) fill(c *card) {
-	t, now := c.task, s.Now.UnixNano()
+	t, now, claim := c.task, s.Now.UnixNano(), c.task.claim()
 	*c = card{
-		task: t, created: c.created, margin: int64(t.margin()), deadline: c.deadline, asking: t.inFlight,
+		task: t, created: c.created, margin: int64(claim.Margin()), deadline: c.deadline, asking: t.inFlight,
 		made: now, until: math.MaxInt64, fading: math.MaxInt64,
 		unsettled: t.Unsettled(), rows: int32(min(s.sizeOf(t), math.MaxInt32)), //nolint:gosec // bounded
 	}
@@ -210,7 +211,7 @@ func (s *situation) fill(c *card) {
 	left, looked := s.looked(t)
 	waited := s.Now.Sub(looked)
 	c.fading = now + int64(fresh*float64(max(waited, 0)))
-	c.running = float32(float64(left) * s.curve.survive(s.age(&t.Task, looked), s.age(&t.Task, s.Now)))
+	c.running = float32(float64(left) * s.curve.Survive(s.age(&t.Task, looked), s.age(&t.Task, s.Now)))
 	if !s.schedule(c) {
 		return
 	}
@@ -220,8 +221,8 @@ func (s *situation) fill(c *card) {
 		c.change(t.Reading.Until(t.LastAsked, s.slot))
 	}
 	c.change(t.LastAsked)
-	if t.joinable() {
-		windowAt := s.windowAt(t)
+	if claim.Joinable() {
+		windowAt := s.windowAt(t, &claim)
 		c.joinable = !windowAt.After(s.Now)
 		c.change(windowAt)
 	}

@@ -18,10 +18,10 @@ type gap struct{ succeeded, failed, alive float64 }
 // both.
 func (s *situation) gapAt(t *entry, at time.Time) gap {
 	alive := func(at time.Time) float64 {
-		if h := t.hint; h != nil && h.left == 0 && !at.Before(h.at) {
+		if h := t.hint; h != nil && h.Left == 0 && !at.Before(h.at) {
 			return 0 // none ran any more
 		}
-		return s.curve.survive(0, s.age(&t.Task, at))
+		return s.curve.Survive(0, s.age(&t.Task, at))
 	}
 	left := alive(at)
 	return gap{

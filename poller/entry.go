@@ -22,5 +22,5 @@ type entry struct {
 	// crowded: rows of others may wait that were created with its own.
 	crowded bool
 	// hint is what a window showed of the task without proving it.
-	hint *glance
+	hint *hint
 }

@@ -1,10 +1,10 @@
 package poller
 
 import (
-	"slices"
 	"time"
 
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/lookback"
 	"prefetch_exporter/prefetch"
 )
 
@@ -28,14 +28,15 @@ func (a *account) announce(from clock.Stamp) {
 // their tasks are unfinished still. It changes nothing but its own copies.
 func (a *account) forecast(from clock.Stamp) (next *prefetch.QueryState) {
 	a.scratch.cards = append(a.scratch.cards[:0], a.board.cards...)
-	w, over := a.watch, a.usualEnd(from).Wall
-	w.Parts = slices.Clone(w.Parts)
+	w, over := a.watch.Clone(), a.usualEnd(from).Wall
 	for range mostForecasts {
 		s := a.planning(from)
 		under := a.inFlight > 0 && s.Now.Before(over)
-		w.inFlight = w.inFlight && under
-		s.board, s.cursor, s.watch, s.foreseen = &a.scratch, new(int), &w, !under
-		q, found, at := a.choose(s)
+		if !under {
+			w.Ended()
+		}
+		s.board, s.cursor, s.foreseen = &a.scratch, new(int), !under
+		q, found, at := a.choose(s, w)
 		if !found && under {
 			at = clock.Earlier(at, over)
 		}
@@ -58,9 +59,33 @@ func (a *account) usualEnd(present clock.Stamp) clock.Stamp {
 }
 
 // choose picks the next question about tasks or about the look-back.
-func (a *account) choose(s *situation) (q question, found bool, wake time.Time) {
+func (a *account) choose(s *situation, w *lookback.LookBack) (q question, found bool, wake time.Time) {
 	q, found, wake = s.plan()
-	return a.orWatch(s, q, found, wake)
+	if !a.options.WatchWindow || !s.HasLookBack() || w.UnderWay() {
+		return q, found, wake
+	}
+	// The look-back has its turn where tasks want nothing now and nothing before the
+	// next call after this one, and else once in a while.
+	m := s.lookBack()
+	segment, due := w.Next(m)
+	due = clock.AfterRetry(due, a.noWindow, s.Now)
+	soon := !wake.IsZero() && !s.hasty && wake.Before(s.Now.Add(s.slot))
+	switch {
+	case due.After(s.Now):
+		return q, found, clock.Earlier(wake, due)
+	case (found || soon) && !w.Turn(found && q.pressing):
+		return q, found, wake
+	case !found && !w.Turn(false) && a.budget.Wanted(a.name.Name):
+		return q, false, clock.Earlier(wake, w.Yield(m))
+	default:
+		watch := segment.Question(m)
+		return question{query: watch.Query, why: watch.Why, watch: watch}, true, wake
+	}
+}
+
+// lookBack is the moment for choices about the look-back.
+func (s *situation) lookBack() *lookback.Moment {
+	return &lookback.Moment{Terms: s.Terms, PollInterval: s.pollInterval, Slot: s.slot, Hasty: s.hasty, Begun: s.begun}
 }
 
 // backoff is how long the account's calls must wait since they failed. One that is

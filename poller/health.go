@@ -58,7 +58,13 @@ func (a *account) failed(e errand, err *vendorapi.Error, m *moment) bool {
 			a.journal.changed(t, phase)
 		}
 	} else if err.Reason.ConcernsTask() {
-		a.pauseWindows(q, m)
+		// It will be the same again at once. Tasks do without windows for a while; but
+		// if the question was about the look-back that is no matter of theirs.
+		if until := m.Now.Add(clock.LongestRetry); q.watch != nil {
+			a.watch.Refused(until)
+		} else {
+			a.noWindow = until
+		}
 	}
 	e.budget.Heed(err, e.call)
 	what := []any{"task", q.id(), "reason", err.Reason, "err", err, "request_id", err.RequestID}

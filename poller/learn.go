@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/match"
 	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -48,7 +49,7 @@ func (m *moment) learn(before *task.Task, t *entry, rows []prefetch.URL) {
 			t.hint = nil
 		}
 	case was == nil || was.Total != is.Total:
-		m.learned.Durations.sized(is.Total)
+		m.learned.Durations.Sized(is.Total)
 	default:
 		m.learnCounts(was, t)
 	}
@@ -59,7 +60,7 @@ func (m *moment) learn(before *task.Task, t *entry, rows []prefetch.URL) {
 func (m *moment) learnRows(before *task.Task, urls []prefetch.URL) {
 	d := &m.learned.Durations
 	if !before.Answered() {
-		d.sized(max(len(urls), len(before.Expected)))
+		d.Sized(max(len(urls), len(before.Expected)))
 	}
 	counts := prefetch.CountURLs(urls)
 	d.Failed += float64(max(0, counts[prefetch.Failed]-before.Counts[prefetch.Failed]))
@@ -79,12 +80,12 @@ func (m *moment) learnRows(before *task.Task, urls []prefetch.URL) {
 		}
 		switch {
 		case !u.Status.Final():
-			d.watched(1, from, m.life.Sent.Sub(u.Created))
+			d.Watched(1, from, m.life.Sent.Sub(u.Created))
 		case u.Finished.IsZero(): // nobody knows when
 		case !before.Answered() || u.Finished.After(seen):
 			age := u.Finished.Sub(u.Created)
-			d.watched(1, from, age)
-			d.ended(1, age)
+			d.Watched(1, from, age)
+			d.EndedAt(1, age)
 		}
 	}
 }
@@ -101,8 +102,8 @@ func (m *moment) learnLeft(t *task.Task, counts prefetch.Counts) {
 		before, from = t.Counts.Total()-t.Counts.Final(), m.age(t, t.LastRefresh)
 	}
 	left := counts.Total() - counts.Final()
-	d.watched(left, from, now)
-	d.endedBetween(before-left, from, now, m.curve)
+	d.Watched(left, from, now)
+	d.EndedBetween(before-left, from, now, m.curve)
 }
 
 // learnCounts learns from a count of URLs that succeeded.
@@ -126,16 +127,20 @@ func (m *moment) learnCounts(before *task.Counted, t *entry) {
 		g := m.gapAt(t, m.Now)
 		alive *= g.part(g.alive, 1)
 	}
-	d.watched(int(math.Round(alive)), from, to)
-	d.endedBetween(succeeded, from, to, m.curve)
+	d.Watched(int(math.Round(alive)), from, to)
+	d.EndedBetween(succeeded, from, to, m.curve)
 }
 
-// learnStrangers learns how many rows of a window belong to no task. What fills
-// a page in the narrowest window is as much as any number beyond.
-func (a *account) learnStrangers(n int, q vendorapi.Query, m *moment) {
+// learnStrangers learns how many of the rows of a window belong to no task. What
+// fills a page in the narrowest window is as much as any number beyond.
+func (a *account) learnStrangers(q vendorapi.Query, rows int, m *moment) {
 	const memory = 0.8
-	l, span, most := &a.knowledge, q.To.Sub(q.From), float64(m.PageSize())/narrowest.Seconds()
-	l.Strangers = min(most, memory*l.strangers(m.Now)+(1-memory)*float64(n)/span.Seconds())
+	tasks, _ := m.claims(q, func(*entry) bool { return true })
+	for _, t := range tasks {
+		rows -= m.sizeOf(t)
+	}
+	l, span, most := &a.knowledge, q.To.Sub(q.From), float64(m.PageSize())/match.Narrowest.Seconds()
+	l.Strangers = min(most, memory*l.strangers(m.Now)+(1-memory)*float64(max(0, rows))/span.Seconds())
 	l.StrangersAt = m.Now
 }
 

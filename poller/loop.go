@@ -95,7 +95,7 @@ func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration
 		return sleep // the end of a call wakes the loop
 	}
 	s := a.planning(present)
-	q, found, wake := a.choose(s)
+	q, found, wake := a.choose(s, &a.watch)
 	a.weighBacklog(s)
 	if !found {
 		a.budget.Rest(a.name.Name)
@@ -141,7 +141,7 @@ func (a *account) leaves(s *situation, q question) errand {
 		q.task.LastAsked, q.task.RetryAt = s.Now, time.Time{}
 		a.board.changed(q.task)
 	}
-	a.watch.left(&q)
+	a.watch.Leaves(q.watch != nil)
 	s.windowLeaves(&q)
 	a.inFlight++
 	a.leftAt = time.Now()
@@ -201,12 +201,9 @@ type errand struct {
 
 // situation is what the planner decides from. It is called with the lock held.
 func (a *account) situation(now time.Time) *situation {
-	if a.curve == nil {
-		a.curve = a.knowledge.Durations.curve()
-	}
 	limit := a.options.Limit
 	return newSituation(situation{
-		Terms: a.dialect.At(now), curve: a.curve, learned: &a.knowledge,
+		Terms: a.dialect.At(now), curve: a.knowledge.Durations.Curve(), learned: &a.knowledge,
 		pollInterval: a.options.PollInterval, hasty: a.hasty, begun: a.begun,
 		slot: limit.Per / time.Duration(max(1, limit.Calls)), taken: limit.Per, latency: time.Duration(a.latency),
 		watched: a.published.phases[prefetch.Pending] + a.published.phases[prefetch.Active],
@@ -218,7 +215,7 @@ func (a *account) situation(now time.Time) *situation {
 // what the budget has to spare. It is called with the lock held.
 func (a *account) planning(present clock.Stamp) *situation {
 	s := a.situation(present.Wall)
-	s.budget, s.present, s.watch = a.budget, present, &a.watch
+	s.budget, s.present = a.budget, present
 	s.taken = a.budget.Taken(present) + s.latency
 	return s
 }
@@ -302,8 +299,8 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 	if q.task != nil {
 		q.task.inFlight = false
 	}
-	if q.survey != nil {
-		a.watch.inFlight = false
+	if q.watch != nil {
+		a.watch.Ended()
 	}
 	defer a.signal()
 	if a.removed {
@@ -331,7 +328,7 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 	a.latency.learn(took)
 	m := a.moment(sent, ended, a.heard(q.query, ans, err, took))
 	a.last = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.id(), Why: q.why, Time: sent}
-	a.unsaved, a.curve = true, nil // every answer teaches something
+	a.unsaved = true // every answer teaches something
 	e.question, e.left = q, sent
 	if err == nil {
 		a.apply(a.succeeded(e, ans, m), ended)

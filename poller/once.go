@@ -77,7 +77,7 @@ func (a *account) whyNoMore(made int) string {
 // wantsMore reports whether there is another question.
 func (a *account) wantsMore(present clock.Stamp) bool {
 	s := a.planning(present)
-	_, found, _ := a.choose(s)
+	_, found, _ := a.choose(s, &a.watch)
 	return found
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/lookback"
 	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
@@ -24,9 +25,9 @@ const (
 
 // accountRecord is the part of an account that survives a restart.
 type accountRecord struct {
-	Health  health  `json:"health"`
-	Learned learned `json:"learned"`
-	Watch   watch   `json:"watch,omitzero"`
+	Health  health            `json:"health"`
+	Learned learned           `json:"learned"`
+	Watch   lookback.LookBack `json:"watch,omitzero"`
 	// Identity is whom the vendor counted when that was learned.
 	Identity string `json:"identity,omitempty"`
 	// Removed is since when the account is not configured any more.
@@ -58,7 +59,7 @@ func (a *account) load() error {
 		if a.health.Calls > 0 {
 			a.journal.failing = a.health.Failing // the process before has logged it
 		}
-		a.unsaved = a.watch.date(a.now()) || !rec.Removed.IsZero()
+		a.unsaved = a.watch.Clamp(a.now()) || !rec.Removed.IsZero()
 		a.dialect.DoubtClock(a.clock())
 		return nil
 	})

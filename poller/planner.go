@@ -8,6 +8,7 @@ import (
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/poller/quota"
+	"prefetch_exporter/poller/survival"
 	"prefetch_exporter/prefetch"
 )
 
@@ -20,7 +21,7 @@ type knowledge struct {
 	// Crowd is how many rows run for each that is expected to; 0 stands for 1.
 	Crowd float64 `json:"crowd,omitempty"`
 
-	Durations durations `json:"durations,omitzero"`
+	Durations survival.Observations `json:"durations,omitzero"`
 }
 
 // situation is all that decides what to ask next.
@@ -44,8 +45,6 @@ type situation struct {
 	// cursor is the place after that of the last card that was made anew though
 	// it could have been used still.
 	cursor *int
-	// watch is what is known of the look-back.
-	watch *watch
 	// hasty: there is no later call to wait for. What was not asked for since begun
 	// is, whenever it was asked before.
 	hasty bool
@@ -59,7 +58,7 @@ type situation struct {
 	noWindows bool
 
 	// What learned amounts to at present.
-	curve       *curve
+	curve       *survival.Curve
 	failureRate float64
 	typicalSize int
 
@@ -92,8 +91,8 @@ type situation struct {
 
 // newSituation works out what learned amounts to.
 func newSituation(s situation) *situation {
-	s.failureRate = s.learned.Durations.failureRate()
-	s.typicalSize = s.learned.Durations.size()
+	s.failureRate = s.learned.Durations.FailureRate()
+	s.typicalSize = s.learned.Durations.TypicalSize()
 	return &s
 }
 

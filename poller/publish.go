@@ -119,7 +119,7 @@ func (a *account) publishAccount() {
 	p.options, p.budget = a.options, a.budget
 	p.health, p.dropped, p.last, p.next = a.health, a.dropped, a.last, a.next
 	p.backlog = a.backlog
-	p.window, p.counted = a.watch.sum()
+	p.window, p.counted = a.watch.Sum()
 }
 
 // snapshot is the account as it stands. It waits for no call and no disk.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/lookback"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -14,9 +15,9 @@ type question struct {
 	// task is nil for a window.
 	task  *entry
 	query vendorapi.Query
-	// survey is set if the question is about the look-back.
-	survey *survey
-	why    string
+	// watch is set if the question is about the look-back.
+	watch *lookback.Question
+	why   string
 	// pressing: a deadline passed, or nothing is known of the task yet. It need
 	// not wait for an even pace.
 	pressing bool

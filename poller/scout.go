@@ -6,10 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"prefetch_exporter/poller/dialect"
-	"prefetch_exporter/poller/task"
+	"prefetch_exporter/poller/match"
 	"prefetch_exporter/prefetch"
-	vendorapi "prefetch_exporter/vendor_api"
 )
 
 const (
@@ -89,7 +87,7 @@ func (m market) gain(c *card) float64 {
 // on.
 func (s *situation) hurryOf(v view, chance float64) float64 {
 	ahead := horizon * s.slot
-	then := math.Pow(1-s.curve.survive(v.from, v.to+ahead), float64(v.left))
+	then := math.Pow(1-s.curve.Survive(v.from, v.to+ahead), float64(v.left))
 	rate := -math.Log(max(residue, 1-then)/max(residue, 1-chance)) / ahead.Minutes()
 	return math.Sqrt(max(0, rate))
 }
@@ -121,185 +119,29 @@ func (l *knowledge) crowded(expected float64, running int) {
 	l.Crowd = min(utmost, max(least, memory*l.crowd()+(1-memory)*ratio))
 }
 
-// scout reads the answer to a window of rows that run.
-type scout struct {
-	*situation
-
-	query vendorapi.Query
-	urls  []prefetch.URL
-	// whole: the answer shows all rows that run.
-	whole bool
-	tasks []*entry // whose rows may be in the window
-	shown map[*entry]*tally
-	// open is the rows that were not final yet of the tasks that can be told
-	// apart by them.
-	open map[*entry]map[prefetch.RowKey]int
-}
-
-// tally is how many rows of a task the answer shows. Where they may be another's
-// as well, others is the chance that all of them are.
-type tally struct {
-	rows   int
-	others float64
-}
-
-// scouted applies the answer to a window of rows that run to what is known of
-// its tasks. It returns those that it tells of: since final rows stay final, an
-// answer that shows every other row of a task shows the whole task.
-func (s *situation) scouted(q vendorapi.Query, ans vendorapi.Answer) []joined {
-	sc := scout{
-		situation: s, query: q, urls: ans.URLs, whole: ans.Count <= len(ans.URLs),
-		shown: map[*entry]*tally{},
-	}
-	expected := 0.0
-	near := s.board.between(q.From, q.To)
-	for i := range near {
-		c := &near[i]
-		if t := c.task; t.Phase != prefetch.Settled && !t.Ended && t.mayShow(q) {
-			expected += float64(c.running)
-			sc.tasks = append(sc.tasks, t)
-			sc.shown[t] = &tally{}
-		}
-	}
-	s.learned.crowded(expected, ans.Count)
-	found := sc.match()
-	for _, t := range sc.tasks {
-		sc.note(t)
-	}
-	return found
-}
-
-// match gives each row to the task that is known to own it, or else to those
-// that were created nearest.
-func (sc *scout) match() []joined {
-	rows := map[prefetch.RowKey][]int{}
-	for i := range sc.urls {
-		if u := &sc.urls[i]; !u.Created.IsZero() {
-			rows[u.Key()] = append(rows[u.Key()], i)
-		}
-	}
-	sc.dispute(rows)
-	owned := make([]bool, len(sc.urls))
-	var found []joined
-	for _, t := range sc.tasks {
-		if !t.tellsApart() {
-			continue
-		}
-		all := true
-		for k, n := range sc.open[t] {
-			all = all && n <= len(rows[k])
-			for _, place := range rows[k][:min(n, len(rows[k]))] {
-				owned[place] = true
-				sc.shown[t].rows++
-			}
-		}
-		if all && sc.whole && t.State == task.Exclusive && within(t, sc.query) {
-			found = append(found, joined{t, sc.renew(t, rows)})
-		}
-	}
-	for i := range sc.urls {
-		if !owned[i] && !sc.urls[i].Created.IsZero() {
-			sc.deal(&sc.urls[i])
-		}
-	}
-	return found
-}
-
-// renew returns the rows of a task with those that run as the answer has them.
-func (sc *scout) renew(t *entry, rows map[prefetch.RowKey][]int) []prefetch.URL {
-	urls, used := slices.Clone(t.Rows.URLs), map[prefetch.RowKey]int{}
-	for i := range urls {
-		if k := urls[i].Key(); !urls[i].Status.Final() {
-			urls[i] = sc.urls[rows[k][used[k]]]
-			used[k]++
-		}
-	}
-	return urls
-}
-
-// dispute marks the tasks one of whose rows that may run cannot be told from
-// another's: another task has its like, or the answer shows more of them than it
-// has.
-func (sc *scout) dispute(rows map[prefetch.RowKey][]int) {
-	sc.open = map[*entry]map[prefetch.RowKey]int{}
-	claims := map[prefetch.RowKey]*entry{}
-	for _, t := range sc.tasks {
-		if !t.tellsApart() {
-			continue
-		}
-		open := map[prefetch.RowKey]int{}
-		for i := range t.Rows.URLs {
-			if u := &t.Rows.URLs[i]; !u.Status.Final() {
-				open[u.Key()]++
-			}
-		}
-		for k, n := range open {
-			other := claims[k]
-			if other != nil {
-				sc.doubt(other)
-			}
-			if other != nil || len(rows[k]) > n {
-				sc.doubt(t)
-			}
-			claims[k] = t
-		}
-		sc.open[t] = open
-	}
-}
-
-// tellsApart reports whether the task's rows are known, and no other's.
-func (t *entry) tellsApart() bool { return t.KnowsRows() && t.Counted == nil && !t.Ambiguous }
-
-// deal gives a row to the tasks without known rows that were created nearest.
-func (sc *scout) deal(u *prefetch.URL) {
-	nearest := drift + dialect.Pad
-	var best []*entry
-	near := sc.board.between(u.Created, u.Created)
-	for i := range near {
-		t := near[i].task
-		off := u.Created.Sub(t.CreatedAt().Truncate(time.Second)).Abs()
-		switch {
-		case sc.shown[t] == nil, t.tellsApart(), off > t.margin(), off > nearest,
-			len(t.Expected) > 0 && !slices.Contains(t.Expected, u.URL):
-		case off < nearest:
-			nearest, best = off, []*entry{t}
-		default:
-			best = append(best, t)
-		}
-	}
-	for _, t := range best {
-		n := sc.shown[t]
-		if n.rows == 0 {
-			n.others = 1
-		}
-		n.rows++
-		n.others *= 1 - 1/float64(len(best))
-	}
-}
-
-// note keeps what the answer hints at of a task.
-func (sc *scout) note(t *entry) {
-	n := sc.shown[t]
-	if !within(t, sc.query) || n.rows == 0 && (!sc.whole || sc.waits(t)) {
+// note keeps what a page of rows that run hints at of a task.
+func (m *moment) note(t *entry, h match.Hint) {
+	if h.Left == 0 && m.waits(t) {
 		return
 	}
-	if h := t.hint; h != nil && h.scouted && t.Counted != nil {
+	if before := t.hint; before != nil && before.scouted && t.Counted != nil {
 		// Of no other rows it is told when they end.
-		from, to := sc.age(&t.Task, h.at), sc.age(&t.Task, sc.Now)
-		sc.learned.Durations.watched(n.rows, from, to)
-		sc.learned.Durations.endedBetween(h.left-n.rows, from, to, sc.curve)
+		from, to := m.age(&t.Task, before.at), m.age(&t.Task, m.Now)
+		m.learned.Durations.Watched(h.Left, from, to)
+		m.learned.Durations.EndedBetween(before.Left-h.Left, from, to, m.curve)
 	}
-	t.hint = &glance{at: sc.Now, rows: max(n.rows, sc.sizeOf(t)), left: n.rows, others: n.others, scouted: true}
-	sc.board.changed(t)
+	h.Rows = max(h.Rows, m.sizeOf(t))
+	t.hint = &hint{Hint: h, at: m.Now, scouted: true}
+	m.board.changed(t)
 }
 
 // checkScout compares what a scout said of a task with an answer that shows all of
 // it. A vendor that does not know the filter may as well show nothing.
-func (m *moment) checkScout(h *glance, urls []prefetch.URL) {
-	if h == nil || !h.scouted || h.left > 0 {
+func (m *moment) checkScout(h *hint, urls []prefetch.URL) {
+	if h == nil || !h.scouted || h.Left > 0 {
 		return
 	}
-	at := h.at.Add(m.Offset - drift)
+	at := h.at.Add(m.Offset - match.Drift)
 	ran := func(u prefetch.URL) bool {
 		return u.Status == prefetch.Running && !u.Started.IsZero() && u.Started.Before(at)
 	}

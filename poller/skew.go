@@ -88,16 +88,10 @@ func (a *account) redate(by time.Duration, now time.Time) {
 			a.watchFailed(t, t.Rows.Unrecovered())
 		}
 	}
-	for _, p := range a.watch.Parts {
-		move(&p.At)
-		move(&p.retryAt)
-		if p.Survey != nil {
-			move(&p.Survey.At)
-		}
-	}
-	a.watch.date(now)
+	a.watch.Move(move)
+	a.watch.Clamp(now)
 	for _, at := range []*time.Time{
-		&a.began, &a.noWindow, &a.watch.retryAt, &a.watch.yielded,
+		&a.began, &a.noWindow,
 		&a.health.RetryAt, &a.health.Since, &a.outage.countFrom, &a.knowledge.StrangersAt, &a.dialect.RefusedAt,
 	} {
 		move(at)

@@ -45,18 +45,19 @@ func (s *situation) waitWindow(t *entry) (q question, ok bool) {
 	if !s.Capabilities.Windows || s.noWindows || !s.unsplit(t) {
 		return question{}, false
 	}
-	n, from, to := 0, t.CreatedAt().Add(-t.margin()), t.CreatedAt().Add(t.margin())
+	n, from, to := 0, t.CreatedAt().Add(-dialect.Pad), t.CreatedAt().Add(dialect.Pad)
 	near := s.board.between(from.Add(-dialect.Lead), to.Add(dialect.Lead))
 	for i := range near {
 		if o := near[i].task; s.unsplit(o) {
 			n++
-			from, to = clock.Earlier(from, o.CreatedAt().Add(-o.margin())), clock.Later(to, o.CreatedAt().Add(o.margin()))
+			from, to = clock.Earlier(from, o.CreatedAt().Add(-dialect.Pad)), clock.Later(to, o.CreatedAt().Add(dialect.Pad))
 		}
 	}
 	q.query = vendorapi.Query{Kind: vendorapi.QueryCount, Status: new(prefetch.Waiting), Page: 1, PageSize: s.CountPage()}
 	q.query.From, q.query.To = s.Clamp(from, to)
 	q.why = fmt.Sprintf("how many URLs of %s still wait", tasks(n))
-	return q, n > 1 && within(t, q.query)
+	claim := t.claim()
+	return q, n > 1 && claim.Within(q.query)
 }
 
 // unsplit reports whether a window around the task's creation that shows no row that
@@ -74,7 +75,7 @@ func (a *account) waitAnswered(q vendorapi.Query, ans vendorapi.Answer, m *momen
 	ignored := a.ignored(q, ans, math.MaxInt, m.Now)
 	for i := range near {
 		t := near[i].task
-		if !m.unsplit(t) || !within(t, q) || ignored {
+		if claim := t.claim(); !m.unsplit(t) || !claim.Within(q) || ignored {
 			continue
 		}
 		told = append(told, t)

@@ -5,45 +5,23 @@ import (
 
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/match"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
 const (
-	// drift is how far a configured creation may be off the vendor's.
-	drift = time.Minute
 	// glimpse is the part of a task's worth that a window has which shows its
 	// rows but cannot prove that they are all.
 	glimpse = 0.1
-	// narrowest is a window around one task whose rows are not known.
-	narrowest = 2 * (dialect.Pad + drift)
 	// gathering is how long it takes to submit the tasks of one launch.
 	gathering = 10 * time.Second
 )
 
-// joinable reports whether a window can tell of the task: its rows are known by
-// their URL and creation, or its URLs are given and when they were submitted.
-func (t *entry) joinable() bool {
-	if t.Ambiguous || t.Counted != nil {
-		return false
-	}
-	return t.KnowsRows() || len(t.Expected) > 0 && !t.Created.IsZero()
-}
-
-// tellable is from when on, in the vendor's time, a window must be asked for to
-// tell of the task. Where its rows are looked for by their URLs, all of them must
-// have appeared by then: what is found before may be another submission's.
-func (t *entry) tellable() time.Time {
-	if t.KnowsRows() {
-		return time.Time{}
-	}
-	return t.CreatedAt().Add(t.reach() + dialect.Proof)
-}
-
 // windowAt is from when on, by our clock, a window may be asked for the task's
 // sake: when it can tell of the task, and no sooner than the poll interval after
 // the last one that could have.
-func (s *situation) windowAt(t *entry) time.Time {
-	return clock.Later(t.tellable().Add(-s.Offset), s.again(t.windowed))
+func (s *situation) windowAt(t *entry, c *match.Claim) time.Time {
+	return clock.Later(c.Tellable().Add(-s.Offset), s.again(t.windowed))
 }
 
 // again is when a window like one that left at a time may be asked for again.
@@ -58,14 +36,15 @@ func (s *situation) again(left time.Time) time.Time {
 // window like it is asked for the sake of the same tasks, whatever it tells: one
 // that told nothing would tell nothing again, and could take the whole quota.
 func (s *situation) windowLeaves(q *question) {
-	if q.task != nil || q.survey != nil {
+	if q.task != nil || q.watch != nil {
 		return
 	}
 	near := s.board.between(q.query.From, q.query.To)
 	for i := range near {
 		t := near[i].task
+		c := t.claim()
 		switch {
-		case !t.mayShow(q.query), q.query.Kind == vendorapi.QueryCount:
+		case !c.MayShow(q.query), q.query.Kind == vendorapi.QueryCount:
 			continue
 		case q.query.Status != nil:
 			t.scouted = s.Now
@@ -74,18 +53,6 @@ func (s *situation) windowLeaves(q *question) {
 		}
 		s.board.changed(t)
 	}
-}
-
-// margin is how far around the task's creation its rows are.
-func (t *entry) margin() time.Duration { return dialect.Pad + t.reach() }
-
-// reach is how far off the task's creation may be: not at all where the vendor
-// told it.
-func (t *entry) reach() time.Duration {
-	if !t.VendorCreated.IsZero() {
-		return 0
-	}
-	return drift
 }
 
 // share is what a task adds to a window: rows, and what it is worth that they are
@@ -106,7 +73,7 @@ type stretch struct {
 // and can be asked for, with no more rows than there is room for: those of its
 // tasks, and so many others a second.
 func (s *situation) slide(room, others float64, shareOf func(*card) share) (best stretch) {
-	oldest, newest, span := s.Oldest().UnixNano(), s.VendorNow().Add(dialect.Pad+drift).UnixNano(), int64(s.Capabilities.MaxSpan)
+	oldest, newest, span := s.Oldest().UnixNano(), s.VendorNow().Add(dialect.Pad+match.Drift).UnixNano(), int64(s.Capabilities.MaxSpan)
 	first, sum := 0, share{}
 	for i := range s.cards {
 		c := &s.cards[i]
@@ -118,7 +85,7 @@ func (s *situation) slide(room, others float64, shareOf func(*card) share) (best
 		sum = share{sum.rows + add.rows, sum.worth + add.worth, sum.told + add.told}
 		for ; first < i; first++ {
 			d := &s.cards[first]
-			length := c.created - d.created + int64(narrowest)
+			length := c.created - d.created + int64(match.Narrowest)
 			if length <= span && sum.rows+others*time.Duration(length).Seconds() <= room {
 				break
 			}
@@ -177,36 +144,36 @@ func (s *situation) bestWindow() (best question, told int) {
 }
 
 // unknown reports whether nothing was told of the task yet, and a window can.
-func (t *entry) unknown() bool { return t.Unsettled() && !t.Answered() && t.joinable() }
+func unknown(t *entry, c *match.Claim) bool { return t.Unsettled() && !t.Answered() && c.Joinable() }
 
 // together is when one window tells of the task and of others that were submitted
 // with it, if that is so soon that a scarce call for the task alone should wait;
 // else zero.
 func (s *situation) together(c *card) time.Time {
-	t := c.task
-	at := s.windowAt(t).Add(gathering)
+	t, claim := c.task, c.task.claim()
+	at := s.windowAt(t, &claim).Add(gathering)
 	soon := at.After(s.Now) && !at.After(s.Now.Add(s.slot))
 	pressed := s.hasty || c.worth >= imminent || t.Deadline.After(s.Now) && t.Deadline.Before(at)
-	if !soon || pressed || s.noWindows || s.slot < dialect.Proof || !t.unknown() {
+	if !soon || pressed || s.noWindows || s.slot < dialect.Proof || !unknown(t, &claim) {
 		return time.Time{}
 	}
 	rows := s.sizeOf(t)
 	near := s.board.between(t.Created, t.Created)
 	for i := range near {
 		o := near[i].task
-		if o != t && o.unknown() && !s.windowAt(o).After(at) && rows+s.sizeOf(o) <= s.PageSize() {
+		theirs := o.claim()
+		if o != t && unknown(o, &theirs) && !s.windowAt(o, &theirs).After(at) && rows+s.sizeOf(o) <= s.PageSize() {
 			return at
 		}
 	}
 	return time.Time{}
 }
 
-// glance is what a window showed of a task without proving it.
-type glance struct {
-	at         time.Time
-	rows, left int
-	// others is the chance that the rows that are left are all another's.
-	others float64
+// hint is what a window showed of a task without proving it, and when.
+type hint struct {
+	match.Hint
+
+	at time.Time
 	// scouted: the window was limited to rows that run.
 	scouted bool
 }

@@ -1,4 +1,6 @@
-package poller
+// Package survival learns how long URLs take, as a life table does: for each age,
+// how many of those that were watched ended (the hazard). It is pure.
+package survival
 
 import (
 	"math"
@@ -25,11 +27,11 @@ const (
 	fullMemory = 50_000
 )
 
-// durations is how long this account's URLs take from creation to the end: for
-// each age, how many of those still under way end then. Counting what ended
+// Observations are how long an account's URLs took from creation to the end: for
+// each age, how many of those still under way ended then. Counting what ended
 // against what was at risk, instead of averaging what ended, is not fooled by
 // URLs that are still under way, and needs no assumption about the shape.
-type durations struct {
+type Observations struct {
 	// Ended is how many URLs ended at that age, AtRisk for how many seconds
 	// URLs of that age were watched.
 	Ended  [ageBins]float64 `json:"ended"`
@@ -40,6 +42,15 @@ type durations struct {
 	// Sizes and Items tell how many URLs a task has.
 	Sizes float64 `json:"sizes"`
 	Items float64 `json:"items"`
+
+	curve *Curve // what they amount to; nil when it must be worked out anew
+}
+
+// IsZero reports whether nothing was observed yet, for encoding/json.
+func (o *Observations) IsZero() bool {
+	bare := *o
+	bare.curve = nil
+	return bare == Observations{}
 }
 
 // binOf returns the bin of an age.
@@ -66,103 +77,115 @@ func binEnd(bin int, utmost time.Duration) time.Duration {
 	return min(utmost, binStart(bin+1))
 }
 
-// watched learns that n URLs were under way from age `from` to age `to`.
-func (d *durations) watched(n int, from, to time.Duration) {
+// Watched learns that n URLs were under way from age `from` to age `to`.
+func (o *Observations) Watched(n int, from, to time.Duration) {
 	if n <= 0 || to <= from {
 		return
 	}
+	o.curve = nil
 	for bin := binOf(from); bin <= binOf(to); bin++ {
-		d.AtRisk[bin] += float64(n) * (binEnd(bin, to) - max(from, binStart(bin))).Seconds()
+		o.AtRisk[bin] += float64(n) * (binEnd(bin, to) - max(from, binStart(bin))).Seconds()
 	}
 }
 
-// ended learns that n URLs that were watched until then ended at an age.
-func (d *durations) ended(n int, age time.Duration) {
+// EndedAt learns that n URLs that were watched until then ended at an age.
+func (o *Observations) EndedAt(n int, age time.Duration) {
 	if n <= 0 {
 		return
 	}
-	d.Ended[binOf(max(age, 0))] += float64(n)
-	d.Final += float64(n)
-	d.age()
+	o.Ended[binOf(max(age, 0))] += float64(n)
+	o.curve = nil
+	o.Final += float64(n)
+	o.fade()
 }
 
-// age lets what was learned long ago count less.
-func (d *durations) age() {
-	if d.Final < fullMemory {
+// fade lets what was learned long ago count less.
+func (o *Observations) fade() {
+	if o.Final < fullMemory {
 		return
 	}
 	const half = 2
-	for bin := range d.Ended {
-		d.Ended[bin] /= half
-		d.AtRisk[bin] /= half
+	for bin := range o.Ended {
+		o.Ended[bin] /= half
+		o.AtRisk[bin] /= half
 	}
-	d.Final, d.Failed = d.Final/half, d.Failed/half
+	o.Final, o.Failed = o.Final/half, o.Failed/half
 }
 
-// endedBetween learns that n URLs under way at age `from` had ended at age `to`.
-// When between is not known: as likely at each age as is believed already (c).
-func (d *durations) endedBetween(n int, from, to time.Duration, c *curve) {
+// EndedBetween learns that n URLs under way at age `from` had ended at age `to`.
+// When between is not known: as likely at each age as a curve says.
+func (o *Observations) EndedBetween(n int, from, to time.Duration, c *Curve) {
 	if n <= 0 || to <= from {
 		return
 	}
 	from = max(from, 0)
-	all := 1 - c.survive(from, to)
+	all := 1 - c.Survive(from, to)
 	if all <= 0 {
 		return
 	}
 	left := float64(n)
 	for bin := binOf(from); bin <= binOf(to); bin++ {
 		start, end := max(from, binStart(bin)), binEnd(bin, to)
-		ended := float64(n) * (c.survive(from, start) - c.survive(from, end)) / all
+		ended := float64(n) * (c.Survive(from, start) - c.Survive(from, end)) / all
 		left -= ended
 		const half = 2
-		d.AtRisk[bin] += (left + ended/half) * (end - start).Seconds()
-		d.Ended[bin] += ended
+		o.AtRisk[bin] += (left + ended/half) * (end - start).Seconds()
+		o.Ended[bin] += ended
 	}
-	d.Final += float64(n)
-	d.age()
+	o.curve = nil
+	o.Final += float64(n)
+	o.fade()
 }
 
-// failureRate is the part of URLs that fail.
-func (d *durations) failureRate() float64 {
+// FailureRate is the part of URLs that fail.
+func (o *Observations) FailureRate() float64 {
 	const priorFailed, priorFinal = 0.2, 10.0
-	return (d.Failed + priorFailed) / (d.Final + priorFinal)
+	return (o.Failed + priorFailed) / (o.Final + priorFinal)
 }
 
-// sized learns how many URLs a task has.
-func (d *durations) sized(n int) {
+// Sized learns how many URLs a task has.
+func (o *Observations) Sized(n int) {
 	const memory = 1000
-	if d.Items >= memory {
-		d.Items, d.Sizes = d.Items/2, d.Sizes/2
+	if o.Items >= memory {
+		o.Items, o.Sizes = o.Items/2, o.Sizes/2
 	}
-	d.Items++
-	d.Sizes += float64(n)
+	o.Items++
+	o.Sizes += float64(n)
 }
 
-// size is how many URLs a task is believed to have of which nothing is known.
-func (d *durations) size() int {
+// TypicalSize is how many URLs a task is believed to have of which nothing is known.
+func (o *Observations) TypicalSize() int {
 	const priorSize, priorItems = 10.0, 1.0
-	return max(1, int(math.Round((d.Sizes+priorSize)/(d.Items+priorItems))))
+	return max(1, int(math.Round((o.Sizes+priorSize)/(o.Items+priorItems))))
 }
 
-// curve is the chance of ending by age that durations amount to: the hazard,
-// added up to the start of each bin.
-type curve struct {
+// Curve is the hazard by age that observations amount to: the chance of ending
+// within the next second, and that added up to the start of each bin. It does not
+// change.
+type Curve struct {
 	hazard [ageBins]float64 // per second
 	sum    [ageBins]float64
 }
 
-// curve returns the learned curve: what was believed at first, corrected at each
+// Curve returns what the observations amount to.
+func (o *Observations) Curve() *Curve {
+	if o.curve == nil {
+		o.curve = o.fit()
+	}
+	return o.curve
+}
+
+// fit works out the curve: what was believed at first, corrected at each
 // age by how many more or fewer URLs ended at about that age than that belief
 // expected of those that were watched. Where few were watched the correction is
 // small, at every age alike: or else one straggler that was watched for long
 // would tell of ages that nobody has seen an end at.
-func (d *durations) curve() *curve {
-	c := &curve{}
+func (o *Observations) fit() *Curve {
+	c := &Curve{}
 	var prior, ended, expected [ageBins]float64
 	for bin := range ageBins {
 		prior[bin] = priorHazard(bin)
-		ended[bin], expected[bin] = d.Ended[bin], d.AtRisk[bin]*prior[bin]
+		ended[bin], expected[bin] = o.Ended[bin], o.AtRisk[bin]*prior[bin]
 	}
 	spread(&ended)
 	spread(&expected)
@@ -207,8 +230,12 @@ func priorSurvival(age time.Duration) float64 {
 	return math.Erfc(z/math.Sqrt2) / 2
 }
 
-// at is the hazard added up to an age.
-func (c *curve) at(age time.Duration) float64 {
+// Hazard is the chance that a URL which is under way at an age ends within the
+// next second.
+func (c *Curve) Hazard(age time.Duration) float64 { return c.hazard[binOf(age)] }
+
+// Cumulative is the hazard added up to an age.
+func (c *Curve) Cumulative(age time.Duration) float64 {
 	if age <= 0 {
 		return 0
 	}
@@ -216,10 +243,10 @@ func (c *curve) at(age time.Duration) float64 {
 	return c.sum[bin] + c.hazard[bin]*(age-binStart(bin)).Seconds()
 }
 
-// survive is the chance that a URL under way at age `from` still is at `to`.
-func (c *curve) survive(from, to time.Duration) float64 {
+// Survive is the chance that a URL under way at age `from` still is at `to`.
+func (c *Curve) Survive(from, to time.Duration) float64 {
 	if to <= from {
 		return 1
 	}
-	return math.Exp(c.at(from) - c.at(to))
+	return math.Exp(c.Cumulative(from) - c.Cumulative(to))
 }

@@ -1,0 +1,272 @@
+package match
+
+import (
+	"slices"
+	"time"
+
+	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/prefetch"
+)
+
+// nobody owns a row.
+const nobody = -1
+
+// window is a page of all rows of some time of creation, while it is being matched.
+type window struct {
+	Page
+	Result
+
+	// from and to are between which creations the page shows every row.
+	from, to time.Time
+	claims   []Claim
+	near     []int // the claims whose rows can be in the page
+	rows     map[prefetch.RowKey][]int
+	undated  map[string]bool // URLs of rows without a creation
+	owner    []int           // by row: a claim, or nobody
+	taken    []taken
+	disputed map[int]bool
+}
+
+// taken are the rows that a claim takes.
+type taken struct {
+	claim int
+	rows  []int
+}
+
+// Window matches a page of all rows. Where two claims take a row, or there are more
+// of it than a claim has, neither gets it: both are doubted.
+func Window(p Page, claims []Claim) Result {
+	w := window{
+		Page: p, claims: claims, rows: byKey(p.URLs), undated: map[string]bool{},
+		owner: slices.Repeat([]int{nobody}, len(p.URLs)), disputed: map[int]bool{},
+	}
+	for i := range p.URLs {
+		if u := &p.URLs[i]; u.Created.IsZero() {
+			w.undated[u.URL] = true
+		}
+	}
+	for i := range claims {
+		if !claims[i].Counted && claims[i].MayShow(p.Query) {
+			w.near = append(w.near, i)
+		}
+	}
+	w.see()
+	// What is known comes before what must be found.
+	for _, i := range w.near {
+		if c := &claims[i]; c.RowsKnown && (c.Exclusive || w.sees(c.Created, c.NewestRow)) {
+			w.take(i, c.Rows)
+		}
+	}
+	for _, i := range w.near {
+		if c := &claims[i]; !c.RowsKnown && c.Joinable() {
+			w.search(i, c)
+		}
+	}
+	w.hint()
+	w.settle()
+	w.miss()
+	return w.Result
+}
+
+// see works out between which creations the page shows every row. One that is cut
+// does so up to the second where it ends if its rows are in order of their creation,
+// from either end. No vendor says how they are: it must be seen in enough of them,
+// and no page may have shown otherwise.
+func (w *window) see() {
+	const enough = 3 // different creations
+	w.from, w.to = w.Query.From, w.Query.To
+	shown := make([]time.Time, 0, len(w.URLs))
+	for i := range w.URLs {
+		if c := w.URLs[i].Created; !c.IsZero() {
+			shown = append(shown, c)
+		}
+	}
+	forwards := slices.IsSortedFunc(shown, time.Time.Compare)
+	backwards := slices.IsSortedFunc(shown, func(a, b time.Time) int { return b.Compare(a) })
+	w.Result.Unordered = w.Page.Unordered || !forwards && !backwards
+	if w.Count <= len(w.URLs) {
+		return
+	}
+	different := len(slices.CompactFunc(slices.Clone(shown), time.Time.Equal))
+	switch {
+	case w.Result.Unordered || different < enough:
+		w.to = time.Time{}
+	case forwards:
+		w.to = shown[len(shown)-1].Add(-time.Second)
+	default:
+		w.from = shown[len(shown)-1].Add(time.Second)
+	}
+}
+
+// sees reports whether the page has every row that was created between two times.
+func (w *window) sees(from, to time.Time) bool { return !from.Before(w.from) && !to.After(w.to) }
+
+// take takes rows for a claim, all of them or none.
+func (w *window) take(claim int, want []prefetch.URL) {
+	used := make(map[prefetch.RowKey]int, len(want))
+	places := make([]int, 0, len(want))
+	for i := range want {
+		k := want[i].Key()
+		n := used[k]
+		if n >= len(w.rows[k]) {
+			return
+		}
+		used[k] = n + 1
+		places = append(places, w.rows[k][n])
+	}
+	w.taken = append(w.taken, taken{claim, places})
+	for k, n := range used {
+		if n < len(w.rows[k]) {
+			w.disputed[claim] = true // one of them is another's, and nobody knows which
+		}
+	}
+	for _, i := range places {
+		if other := w.owner[i]; other != nobody && other != claim {
+			w.disputed[other], w.disputed[claim] = true, true
+		}
+		w.owner[i] = claim
+	}
+}
+
+// search looks for the one creation within reach at which all URLs of the claim
+// were submitted. If there are more, or one of the rows has none that can be read,
+// what is found may be another submission of the same URLs.
+func (w *window) search(claim int, c *Claim) {
+	// Beyond what a page shows there may be another submission of the same URLs:
+	// only one at just about the configured time is the task's then.
+	reach := c.Reach
+	if w.Count > len(w.URLs) {
+		reach = min(reach, dialect.Pad)
+	}
+	first, last := c.Created.Add(-reach), c.Created.Add(reach)
+	if !w.sees(first, last) || !c.Within(w.Query) || w.Asked.Before(c.Tellable()) {
+		return
+	}
+	var found []prefetch.URL
+	for at := first; !at.After(last); at = at.Add(time.Second) {
+		if len(w.rows[prefetch.RowKey{URL: c.Expected[0], Created: at.Unix()}]) == 0 {
+			continue
+		}
+		rows := submitted(c.Expected, at)
+		switch free := w.free(rows); {
+		case free && found != nil:
+			w.Doubted = append(w.Doubted, claim)
+			return
+		case free:
+			found = rows
+		}
+	}
+	switch {
+	case found == nil:
+	case slices.ContainsFunc(c.Expected, func(url string) bool { return w.undated[url] }):
+		w.Doubted = append(w.Doubted, claim)
+	default:
+		w.take(claim, found)
+	}
+}
+
+// free reports whether the page has all these rows, even without those that are
+// known to be another's.
+func (w *window) free(rows []prefetch.URL) bool {
+	need := make(map[prefetch.RowKey]int, len(rows))
+	for i := range rows {
+		need[rows[i].Key()]++
+	}
+	for k, n := range need {
+		for _, place := range w.rows[k] {
+			if owner := w.owner[place]; owner == nobody || !w.claims[owner].RowsKnown {
+				n--
+			}
+		}
+		if n > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// submitted are the rows of URLs that were submitted at a time.
+func submitted(urls []string, at time.Time) []prefetch.URL {
+	rows := make([]prefetch.URL, len(urls))
+	for i, u := range urls {
+		rows[i] = prefetch.URL{URL: u, Created: at}
+	}
+	return rows
+}
+
+// hint tells of the claims whose rows are not known what is probably theirs: the
+// rows that nobody owns, created near when the task was.
+func (w *window) hint() {
+	found := map[int]*Hint{}
+	for i := range w.URLs {
+		u := &w.URLs[i]
+		claim := nobody
+		if w.owner[i] == nobody {
+			claim = w.nearest(u.Created)
+		}
+		if claim == nobody {
+			continue
+		}
+		h := found[claim]
+		if h == nil {
+			h = &Hint{Claim: claim}
+			found[claim] = h
+		}
+		h.Rows++
+		if !u.Status.Final() {
+			h.Left++
+		}
+	}
+	for _, i := range w.near {
+		if h := found[i]; h != nil {
+			w.Hints = append(w.Hints, *h)
+		}
+	}
+}
+
+// nearest is the claim without known rows whose configured creation is nearest to
+// that of a row.
+func (w *window) nearest(created time.Time) int {
+	best, nearest := nobody, Drift+dialect.Pad
+	for _, i := range w.near {
+		c := &w.claims[i]
+		if c.RowsKnown || c.Configured.IsZero() {
+			continue
+		}
+		if off := created.Sub(c.Configured).Abs(); off < nearest {
+			best, nearest = i, off
+		}
+	}
+	return best
+}
+
+// settle finds the claims that nobody disputes, and doubts the others.
+func (w *window) settle() {
+	for _, t := range w.taken {
+		if w.disputed[t.claim] {
+			w.Doubted = append(w.Doubted, t.claim)
+			continue
+		}
+		urls := make([]prefetch.URL, len(t.rows))
+		for n, i := range t.rows {
+			urls[n] = w.URLs[i]
+		}
+		w.Found = append(w.Found, Found{t.claim, urls})
+	}
+}
+
+// miss finds the claims that a window asked for then should have told of.
+func (w *window) miss() {
+	told := make([]bool, len(w.claims))
+	for _, f := range w.Found {
+		told[f.Claim] = true
+	}
+	for _, i := range w.Doubted {
+		told[i] = true
+	}
+	for _, i := range w.near {
+		if c := &w.claims[i]; !told[i] && c.Joinable() && c.Within(w.Query) && w.Asked.After(c.Tellable()) {
+			w.Missed = append(w.Missed, i)
+		}
+	}
+}
