@@ -19,6 +19,9 @@ import (
 )
 
 const (
+	// longestRowlessGap bounds the gaps between questions about a task that waits for
+	// nothing but rows that the vendor never showed.
+	longestRowlessGap = 30 * time.Minute
 	// shutdownGrace is how long a call under way may go on after the loop was
 	// told to stop: its answer is paid for already.
 	shutdownGrace = 5 * time.Second
@@ -206,8 +209,9 @@ func (a *account) situation(now time.Time) *situation {
 		Terms: a.dialect.At(now), curve: a.knowledge.Durations.Curve(), learned: &a.knowledge,
 		pollInterval: a.options.PollInterval, hasty: a.hasty, begun: a.begun,
 		slot: limit.Per / time.Duration(max(1, limit.Calls)), taken: limit.Per, latency: time.Duration(a.latency),
-		watched: a.published.phases[prefetch.Pending] + a.published.phases[prefetch.Active],
-		board:   a.board, cursor: &a.cursor, paged: a.paged, noWindows: now.Before(a.noWindow),
+		longestRowless: min(longestRowlessGap, a.options.MaxStaleness/2), // it stays shown
+		watched:        a.published.phases[prefetch.Pending] + a.published.phases[prefetch.Active],
+		board:          a.board, cursor: &a.cursor, paged: a.paged, noWindows: now.Before(a.noWindow),
 	})
 }
 

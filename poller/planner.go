@@ -36,6 +36,9 @@ type situation struct {
 	slot, taken, latency time.Duration
 	// watched is how many tasks are pending or active.
 	watched int
+	// longestRowless bounds the gaps between questions about a task that waits for
+	// rows that were never shown.
+	longestRowless time.Duration
 	// budget is asked what it has to spare at present; nil if nothing is.
 	budget  *quota.Budget
 	present clock.Stamp
@@ -268,7 +271,7 @@ func (s *situation) due(t *entry) (d timing, ok bool) {
 	case d.class == continueReading || !t.RetryAt.IsZero():
 		d.floor = t.RetryAt
 	case !t.LastAsked.IsZero():
-		d.at = clock.Later(t.LastAsked, t.LastRefresh).Add(s.pollInterval)
+		d.at = clock.Later(t.LastAsked, t.LastRefresh).Add(max(s.pollInterval, t.RowlessGap(s.slot, s.longestRowless)))
 	}
 	if s.Capabilities.RowTimes && d.class != continueReading {
 		// A row from the vendor's future must not keep the task from being asked.

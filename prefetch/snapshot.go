@@ -57,6 +57,9 @@ type TaskState struct {
 	// URLs are the rows that are kept: all of them while the task is
 	// unsettled, only the failed ones after.
 	URLs []URL
+	// NoRow are the URLs that were submitted and that the vendor showed no row for
+	// yet, of an unsettled task whose rows are known. They count as waiting.
+	NoRow []string
 }
 
 // Settled reports whether every URL of the task is final and that was proven.

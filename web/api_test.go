@@ -34,7 +34,7 @@ func rich() *exporter {
 					Labels:  map[string]string{"title": "launch \"α\" & <b>"},
 					Created: fixed.Add(-time.Hour).In(zone), Deadline: fixed.Add(time.Hour), LastRefresh: fixed.Add(-time.Minute),
 					NextLook: fixed.Add(4 * time.Minute), // the account has a call a minute later
-					Answered: true, Up: false, LastError: throttled, Counts: prefetch.Counts{1, 2, 3, 4, 5}, Recovered: 1,
+					Answered: true, Up: false, LastError: throttled, Counts: prefetch.Counts{1, 2, 3, 4, 5}, Recovered: 1, NoRow: []string{"https://example.com/f?a=1&b"},
 					URLs: []prefetch.URL{
 						{URL: "https://example.com/a.mp4?x=1&y=<2>", Status: prefetch.Succeeded, Created: fixed, Started: fixed.Add(time.Second), Finished: fixed.Add(time.Minute), Rate: 0.98, HasRate: true},
 						{URL: "https://example.com/b", Status: prefetch.Waiting, Rate: -1, HasRate: true},

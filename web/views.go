@@ -64,6 +64,9 @@ type taskDetail struct {
 	// are; null before the first answer.
 	URLList      []urlView `json:"url_list"`
 	URLListTotal *int      `json:"url_list_total"`
+	// URLsWithoutRow are those that were submitted and that the vendor showed no row
+	// for yet, the first of them.
+	URLsWithoutRow []string `json:"urls_without_row"`
 }
 
 type urlView struct {
@@ -123,6 +126,7 @@ func viewDetail(a *prefetch.AccountState, t *prefetch.TaskState, rows part) task
 	}
 	total := len(t.URLs)
 	urls := t.URLs[min(rows.offset, total):min(rows.offset+rows.limit, total)]
+	detail.URLsWithoutRow = append([]string{}, t.NoRow[:min(defaultLimit, len(t.NoRow))]...)
 	detail.URLList, detail.URLListTotal = make([]urlView, 0, len(urls)), &total
 	for i := range urls {
 		u := &urls[i]

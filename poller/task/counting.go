@@ -19,6 +19,8 @@ type Counted struct {
 	// Total is how many rows there are: what was submitted, or else what the
 	// vendor counted when it had taken everything in.
 	Total int `json:"total"`
+	// Rowless is how many of them the vendor had no row for when it was asked for all.
+	Rowless int `json:"rowless,omitempty"`
 	// Succeeded and Failed are the vendor's counts, and when it gave them.
 	Succeeded   int       `json:"succeeded"`
 	Failed      int       `json:"failed"`
@@ -61,9 +63,9 @@ func (t *Task) tooLarge(ans vendorapi.Answer, m *Moment) {
 	switch c := t.Counted; {
 	case c != nil && c.Total == total:
 		t.NewestRow = clock.Later(before, t.NewestRow)
-		t.confirm(m)
+		t.confirm(total-ans.Count, m)
 	case t.provenWhole(m):
-		c := &Counted{Total: total, Since: m.Sent, Gradual: t.gradual(ans, m)}
+		c := &Counted{Total: total, Rowless: total - ans.Count, Since: m.Sent, Gradual: t.gradual(ans, m)}
 		if t.noneWaits(total) {
 			c.WaitingAt = t.LastRefresh
 		}
@@ -85,8 +87,9 @@ func (t *Task) gradual(ans vendorapi.Answer, m *Moment) bool {
 }
 
 // confirm notes that the vendor says again that a task has so many URLs.
-func (t *Task) confirm(m *Moment) {
+func (t *Task) confirm(rowless int, m *Moment) {
 	c := *t.Counted
+	c.Rowless = rowless
 	c.Same, c.Confirmed = 0, !m.Surely().Before(c.Since.Add(dialect.Proof))
 	t.Counted = &c
 	if c.Both() {
@@ -162,9 +165,11 @@ func (t *Task) tally(m *Moment) {
 	t.found(m)
 	t.Counts = prefetch.Counts{}
 	t.Counts[prefetch.Succeeded], t.Counts[prefetch.Failed] = c.Succeeded, c.Failed
-	// Those that waited are no more by now than there are left.
-	t.Counts[prefetch.Waiting] = min(c.Waiting, c.Left())
+	// Those that waited are no more by now than there are left; what was submitted and
+	// has no row yet waits as well.
+	t.Counts[prefetch.Waiting] = min(c.Waiting+c.Rowless, c.Left())
 	t.Counts[prefetch.Running] = c.Left() - t.Counts[prefetch.Waiting]
+	t.awaitRows(min(c.Rowless, c.Left()), m.Now)
 	t.VendorFinished = time.Time{}
 	t.judge(c.Confirmed || !c.Gradual, asOf, m)
 }

@@ -46,7 +46,9 @@ func (t *Task) Prove(urls []prefetch.URL, m *Moment) {
 
 	t.Counts = prefetch.CountURLs(urls)
 	// What was submitted and has no row yet waits.
-	t.Counts[prefetch.Waiting] += max(0, len(t.Expected)-len(urls))
+	rowless := max(0, len(t.Expected)-len(urls))
+	t.Counts[prefetch.Waiting] += rowless
+	t.awaitRows(rowless, m.Now)
 	t.summarize(urls)
 	whole := t.provenWhole(m)
 	t.BecomeShown(whole && len(urls) >= len(t.Expected) && m.Windows && dated(urls), same)

@@ -66,6 +66,10 @@ type Record struct {
 	EdgeRatio    float64         `json:"edge_ratio,omitempty"`
 	HasEdgeRatio bool            `json:"has_edge_ratio,omitempty"`
 	Rows         Rows            `json:"rows,omitzero"`
+	// Rowless is for how many submitted URLs the vendor had no row, and RowlessSince
+	// since when the task waits for nothing else; zero if it does not.
+	Rowless      int       `json:"rowless,omitempty"`
+	RowlessSince time.Time `json:"rowless_since,omitzero"`
 	// Warmed are the hashes of the URLs that succeeded, of a settled task.
 	Warmed []byte `json:"warmed,omitempty"`
 
@@ -149,7 +153,8 @@ func (t *Task) Redate(move func(at *time.Time), now time.Time) {
 // times are those that the exporter told by its clock.
 func (t *Task) times() []*time.Time {
 	times := []*time.Time{
-		&t.FirstSeen, &t.Unlisted, &t.SettledAt, &t.LostAt, &t.LastAsked, &t.LastRefresh, &t.FirstMiss, &t.LastUnfinished, &t.toldAt,
+		&t.FirstSeen, &t.Unlisted, &t.SettledAt, &t.LostAt, &t.LastAsked, &t.LastRefresh, &t.FirstMiss,
+		&t.LastUnfinished, &t.RowlessSince, &t.toldAt,
 	}
 	if t.LastError != nil {
 		times = append(times, &t.LastError.Time)
@@ -221,7 +226,7 @@ func (t *Task) Published(account prefetch.Account) *prefetch.TaskState {
 		Finished: t.FinishedAt(), FinishTold: t.Phase == prefetch.Settled && !t.VendorFinished.IsZero(),
 		LastUnfinished: t.LastUnfinished, LastRefresh: t.LastRefresh, Up: t.Up,
 		Counts: t.Counts, Answered: t.Answered(), EdgeRatio: t.EdgeRatio, HasEdgeRatio: t.HasEdgeRatio,
-		Recovered: t.recovered(), URLs: t.Rows.URLs,
+		Recovered: t.recovered(), URLs: t.Rows.URLs, NoRow: t.noRow(),
 	}
 	if t.LastError != nil {
 		s.LastError = new(prefetch.Failure(*t.LastError))

@@ -44,7 +44,7 @@ func site() prefetch.Snapshot {
 			Labels:    map[string]string{"title": "Premiere, part 1", "team": "launches"},
 			FirstSeen: fixed.Add(-50 * time.Minute), Created: fixed.Add(-time.Hour), Deadline: fixed.Add(time.Hour), LastRefresh: fixed.Add(-90 * time.Second),
 			NextLook: fixed.Add(-30 * time.Second), // its quota is spent until later
-			Answered: true, Counts: counts{1, 2, 3, 1, 1}, HasEdgeRatio: true, EdgeRatio: 0.9375,
+			Answered: true, Counts: counts{1, 2, 3, 1, 1}, NoRow: []string{"https://example.com/<f>.ts"}, HasEdgeRatio: true, EdgeRatio: 0.9375,
 			URLs: []prefetch.URL{
 				{URL: "https://example.com/1.mp4", Status: prefetch.Succeeded, Created: fixed.Add(-time.Hour), Started: fixed.Add(-59 * time.Minute), Finished: fixed.Add(-55 * time.Minute), Rate: 0.999, HasRate: true},
 				{URL: "https://example.com/2.mp4", Status: prefetch.Waiting, Created: fixed.Add(-time.Hour)},

@@ -3,6 +3,7 @@ package status_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"html"
 	"net/http"
 	"net/url"
@@ -398,5 +399,26 @@ func TestPageOfALargeTask(t *testing.T) {
 	page := body(t, pages(t, s), "/tasks/vod/"+large.ID)
 	if n := strings.Count(page, `scope="row"><code>`); n != 100 || len(page) > 1<<20 || !strings.Contains(page, strings.Repeat("&lt;", 2000)+"…<") {
 		t.Errorf("%d URLs on a page of %d bytes", n, len(page))
+	}
+}
+
+// Of many URLs without a row the first are named.
+func TestURLsWithoutARow(t *testing.T) {
+	t.Parallel()
+	s := site()
+	active := *s.Accounts[0].Tasks[0]
+	if active.ID != "active" {
+		t.Fatalf("the task is %s", active.ID)
+	}
+	for i := range 250 {
+		active.NoRow = append(active.NoRow, fmt.Sprintf("https://example.com/without/%d", i))
+	}
+	s.Accounts[0].Tasks[0] = &active
+	page := body(t, pages(t, s), "/tasks/edge/active")
+	if n := strings.Count(page, "https://example.com/without/"); n != 99 {
+		t.Errorf("%d URLs are named, want 99 besides the one that was there", n)
+	}
+	if !strings.Contains(page, "251 URLs were submitted that the vendor showed no row for, which count as waiting. The first 100 are:") {
+		t.Error("it is not told how many there are")
 	}
 }

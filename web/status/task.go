@@ -38,6 +38,10 @@ type taskPage struct {
 	// Kept is how many rows there are; KeptFailed that only failed ones are.
 	Kept       int
 	KeptFailed bool
+	// NoRow are the URLs that were submitted and have no row yet, the first of them,
+	// and NoRows how many there are.
+	NoRow  []string
+	NoRows int
 	// Timed and Rated: some row has a time, or a rate.
 	Timed, Rated bool
 	Statuses     []tab
@@ -46,6 +50,9 @@ type taskPage struct {
 	Pager        pager
 	JSON         string
 }
+
+// mostNoRow is how many URLs without a row are named.
+const mostNoRow = 100
 
 type label struct{ Name, Value string }
 
@@ -108,6 +115,10 @@ func questionAbout(a *prefetch.AccountState, q *prefetch.QueryState, t *prefetch
 // addURLs adds the page of rows that was asked for, what needs a person first.
 func (v *taskPage) addURLs(t *prefetch.TaskState, q urlQuery, now time.Time) {
 	v.Kept, v.KeptFailed = len(t.URLs), t.Settled()
+	v.NoRows = len(t.NoRow)
+	for _, url := range t.NoRow[:min(mostNoRow, v.NoRows)] {
+		v.NoRow = append(v.NoRow, readable(cut(url, maxURL)))
+	}
 	self := taskAddress(rootOfTask, t.Account.Name, t.ID)
 	kept := prefetch.CountURLs(t.URLs)
 	v.Statuses = append(v.Statuses, tab{
