@@ -1,6 +1,6 @@
 // Package discovery knows which tasks to watch. It reads them from the
-// configuration, from files, from HTTP sources and from the registry of tasks
-// that were put through the task API, and merges them by (account, id) into one
+// configuration, from files, from HTTP sources and from those that were
+// put through the task API (package submitted), and merges them by (account, id) into one
 // set per account.
 //
 // It must not know vendors, polling, metrics or the exporter's own HTTP

@@ -57,7 +57,7 @@ func deleteAll(t *testing.T, path string) {
 
 // watched is a manager of files with the accounts a and b.
 type watched struct {
-	*discovery.Manager
+	*manager
 
 	reports *reports
 	logs    *logs
@@ -66,7 +66,7 @@ type watched struct {
 func watch(t *testing.T, interval time.Duration, patterns ...string) watched {
 	t.Helper()
 	w := watched{reports: newReports(), logs: new(logs)}
-	w.Manager = newManager(t, discovery.Options{
+	w.manager = newManager(t, options{
 		Files: patterns, Interval: interval, Reporter: w.reports, Logger: w.logs.logger(),
 	})
 	w.Set(nil, []string{"a", "b"})
@@ -84,7 +84,7 @@ func TestFilesAreReadAtOnce(t *testing.T) {
 	w := watch(t, slow, filepath.Join(folder, "*.yml"), filepath.Join(folder, "[12].*"),
 		filepath.Join(folder, "*.json"), filepath.Join(folder, "later/*.yml"))
 
-	wantIDs(t, w.Manager, "a/x file", "b/z file")
+	wantIDs(t, w.manager, "a/x file", "b/z file")
 	if !w.Complete() || !w.Known("file") {
 		t.Error("files that were read are not known")
 	}
@@ -111,22 +111,22 @@ func TestFilesComeChangeAndGo(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	w := watch(t, slow, filepath.Join(folder, "*.yml"))
-	run(t, w.Manager)
+	run(t, w.manager)
 	one, two := filepath.Join(folder, "1.yml"), filepath.Join(folder, "2.yml")
 
 	write(t, one, list("a/1"))
-	awaitIDs(t, w.Manager, "a/1 file")
+	awaitIDs(t, w.manager, "a/1 file")
 	write(t, two, list("b/1", "a/1"))
-	awaitIDs(t, w.Manager, "a/1 file", "b/1 file")
+	awaitIDs(t, w.manager, "a/1 file", "b/1 file")
 	// In place, as by a shell's redirection.
 	if err := os.WriteFile(one, []byte(list("a/2")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	awaitIDs(t, w.Manager, "a/1 file", "a/2 file", "b/1 file")
+	awaitIDs(t, w.manager, "a/1 file", "a/2 file", "b/1 file")
 	deleteAll(t, two)
-	awaitIDs(t, w.Manager, "a/2 file")
+	awaitIDs(t, w.manager, "a/2 file")
 	rename(t, one, one+".off")
-	awaitIDs(t, w.Manager)
+	awaitIDs(t, w.manager)
 }
 
 func TestBrokenFileKeepsItsLastContent(t *testing.T) {
@@ -136,12 +136,12 @@ func TestBrokenFileKeepsItsLastContent(t *testing.T) {
 	write(t, path, "- {account: a, id: '1'}\n- oops\n")
 	write(t, other, list("b/1"))
 	w := watch(t, slow, filepath.Join(folder, "*.yml"))
-	run(t, w.Manager)
+	run(t, w.manager)
 	before, _ := w.reports.source("files")
 
 	write(t, path, "")
-	await(t, w.Manager, "files to be down", func() bool { return !w.reports.up("files") })
-	wantIDs(t, w.Manager, "a/1 file", "b/1 file")
+	await(t, w.manager, "files to be down", func() bool { return !w.reports.up("files") })
+	wantIDs(t, w.manager, "a/1 file", "b/1 file")
 	if after, _ := w.reports.source("files"); after.success.Before(before.success) || !w.Known("file") {
 		t.Errorf("the last success went from %v to %v", before.success, after.success)
 	}
@@ -151,12 +151,12 @@ func TestBrokenFileKeepsItsLastContent(t *testing.T) {
 
 	// The rest goes on.
 	write(t, other, list("b/2"))
-	awaitIDs(t, w.Manager, "a/1 file", "b/2 file")
+	awaitIDs(t, w.manager, "a/1 file", "b/2 file")
 	if w.reports.up("files") {
 		t.Error("files are up while one is broken")
 	}
 	write(t, path, "- oops\n- {account: a, id: '2'}\n")
-	awaitIDs(t, w.Manager, "a/2 file", "b/2 file")
+	awaitIDs(t, w.manager, "a/2 file", "b/2 file")
 	if !w.reports.up("files") {
 		t.Error("files are down though none is broken")
 	}
@@ -202,7 +202,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	symlink(t, folder, filepath.Join(folder, "folder.yml"))
 	w := watch(t, slow, filepath.Join(folder, "*.yml"), file, folder, filepath.Join(file, "*.yml"))
 
-	wantIDs(t, w.Manager, "a/1 file")
+	wantIDs(t, w.manager, "a/1 file")
 	if w.reports.up("files") {
 		t.Error("files are up")
 	}
@@ -240,13 +240,13 @@ func TestUnlistableFolderKeepsItsFiles(t *testing.T) {
 	rename(t, folder, folder+".off")
 	write(t, folder, "[]")
 	reread()
-	wantIDs(t, w.Manager, "a/1 file")
+	wantIDs(t, w.manager, "a/1 file")
 	if w.reports.up("files") || w.Known("file") {
 		t.Error("files are up or known though a folder could not be listed")
 	}
 	deleteAll(t, folder)
 	reread()
-	wantIDs(t, w.Manager)
+	wantIDs(t, w.manager)
 	if !w.reports.up("files") {
 		t.Error("files are down though the folder is simply gone")
 	}
@@ -256,17 +256,17 @@ func TestFolderThatComesLater(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	w := watch(t, slow, filepath.Join(root, "x/y/tasks/*.yml"))
-	run(t, w.Manager)
+	run(t, w.manager)
 	for _, id := range []string{"1", "2"} {
 		// Built aside and moved into place: the watch on root sees only the folder.
 		mkdir(t, filepath.Join(root, "draft/y/tasks"))
 		write(t, filepath.Join(root, "draft/y/tasks/1.yml"), list("a/"+id))
 		rename(t, filepath.Join(root, "draft"), filepath.Join(root, "x"))
-		awaitIDs(t, w.Manager, "a/"+id+" file")
+		awaitIDs(t, w.manager, "a/"+id+" file")
 		write(t, filepath.Join(root, "x/y/tasks/2.yml"), list("b/"+id))
-		awaitIDs(t, w.Manager, "a/"+id+" file", "b/"+id+" file")
+		awaitIDs(t, w.manager, "a/"+id+" file", "b/"+id+" file")
 		deleteAll(t, filepath.Join(root, "x"))
-		awaitIDs(t, w.Manager)
+		awaitIDs(t, w.manager)
 	}
 }
 
@@ -274,10 +274,10 @@ func TestFolderMadeStepByStep(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	w := watch(t, slow, filepath.Join(root, "x/y/tasks/*.yml"))
-	run(t, w.Manager)
+	run(t, w.manager)
 	mkdir(t, filepath.Join(root, "x/y/tasks"))
 	write(t, filepath.Join(root, "x/y/tasks/1.yml"), list("a/1"))
-	awaitIDs(t, w.Manager, "a/1 file")
+	awaitIDs(t, w.manager, "a/1 file")
 }
 
 func TestWildcardFolders(t *testing.T) {
@@ -291,13 +291,13 @@ func TestWildcardFolders(t *testing.T) {
 	}
 	write(t, filepath.Join(odd, "file"), "[]")
 	w := watch(t, slow, root+`/\[odd]\*/*/tasks.yml`)
-	wantIDs(t, w.Manager, "a/blue file", "a/red file")
-	run(t, w.Manager)
+	wantIDs(t, w.manager, "a/blue file", "a/red file")
+	run(t, w.manager)
 	mkdir(t, filepath.Join(odd, "green"))
 	write(t, filepath.Join(odd, "green/tasks.yml"), list("a/green"))
-	awaitIDs(t, w.Manager, "a/blue file", "a/green file", "a/red file")
+	awaitIDs(t, w.manager, "a/blue file", "a/green file", "a/red file")
 	deleteAll(t, filepath.Join(odd, "red"))
-	awaitIDs(t, w.Manager, "a/blue file", "a/green file")
+	awaitIDs(t, w.manager, "a/blue file", "a/green file")
 }
 
 // Kubernetes' volumes hold links into a folder that is swapped as a whole.
@@ -313,11 +313,11 @@ func TestConfigMapVolume(t *testing.T) {
 	generation("..2026_1", "a/1")
 	symlink(t, "..data/tasks.yml", filepath.Join(volume, "tasks.yml"))
 	w := watch(t, slow, filepath.Join(volume, "*.yml"))
-	run(t, w.Manager)
-	awaitIDs(t, w.Manager, "a/1 file")
+	run(t, w.manager)
+	awaitIDs(t, w.manager, "a/1 file")
 	generation("..2026_2", "a/1", "a/2")
 	deleteAll(t, filepath.Join(volume, "..2026_1"))
-	awaitIDs(t, w.Manager, "a/1 file", "a/2 file")
+	awaitIDs(t, w.manager, "a/1 file", "a/2 file")
 }
 
 // The tick finds what no watch can: here the target of a link elsewhere, and a
@@ -334,13 +334,13 @@ func TestSlowTick(t *testing.T) {
 	}
 	symlink(t, filepath.Join(elsewhere, "1"), filepath.Join(elsewhere, "current"))
 	w := watch(t, 20*time.Millisecond, filepath.Join(root, "*.yml"), filepath.Join(elsewhere, "current/*.yml"))
-	run(t, w.Manager)
-	awaitIDs(t, w.Manager, "a/1 file", "b/1 file")
+	run(t, w.manager)
+	awaitIDs(t, w.manager, "a/1 file", "b/1 file")
 	write(t, target, list("a/2"))
-	awaitIDs(t, w.Manager, "a/2 file", "b/1 file")
+	awaitIDs(t, w.manager, "a/2 file", "b/1 file")
 	symlink(t, filepath.Join(elsewhere, "2"), filepath.Join(elsewhere, "next"))
 	rename(t, filepath.Join(elsewhere, "next"), filepath.Join(elsewhere, "current"))
-	awaitIDs(t, w.Manager, "a/2 file", "b/2 file")
+	awaitIDs(t, w.manager, "a/2 file", "b/2 file")
 }
 
 // After a link to a folder was set anew, the new folder is watched.
@@ -352,20 +352,20 @@ func TestReplacedFolderIsWatched(t *testing.T) {
 	symlink(t, "1", filepath.Join(root, "current"))
 	pattern := filepath.Join(root, "current/*.yml")
 	w := watch(t, slow, pattern)
-	run(t, w.Manager)
+	run(t, w.manager)
 	write(t, filepath.Join(root, "1/1.yml"), list("a/1"))
-	awaitIDs(t, w.Manager, "a/1 file")
+	awaitIDs(t, w.manager, "a/1 file")
 	symlink(t, "2", filepath.Join(root, "next"))
 	rename(t, filepath.Join(root, "next"), filepath.Join(root, "current"))
 	// In the place of the slow tick.
 	if err := w.Reload(discovery.Update{Accounts: []string{"a"}, Files: []string{pattern}}); err != nil {
 		t.Fatal(err)
 	}
-	wantIDs(t, w.Manager)
+	wantIDs(t, w.manager)
 	// The first may be found by the reading that the reload asked for.
 	for _, id := range []string{"2", "3"} {
 		write(t, filepath.Join(root, "2/1.yml"), list("a/"+id))
-		awaitIDs(t, w.Manager, "a/"+id+" file")
+		awaitIDs(t, w.manager, "a/"+id+" file")
 	}
 }
 
@@ -379,13 +379,13 @@ func TestManyProblemsAreLoggedBriefly(t *testing.T) {
 	text.WriteString("- {account: a, id: good}\n")
 	write(t, path, text.String())
 	w := watch(t, slow, path)
-	run(t, w.Manager)
+	run(t, w.manager)
 	if got := w.logs.count("level=WARN"); got != 11 || w.logs.count("entries=490") != 1 {
 		t.Errorf("%d lines:\n%s", got, w.logs)
 	}
 	// An entry that only moved is known to the log already.
 	write(t, path, "- {account: a, id: new}\n"+text.String())
-	awaitIDs(t, w.Manager, "a/good file", "a/new file")
+	awaitIDs(t, w.manager, "a/good file", "a/new file")
 	if got := w.logs.count("level=WARN"); got != 11 {
 		t.Errorf("%d lines:\n%s", got, w.logs)
 	}
@@ -407,8 +407,8 @@ func TestBadPatterns(t *testing.T) {
 		if err := discovery.Check(files, nil); err == nil || err.Error() != want {
 			t.Errorf("Check: error is %v, want %s", err, want)
 		}
-		if _, err := discovery.New(discovery.Options{Files: files}); err == nil || err.Error() != want {
-			t.Errorf("New: error is %v, want %s", err, want)
+		if err := newManager(t, options{}).Reload(discovery.Update{Files: files}); err == nil || err.Error() != want {
+			t.Errorf("Reload: error is %v, want %s", err, want)
 		}
 	}
 }

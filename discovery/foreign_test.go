@@ -112,7 +112,7 @@ func checkEcho(t *testing.T, kind string, client promconfig.HTTPClientConfig, ec
 	if kind == "URL" {
 		address = strings.Replace(server.URL, "http://", "http://u:"+inUser+"@", 1) + "/tasks?key=" + inQuery
 	}
-	m := newManager(t, discovery.Options{
+	m := newManager(t, options{
 		Logger: log.logger(), HTTP: []discovery.HTTPSource{{URL: address, ClientConfig: client}},
 	})
 	m.Set(nil, []string{"a"})
@@ -152,7 +152,7 @@ func TestChangingProblemsAreHeldBack(t *testing.T) {
 			return response(http.StatusOK, fmt.Sprintf(
 				`[{"account":"a","id":"1"},{"account":"a","id":"2","key_%d":1},{"account":"unknown_%d","id":"3"}]`, n, n))(nil)
 		})
-		run(t, p.Manager)
+		run(t, p.manager)
 		pass(55)
 		for _, text := range []string{"key_", "unknown_"} {
 			if got := p.logs.count(text); got != 10 {
@@ -184,7 +184,7 @@ func TestASourceThatComesAndGoes(t *testing.T) {
 			}
 			return response(http.StatusOK, list("a/1"))(nil)
 		})}
-		m := newManager(t, discovery.Options{Logger: log.logger(), HTTP: []discovery.HTTPSource{{
+		m := newManager(t, options{Logger: log.logger(), HTTP: []discovery.HTTPSource{{
 			URL: "https://pipeline.example/tasks", RefreshInterval: 5 * time.Second, Client: client,
 		}}})
 		m.Set(nil, []string{"a"})

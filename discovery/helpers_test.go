@@ -119,7 +119,7 @@ func (l *logs) count(text string) int {
 }
 
 // run runs the manager until the test ends or stop is called.
-func run(t *testing.T, m *discovery.Manager) (stop func()) {
+func run(t *testing.T, m *manager) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -134,17 +134,104 @@ func run(t *testing.T, m *discovery.Manager) (stop func()) {
 	return stop
 }
 
-func newManager(t *testing.T, o discovery.Options) *discovery.Manager {
+// options are what a manager is made of, and the sources of its configuration.
+type options struct {
+	Files     []string
+	HTTP      []discovery.HTTPSource
+	Submitted discovery.Submitted
+	Reporter  discovery.Reporter
+	Logger    *slog.Logger
+	Interval  time.Duration
+	UserAgent string
+	Random    func() float64
+}
+
+// manager remembers its configuration, so that a test can change a part of it.
+type manager struct {
+	*discovery.Manager
+
+	t      *testing.T
+	update discovery.Update
+}
+
+func newManager(t *testing.T, o options) *manager {
 	t.Helper()
-	m, err := discovery.New(o)
-	if err != nil {
-		t.Fatal(err)
+	return &manager{t: t, Manager: discovery.New(discovery.Options{
+		Submitted: o.Submitted, Reporter: o.Reporter, Logger: o.Logger, Interval: o.Interval, UserAgent: o.UserAgent, Random: o.Random,
+	}), update: discovery.Update{Files: o.Files, HTTP: o.HTTP}}
+}
+
+// Reload changes everything.
+func (m *manager) Reload(u discovery.Update) error {
+	err := m.Manager.Reload(u)
+	if err == nil {
+		m.update = u
 	}
-	return m
+	return err
+}
+
+// Set changes the tasks and the accounts.
+func (m *manager) Set(configured []prefetch.Task, accounts []string) {
+	u := m.update
+	u.Configured, u.Accounts = configured, accounts
+	if err := m.Reload(u); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// Known reports whether nothing of a kind of source is pending.
+func (m *manager) Known(source string) bool { return !slices.Contains(m.Pending(), source) }
+
+// submitted are tasks of the task API that nothing keeps.
+type submitted struct {
+	mu         sync.Mutex
+	tasks      []prefetch.Task
+	unreadable []error
+	revision   uint64
+}
+
+func (s *submitted) put(task prefetch.Task) {
+	s.remove(task.Account, task.ID)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	task.Source = prefetch.SourceAPI
+	s.tasks = append(s.tasks, task)
+	slices.SortFunc(s.tasks, func(a, b prefetch.Task) int { return strings.Compare(a.Account+"/"+a.ID, b.Account+"/"+b.ID) })
+	s.revision++
+}
+
+func (s *submitted) remove(account, id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tasks = slices.DeleteFunc(slices.Clone(s.tasks), func(t prefetch.Task) bool { return t.Account == account && t.ID == id })
+	s.revision++
+}
+
+func (s *submitted) List() []prefetch.Task {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.tasks)
+}
+
+func (s *submitted) Get(account, id string) (prefetch.Task, bool) {
+	for _, t := range s.List() {
+		if t.Account == account && t.ID == id {
+			return t, true
+		}
+	}
+	return prefetch.Task{}, false
+}
+
+func (s *submitted) Unreadable() []error { return s.unreadable }
+
+func (s *submitted) Revision() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.revision
 }
 
 // ids returns what is merged as "account/id source", sorted.
-func ids(m *discovery.Manager) []string {
+func ids(m *manager) []string {
 	var all []string
 	for account, tasks := range m.Merged() {
 		for _, task := range tasks {
@@ -157,7 +244,7 @@ func ids(m *discovery.Manager) []string {
 
 // await waits until the condition holds, looking whenever the manager says that
 // something changed.
-func await(t *testing.T, m *discovery.Manager, what string, condition func() bool) {
+func await(t *testing.T, m *manager, what string, condition func() bool) {
 	t.Helper()
 	deadline := time.After(patience)
 	for !condition() {
@@ -169,12 +256,12 @@ func await(t *testing.T, m *discovery.Manager, what string, condition func() boo
 	}
 }
 
-func awaitIDs(t *testing.T, m *discovery.Manager, want ...string) {
+func awaitIDs(t *testing.T, m *manager, want ...string) {
 	t.Helper()
 	await(t, m, strings.Join(want, ", "), func() bool { return slices.Equal(ids(m), want) })
 }
 
-func wantIDs(t *testing.T, m *discovery.Manager, want ...string) {
+func wantIDs(t *testing.T, m *manager, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(want, ids(m)); diff != "" {
 		t.Fatalf("merged (-want +got):\n%s", diff)
@@ -205,17 +292,10 @@ func list(names ...string) string {
 }
 
 // runPolls is run in a bubble of synctest, where it waits for the first answers.
-func runPolls(t *testing.T, m *discovery.Manager) {
+func runPolls(t *testing.T, m *manager) {
 	t.Helper()
 	run(t, m)
 	synctest.Wait()
 }
 
-var (
-	created  = time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
-	deadline = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
-	launch   = prefetch.Task{
-		Account: "vod", ID: "8ff1", Created: created, Deadline: deadline,
-		URLs: []string{"https://example.com/a.mp4"}, Labels: map[string]string{"title": "launch"},
-	}
-)
+var deadline = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)

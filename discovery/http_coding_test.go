@@ -27,9 +27,9 @@ func TestHTTPCompressed(t *testing.T) {
 	bomb := zip(strings.Repeat(" ", 32<<20+1))
 	synctest.Test(t, func(t *testing.T) {
 		p := poll(t, response(http.StatusOK, zip("\uFEFF"+list("a/1")), "Content-Encoding", "gzip"))
-		run(t, p.Manager)
+		run(t, p.manager)
 		synctest.Wait()
-		wantIDs(t, p.Manager, "a/1 http")
+		wantIDs(t, p.manager, "a/1 http")
 		for _, c := range []struct{ coding, body, want string }{
 			{"br", "x", `the body has the coding \"br\", and none but gzip is understood`},
 			{"gzip, gzip", "x", `the body has the coding \"gzip, gzip\", and none but gzip is understood`},
@@ -38,13 +38,13 @@ func TestHTTPCompressed(t *testing.T) {
 		} {
 			p.server.set(response(http.StatusOK, c.body, "Content-Encoding", c.coding))
 			pass(1)
-			wantIDs(t, p.Manager, "a/1 http")
+			wantIDs(t, p.manager, "a/1 http")
 			if p.reports.up(tasksAs) || p.logs.count(tasksAs+": "+c.want) != 1 {
 				t.Errorf("%s: up is %v, logged:\n%s", c.coding, p.reports.up(tasksAs), p.logs)
 			}
 		}
 		p.server.set(response(http.StatusOK, zip(list("a/2")), "Content-Encoding", "x-gzip"))
 		pass(1)
-		wantIDs(t, p.Manager, "a/2 http")
+		wantIDs(t, p.manager, "a/2 http")
 	})
 }

@@ -107,7 +107,7 @@ const (
 
 // polled is a manager with one HTTP source in a bubble of synctest.
 type polled struct {
-	*discovery.Manager
+	*manager
 
 	server  *server
 	reports *reports
@@ -117,7 +117,7 @@ type polled struct {
 func poll(t *testing.T, answer func(*http.Request) (*http.Response, error)) polled {
 	t.Helper()
 	p := polled{server: &server{answer: answer}, reports: newReports(), logs: new(logs)}
-	p.Manager = newManager(t, discovery.Options{
+	p.manager = newManager(t, options{
 		HTTP:      []discovery.HTTPSource{p.server.source(tasksURL)},
 		Reporter:  p.reports,
 		Logger:    p.logs.logger(),

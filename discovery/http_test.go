@@ -27,12 +27,12 @@ func TestHTTPSource(t *testing.T) {
 		if h, there := p.reports.source(tasksAs); !there || h.up || !h.success.IsZero() {
 			t.Errorf("before the first answer: %+v, %v", h, there)
 		}
-		if p.Complete() || p.Known("http") || !p.Known("config") || !p.Known("file") || !p.Known("api") || p.Known("other") {
+		if p.Complete() || p.Known("http") || !p.Known("file") {
 			t.Error("what is known before the first answer is wrong")
 		}
-		run(t, p.Manager)
+		run(t, p.manager)
 		synctest.Wait()
-		wantIDs(t, p.Manager, "a/1 http")
+		wantIDs(t, p.manager, "a/1 http")
 		if !p.Complete() || !p.Known("http") {
 			t.Error("not known after the first answer")
 		}
@@ -52,10 +52,10 @@ func TestHTTPSource(t *testing.T) {
 
 		p.server.set(response(http.StatusOK, list("a/2")))
 		pass(1)
-		wantIDs(t, p.Manager, "a/2 http")
+		wantIDs(t, p.manager, "a/2 http")
 		p.server.set(response(http.StatusOK, "[]"))
 		pass(1)
-		wantIDs(t, p.Manager)
+		wantIDs(t, p.manager)
 		if p.server.asked() != 3 || p.server.unclosed() != 0 {
 			t.Errorf("%d requests, %d bodies open", p.server.asked(), p.server.unclosed())
 		}
@@ -99,7 +99,7 @@ func TestHTTPSourceFails(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				// Failing from the start: asked, but not known.
 				p := poll(t, c.answer)
-				run(t, p.Manager)
+				run(t, p.manager)
 				pass(0)
 				<-time.After(31 * time.Second)
 				synctest.Wait()
@@ -108,13 +108,13 @@ func TestHTTPSourceFails(t *testing.T) {
 				}
 				p.server.set(response(http.StatusOK, list("a/1")))
 				pass(2)
-				wantIDs(t, p.Manager, "a/1 http")
+				wantIDs(t, p.manager, "a/1 http")
 				good, _ := p.reports.source(tasksAs)
 
 				// Failing later: what was read stays, and its time.
 				p.server.set(c.answer)
 				pass(5)
-				wantIDs(t, p.Manager, "a/1 http")
+				wantIDs(t, p.manager, "a/1 http")
 				if h, _ := p.reports.source(tasksAs); h.up || h.success.Before(good.success) || time.Since(h.success) < 3*time.Minute {
 					t.Errorf("reported %+v after %+v at %v", h, good, time.Now())
 				}
@@ -152,11 +152,11 @@ func TestHTTPNotModified(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const modified = "Sat, 21 Nov 2026 08:00:00 GMT"
 		p := poll(t, response(http.StatusOK, list("a/1"), "ETag", `"v1"`, "Last-Modified", modified))
-		run(t, p.Manager)
+		run(t, p.manager)
 		synctest.Wait()
 		p.server.set(response(http.StatusNotModified, ""))
 		pass(1)
-		wantIDs(t, p.Manager, "a/1 http")
+		wantIDs(t, p.manager, "a/1 http")
 		got := [2]string{p.server.last().Header.Get("If-None-Match"), p.server.last().Header.Get("If-Modified-Since")}
 		if got != [2]string{`"v1"`, modified} {
 			t.Errorf("asked with %q", got)
@@ -164,14 +164,14 @@ func TestHTTPNotModified(t *testing.T) {
 		if h, _ := p.reports.source(tasksAs); !h.up || !h.success.Equal(time.Now()) {
 			t.Errorf("not modified is no success: %+v at %v", h, time.Now())
 		}
-		drain(p.Manager)
+		drain(p.manager)
 
 		// A failure between does not cost the content.
 		p.server.set(response(http.StatusBadGateway, ""))
 		pass(1)
 		p.server.set(response(http.StatusNotModified, ""))
 		pass(1)
-		wantIDs(t, p.Manager, "a/1 http")
+		wantIDs(t, p.manager, "a/1 http")
 		if !p.reports.up(tasksAs) {
 			t.Error("down after an answer")
 		}
@@ -184,11 +184,11 @@ func TestHTTPNotModified(t *testing.T) {
 		if tag := p.server.last().Header.Get("If-None-Match"); tag != "" || p.reports.up(tasksAs) {
 			t.Errorf("asked with %q after a broken document, up is %v", tag, p.reports.up(tasksAs))
 		}
-		wantIDs(t, p.Manager, "a/1 http")
+		wantIDs(t, p.manager, "a/1 http")
 	})
 }
 
-func drain(m *discovery.Manager) {
+func drain(m *manager) {
 	select {
 	case <-m.Changes():
 	default:
@@ -199,9 +199,9 @@ func TestHTTPSameContentIsNoChange(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := poll(t, response(http.StatusOK, list("a/1")))
-		run(t, p.Manager)
+		run(t, p.manager)
 		synctest.Wait()
-		drain(p.Manager)
+		drain(p.manager)
 		pass(3)
 		select {
 		case <-p.Changes():
@@ -225,10 +225,11 @@ func TestHTTPIntervals(t *testing.T) {
 		source := s.source(tasksURL)
 		source.RefreshInterval = 10 * time.Second
 		random := 0.0
-		m := newManager(t, discovery.Options{HTTP: []discovery.HTTPSource{source}, Random: func() float64 {
+		m := newManager(t, options{HTTP: []discovery.HTTPSource{source}, Random: func() float64 {
 			random += 0.25
 			return random
 		}})
+		m.Set(nil, nil)
 		start := time.Now()
 		stop := run(t, m)
 		<-time.After(34 * time.Second)
@@ -261,7 +262,8 @@ func TestHTTPTimeout(t *testing.T) {
 			}}
 			source := s.source(tasksURL)
 			source.RefreshInterval = interval
-			m := newManager(t, discovery.Options{HTTP: []discovery.HTTPSource{source}})
+			m := newManager(t, options{HTTP: []discovery.HTTPSource{source}})
+			m.Set(nil, nil)
 			run(t, m)
 			<-time.After(want + time.Second)
 			synctest.Wait()
@@ -279,7 +281,7 @@ func TestHTTPNamesAreDistinct(t *testing.T) {
 			return response(http.StatusOK, list("a/"+req.URL.Query().Get("team")))(req)
 		}}
 		r := newReports()
-		m := newManager(t, discovery.Options{Reporter: r, HTTP: []discovery.HTTPSource{
+		m := newManager(t, options{Reporter: r, HTTP: []discovery.HTTPSource{
 			s.source("https://h/tasks?team=1"), s.source("https://h/other?team=2"), s.source("https://u:p@h/tasks?team=3"),
 		}})
 		m.Set(nil, []string{"a"})
@@ -312,7 +314,7 @@ func TestBadHTTPSources(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := discovery.New(discovery.Options{HTTP: []discovery.HTTPSource{good, c.source}})
+			err := newManager(t, options{}).Reload(discovery.Update{HTTP: []discovery.HTTPSource{good, c.source}})
 			if want := "task discovery: HTTP source 2: " + c.want; err == nil || err.Error() != want {
 				t.Errorf("error is %v, want %s", err, want)
 			}
@@ -331,7 +333,7 @@ func TestHTTPClientConfig(t *testing.T) {
 		}
 	}))
 	t.Cleanup(s.Close)
-	m := newManager(t, discovery.Options{HTTP: []discovery.HTTPSource{{
+	m := newManager(t, options{HTTP: []discovery.HTTPSource{{
 		URL:          s.URL,
 		ClientConfig: promconfig.HTTPClientConfig{Authorization: &promconfig.Authorization{Type: "Bearer", Credentials: "token"}},
 	}}})
@@ -354,7 +356,8 @@ func FuzzSourceName(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		reports := newReports()
 		source := discovery.HTTPSource{URL: text, Client: &http.Client{}}
-		if _, err := discovery.New(discovery.Options{HTTP: []discovery.HTTPSource{source}, Reporter: reports}); err != nil {
+		m := newManager(t, options{Reporter: reports})
+		if err := m.Reload(discovery.Update{HTTP: []discovery.HTTPSource{source}}); err != nil {
 			return
 		}
 		names := reports.names()

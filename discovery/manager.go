@@ -18,18 +18,23 @@ const (
 	defaultUserAgent = "prefetch_exporter"
 )
 
-// Options are the sources beside the configuration's own tasks, and who is told
-// of them.
+// Submitted are the tasks that were put through the task API. Its methods are called
+// with the manager's lock held.
+type Submitted interface {
+	// List returns all tasks, by account and id.
+	List() []prefetch.Task
+	// Get returns a task, and whether it is there.
+	Get(account, id string) (prefetch.Task, bool)
+	// Unreadable says which tasks are kept and cannot be read.
+	Unreadable() []error
+	// Revision is another number after each change.
+	Revision() uint64
+}
+
+// Options are what stays over all reloads.
 type Options struct {
-	// Files are absolute patterns as in [filepath.Glob], but that a wildcard at
-	// the beginning of a name does not mean a dot. A pattern that means nothing
-	// now is no error, nor is a folder that does not exist yet.
-	Files []string
-	// HTTP are the HTTP sources, from the one that wins a conflict to the one
-	// that loses.
-	HTTP []HTTPSource
-	// Registry holds the tasks put through the API; nil if there is none.
-	Registry *Registry
+	// Submitted are the tasks of the task API; nil if there are none.
+	Submitted Submitted
 	// Reporter is told of the sources' health; may be nil.
 	Reporter Reporter
 	// Logger is told what changes for the better or the worse; nil logs nothing.
@@ -44,21 +49,25 @@ type Options struct {
 	Random func() float64
 }
 
-// Update is what a reload of the configuration brings.
+// Update is what a configuration says: the sources of tasks and its own.
 type Update struct {
 	// Configured are the configuration's own tasks.
 	Configured []prefetch.Task
 	// Accounts are the names of all accounts.
 	Accounts []string
-	// Files and HTTP are as in [Options].
+	// Files are absolute patterns as in [filepath.Glob], but that a wildcard at
+	// the beginning of a name does not mean a dot. A pattern that means nothing
+	// now is no error, nor is a folder that does not exist yet.
 	Files []string
-	HTTP  []HTTPSource
+	// HTTP are the HTTP sources, from the one that wins a conflict to the one
+	// that loses.
+	HTTP []HTTPSource
 }
 
 // Manager watches all sources and merges what they list. It is safe for
 // concurrent use.
 type Manager struct {
-	registry  *Registry
+	submitted Submitted
 	reporter  Reporter
 	log       *slog.Logger
 	limit     *loglimit.Limiter // of what changes with each answer
@@ -84,8 +93,9 @@ type Manager struct {
 	// merged and the rest are made of all above; dirty says that they must be
 	// made anew.
 	dirty     bool
+	revision  uint64 // of submitted
 	merged    map[string][]prefetch.Task
-	listed    map[key]bool // by other sources than the registry
+	listed    map[key]bool // by other sources than the task API
 	unknown   map[string]int
 	conflicts map[Conflict]bool
 }
@@ -97,12 +107,11 @@ type fileStatus struct {
 	lastSuccess time.Time
 }
 
-// New checks the options and reads the files, so that no restart shows a hole
-// where they are whole. HTTP sources are first asked by Run. What is broken in
-// the files is reported and logged, and no error.
-func New(o Options) (*Manager, error) {
+// New returns a manager without sources, which are known by the first
+// [Manager.Reload].
+func New(o Options) *Manager {
 	m := &Manager{
-		registry: o.Registry, reporter: o.Reporter, log: o.Logger,
+		submitted: o.Submitted, reporter: o.Reporter, log: o.Logger,
 		interval: o.Interval, userAgent: o.UserAgent, random: o.Random,
 		changes: make(chan struct{}, 1), work: make(chan struct{}, 1),
 		reread: make(chan struct{}, 1),
@@ -110,25 +119,14 @@ func New(o Options) (*Manager, error) {
 		merged: map[string][]prefetch.Task{},
 	}
 	m.setDefaults()
-	patterns, sources, err := newSources(o.Files, o.HTTP)
-	if err != nil {
-		return nil, err
-	}
-	set := readFiles(patterns, m.files.set)
-
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.reporter.Rejected(RejectedUnknownAccount, 0)
 	m.reporter.Rejected(RejectedInvalid, 0)
-	m.publishFiles(set)
-	m.replaceHTTP(sources)
-	if m.registry != nil {
-		for _, err := range m.registry.Unreadable() {
+	if m.submitted != nil {
+		for _, err := range m.submitted.Unreadable() {
 			m.log.Error("a task put through the API cannot be read and is not watched", "error", err)
 		}
-		m.registry.listen(m.submitted)
 	}
-	return m, nil
+	return m
 }
 
 func (m *Manager) setDefaults() {
@@ -167,31 +165,17 @@ func newSources(files []string, http []HTTPSource) ([]pattern, []*httpSource, er
 }
 
 // Check reports whether the sources of the options could be used, without using
-// them: what New and Reload would refuse.
+// them: what Reload would refuse.
 func Check(files []string, http []HTTPSource) error {
 	_, _, err := newSources(files, http)
 	return err
 }
 
-// Set replaces the configuration's tasks and the names of the accounts.
-func (m *Manager) Set(configured []prefetch.Task, accounts []string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.setConfigured(configured, accounts)
-}
-
-func (m *Manager) setConfigured(configured []prefetch.Task, accounts []string) {
-	m.configured = slices.Clone(configured)
-	m.accounts = slices.Clone(accounts)
-	m.ready = true
-	m.markDirty()
-	m.refresh()
-}
-
 // Reload applies the update whole, or returns an error and changes nothing.
 // Merged never shows a mixture of before and after. HTTP sources that stay keep
-// what they said, and their connections if nothing about them changed; new
-// files are read before it returns.
+// what they said, and their connections if nothing about them changed. Files are read
+// before it returns, so that no restart shows a hole where they are whole; what is
+// broken in them is reported and logged, and no error. HTTP sources are asked by Run.
 func (m *Manager) Reload(u Update) error {
 	patterns, sources, err := newSources(u.Files, u.HTTP)
 	if err != nil {
@@ -208,18 +192,21 @@ func (m *Manager) Reload(u Update) error {
 	defer m.mu.Unlock()
 	m.publishFiles(set)
 	m.replaceHTTP(sources)
-	m.setConfigured(u.Configured, u.Accounts)
+	m.configured, m.accounts = slices.Clone(u.Configured), slices.Clone(u.Accounts)
+	m.ready = true
+	m.markDirty()
+	m.refresh()
 	signal(m.reread)
 	return nil
 }
 
 // Changes returns a channel that gets a value when Merged or Complete may have
-// changed since the last value was taken, but for a single task of the registry
-// that [Manager.Submitted] tells of. It has one reader.
+// changed since the last value was taken, but for what [Submitted] changed: who
+// changes that knows. It has one reader.
 func (m *Manager) Changes() <-chan struct{} { return m.changes }
 
 // Merged returns the tasks to watch, by account and sorted by id, as [Merge]
-// makes them. A change that a method of the manager or the registry has
+// makes them. A change that a method of the manager or of [Submitted] has
 // returned from is in it. The result must not be changed.
 func (m *Manager) Merged() map[string][]prefetch.Task {
 	m.mu.Lock()
@@ -242,8 +229,8 @@ func (m *Manager) Sources(account, id string) []string {
 			}
 		}
 	}
-	if m.registry != nil {
-		if _, there := m.registry.Get(account, id); there {
+	if m.submitted != nil {
+		if _, there := m.submitted.Get(account, id); there {
 			sources = append(sources, prefetch.SourceAPI)
 		}
 	}
@@ -261,16 +248,16 @@ func (m *Manager) Submitted(account, id string) (task *prefetch.Task, alone bool
 	if !m.alone(k) {
 		return nil, false
 	}
-	if t, there := m.registry.Get(account, id); there {
+	if t, there := m.submitted.Get(account, id); there {
 		return &t, true
 	}
 	return nil, true
 }
 
-// alone reports whether only the registry can list the task. The lock is held.
+// alone reports whether only the task API can list the task. The lock is held.
 func (m *Manager) alone(k key) bool {
 	_, known := m.merged[k.account]
-	return m.registry != nil && known && !m.listed[k]
+	return m.submitted != nil && known && !m.listed[k]
 }
 
 // Complete reports whether every source has been asked: the configuration is
@@ -282,25 +269,20 @@ func (m *Manager) Complete() bool {
 	return m.ready && !slices.ContainsFunc(m.http, func(s *httpSource) bool { return !s.state.asked })
 }
 
-// Known reports whether nothing of a kind of source, given by its Source
-// constant, is waiting for its first successful reading. While it is not, a task
-// that came from there before a restart may still be listed, though Merged does
-// not have it and Complete is true.
-func (m *Manager) Known(source string) bool {
+// Pending returns the kinds of sources, as Source constants, of which something waits
+// for its first successful reading. A task that came from there before a restart may
+// still be listed, though Merged does not have it and Complete is true.
+func (m *Manager) Pending() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	switch source {
-	case prefetch.SourceConfig:
-		return m.ready
-	case prefetch.SourceFile:
-		return m.files.known
-	case prefetch.SourceHTTP:
-		return !slices.ContainsFunc(m.http, func(s *httpSource) bool { return !s.state.content.known })
-	case prefetch.SourceAPI:
-		return true
-	default:
-		return false
+	var pending []string
+	if !m.files.known {
+		pending = append(pending, prefetch.SourceFile)
 	}
+	if slices.ContainsFunc(m.http, func(s *httpSource) bool { return !s.state.content.known }) {
+		pending = append(pending, prefetch.SourceHTTP)
+	}
+	return pending
 }
 
 // Run watches the files and asks the HTTP sources until the context ends, and
@@ -326,18 +308,6 @@ func (m *Manager) Run(ctx context.Context) error {
 			m.refresh()
 			m.mu.Unlock()
 		}
-	}
-}
-
-// submitted is called after a change of tasks in the registry, of any if none is
-// named. Of one that no other source lists nobody is told: who changed it knows, and
-// to unite all listings for each would cost the more the more tasks there are.
-func (m *Manager) submitted(changed ...key) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.dirty = true
-	if len(changed) != 1 || !m.alone(changed[0]) {
-		m.markDirty()
 	}
 }
 

@@ -1,6 +1,7 @@
 package discovery_test
 
 import (
+	"errors"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -11,18 +12,17 @@ import (
 
 	"prefetch_exporter/discovery"
 	"prefetch_exporter/prefetch"
-	"prefetch_exporter/store/storetest"
 )
 
 // everywhere lists the same task in all four sources.
-func everywhere(t *testing.T) (*discovery.Manager, *discovery.Registry, *server, string) {
+func everywhere(t *testing.T) (*manager, *submitted, *server, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tasks.yml")
 	write(t, path, list("a/1"))
-	r := newRegistry(t, storetest.NewMemory())
-	put(t, r, task("a", "1"))
+	r := new(submitted)
+	r.put(task("a", "1"))
 	s := &server{answer: response(http.StatusOK, list("a/1"))}
-	m := newManager(t, discovery.Options{Files: []string{path}, HTTP: []discovery.HTTPSource{s.source(tasksURL)}, Registry: r})
+	m := newManager(t, options{Files: []string{path}, HTTP: []discovery.HTTPSource{s.source(tasksURL)}, Submitted: r})
 	m.Set(from("config", task("a", "1")), []string{"a"})
 	return m, r, s, path
 }
@@ -46,7 +46,7 @@ func TestTheSameTaskInAllSourcesIsOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantIDs(t, m, "a/1 api")
-	remove(t, r, "a", "1")
+	r.remove("a", "1")
 	wantIDs(t, m)
 	if sources := m.Sources("a", "1"); len(sources) > 0 {
 		t.Errorf("sources of a task that is gone: %v", sources)
@@ -55,51 +55,64 @@ func TestTheSameTaskInAllSourcesIsOne(t *testing.T) {
 
 func TestRegistryShowsAtOnce(t *testing.T) {
 	t.Parallel()
-	r := newRegistry(t, storetest.NewMemory())
-	m := newManager(t, discovery.Options{Registry: r})
+	r := new(submitted)
+	m := newManager(t, options{Submitted: r})
 	m.Set(nil, []string{"a"})
 	drain(m)
-	put(t, r, task("a", "1"))
+	r.put(task("a", "1"))
 	if got, alone := m.Submitted("a", "1"); !alone || got == nil || got.ID != "1" {
 		t.Errorf("put: %v, %v", got, alone)
 	}
 	wantIDs(t, m, "a/1 api")
-	remove(t, r, "a", "1")
+	r.remove("a", "1")
 	if got, alone := m.Submitted("a", "1"); !alone || got != nil {
 		t.Errorf("deleted: %v, %v", got, alone)
 	}
 	wantIDs(t, m)
-	// Who changed it knows; all others would list everything anew for it.
+	m.Set(from("config", task("a", "2")), []string{"a"})
+	drain(m)
+	for account, id := range map[string]string{"a": "2", "b": "1"} {
+		r.put(task(account, id))
+		if _, alone := m.Submitted(account, id); alone {
+			t.Errorf("%s/%s is decided by the registry alone", account, id)
+		}
+	}
+	wantIDs(t, m, "a/2 config")
+	// Who changed them knows; all others would list everything anew for each.
 	select {
 	case <-m.Changes():
 		t.Error("a change was signalled")
 	default:
 	}
-	m.Set(from("config", task("a", "2")), []string{"a"})
-	drain(m)
-	for account, id := range map[string]string{"a": "2", "b": "1"} {
-		put(t, r, task(account, id))
-		if _, alone := m.Submitted(account, id); alone {
-			t.Errorf("%s/%s is decided by the registry alone", account, id)
-		}
-		select {
-		case <-m.Changes():
-		default:
-			t.Errorf("%s/%s: no change was signalled", account, id)
-		}
+}
+
+// What is kept and cannot be read is told of, and counts until it is put anew.
+func TestUnreadableTasks(t *testing.T) {
+	t.Parallel()
+	r := &submitted{unreadable: []error{errors.New("this one"), errors.New("that one")}}
+	written, reports := new(logs), newReports()
+	m := newManager(t, options{Submitted: r, Logger: written.logger(), Reporter: reports})
+	m.Set(nil, []string{"a"})
+	if got := reports.rejections()["invalid"]; got != 2 || written.count("cannot be read and is not watched") != 2 {
+		t.Errorf("%d are reported invalid, and the log is\n%s", got, written)
 	}
-	wantIDs(t, m, "a/2 config")
+	r.unreadable = r.unreadable[1:]
+	r.put(task("a", "1"))
+	wantIDs(t, m, "a/1 api")
+	if got := reports.rejections()["invalid"]; got != 1 {
+		t.Errorf("%d are reported invalid afterwards", got)
+	}
 }
 
 func TestUnknownAccounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRegistry(t, storetest.NewMemory())
-		put(t, r, task("later", "1"))
-		put(t, r, task("later", "2"))
-		put(t, r, task("never", "1"))
+		r := new(submitted)
+		r.put(task("later", "1"))
+		r.put(task("later", "2"))
+		r.put(task("never", "1"))
 		written, reports := new(logs), newReports()
-		m := newManager(t, discovery.Options{Registry: r, Logger: written.logger(), Reporter: reports})
+		m := newManager(t, options{Submitted: r, Logger: written.logger(), Reporter: reports})
 		want := func(unknown int, ids ...string) {
 			t.Helper()
 			synctest.Wait()
@@ -111,12 +124,13 @@ func TestUnknownAccounts(t *testing.T) {
 		}
 		run(t, m)
 		want(0)
-		if len(m.Merged()) != 0 || m.Complete() || m.Known("config") || written.count("WARN") > 0 {
+		if len(m.Merged()) != 0 || m.Complete() || written.count("WARN") > 0 {
 			t.Error("accounts are judged before they are known")
 		}
 		m.Set(nil, []string{"a"})
 		want(3)
-		put(t, r, task("later", "3"))
+		r.put(task("later", "3"))
+		m.Merged() // as whoever puts it does
 		want(4)
 		m.Set(nil, []string{"a", "later"})
 		want(1, "later/1 api", "later/2 api", "later/3 api")
@@ -136,12 +150,12 @@ func TestUnknownAccounts(t *testing.T) {
 
 func TestManyUnknownAccountsAreLoggedBriefly(t *testing.T) {
 	t.Parallel()
-	r := newRegistry(t, storetest.NewMemory())
+	r := new(submitted)
 	for i := range 30 {
-		put(t, r, task(string(rune('A'+i)), "1"))
+		r.put(task(string(rune('A'+i)), "1"))
 	}
 	written := new(logs)
-	m := newManager(t, discovery.Options{Registry: r, Logger: written.logger()})
+	m := newManager(t, options{Submitted: r, Logger: written.logger()})
 	m.Set(nil, nil)
 	if got := written.count("level=WARN"); got != 11 || written.count("accounts=20") != 1 {
 		t.Errorf("%d lines:\n%s", got, written)
@@ -150,12 +164,12 @@ func TestManyUnknownAccountsAreLoggedBriefly(t *testing.T) {
 
 func TestConflictsAreLoggedOnce(t *testing.T) {
 	t.Parallel()
-	r := newRegistry(t, storetest.NewMemory())
+	r := new(submitted)
 	for _, id := range []string{"1", "2", "same"} {
-		put(t, r, task("a", id))
+		r.put(task("a", id))
 	}
 	written := new(logs)
-	m := newManager(t, discovery.Options{Registry: r, Logger: written.logger()})
+	m := newManager(t, options{Submitted: r, Logger: written.logger()})
 	configured := func(ids ...string) {
 		var tasks []prefetch.Task
 		for _, id := range ids {
@@ -192,7 +206,7 @@ func TestReloadShowsNoHole(t *testing.T) {
 		Configured: from("config", task("a", "was configured")), Accounts: []string{"a"},
 		Files: []string{oldFile}, HTTP: []discovery.HTTPSource{goes.source("https://h/goes"), stays.source("https://h/stays")},
 	}
-	m := newManager(t, discovery.Options{Files: old.Files, HTTP: old.HTTP, Reporter: reports, Interval: slow})
+	m := newManager(t, options{Files: old.Files, HTTP: old.HTTP, Reporter: reports, Interval: slow})
 	m.Set(old.Configured, old.Accounts)
 	run(t, m)
 	before := []string{"a/goes http", "a/moves file", "a/stays http", "a/was configured config"}
@@ -242,7 +256,7 @@ func TestReloadOfHTTPSources(t *testing.T) {
 		stays := &server{answer: response(http.StatusOK, list("a/stays"), "ETag", `"1"`)}
 		goes := &server{answer: response(http.StatusOK, list("a/goes"))}
 		keep, reports := stays.source("https://h/stays"), newReports()
-		m := newManager(t, discovery.Options{HTTP: []discovery.HTTPSource{goes.source("https://h/goes"), keep}, Reporter: reports})
+		m := newManager(t, options{HTTP: []discovery.HTTPSource{goes.source("https://h/goes"), keep}, Reporter: reports})
 		m.Set(nil, []string{"a"})
 		runPolls(t, m)
 		reload := func(source discovery.HTTPSource) {
@@ -295,7 +309,7 @@ func TestLateAnswerOfARemovedSource(t *testing.T) {
 			return response(http.StatusOK, list("a/1"))(req)
 		}}
 		reports := newReports()
-		m := newManager(t, discovery.Options{HTTP: []discovery.HTTPSource{s.source(tasksURL)}, Reporter: reports})
+		m := newManager(t, options{HTTP: []discovery.HTTPSource{s.source(tasksURL)}, Reporter: reports})
 		m.Set(nil, []string{"a"})
 		runPolls(t, m)
 		if err := m.Reload(discovery.Update{Accounts: []string{"a"}}); err != nil {
@@ -315,7 +329,7 @@ func TestAnswerToARemovedSource(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, reports := new(server), newReports()
-		m := newManager(t, discovery.Options{HTTP: []discovery.HTTPSource{s.source(tasksURL)}, Reporter: reports})
+		m := newManager(t, options{HTTP: []discovery.HTTPSource{s.source(tasksURL)}, Reporter: reports})
 		m.Set(nil, []string{"a"})
 		s.set(func(req *http.Request) (*http.Response, error) {
 			if err := m.Reload(discovery.Update{Accounts: []string{"a"}}); err != nil {
@@ -339,20 +353,20 @@ func TestReloadFilesWhileWatching(t *testing.T) {
 	mkdir(t, two)
 	write(t, filepath.Join(one, "1.yml"), list("a/1"))
 	w := watch(t, slow, filepath.Join(one, "*.yml"))
-	run(t, w.Manager)
+	run(t, w.manager)
 	// Seen through a watch, so that there is one already.
 	write(t, filepath.Join(one, "2.yml"), list("a/2"))
-	awaitIDs(t, w.Manager, "a/1 file", "a/2 file")
+	awaitIDs(t, w.manager, "a/1 file", "a/2 file")
 	if err := w.Reload(discovery.Update{Accounts: []string{"a"}, Files: []string{filepath.Join(two, "*.yml")}}); err != nil {
 		t.Fatal(err)
 	}
-	wantIDs(t, w.Manager)
+	wantIDs(t, w.manager)
 	write(t, filepath.Join(two, "2.yml"), list("a/2"))
-	awaitIDs(t, w.Manager, "a/2 file")
+	awaitIDs(t, w.manager, "a/2 file")
 	if err := w.Reload(discovery.Update{Accounts: []string{"a"}}); err != nil {
 		t.Fatal(err)
 	}
-	wantIDs(t, w.Manager)
+	wantIDs(t, w.manager)
 	if names := w.reports.names(); len(names) > 0 {
 		t.Errorf("sources %v are reported though none is configured", names)
 	}

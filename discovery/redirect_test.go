@@ -61,11 +61,11 @@ func credentials(t *testing.T) map[string]promconfig.HTTPClientConfig {
 }
 
 // readOnce asks a source once and returns the manager and what it logged.
-func readOnce(t *testing.T, address string, c promconfig.HTTPClientConfig) (m *discovery.Manager, r *reports, log string) {
+func readOnce(t *testing.T, address string, c promconfig.HTTPClientConfig) (m *manager, r *reports, log string) {
 	t.Helper()
 	var l logs
 	r = newReports()
-	m = newManager(t, discovery.Options{
+	m = newManager(t, options{
 		HTTP: []discovery.HTTPSource{{URL: address, ClientConfig: c}}, Reporter: r, Logger: l.logger(),
 	})
 	m.Set(nil, []string{"a"})

@@ -11,7 +11,7 @@ import (
 // maxLogged bounds how many problems of one kind are logged one by one.
 const maxLogged = 10
 
-// elsewhere returns what the sources but the registry list now, in the order of
+// elsewhere returns what the sources but the task API list now, in the order of
 // their precedence. The lock is held.
 func (m *Manager) elsewhere() [][]prefetch.Task {
 	listings := [][]prefetch.Task{m.configured}
@@ -27,19 +27,27 @@ func (m *Manager) elsewhere() [][]prefetch.Task {
 // refresh makes merged anew if anything changed. The lock is held.
 func (m *Manager) refresh() {
 	// Before the accounts are known, every task would be of an unknown one.
-	if !m.dirty || !m.ready {
+	if !m.ready {
+		return
+	}
+	if m.submitted != nil {
+		before := m.revision
+		m.revision = m.submitted.Revision()
+		m.dirty = m.dirty || m.revision != before
+	}
+	if !m.dirty {
 		return
 	}
 	m.dirty = false
 	listings := m.elsewhere()
-	if m.registry != nil {
+	if m.submitted != nil {
 		m.listed = map[key]bool{}
 		for _, listing := range listings {
 			for i := range listing {
 				m.listed[keyOf(listing[i])] = true
 			}
 		}
-		listings = append(listings, m.registry.List())
+		listings = append(listings, m.submitted.List())
 	}
 	merged, left := Merge(m.accounts, listings...)
 	m.merged = merged
@@ -63,8 +71,8 @@ func (m *Manager) invalid() int {
 	for _, s := range m.http {
 		count += s.state.content.invalid()
 	}
-	if m.registry != nil {
-		count += len(m.registry.Unreadable())
+	if m.submitted != nil {
+		count += len(m.submitted.Unreadable())
 	}
 	return count
 }

@@ -29,7 +29,7 @@ func TestUnusableListOverHTTP(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				// From the start: what was listed before a restart may still be.
 				p := poll(t, response(http.StatusOK, document, "ETag", `"v1"`))
-				run(t, p.Manager)
+				run(t, p.manager)
 				synctest.Wait()
 				if p.reports.up(tasksAs) || !p.Complete() || p.Known("http") || p.reports.rejections()["invalid"] != 2 {
 					t.Errorf("up %v, complete %v, known %v, rejected %v",
@@ -42,17 +42,17 @@ func TestUnusableListOverHTTP(t *testing.T) {
 				}
 				p.server.set(response(http.StatusOK, document))
 				pass(3)
-				wantIDs(t, p.Manager, "a/1 http", "a/2 http")
+				wantIDs(t, p.manager, "a/1 http", "a/2 http")
 				if p.reports.up(tasksAs) || p.reports.rejections()["invalid"] != 2 || p.logs.count(tasksAs+": none of its entries can be used") != 2 {
 					t.Errorf("up %v, rejected %v, logged:\n%s", p.reports.up(tasksAs), p.reports.rejections(), p.logs)
 				}
 				// One that can be used, or the wish for none, counts.
 				p.server.set(response(http.StatusOK, `[{"account": "a", "id": "3"}, 7]`))
 				pass(1)
-				wantIDs(t, p.Manager, "a/3 http")
+				wantIDs(t, p.manager, "a/3 http")
 				p.server.set(response(http.StatusOK, "[]"))
 				pass(1)
-				wantIDs(t, p.Manager)
+				wantIDs(t, p.manager)
 				if !p.reports.up(tasksAs) || p.reports.rejections()["invalid"] != 0 {
 					t.Errorf("up %v, rejected %v", p.reports.up(tasksAs), p.reports.rejections())
 				}
@@ -69,16 +69,16 @@ func TestUnusableListInAFile(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "tasks.yml")
 			write(t, path, list("a/1", "a/2"))
 			w := watch(t, slow, path)
-			run(t, w.Manager)
-			awaitIDs(t, w.Manager, "a/1 file", "a/2 file")
+			run(t, w.manager)
+			awaitIDs(t, w.manager, "a/1 file", "a/2 file")
 			write(t, path, document)
-			await(t, w.Manager, "the file is down", func() bool { return !w.reports.up("files") })
-			wantIDs(t, w.Manager, "a/1 file", "a/2 file")
+			await(t, w.manager, "the file is down", func() bool { return !w.reports.up("files") })
+			wantIDs(t, w.manager, "a/1 file", "a/2 file")
 			if got := w.reports.rejections()[discovery.RejectedInvalid]; got != 2 {
 				t.Errorf("%d are rejected", got)
 			}
 			write(t, path, list("a/2"))
-			awaitIDs(t, w.Manager, "a/2 file")
+			awaitIDs(t, w.manager, "a/2 file")
 			if !w.reports.up("files") || w.reports.rejections()[discovery.RejectedInvalid] != 0 {
 				t.Errorf("up %v, rejected %v", w.reports.up("files"), w.reports.rejections())
 			}

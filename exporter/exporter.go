@@ -21,6 +21,7 @@ import (
 	"prefetch_exporter/collector/pages"
 	"prefetch_exporter/config"
 	"prefetch_exporter/discovery"
+	"prefetch_exporter/discovery/submitted"
 	"prefetch_exporter/poller"
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/quota"
@@ -63,7 +64,7 @@ type Exporter struct {
 	store     *store.DB
 	poller    *poller.Poller
 	discovery *discovery.Manager
-	registry  registry
+	submitted *submitted.Tasks
 	listing   shared
 	recorder  *collector.Recorder
 	metrics   pages.Options
@@ -146,23 +147,20 @@ func New(o Options) (*Exporter, error) {
 
 // start brings the first configuration into force.
 func (e *Exporter) start(cfg *config.Config) error {
-	submitted, err := discovery.NewRegistry(e.store)
-	if err != nil {
-		return fmt.Errorf("tasks of the task API: %w", err)
-	}
 	e.listing.run = e.list
-	e.registry = registry{Registry: submitted, listed: &e.listing, forgetting: &sync.RWMutex{}, room: &room{
-		left: e.poller.Room, entering: map[string]int{},
-		alone: func(account, id string) bool { _, alone := e.discovery.Submitted(account, id); return alone },
-	}}
-	u := update(cfg)
-	e.discovery, err = discovery.New(discovery.Options{
-		Files: u.Files, HTTP: u.HTTP, Registry: submitted, UserAgent: UserAgent(),
-		Reporter: reporter{e.recorder}, Logger: e.log,
+	var err error
+	e.submitted, err = submitted.New(submitted.Options{
+		Keeper: e.store, Room: e.poller.Room,
+		Alone:  func(account, id string) bool { _, alone := e.discovery.Submitted(account, id); return alone },
+		Listed: e.listing.do, Snapshot: e.poller.Snapshot,
+		Retention: func() time.Duration { return time.Duration(e.config.Load().Global.Retention) }, Logger: e.log,
 	})
 	if err != nil {
 		return err
 	}
+	e.discovery = discovery.New(discovery.Options{
+		Submitted: e.submitted, UserAgent: UserAgent(), Reporter: reporter{e.recorder}, Logger: e.log,
+	})
 	if err := e.apply(cfg); err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func (e *Exporter) pages() (http.Handler, error) {
 	}
 	var tasks web.Registry
 	if e.options.TaskAPI {
-		tasks = e.registry
+		tasks = e.submitted
 	}
 	return web.New(web.Options{
 		Metrics: e.handler, TelemetryPath: e.options.TelemetryPath,
@@ -100,7 +100,7 @@ func (e *Exporter) unwell() []string {
 func (e *Exporter) work(ctx context.Context) (ended func() error) {
 	var background sync.WaitGroup
 	background.Go(func() { e.reloadOnRequest(ctx) })
-	background.Go(func() { e.forgetEnded(ctx) })
+	background.Go(func() { e.submitted.Run(ctx) })
 	polling := make(chan error, 2)
 	go func() { polling <- e.poller.Run(ctx) }()
 	go func() { polling <- e.discover(ctx) }()

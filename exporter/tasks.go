@@ -2,15 +2,14 @@ package exporter
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	"prefetch_exporter/collector"
 	"prefetch_exporter/config"
 	"prefetch_exporter/discovery"
+	"prefetch_exporter/discovery/submitted"
 	"prefetch_exporter/poller"
-	"prefetch_exporter/prefetch"
 )
 
 // firstAnswer is how long --once waits for the first answers of HTTP sources.
@@ -42,27 +41,21 @@ func update(cfg *config.Config) discovery.Update {
 
 // list tells the poller how the tasks that changed are listed now: all of them,
 // unless some are named of which only the task API decides.
-func (e *Exporter) list(changed []taskName) {
+func (e *Exporter) list(changed []submitted.Name) {
 	changes := map[string][]poller.Change{}
 	for _, name := range changed {
-		task, alone := e.discovery.Submitted(name.account, name.id)
+		task, alone := e.discovery.Submitted(name.Account, name.ID)
 		if !alone {
 			changes = nil
 			break
 		}
-		changes[name.account] = append(changes[name.account], poller.Change{ID: name.id, Task: task})
+		changes[name.Account] = append(changes[name.Account], poller.Change{ID: name.ID, Task: task})
 	}
 	if len(changes) > 0 {
 		e.poller.Relist(changes)
 		return
 	}
-	var pending []string
-	for _, source := range []string{prefetch.SourceFile, prefetch.SourceHTTP} {
-		if !e.discovery.Known(source) {
-			pending = append(pending, source)
-		}
-	}
-	e.poller.List(e.discovery.Merged(), pending...)
+	e.poller.List(e.discovery.Merged(), e.discovery.Pending()...)
 }
 
 // discover runs discovery and passes on its changes until ctx ends.
@@ -117,85 +110,12 @@ func (e *Exporter) discoverOnce(ctx context.Context) error {
 	return <-done
 }
 
-// registry is the registry of the task API. A change is in the next scrape when
-// its method has returned.
-type registry struct {
-	*discovery.Registry
-	listed *shared
-	// forgetting is held for reading while a task is put or deleted, until it is
-	// listed: what the poller knows is of the tasks that are there while it is
-	// held for writing.
-	forgetting *sync.RWMutex
-	room       *room
-}
-
-// Put adds or replaces a task; see [discovery.Registry.Put]. One that is new and
-// could not be watched is refused with [discovery.ErrFull]: who puts it must know.
-func (r registry) Put(task prefetch.Task) (created bool, err error) {
-	r.forgetting.RLock()
-	defer r.forgetting.RUnlock()
-	if _, there := r.Get(task.Account, task.ID); !there {
-		leave, err := r.room.enter(task.Account, task.ID)
-		if err != nil {
-			return false, err
-		}
-		defer leave()
-	}
-	created, err = r.Registry.Put(task)
-	r.listed.do(taskName{task.Account, task.ID})
-	return created, err
-}
-
-// Delete forgets a task; see [discovery.Registry.Delete].
-func (r registry) Delete(account, id string) (existed bool, err error) {
-	r.forgetting.RLock()
-	defer r.forgetting.RUnlock()
-	existed, err = r.Registry.Delete(account, id)
-	r.listed.do(taskName{account, id})
-	return existed, err
-}
-
-// room keeps the task API within global.task_limit.
-type room struct {
-	// left is how many more tasks an account can watch, and the limit.
-	left func(account string) (room, limit int)
-	// alone reports whether no other source lists the task: then it needs no room.
-	alone func(account, id string) bool
-
-	mu sync.Mutex
-	// entering is how many tasks of an account are being put: they are not watched
-	// yet.
-	entering map[string]int
-}
-
-// enter takes room for a task until it is listed.
-func (r *room) enter(account, id string) (leave func(), err error) {
-	if !r.alone(account, id) {
-		return func() {}, nil
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	left, limit := r.left(account)
-	if left <= r.entering[account] {
-		return nil, fmt.Errorf("%w: account %q watches as many tasks as global.task_limit allows, %d that are not settled; "+
-			"put it again when one is, delete one, or raise the limit", discovery.ErrFull, account, limit)
-	}
-	r.entering[account]++
-	return func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.entering[account]--; r.entering[account] == 0 {
-			delete(r.entering, account)
-		}
-	}, nil
-}
-
 // shared lists tasks on behalf of several callers at once: each returns after a
 // run that began after its call, and those that come while one is under way share
 // the next.
 type shared struct {
 	// run lists the tasks that are named, or everything if none is.
-	run func(changed []taskName)
+	run func(changed []submitted.Name)
 
 	running sync.Mutex
 	mu      sync.Mutex
@@ -205,12 +125,12 @@ type shared struct {
 // run is one that has not begun.
 type run struct {
 	done    chan struct{} // closed at its end
-	changed []taskName
+	changed []submitted.Name
 	all     bool
 }
 
 // do lists the tasks that are named, or everything if none is.
-func (s *shared) do(changed ...taskName) {
+func (s *shared) do(changed ...submitted.Name) {
 	s.mu.Lock()
 	next, leads := s.next, s.next == nil
 	if leads {

@@ -1,10 +1,14 @@
 package prefetch
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"time"
 )
+
+// ErrNoRoom is wrapped by the errors of tasks for which their account has no room.
+var ErrNoRoom = errors.New("there is no room for the task")
 
 // Account names one set of credentials at one vendor.
 type Account struct {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"prefetch_exporter/discovery"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/tasklist"
 )
@@ -42,7 +41,7 @@ func (a *api) putTask(w http.ResponseWriter, r *http.Request) {
 	}
 	created, err := a.changes.do(func() (bool, error) { return a.registry.Put(task) })
 	switch {
-	case errors.Is(err, discovery.ErrFull):
+	case errors.Is(err, prefetch.ErrNoRoom):
 		fail(w, apiError{http.StatusTooManyRequests, errorLimit, err.Error()})
 		return
 	case err != nil:

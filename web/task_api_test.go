@@ -14,13 +14,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"prefetch_exporter/discovery"
+	"prefetch_exporter/discovery/submitted"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 	"prefetch_exporter/web"
 )
 
-var _ web.Registry = (*discovery.Registry)(nil)
+var _ web.Registry = (*submitted.Tasks)(nil)
 
 func TestPut(t *testing.T) {
 	t.Parallel()
@@ -288,12 +288,15 @@ func TestEveryIDHasAnAddress(t *testing.T) {
 func TestDurable(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	start := func() (http.Handler, *discovery.Registry, *store.DB) {
+	start := func() (http.Handler, *submitted.Tasks, *store.DB) {
 		db, err := store.Open(store.Options{Path: folder})
 		if err != nil {
 			t.Fatal(err)
 		}
-		registry, err := discovery.NewRegistry(db)
+		registry, err := submitted.New(submitted.Options{
+			Keeper: db, Room: func(string) (left, limit int) { return 100, 100 },
+			Alone: func(string, string) bool { return true }, Listed: func(...submitted.Name) {},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
