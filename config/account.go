@@ -6,6 +6,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"prefetch_exporter/config/form"
 	"prefetch_exporter/prefetch"
 )
 
@@ -46,26 +47,26 @@ func (a Account) MarshalYAML() (any, error) {
 // of them.
 type accountReader struct {
 	global Global
-	names  map[string]value
+	names  map[string]form.Value
 	owners map[string]owner
 }
 
 // owner is the first account that spends an identity's budget.
 type owner struct {
-	place value
+	place form.Value
 	limit RateLimit
 }
 
-func readAccounts(v value, global Global) []Account {
-	if !v.given() {
-		v.failf("is required")
+func readAccounts(v form.Value, global Global) []Account {
+	if !v.Given() {
+		v.Failf("is required")
 		return nil
 	}
-	reader := accountReader{global: global, names: map[string]value{}, owners: map[string]owner{}}
-	before := len(v.r.errs)
-	items := v.list()
-	if len(items) == 0 && len(v.r.errs) == before {
-		v.failf("must list at least one account")
+	reader := accountReader{global: global, names: map[string]form.Value{}, owners: map[string]owner{}}
+	before := len(v.R.Errs)
+	items := v.List()
+	if len(items) == 0 && len(v.R.Errs) == before {
+		v.Failf("must list at least one account")
 	}
 	accounts := make([]Account, len(items))
 	for i, item := range items {
@@ -74,60 +75,60 @@ func readAccounts(v value, global Global) []Account {
 	return accounts
 }
 
-func (ar *accountReader) account(v value) Account {
-	before := len(v.r.errs)
-	m, ok := v.mapping()
+func (ar *accountReader) account(v form.Value) Account {
+	before := len(v.R.Errs)
+	m, ok := v.Mapping()
 	if !ok {
 		return Account{}
 	}
 	a := Account{
-		Name:         ar.name(m.get("name")),
-		PollInterval: m.get("poll_interval").duration(pollIntervals(time.Duration(ar.global.PollInterval))),
+		Name:         ar.name(m.Get("name")),
+		PollInterval: m.Get("poll_interval").Duration(pollIntervals(time.Duration(ar.global.PollInterval))),
 	}
-	if m.has("poll_interval") {
-		warnIfStale(m.get("poll_interval"), a.PollInterval, ar.global.MaxStaleness)
+	if m.Has("poll_interval") {
+		warnIfStale(m.Get("poll_interval"), a.PollInterval, ar.global.MaxStaleness)
 	}
 	s := a.readVendor(m)
-	a.RateLimit = readRateLimit(m.get("rate_limit"), s.calls, s.per)
-	a.Tasks = readTasks(m.get("tasks"), a.Name)
-	if len(v.r.errs) == before {
-		ar.checkBudget(m.get("rate_limit"), v, &a)
+	a.RateLimit = readRateLimit(m.Get("rate_limit"), s.calls, s.per)
+	a.Tasks = readTasks(m.Get("tasks"), a.Name)
+	if len(v.R.Errs) == before {
+		ar.checkBudget(m.Get("rate_limit"), v, &a)
 	}
 	return a
 }
 
 // readVendor reads the account's one section of a vendor, and returns what is
 // known of that vendor; nothing after it reported that there is none or more.
-func (a *Account) readVendor(m mapping) (known section) {
+func (a *Account) readVendor(m form.Mapping) (known section) {
 	var given []section
 	for _, s := range sections {
-		if m.has(s.name) {
+		if m.Has(s.name) {
 			given = append(given, s)
 		}
 	}
 	switch len(given) {
 	case 0:
-		m.failf("has no provider; give %s", oneOf(vendorNames()))
+		m.Failf("has no provider; give %s", form.OneOf(vendorNames()))
 	case 1:
 		known = given[0]
 		a.provider = known.name
-		if below, ok := m.get(known.name).mapping(); ok {
+		if below, ok := m.Get(known.name).Mapping(); ok {
 			a.Vendor = known.read(below)
 		}
 	default:
-		m.failf("has two providers; %s and %s need an account each", given[0].name, given[1].name)
+		m.Failf("has two providers; %s and %s need an account each", given[0].name, given[1].name)
 	}
 	return known
 }
 
-func (ar *accountReader) name(v value) string {
-	name := v.requiredText()
+func (ar *accountReader) name(v form.Value) string {
+	name := v.RequiredText()
 	if name == "" {
 		return ""
 	}
 	checkName(v, name)
 	if first, ok := ar.names[name]; ok {
-		v.failf("an account of this name exists already, in line %d", first.line)
+		v.Failf("an account of this name exists already, in line %d", first.Line)
 		return name
 	}
 	ar.names[name] = v
@@ -136,7 +137,7 @@ func (ar *accountReader) name(v value) string {
 
 // checkBudget reports an account that shares a budget with one before it and
 // wants it to be of another size.
-func (ar *accountReader) checkBudget(limit, account value, a *Account) {
+func (ar *accountReader) checkBudget(limit, account form.Value, a *Account) {
 	identity := a.Identity()
 	first, shared := ar.owners[identity]
 	if !shared {
@@ -144,16 +145,16 @@ func (ar *accountReader) checkBudget(limit, account value, a *Account) {
 		return
 	}
 	if first.limit != a.RateLimit {
-		limit.failf("is %s, but the account shares its budget with the one in line %d (%s), whose limit is %s",
-			a.RateLimit, first.place.line, first.place.field, first.limit)
+		limit.Failf("is %s, but the account shares its budget with the one in line %d (%s), whose limit is %s",
+			a.RateLimit, first.place.Line, first.place.Field, first.limit)
 	}
 }
 
 // readRateLimit reads a limit, which is calls per time if that is not given.
-func readRateLimit(v value, calls int, per time.Duration) RateLimit {
-	m, _ := v.mapping()
+func readRateLimit(v form.Value, calls int, per time.Duration) RateLimit {
+	m, _ := v.Mapping()
 	return RateLimit{
-		Calls: m.get("calls").integer(span[int]{def: calls, low: 1, high: maxCalls}),
-		Per:   m.get("per").duration(span[time.Duration]{def: per, low: shortest, high: maxPeriod}),
+		Calls: m.Get("calls").Integer(form.Span[int]{Def: calls, Low: 1, High: maxCalls}),
+		Per:   m.Get("per").Duration(form.Span[time.Duration]{Def: per, Low: shortest, High: maxPeriod}),
 	}
 }

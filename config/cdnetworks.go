@@ -8,6 +8,8 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"prefetch_exporter/config/form"
+	"prefetch_exporter/config/secret"
 	"prefetch_exporter/internal/strict"
 )
 
@@ -56,9 +58,9 @@ type CDNetworks struct {
 	HTTPClientConfig HTTPClientConfig `yaml:"http_client_config,omitempty"`
 
 	// Secrets are nil where they were not given.
-	APIKey    *Secret `yaml:"api_key,omitempty"`
-	AccessKey *Secret `yaml:"access_key,omitempty"`
-	SecretKey *Secret `yaml:"secret_key,omitempty"`
+	APIKey    *secret.Secret `yaml:"api_key,omitempty"`
+	AccessKey *secret.Secret `yaml:"access_key,omitempty"`
+	SecretKey *secret.Secret `yaml:"secret_key,omitempty"`
 }
 
 // TimeZone is a fixed offset, whose name is the vendor's form of it.
@@ -85,58 +87,58 @@ func (c *CDNetworks) identity() (endpoint, who string) {
 	return c.Endpoint, c.AccessKey.Value()
 }
 
-func readCDNetworks(m mapping) Vendor {
+func readCDNetworks(m form.Mapping) Vendor {
 	c := &CDNetworks{
 		Endpoint:    defaultCDNetworksEndpoint,
-		TimeZone:    readTimeZone(m.get("time_zone")),
-		PageSize:    m.get("page_size").integer(span[int]{def: defaultPageSize, low: 1, high: maxPageSize}),
-		LookBack:    m.get("lookback").duration(span[time.Duration]{def: defaultLookBack, low: minLookBack, high: maxLookBack}),
-		WatchWindow: m.get("watch_window").boolean(false),
+		TimeZone:    readTimeZone(m.Get("time_zone")),
+		PageSize:    m.Get("page_size").Integer(form.Span[int]{Def: defaultPageSize, Low: 1, High: maxPageSize}),
+		LookBack:    m.Get("lookback").Duration(form.Span[time.Duration]{Def: defaultLookBack, Low: minLookBack, High: maxLookBack}),
+		WatchWindow: m.Get("watch_window").Boolean(false),
 	}
-	if m.has("endpoint") {
-		c.Endpoint = readEndpoint(m.get("endpoint"))
+	if m.Has("endpoint") {
+		c.Endpoint = readEndpoint(m.Get("endpoint"))
 	}
 	keys := way{wayAccessKey, []string{"access_key", "secret_key"}}
 	switch readWay(m, way{wayAPIKey, []string{"api_key"}}, keys) {
 	case wayAPIKey:
-		c.Username = checkedText(m.get("username"))
+		c.Username = checkedText(m.Get("username"))
 		if strings.Contains(c.Username, ":") {
-			m.get("username").failf("must not contain a colon, which ends the user name in HTTP authentication")
+			m.Get("username").Failf("must not contain a colon, which ends the user name in HTTP authentication")
 		}
-		c.APIKey = m.secret("api_key")
+		c.APIKey = m.Secret("api_key")
 	case wayAccessKey:
 		c.Username = readOwner(m)
-		c.AccessKey = m.requiredSecret("access_key")
-		c.SecretKey = m.requiredSecret("secret_key")
+		c.AccessKey = m.RequiredSecret("access_key")
+		c.SecretKey = m.RequiredSecret("secret_key")
 	}
-	c.HTTPClientConfig = readVendorHTTP(m.get("http_client_config"))
+	c.HTTPClientConfig = readVendorHTTP(m.Get("http_client_config"))
 	return c
 }
 
 // readOwner reads the user name of an account that does not need one to
 // authenticate. It tells whose quota is spent; an access key does so too, unless
 // it stands in a file and may change.
-func readOwner(m mapping) string {
-	username := m.get("username")
-	if username.given() {
+func readOwner(m form.Mapping) string {
+	username := m.Get("username")
+	if username.Given() {
 		return checkedText(username)
 	}
-	if m.has("access_key_file") {
-		username.failf("is required with access_key_file: it tells whose quota is spent")
+	if m.Has("access_key_file") {
+		username.Failf("is required with access_key_file: it tells whose quota is spent")
 	}
 	return ""
 }
 
-func readTimeZone(v value) TimeZone {
+func readTimeZone(v form.Value) TimeZone {
 	name := defaultTimeZone
-	if v.given() {
-		if name = v.text(); name == "" {
+	if v.Given() {
+		if name = v.Text(); name == "" {
 			return TimeZone{}
 		}
 	}
 	offset, ok := parseTimeZone(name)
 	if !ok {
-		v.failf("%s is not a fixed offset such as GMT+08:00; names of zones are refused because their offset changes over the year",
+		v.Failf("%s is not a fixed offset such as GMT+08:00; names of zones are refused because their offset changes over the year",
 			strict.Quote(name))
 		return TimeZone{}
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
 
+	"prefetch_exporter/config/form"
+	"prefetch_exporter/config/secret"
 	"prefetch_exporter/prefetch"
 )
 
@@ -33,10 +35,10 @@ type Config struct {
 	TaskDiscovery TaskDiscovery `yaml:"task_discovery,omitempty"`
 	// Warnings are what the user should know and what is no error, such as an
 	// endpoint without TLS; sorted by line.
-	Warnings []Error `yaml:"-"`
+	Warnings form.Errors `yaml:"-"`
 
 	masked  []byte
-	secrets []*Secret
+	secrets []*secret.Secret
 }
 
 // Global are the settings of all accounts.
@@ -94,47 +96,47 @@ func Load(path string) (*Config, error) {
 // They come with an error as well, those that cannot be read included: the error
 // may be over as soon as one of them changes.
 func Read(path string) (*Config, []string, error) {
-	r := &reader{file: path, levels: levels()}
+	r := &form.Reader{File: path, Levels: levels()}
 	absolute, err := filepath.Abs(path)
 	if err != nil {
-		r.failf(1, wholeDocument, "cannot be read: %w", err)
-		return nil, nil, r.errs
+		r.Failf(1, form.WholeDocument, "cannot be read: %w", err)
+		return nil, nil, r.Errs
 	}
-	r.dir = filepath.Dir(absolute)
-	c := r.read()
-	slices.Sort(r.files)
-	files := append([]string{absolute}, slices.Compact(r.files)...)
-	if len(r.errs) > 0 {
-		byLine(r.errs)
-		return nil, files, r.errs
+	r.Dir = filepath.Dir(absolute)
+	c := read(r)
+	slices.Sort(r.Files)
+	files := append([]string{absolute}, slices.Compact(r.Files)...)
+	if len(r.Errs) > 0 {
+		r.Errs.Sort()
+		return nil, files, r.Errs
 	}
-	byLine(r.warnings)
-	c.Warnings, c.secrets = r.warnings, r.secrets
+	r.Warnings.Sort()
+	c.Warnings, c.secrets = r.Warnings, r.Secrets
 	return c, files, nil
 }
 
 // read reads the whole file; what it returns is valid unless errors were found.
-func (r *reader) read() *Config {
+func read(r *form.Reader) *Config {
 	// Unlike a secret it is read only once, so it may be a pipe.
-	data, err := os.ReadFile(r.file)
+	data, err := os.ReadFile(r.File)
 	if errors.Is(err, fs.ErrNotExist) {
-		r.failf(1, wholeDocument, "cannot be read: %w; config.example.yml is one to begin with, and --demo needs none", err)
+		r.Failf(1, form.WholeDocument, "cannot be read: %w; config.example.yml is one to begin with, and --demo needs none", err)
 		return nil
 	}
 	if err != nil {
-		r.failf(1, wholeDocument, "cannot be read: %w", err)
+		r.Failf(1, form.WholeDocument, "cannot be read: %w", err)
 		return nil
 	}
-	root := r.document(data)
+	root := r.Document(data)
 	if root == nil {
 		return nil
 	}
-	c := r.config(root)
-	if len(r.errs) > 0 {
+	c := readConfig(r, root)
+	if len(r.Errs) > 0 {
 		return nil
 	}
 	if c.masked, err = encode(c); err != nil {
-		r.failf(1, wholeDocument, "cannot be shown: %w", err)
+		r.Failf(1, form.WholeDocument, "cannot be shown: %w", err)
 	}
 	return c
 }
@@ -144,46 +146,46 @@ func (r *reader) read() *Config {
 func (c *Config) Masked() []byte { return slices.Clone(c.masked) }
 
 // TellOfSecrets sets the hooks of every secret of an account.
-func (c *Config) TellOfSecrets(hooks SecretHooks) {
+func (c *Config) TellOfSecrets(hooks secret.Hooks) {
 	for _, secret := range c.secrets {
 		secret.Tell(hooks)
 	}
 }
 
-func (r *reader) config(root *yaml.Node) *Config {
+func readConfig(r *form.Reader, root *yaml.Node) *Config {
 	c := &Config{}
-	m, ok := value{r: r, node: root, line: root.Line, field: ""}.mapping()
+	m, ok := form.Value{R: r, Node: root, Line: root.Line, Field: ""}.Mapping()
 	if !ok {
 		return c
 	}
-	c.Global = readGlobal(m.get("global"))
-	c.Accounts = readAccounts(m.get("accounts"), c.Global)
-	c.TaskDiscovery = readTaskDiscovery(m.get("task_discovery"))
+	c.Global = readGlobal(m.Get("global"))
+	c.Accounts = readAccounts(m.Get("accounts"), c.Global)
+	c.TaskDiscovery = readTaskDiscovery(m.Get("task_discovery"))
 	return c
 }
 
 // pollIntervals are the limits of poll_interval, whose default depends on where
 // it stands.
-func pollIntervals(def time.Duration) span[time.Duration] {
-	return span[time.Duration]{def: def, low: shortest, high: day}
+func pollIntervals(def time.Duration) form.Span[time.Duration] {
+	return form.Span[time.Duration]{Def: def, Low: shortest, High: day}
 }
 
-func readGlobal(v value) Global {
-	m, _ := v.mapping()
+func readGlobal(v form.Value) Global {
+	m, _ := v.Mapping()
 	g := Global{
-		PollInterval: m.get("poll_interval").duration(pollIntervals(time.Minute)),
-		Retention:    m.get("retention").duration(span[time.Duration]{def: day, low: time.Second, high: year}),
-		MaxStaleness: m.get("max_staleness").duration(span[time.Duration]{def: time.Hour, low: time.Second, high: year}),
-		TaskLimit:    m.get("task_limit").integer(span[int]{def: 5000, low: 1, high: maxTaskLimit}),
+		PollInterval: m.Get("poll_interval").Duration(pollIntervals(time.Minute)),
+		Retention:    m.Get("retention").Duration(form.Span[time.Duration]{Def: day, Low: time.Second, High: year}),
+		MaxStaleness: m.Get("max_staleness").Duration(form.Span[time.Duration]{Def: time.Hour, Low: time.Second, High: year}),
+		TaskLimit:    m.Get("task_limit").Integer(form.Span[int]{Def: 5000, Low: 1, High: maxTaskLimit}),
 	}
-	warnIfStale(m.get("max_staleness"), g.PollInterval, g.MaxStaleness)
+	warnIfStale(m.Get("max_staleness"), g.PollInterval, g.MaxStaleness)
 	return g
 }
 
 // warnIfStale warns of numbers that would be withdrawn before they are renewed.
-func warnIfStale(v value, pollInterval, maxStaleness model.Duration) {
+func warnIfStale(v form.Value, pollInterval, maxStaleness model.Duration) {
 	if maxStaleness <= pollInterval {
-		v.warnf("poll_interval %s is not shorter than max_staleness %s: a task's numbers are withdrawn before it is asked for again",
+		v.Warnf("poll_interval %s is not shorter than max_staleness %s: a task's numbers are withdrawn before it is asked for again",
 			pollInterval, maxStaleness)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"prefetch_exporter/config"
+	"prefetch_exporter/config/secret"
 )
 
 // secretPlaces are the configurations of every key that holds a secret: %s is the
@@ -123,12 +124,12 @@ func TestByteOrderMark(t *testing.T) {
 }
 
 // secretsOf returns the secrets of an account by their key.
-func secretsOf(a *config.Account) map[string]*config.Secret {
+func secretsOf(a *config.Account) map[string]*secret.Secret {
 	if c, ok := a.Vendor.(*config.CDNetworks); ok {
-		return map[string]*config.Secret{"api_key": c.APIKey, "access_key": c.AccessKey, "secret_key": c.SecretKey}
+		return map[string]*secret.Secret{"api_key": c.APIKey, "access_key": c.AccessKey, "secret_key": c.SecretKey}
 	}
 	h := vod(a)
-	secrets := map[string]*config.Secret{
+	secrets := map[string]*secret.Secret{
 		"access_key": h.AccessKey, "secret_key": h.SecretKey, "security_token": h.SecurityToken, "token": h.Token,
 	}
 	if h.IAM != nil {
@@ -160,9 +161,9 @@ func TestSecretFileOfWindows(t *testing.T) {
 // only call an unknown user, and says why.
 func TestBadSecretLater(t *testing.T) {
 	t.Parallel()
-	secret, path := fileSecret(t)
+	key, path := fileSecret(t)
 	var problems []string
-	secret.Tell(config.SecretHooks{Failed: func(err error) { problems = append(problems, err.Error()) }})
+	key.Tell(secret.Hooks{Failed: func(err error) { problems = append(problems, err.Error()) }})
 	for _, step := range []struct{ content, want string }{
 		{"\ufeffsecond\n", "second"},
 		{"sec\u200bond", "second"},
@@ -171,7 +172,7 @@ func TestBadSecretLater(t *testing.T) {
 		{"dritté", "third"},
 	} {
 		writeFile(t, path, step.content)
-		if got := secret.Value(); got != step.want {
+		if got := key.Value(); got != step.want {
 			t.Errorf("after %q the secret is %q", step.content, got)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"prefetch_exporter/config/form"
+	"prefetch_exporter/config/secret"
 	"prefetch_exporter/internal/strict"
 )
 
@@ -22,7 +24,7 @@ type TaskDiscovery struct {
 // HTTPDiscovery is a list of tasks at an address.
 type HTTPDiscovery struct {
 	// URL shows itself without its credentials and its query.
-	URL             Secret         `yaml:"url"`
+	URL             secret.Secret  `yaml:"url"`
 	RefreshInterval model.Duration `yaml:"refresh_interval"`
 	// HTTPClientConfig may use everything that prometheus/common offers, but
 	// references to a secret manager; file paths in it are absolute.
@@ -33,34 +35,34 @@ type HTTPDiscovery struct {
 // as it is the `source` label. It is unique in a configuration.
 func (h HTTPDiscovery) Source() string { return withoutCredentials(h.URL.Value()) }
 
-func readTaskDiscovery(v value) TaskDiscovery {
-	m, _ := v.mapping()
+func readTaskDiscovery(v form.Value) TaskDiscovery {
+	m, _ := v.Mapping()
 	return TaskDiscovery{
-		Files: readGlobs(m.get("files")),
-		HTTP:  readHTTPDiscoveries(m.get("http")),
+		Files: readGlobs(m.Get("files")),
+		HTTP:  readHTTPDiscoveries(m.Get("http")),
 	}
 }
 
-func readGlobs(v value) []string {
+func readGlobs(v form.Value) []string {
 	var globs []string
 	first := map[string]int{}
-	for _, item := range v.list() {
-		glob := item.text()
+	for _, item := range v.List() {
+		glob := item.Text()
 		if glob == "" {
 			continue
 		}
 		if _, err := filepath.Match(glob, ""); err != nil {
-			item.failf("%s is not a file name or pattern", strict.Quote(glob))
+			item.Failf("%s is not a file name or pattern", strict.Quote(glob))
 			continue
 		}
 		if !filepath.IsAbs(glob) {
-			glob = filepath.Join(escapeGlob(v.r.dir), glob)
+			glob = filepath.Join(escapeGlob(v.R.Dir), glob)
 		}
 		if line, twice := first[glob]; twice {
-			item.failf("is listed already, in line %d", line)
+			item.Failf("is listed already, in line %d", line)
 			continue
 		}
-		first[glob] = item.line
+		first[glob] = item.Line
 		globs = append(globs, glob)
 	}
 	return globs
@@ -71,36 +73,36 @@ func escapeGlob(dir string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
 }
 
-func readHTTPDiscoveries(v value) []HTTPDiscovery {
+func readHTTPDiscoveries(v form.Value) []HTTPDiscovery {
 	var all []HTTPDiscovery
 	first := map[string]int{}
-	for _, item := range v.list() {
-		m, ok := item.mapping()
+	for _, item := range v.List() {
+		m, ok := item.Mapping()
 		if !ok {
 			continue
 		}
 		h := HTTPDiscovery{
-			RefreshInterval: m.get("refresh_interval").duration(
-				span[time.Duration]{def: time.Minute, low: time.Second, high: day}),
-			HTTPClientConfig: readHTTP(m.get("http_client_config"), httpKeys()),
+			RefreshInterval: m.Get("refresh_interval").Duration(
+				form.Span[time.Duration]{Def: time.Minute, Low: time.Second, High: day}),
+			HTTPClientConfig: readHTTP(m.Get("http_client_config"), httpKeys()),
 		}
-		address := readDiscoveryURL(m.get("url"), &h.HTTPClientConfig)
+		address := readDiscoveryURL(m.Get("url"), &h.HTTPClientConfig)
 		if address == "" {
 			continue
 		}
-		h.URL = Secret{opaque(maskedURL(address)), &secretSource{value: address}}
+		h.URL = secret.Shown(maskedURL(address), address)
 		all = append(all, h)
 		if line, twice := first[h.Source()]; twice {
-			m.get("url").failf("differs from the URL in line %d only in what is not shown; each needs a name of its own", line)
+			m.Get("url").Failf("differs from the URL in line %d only in what is not shown; each needs a name of its own", line)
 			continue
 		}
-		first[h.Source()] = m.get("url").line
+		first[h.Source()] = m.Get("url").Line
 	}
 	return all
 }
 
-func readDiscoveryURL(v value, client *HTTPClientConfig) string {
-	text := v.requiredText()
+func readDiscoveryURL(v form.Value, client *HTTPClientConfig) string {
+	text := v.RequiredText()
 	if text == "" {
 		return ""
 	}
@@ -108,11 +110,11 @@ func readDiscoveryURL(v value, client *HTTPClientConfig) string {
 	if u == nil {
 		return ""
 	}
-	v.warnVariable(text)
+	v.WarnVariable(text)
 	credentials := u.User != nil || client.BasicAuth != nil || client.Authorization != nil ||
 		client.OAuth2 != nil || client.HTTPHeaders != nil
 	if credentials && u.Scheme == schemeHTTP && !loopback(u.Hostname()) {
-		v.warnf("credentials are sent unencrypted; use https://")
+		v.Warnf("credentials are sent unencrypted; use https://")
 	}
 	return u.String()
 }

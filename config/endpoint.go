@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"prefetch_exporter/config/form"
+	"prefetch_exporter/config/secret"
 )
 
 const (
@@ -19,8 +22,8 @@ var hostForm = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?$`
 // readEndpoint reads the address of a vendor's service: https://host[:port]. It
 // returns it in lower case, without a port that the scheme implies, so that
 // equal endpoints are equal texts.
-func readEndpoint(v value) string {
-	text := v.text()
+func readEndpoint(v form.Value) string {
+	text := v.Text()
 	if text == "" {
 		return ""
 	}
@@ -30,34 +33,34 @@ func readEndpoint(v value) string {
 	}
 	switch {
 	case u.User != nil:
-		v.failf("must not contain a user name or password")
+		v.Failf("must not contain a user name or password")
 		return ""
 	case u.Path != "" && u.Path != "/":
-		v.failf("must not contain a path")
+		v.Failf("must not contain a path")
 		return ""
 	case u.RawQuery != "" || u.ForceQuery:
-		v.failf("must not contain a query")
+		v.Failf("must not contain a query")
 		return ""
 	}
 	if u.Scheme == schemeHTTP && !loopback(u.Hostname()) {
-		v.warnf("credentials and answers are sent unencrypted; use https://")
+		v.Warnf("credentials and answers are sent unencrypted; use https://")
 	}
 	return u.Scheme + "://" + normalHost(u)
 }
 
 // parseAddress returns an absolute http or https URL, or nil after it reported
 // what is wrong. Its messages never show the URL, which may hold a password.
-func parseAddress(v value, text string) *url.URL {
+func parseAddress(v form.Value, text string) *url.URL {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		v.failf("is not a URL")
+		v.Failf("is not a URL")
 	case u.Scheme != schemeHTTPS && u.Scheme != schemeHTTP:
-		v.failf("must begin with https:// or http://")
+		v.Failf("must begin with https:// or http://")
 	case !validHost(u):
-		v.failf("has no valid host and port")
+		v.Failf("has no valid host and port")
 	case strings.Contains(text, "#"):
-		v.failf("must not contain a fragment")
+		v.Failf("must not contain a fragment")
 	default:
 		return u
 	}
@@ -105,7 +108,7 @@ func loopback(host string) bool {
 func withoutCredentials(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
-		return masked
+		return secret.Masked
 	}
 	u.User, u.RawQuery, u.ForceQuery, u.Fragment = nil, "", false, ""
 	return u.String()
@@ -115,14 +118,14 @@ func withoutCredentials(text string) string {
 func maskedURL(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
-		return masked
+		return secret.Masked
 	}
 	shown := withoutCredentials(text)
 	if u.User != nil {
-		shown = strings.Replace(shown, "://", "://"+masked+"@", 1)
+		shown = strings.Replace(shown, "://", "://"+secret.Masked+"@", 1)
 	}
 	if u.RawQuery != "" {
-		shown += "?" + masked
+		shown += "?" + secret.Masked
 	}
 	return shown
 }

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"prefetch_exporter/config"
+	"prefetch_exporter/config/form"
 )
 
 // FuzzLoad asserts what Load promises for any bytes: a configuration or errors
@@ -63,7 +64,7 @@ func checkErrors(t *testing.T, path string, c *config.Config, err error) {
 	if c != nil {
 		t.Error("a configuration and an error")
 	}
-	var all config.Errors
+	var all form.Errors
 	if !errors.As(err, &all) || len(all) == 0 {
 		t.Fatalf("error %T %v has no problems", err, err)
 	}

@@ -12,6 +12,8 @@ import (
 	promconfig "github.com/prometheus/common/config"
 	"go.yaml.in/yaml/v3"
 
+	"prefetch_exporter/config/form"
+	"prefetch_exporter/config/secret"
 	"prefetch_exporter/internal/strict"
 )
 
@@ -20,7 +22,7 @@ import (
 // what is reached without one past every method when a verb does not fit.
 type HTTPClientConfig struct {
 	*promconfig.HTTPClientConfig
-	opaque
+	secret.Opaque
 
 	// shows is what may be shown; nil if there is nothing.
 	shows *yaml.Node
@@ -45,11 +47,11 @@ func httpKeys() []string {
 }
 
 // readVendorHTTP reads the http_client_config of an account.
-func readVendorHTTP(v value) HTTPClientConfig {
+func readVendorHTTP(v form.Value) HTTPClientConfig {
 	c := readHTTP(v, vendorHTTPKeys())
 	c.FollowRedirects = false
 	if c.TLSConfig.InsecureSkipVerify {
-		v.warnf("insecure_skip_verify: the vendor's certificate is not checked, so anybody on the way can read the credentials")
+		v.Warnf("insecure_skip_verify: the vendor's certificate is not checked, so anybody on the way can read the credentials")
 	}
 	return c
 }
@@ -58,41 +60,41 @@ func readVendorHTTP(v value) HTTPClientConfig {
 // only some keys may be used. Its form is checked here, key by key, because the
 // library would tell only of the first problem, without its line and with the
 // value in clear; what the keys mean together, the library checks.
-func readHTTP(v value, allowed []string) HTTPClientConfig {
+func readHTTP(v form.Value, allowed []string) HTTPClientConfig {
 	settings := decodeHTTP(v, allowed)
 	shows, err := maskHTTP(settings, allowed)
 	if err != nil {
-		v.failf("cannot be shown: %w", err)
+		v.Failf("cannot be shown: %w", err)
 	}
 	return HTTPClientConfig{&settings, "http_client_config", shows}
 }
 
-func decodeHTTP(v value, allowed []string) promconfig.HTTPClientConfig {
+func decodeHTTP(v form.Value, allowed []string) promconfig.HTTPClientConfig {
 	c := promconfig.DefaultHTTPClientConfig
-	m, ok := v.mappingOf(httpKeys())
-	if !ok || len(m.keys) == 0 {
+	m, ok := v.MappingOf(httpKeys())
+	if !ok || len(m.Keys) == 0 {
 		return c
 	}
-	before := len(v.r.errs)
+	before := len(v.R.Errs)
 	fields := yamlFields(reflect.TypeFor[promconfig.HTTPClientConfig]())
-	for _, key := range m.keys {
+	for _, key := range m.Keys {
 		if !slices.Contains(allowed, key) {
-			m.get(key).failf("is not allowed for an account; only TLS and proxy keys are: %s", strings.Join(allowed, ", "))
+			m.Get(key).Failf("is not allowed for an account; only TLS and proxy keys are: %s", strings.Join(allowed, ", "))
 			continue
 		}
-		checkShape(m.get(key), key, fields[key])
+		checkShape(m.Get(key), key, fields[key])
 	}
-	if len(v.r.errs) > before {
+	if len(v.R.Errs) > before {
 		return c
 	}
-	if err := v.node.Decode(&c); err != nil {
-		v.failDecode(err)
+	if err := v.Node.Decode(&c); err != nil {
+		failDecode(v, err)
 		return promconfig.DefaultHTTPClientConfig
 	}
-	c.SetDirectory(v.r.dir)
-	checkTLS(m.get("tls_config"), &c.TLSConfig)
+	c.SetDirectory(v.R.Dir)
+	checkTLS(m.Get("tls_config"), &c.TLSConfig)
 	if c.OAuth2 != nil {
-		checkTLS(m.get("oauth2"), &c.OAuth2.TLSConfig)
+		checkTLS(m.Get("oauth2"), &c.OAuth2.TLSConfig)
 	}
 	return c
 }
@@ -100,28 +102,28 @@ func decodeHTTP(v value, allowed []string) promconfig.HTTPClientConfig {
 // failDecode reports an error of prometheus/common's own checks. A type error
 // quotes the value, so only that there was one is told; checkShape finds them
 // all before it comes to that.
-func (v value) failDecode(err error) {
+func failDecode(v form.Value, err error) {
 	if _, wrong := errors.AsType[*yaml.TypeError](err); wrong {
-		v.failf("has a value of the wrong type")
+		v.Failf("has a value of the wrong type")
 		return
 	}
-	v.failf("%w", err)
+	v.Failf("%w", err)
 }
 
-func checkTLS(v value, c *promconfig.TLSConfig) {
+func checkTLS(v form.Value, c *promconfig.TLSConfig) {
 	if _, err := promconfig.NewTLSConfig(c); err != nil {
-		v.failf("%w", err)
+		v.Failf("%w", err)
 	}
 }
 
 // checkShape reports what in v does not have the form of t: unknown keys, wrong
 // types, files that cannot be read. The key is the one that v stands under.
-func checkShape(v value, key string, t reflect.Type) {
+func checkShape(v form.Value, key string, t reflect.Type) {
 	switch {
 	case t.Kind() == reflect.Pointer:
 		checkShape(v, key, t.Elem())
 	case strings.HasSuffix(key, "_ref"):
-		v.failf("references to a secret manager are not supported; use the key that ends in _file")
+		v.Failf("references to a secret manager are not supported; use the key that ends in _file")
 	case t == reflect.TypeFor[promconfig.TLSVersion]():
 		checkTLSVersion(v)
 	case t == reflect.TypeFor[promconfig.URL]():
@@ -133,41 +135,41 @@ func checkShape(v value, key string, t reflect.Type) {
 	case t.Kind() == reflect.Map:
 		checkMap(v, t)
 	case t.Kind() == reflect.Slice:
-		for _, item := range v.list() {
+		for _, item := range v.List() {
 			checkShape(item, key, t.Elem())
 		}
 	case t.Kind() == reflect.Bool:
-		v.boolean(false)
+		v.Boolean(false)
 	case t.Kind() == reflect.String:
 		checkString(v, key)
 	}
 }
 
-func checkStruct(v value, t reflect.Type) {
+func checkStruct(v form.Value, t reflect.Type) {
 	fields := yamlFields(t)
-	m, _ := v.mappingOf(sortedKeys(fields))
-	for _, key := range m.keys {
-		checkShape(m.get(key), key, fields[key])
+	m, _ := v.MappingOf(sortedKeys(fields))
+	for _, key := range m.Keys {
+		checkShape(m.Get(key), key, fields[key])
 	}
 }
 
-func checkMap(v value, t reflect.Type) {
-	m, _ := v.mapping()
+func checkMap(v form.Value, t reflect.Type) {
+	m, _ := v.Mapping()
 	// The key is the user's own word here and says nothing of its value.
 	meaning := ""
 	if t == reflect.TypeFor[promconfig.ProxyHeader]() {
 		meaning = "values"
 	}
-	for _, key := range m.keys {
-		checkShape(m.get(key), meaning, t.Elem())
+	for _, key := range m.Keys {
+		checkShape(m.Get(key), meaning, t.Elem())
 	}
 }
 
 // checkString checks a text, and reads the file whose name it is: one that cannot be
 // read, or that holds what no credential does, must be an error now, and not the
 // failure of a later request.
-func checkString(v value, key string) {
-	text := v.text()
+func checkString(v form.Value, key string) {
+	text := v.Text()
 	name, inFile := strings.CutSuffix(key, "_file")
 	if text == "" {
 		return
@@ -175,15 +177,15 @@ func checkString(v value, key string) {
 	check := contentOf(name)
 	path := ""
 	if inFile || key == "files" {
-		path = v.r.absolute(text)
-		v.r.files = append(v.r.files, path)
-		data, err := readFile(path)
+		path = v.R.Absolute(text)
+		v.R.Files = append(v.R.Files, path)
+		data, err := secret.ReadFile(path)
 		switch {
 		case err != nil:
-			v.failf("%w", err)
+			v.Failf("%w", err)
 			return
 		case len(data) == 0:
-			v.failf("%s: %w", path, errEmpty)
+			v.Failf("%s: %w", path, secret.ErrEmpty)
 			return
 		}
 		// As the library reads it, which would send a byte-order mark.
@@ -196,40 +198,40 @@ func checkString(v value, key string) {
 		if path != "" {
 			err = fmt.Errorf("%s: %w", path, err)
 		}
-		v.failf("%w", err)
+		v.Failf("%w", err)
 		return
 	}
-	v.warnMistaken(text)
+	v.WarnMistaken(text)
 }
 
 // contentOf returns what may stand under a key of prometheus/common, given without
 // its _file; nil where that is no credential.
-func contentOf(name string) content {
+func contentOf(name string) secret.Content {
 	switch name {
 	case "credentials", "bearer_token", "client_secret":
-		return checkKey
+		return secret.CheckKey
 	case "password", "secrets", "values", "files":
-		return checkPassword
+		return secret.CheckPassword
 	default:
 		return nil
 	}
 }
 
-func checkTLSVersion(v value) {
-	text := v.text()
+func checkTLSVersion(v form.Value) {
+	text := v.Text()
 	if _, ok := promconfig.TLSVersions[text]; !ok && text != "" {
-		v.failf("%s is not a TLS version; known are %s", strict.Quote(text), strings.Join(sortedKeys(promconfig.TLSVersions), ", "))
+		v.Failf("%s is not a TLS version; known are %s", strict.Quote(text), strings.Join(sortedKeys(promconfig.TLSVersions), ", "))
 	}
 }
 
-func checkProxyURL(v value) {
-	text := v.text()
+func checkProxyURL(v form.Value) {
+	text := v.Text()
 	if text == "" {
 		return
 	}
 	u, err := url.Parse(text)
 	if err != nil || !validHost(u) || !slices.Contains([]string{schemeHTTP, schemeHTTPS, "socks5", "socks5h"}, u.Scheme) {
-		v.failf("must be a URL such as http://proxy.example.com:3128; http, https, socks5 and socks5h are possible")
+		v.Failf("must be a URL such as http://proxy.example.com:3128; http, https, socks5 and socks5h are possible")
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"prefetch_exporter/config/form"
+	"prefetch_exporter/config/secret"
 	"prefetch_exporter/internal/strict"
 )
 
@@ -22,19 +24,19 @@ type HuaweiCloudVOD struct {
 	HTTPClientConfig HTTPClientConfig `yaml:"http_client_config,omitempty"`
 
 	// Secrets are nil where they were not given.
-	AccessKey     *Secret `yaml:"access_key,omitempty"`
-	SecretKey     *Secret `yaml:"secret_key,omitempty"`
-	SecurityToken *Secret `yaml:"security_token,omitempty"`
-	Token         *Secret `yaml:"token,omitempty"`
+	AccessKey     *secret.Secret `yaml:"access_key,omitempty"`
+	SecretKey     *secret.Secret `yaml:"secret_key,omitempty"`
+	SecurityToken *secret.Secret `yaml:"security_token,omitempty"`
+	Token         *secret.Secret `yaml:"token,omitempty"`
 }
 
 // IAM is where and how a token is fetched by password.
 type IAM struct {
 	// Endpoint is scheme://host[:port].
-	Endpoint string  `yaml:"endpoint"`
-	Domain   string  `yaml:"domain"`
-	Username string  `yaml:"username"`
-	Password *Secret `yaml:"password"`
+	Endpoint string         `yaml:"endpoint"`
+	Domain   string         `yaml:"domain"`
+	Username string         `yaml:"username"`
+	Password *secret.Secret `yaml:"password"`
 }
 
 func huaweiCloudVOD() section {
@@ -42,7 +44,7 @@ func huaweiCloudVOD() section {
 		name:  "huaweicloud_vod",
 		calls: 50, per: time.Minute,
 		keys:  keysOf[HuaweiCloudVOD](),
-		below: map[string]level{"iam": {keys: keysOf[IAM](), form: "{domain: …, username: …, password_file: …}"}},
+		below: map[string]form.Level{"iam": {Keys: keysOf[IAM](), Form: "{domain: …, username: …, password_file: …}"}},
 		form:  "{region: …, project_id: …, access_key: …, secret_key_file: …}",
 		read:  readHuaweiCloudVOD,
 	}
@@ -77,84 +79,84 @@ func (h *HuaweiCloudVOD) identity() (endpoint, who string) {
 	switch {
 	case h.IAM != nil:
 		return h.Endpoint, h.IAM.Domain
-	case h.AccessKey != nil && !h.AccessKey.fromFile():
+	case h.AccessKey != nil && !h.AccessKey.FromFile():
 		return h.Endpoint, h.AccessKey.Value()
 	default:
 		return h.Endpoint, h.ProjectID
 	}
 }
 
-func readHuaweiCloudVOD(m mapping) Vendor {
-	h := &HuaweiCloudVOD{Region: readRegion(m.get("region"))}
+func readHuaweiCloudVOD(m form.Mapping) Vendor {
+	h := &HuaweiCloudVOD{Region: readRegion(m.Get("region"))}
 	h.Endpoint = readHuaweiEndpoint(m, h.Region)
-	h.ProjectID = readProjectID(m.get("project_id"))
+	h.ProjectID = readProjectID(m.Get("project_id"))
 	keys := way{wayAccessKey, []string{"access_key", "secret_key", "security_token"}}
 	switch readWay(m, keys, way{wayToken, []string{"token"}}, way{wayIAM, []string{"iam"}}) {
 	case wayAccessKey:
-		h.AccessKey = m.requiredSecret("access_key")
-		h.SecretKey = m.requiredSecret("secret_key")
-		h.SecurityToken = m.secret("security_token")
+		h.AccessKey = m.RequiredSecret("access_key")
+		h.SecretKey = m.RequiredSecret("secret_key")
+		h.SecurityToken = m.Secret("security_token")
 	case wayToken:
-		h.Token = m.secret("token")
+		h.Token = m.Secret("token")
 	case wayIAM:
-		h.IAM = readIAM(m.get("iam"), h.Region)
+		h.IAM = readIAM(m.Get("iam"), h.Region)
 	}
-	h.HTTPClientConfig = readVendorHTTP(m.get("http_client_config"))
+	h.HTTPClientConfig = readVendorHTTP(m.Get("http_client_config"))
 	return h
 }
 
-func readRegion(v value) string {
-	region := v.text()
+func readRegion(v form.Value) string {
+	region := v.Text()
 	// A region becomes part of a host name.
 	if region != "" && !regionForm.MatchString(region) {
-		v.failf("%s is not a region such as ap-southeast-3", strict.Quote(region))
+		v.Failf("%s is not a region such as ap-southeast-3", strict.Quote(region))
 		return ""
 	}
 	return region
 }
 
-func readHuaweiEndpoint(m mapping, region string) string {
-	if m.has("endpoint") {
-		return readEndpoint(m.get("endpoint"))
+func readHuaweiEndpoint(m form.Mapping, region string) string {
+	if m.Has("endpoint") {
+		return readEndpoint(m.Get("endpoint"))
 	}
-	if !m.has("region") {
-		m.get("region").failf("is required, or endpoint")
+	if !m.Has("region") {
+		m.Get("region").Failf("is required, or endpoint")
 		return ""
 	}
 	endpoint, known := huaweiEndpoint(region)
 	if !known && region != "" {
-		m.get("region").failf("no endpoint is known for %s; known are %s; for another region give endpoint",
+		m.Get("region").Failf("no endpoint is known for %s; known are %s; for another region give endpoint",
 			strict.Quote(region), strings.Join(huaweiRegions(), ", "))
 	}
 	return endpoint
 }
 
-func readProjectID(v value) string {
-	id := v.requiredText()
+func readProjectID(v form.Value) string {
+	id := v.RequiredText()
 	// The id becomes part of a path.
 	if id != "" && !projectIDForm.MatchString(id) {
-		v.failf("%s is not a project id such as 0123456789abcdef0123456789abcdef", strict.Quote(id))
+		v.Failf("%s is not a project id such as 0123456789abcdef0123456789abcdef", strict.Quote(id))
 	}
 	return id
 }
 
-func readIAM(v value, region string) *IAM {
-	m, ok := v.mapping()
+func readIAM(v form.Value, region string) *IAM {
+	m, ok := v.Mapping()
 	if !ok {
 		return nil
 	}
 	iam := &IAM{
-		Domain:   checkedText(m.get("domain")),
-		Username: checkedText(m.get("username")),
-		Password: m.requiredPassword("password"),
+		Domain:   checkedText(m.Get("domain")),
+		Username: checkedText(m.Get("username")),
+		Password: m.RequiredPassword("password"),
 	}
 	switch {
-	case m.has("endpoint"):
-		iam.Endpoint = readEndpoint(m.get("endpoint"))
+	case m.Has("endpoint"):
+		iam.Endpoint = readEndpoint(m.Get("endpoint"))
 	case region != "":
 		iam.Endpoint = "https://iam." + region + ".myhuaweicloud.com"
 	default:
-		m.get("endpoint").failf("is required where no region is given")
+		m.Get("endpoint").Failf("is required where no region is given")
 	}
 	return iam
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"prefetch_exporter/config"
+	"prefetch_exporter/config/form"
 	"prefetch_exporter/prefetch"
 )
 
@@ -330,7 +331,7 @@ func TestLoadErrors(t *testing.T) {
 		t.Errorf("error %q does not begin with %q", err, want)
 	}
 	_, err = config.Load(write(t, "accounts:\n  - name: a\n    cdnetworks: {username: u, api_key_file: none}\n"))
-	var one config.Error
+	var one form.Error
 	if !errors.As(err, &one) || one.Line != 3 || one.Field != "accounts[0].cdnetworks.api_key_file" {
 		t.Errorf("first error = %+v", one)
 	}

@@ -7,10 +7,9 @@ import (
 
 	promconfig "github.com/prometheus/common/config"
 	"go.yaml.in/yaml/v3"
-)
 
-// fileTag marks the path of a secret's file.
-const fileTag = "!file"
+	"prefetch_exporter/config/secret"
+)
 
 func encode(c *Config) ([]byte, error) {
 	const indent = 2
@@ -40,7 +39,7 @@ func (c Config) MarshalYAML() (any, error) {
 func nameFiles(node *yaml.Node) {
 	for i, child := range node.Content {
 		switch child.ShortTag() {
-		case fileTag:
+		case secret.FileTag:
 			child.Tag = ""
 			node.Content[i-1].Value += "_file"
 		case "!!timestamp":
@@ -72,10 +71,10 @@ func maskHTTP(c promconfig.HTTPClientConfig, keys []string) (*yaml.Node, error) 
 
 // maskHTTPNode masks what prometheus/common shows in clear though it may hold
 // credentials: URLs with a user name, the parameters that are sent to fetch a
-// token, and values of headers. All of a secret node is masked.
-func maskHTTPNode(node *yaml.Node, secret bool) {
-	if secret && node.Kind == yaml.ScalarNode {
-		node.SetString(masked)
+// token, and values of headers. All of a hidden node is masked.
+func maskHTTPNode(node *yaml.Node, hidden bool) {
+	if hidden && node.Kind == yaml.ScalarNode {
+		node.SetString(secret.Masked)
 	}
 	for i, child := range node.Content {
 		key := ""
@@ -86,10 +85,10 @@ func maskHTTPNode(node *yaml.Node, secret bool) {
 			key = node.Content[i-1].Value
 		}
 		switch {
-		case !secret && (key == "proxy_url" || key == "token_url"):
+		case !hidden && (key == "proxy_url" || key == "token_url"):
 			child.Value = maskedURL(child.Value)
 		default:
-			maskHTTPNode(child, secret || key == "endpoint_params" || key == "values" || key == "claims")
+			maskHTTPNode(child, hidden || key == "endpoint_params" || key == "values" || key == "claims")
 		}
 	}
 }

@@ -108,9 +108,9 @@ func anyConfig(rt *rapid.T) object {
 
 func anyHuawei(rt *rapid.T) object {
 	ways := []object{
-		merge(secret(rt, "access_key"), secret(rt, "secret_key"), pick(rt, secret(rt, "security_token"))),
-		secret(rt, "token"),
-		{"iam": merge(object{"domain": "d", "username": "u"}, secret(rt, "password"))},
+		merge(aSecret(rt, "access_key"), aSecret(rt, "secret_key"), pick(rt, aSecret(rt, "security_token"))),
+		aSecret(rt, "token"),
+		{"iam": merge(object{"domain": "d", "username": "u"}, aSecret(rt, "password"))},
 	}
 	return anyAccount(rt, "vod", "huaweicloud_vod", merge(
 		object{"region": "cn-north-4", "project_id": "p"},
@@ -124,8 +124,8 @@ func anyHuawei(rt *rapid.T) object {
 
 func anyCDNetworks(rt *rapid.T) object {
 	ways := []object{
-		secret(rt, "api_key"),
-		merge(secret(rt, "access_key"), secret(rt, "secret_key")),
+		aSecret(rt, "api_key"),
+		merge(aSecret(rt, "access_key"), aSecret(rt, "secret_key")),
 	}
 	return anyAccount(rt, "edge", "cdnetworks", merge(
 		object{"username": "ops"},
@@ -165,7 +165,7 @@ func anyAccount(rt *rapid.T, name, provider string, settings object) object {
 }
 
 // secret gives a secret in one of its two forms.
-func secret(rt *rapid.T, key string) object {
+func aSecret(rt *rapid.T, key string) object {
 	if rapid.Bool().Draw(rt, key+" in a file") {
 		return object{key + "_file": "secret"}
 	}

@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"prefetch_exporter/config"
+	"prefetch_exporter/config/secret"
 )
 
 const marker = "hunter2-the-secret"
@@ -117,7 +118,7 @@ func printed(t *testing.T, thing any) map[string]string {
 	return ways
 }
 
-func fileSecret(t *testing.T) (secret *config.Secret, path string) {
+func fileSecret(t *testing.T) (found *secret.Secret, path string) {
 	t.Helper()
 	dir := t.TempDir()
 	path = writeFile(t, filepath.Join(dir, "key"), "first\r\n")
@@ -131,12 +132,12 @@ func fileSecret(t *testing.T) (secret *config.Secret, path string) {
 
 func TestSecretFollowsItsFile(t *testing.T) {
 	t.Parallel()
-	secret, path := fileSecret(t)
+	key, path := fileSecret(t)
 	var problems []string
-	secret.Tell(config.SecretHooks{Failed: func(err error) { problems = append(problems, err.Error()) }})
+	key.Tell(secret.Hooks{Failed: func(err error) { problems = append(problems, err.Error()) }})
 	expect := func(value string, reports int) {
 		t.Helper()
-		if got := secret.Value(); got != value {
+		if got := key.Value(); got != value {
 			t.Errorf("Value = %q, want %q", got, value)
 		}
 		if len(problems) != reports {
@@ -180,7 +181,7 @@ func TestTellOfSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	reports := 0
-	c.TellOfSecrets(config.SecretHooks{Failed: func(error) { reports++ }})
+	c.TellOfSecrets(secret.Hooks{Failed: func(error) { reports++ }})
 	if err := os.Remove(key); err != nil {
 		t.Fatal(err)
 	}
@@ -191,15 +192,15 @@ func TestTellOfSecrets(t *testing.T) {
 
 func TestSecretIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
-	secret, path := fileSecret(t)
+	key, path := fileSecret(t)
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
 			for range 50 {
-				if got := secret.Value(); got != "first" && got != "other" {
+				if got := key.Value(); got != "first" && got != "other" {
 					t.Errorf("Value = %q", got)
 				}
-				secret.Tell(config.SecretHooks{Failed: func(error) {}})
+				key.Tell(secret.Hooks{Failed: func(error) {}})
 			}
 		})
 	}

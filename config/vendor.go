@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"prefetch_exporter/config/form"
+	"prefetch_exporter/config/secret"
 )
 
 // Vendor is an account's section of the file for one vendor, such as
@@ -26,10 +29,10 @@ type section struct {
 	// keys are those that the section may have, and below are the levels under it,
 	// by their key.
 	keys  []string
-	below map[string]level
+	below map[string]form.Level
 	// form shows how the section is written.
 	form string
-	read func(mapping) Vendor
+	read func(form.Mapping) Vendor
 }
 
 // sections are the vendors, in the order in which users are told of them.
@@ -50,7 +53,7 @@ func keysOf[T any]() []string {
 	for field := range reflect.TypeFor[T]().Fields() {
 		key, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 		keys = append(keys, key)
-		if field.Type == reflect.TypeFor[*Secret]() {
+		if field.Type == reflect.TypeFor[*secret.Secret]() {
 			keys = append(keys, key+"_file")
 		}
 	}
@@ -82,22 +85,22 @@ type way struct {
 
 // readWay returns the one way to authenticate that m gives; "" after it
 // reported that there is none or more than one.
-func readWay(m mapping, ways ...way) string {
+func readWay(m form.Mapping, ways ...way) string {
 	var all, given []string
 	for _, w := range ways {
 		all = append(all, w.name)
-		if slices.ContainsFunc(w.keys, func(key string) bool { return m.has(key, key+"_file") }) {
+		if slices.ContainsFunc(w.keys, func(key string) bool { return m.Has(key, key+"_file") }) {
 			given = append(given, w.name)
 		}
 	}
 	switch len(given) {
 	case 0:
-		m.failf("has no way to authenticate; give %s", strings.Join(all, ", or "))
+		m.Failf("has no way to authenticate; give %s", strings.Join(all, ", or "))
 		return ""
 	case 1:
 		return given[0]
 	default:
-		m.failf("has more than one way to authenticate (%s); give only one", strings.Join(given, "; "))
+		m.Failf("has more than one way to authenticate (%s); give only one", strings.Join(given, "; "))
 		return ""
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"strings"
 
-	"prefetch_exporter/config"
+	"prefetch_exporter/config/form"
 )
 
 // maxLogged is how many errors are logged of those that came together.
@@ -26,7 +26,7 @@ func LogError(log *slog.Logger, msg string, err error, args ...any) {
 			log.Error("there are more errors; --config.check tells all", "errors", len(parts)-i)
 			return
 		}
-		if p, ok := errors.AsType[config.Error](part); ok {
+		if p, ok := errors.AsType[form.Error](part); ok {
 			log.Error("the configuration has an error", "place", fmt.Sprintf("%s:%d", p.File, p.Line), "field", p.Field, "err", p.Message)
 			continue
 		}
@@ -35,7 +35,7 @@ func LogError(log *slog.Logger, msg string, err error, args ...any) {
 }
 
 func isConfigError(err error) bool {
-	_, ok := errors.AsType[config.Error](err)
+	_, ok := errors.AsType[form.Error](err)
 	return ok
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/common/version"
 
 	"prefetch_exporter/config"
+	"prefetch_exporter/config/secret"
 	"prefetch_exporter/poller"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -87,7 +88,7 @@ func lasting[T any](p *providers, create func() T, key ...string) T {
 }
 
 // value returns the secret's function; nil for a secret that was not given.
-func value(s *config.Secret) func() string {
+func value(s *secret.Secret) func() string {
 	if s == nil {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"prefetch_exporter/config"
+	"prefetch_exporter/config/secret"
 )
 
 // reloadWithin is how long anybody waits for a reload.
@@ -70,7 +71,7 @@ func (e *Exporter) apply(cfg *config.Config) error {
 		return err // usable has excluded that
 	}
 	e.listing.do()
-	cfg.TellOfSecrets(config.SecretHooks{
+	cfg.TellOfSecrets(secret.Hooks{
 		Failed: func(err error) {
 			e.log.Error("a secret cannot be read; its last value stays in use", "err", err)
 		},

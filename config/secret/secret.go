@@ -1,4 +1,4 @@
-package config
+package secret
 
 import (
 	"errors"
@@ -17,8 +17,11 @@ import (
 // all public CAs is about a quarter of it.
 const maxSecretFile = 1 << 20
 
-// masked is what is shown instead of a secret.
-const masked = "<secret>"
+// Masked is what is shown instead of a secret.
+const Masked = "<secret>"
+
+// FileTag marks the path of a secret's file in what [Secret.MarshalYAML] returns.
+const FileTag = "!file"
 
 var (
 	errNotRegular = errors.New("is not a regular file")
@@ -29,39 +32,45 @@ var (
 // from a file. However it is printed or logged, it shows as <secret>, or if it is
 // a URL, as that without its credentials. It is safe for concurrent use.
 type Secret struct {
-	opaque
+	Opaque
 
-	source *secretSource
+	source *source
 }
 
-// secretSource is behind a pointer, so that copies of a Secret share one state
+// source is behind a pointer, so that copies of a Secret share one state
 // and no way to print a Secret reaches the value.
-type secretSource struct {
+type source struct {
 	field string
 	path  string // empty for a value written in the configuration
-	check content
+	check Content
 
 	mu      sync.Mutex
 	value   string
 	failing bool
-	hooks   SecretHooks
+	hooks   Hooks
 }
 
-func inlineSecret(field, value string, check content) (*Secret, error) {
+// Inline returns a secret that is written in the configuration under field, or what
+// is wrong with it.
+func Inline(field, value string, check Content) (*Secret, error) {
 	value = strings.TrimPrefix(value, strict.ByteOrderMark)
 	if err := check(value); err != nil {
 		return nil, err
 	}
-	return &Secret{masked, &secretSource{field: field, value: value}}, nil
+	return &Secret{Masked, &source{field: field, value: value}}, nil
 }
 
-func fileSecret(field, path string, check content) (*Secret, error) {
-	value, err := readSecretFile(path, check)
+// File returns a secret that is read from the file at path, or why it cannot be.
+func File(field, path string, check Content) (*Secret, error) {
+	value, err := readText(path, check)
 	if err != nil {
 		return nil, err
 	}
-	return &Secret{masked, &secretSource{field: field, path: path, value: value, check: check}}, nil
+	return &Secret{Masked, &source{field: field, path: path, value: value, check: check}}, nil
 }
+
+// Shown returns a value of which more may be seen than that there is one.
+func Shown(shown, value string) Secret { return Secret{Opaque(shown), &source{value: value}} }
 
 // Value returns the secret in clear. A secret that was given as a file is read
 // anew by every call, so a changed file counts from the next use on; as long as
@@ -73,12 +82,12 @@ func (s Secret) Value() string {
 	return value
 }
 
-// fromFile reports whether the value may change while the exporter runs.
-func (s Secret) fromFile() bool { return s.source.path != "" }
+// FromFile reports whether the value may change while the exporter runs.
+func (s Secret) FromFile() bool { return s.source.path != "" }
 
-// SecretHooks are told what becomes of the secrets that are read from a file. They
+// Hooks are told what becomes of the secrets that are read from a file. They
 // are called by [Secret.Value], in its goroutine; each may be nil.
-type SecretHooks struct {
+type Hooks struct {
 	// Failed is told that a file cannot be read: once when that begins, and again
 	// only after it could be read in between. The error names the field and the
 	// file, and contains no secret.
@@ -88,31 +97,31 @@ type SecretHooks struct {
 }
 
 // Tell sets the hooks of the secret.
-func (s Secret) Tell(hooks SecretHooks) {
+func (s Secret) Tell(hooks Hooks) {
 	s.source.mu.Lock()
 	defer s.source.mu.Unlock()
 	s.source.hooks = hooks
 }
 
 // MarshalYAML returns what may be shown, and the path of a secret in a file, which
-// is none, under a tag by which [nameFiles] finds it.
+// is none, under a tag by which its key can be found.
 func (s Secret) MarshalYAML() (any, error) {
-	if s.fromFile() {
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: fileTag, Value: s.source.path}, nil
+	if s.FromFile() {
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: FileTag, Value: s.source.path}, nil
 	}
 	return s.String(), nil
 }
 
 // read returns the value, and a function that reports what is news; it is to be
 // called without the lock.
-func (s *secretSource) read() (value string, report func()) {
+func (s *source) read() (value string, report func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	report = func() {}
 	if s.path == "" {
 		return s.value, report
 	}
-	value, err := readSecretFile(s.path, s.check)
+	value, err := readText(s.path, s.check)
 	switch failed, changed := s.hooks.Failed, s.hooks.Changed; {
 	case err == nil:
 		if value != s.value && changed != nil {
@@ -126,11 +135,11 @@ func (s *secretSource) read() (value string, report func()) {
 	return s.value, report
 }
 
-// readSecretFile returns the content of a file without a byte-order mark at its
+// readText returns the content of a file without a byte-order mark at its
 // beginning and the newlines at its end. Empty is an error because a file that is
 // being rewritten is empty for a moment.
-func readSecretFile(path string, check content) (string, error) {
-	data, err := readFile(path)
+func readText(path string, check Content) (string, error) {
+	data, err := ReadFile(path)
 	if err != nil {
 		return "", err
 	}
@@ -145,9 +154,9 @@ func readSecretFile(path string, check content) (string, error) {
 	return value, nil
 }
 
-// readFile reads a small regular file. Devices and pipes are refused: they may
+// ReadFile reads a small regular file. Devices and pipes are refused: they may
 // block or never end, and cannot be read twice.
-func readFile(path string) ([]byte, error) {
+func ReadFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", err)

@@ -1,4 +1,4 @@
-package config
+package form
 
 import (
 	"cmp"
@@ -53,8 +53,8 @@ func (e Errors) Unwrap() []error {
 	return errs
 }
 
-// byLine sorts problems by line and keeps the order in which problems of one
-// line were found.
-func byLine(problems []Error) {
-	slices.SortStableFunc(problems, func(a, b Error) int { return cmp.Compare(a.Line, b.Line) })
+// Sort sorts problems by line and keeps the order in which problems of one line
+// were found.
+func (e Errors) Sort() {
+	slices.SortStableFunc(e, func(a, b Error) int { return cmp.Compare(a.Line, b.Line) })
 }

@@ -1,4 +1,4 @@
-package config
+package form
 
 import (
 	"fmt"
@@ -9,33 +9,33 @@ import (
 	"prefetch_exporter/prefetch"
 )
 
-// wholeDocument is the field of a problem that no key has.
-const wholeDocument = "document"
+// WholeDocument is the field of a problem that no key has.
+const WholeDocument = "document"
 
-// document parses data and returns its root, or nil after it reported why there
+// Document parses data and returns its root, or nil after it reported why there
 // is none. The tree that it returns holds no aliases, anchors or tags.
-func (r *reader) document(data []byte) *yaml.Node {
+func (r *Reader) Document(data []byte) *yaml.Node {
 	root, wrong := strict.Document(data)
 	switch {
 	case wrong != nil:
-		r.failf(wrong.Line, wrong.Key, "%s", wrong.Message)
+		r.Failf(wrong.Line, wrong.Key, "%s", wrong.Message)
 		return nil
 	case root == nil:
-		r.failf(1, wholeDocument, "is empty")
+		r.Failf(1, WholeDocument, "is empty")
 		return nil
 	}
-	before := len(r.errs)
+	before := len(r.Errs)
 	r.refuseIndirection(root, "")
-	if len(r.errs) > before {
+	if len(r.Errs) > before {
 		return nil
 	}
 	return root
 }
 
 // refuseIndirection reports what in a value is an alias, an anchor or a tag.
-func (r *reader) refuseIndirection(node *yaml.Node, field string) {
+func (r *Reader) refuseIndirection(node *yaml.Node, field string) {
 	if what := strict.Indirect(node); what != "" {
-		r.failf(node.Line, field, "%s", what)
+		r.Failf(node.Line, field, "%s", what)
 	}
 	for i, child := range node.Content {
 		switch {
@@ -44,7 +44,7 @@ func (r *reader) refuseIndirection(node *yaml.Node, field string) {
 		case i%2 == 0: // a key
 			r.refuseIndirection(child, field)
 		default:
-			r.refuseIndirection(child, join(field, prefetch.ShownKey(node.Content[i-1].Value)))
+			r.refuseIndirection(child, Join(field, prefetch.ShownKey(node.Content[i-1].Value)))
 		}
 	}
 }
