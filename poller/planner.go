@@ -116,8 +116,7 @@ const (
 // for a window. A window of rows that run only is asked where to know more is
 // worth more than what the other questions may prove (see bestScout). The next
 // page of a task that is read in pages takes turns with all of these: to have read
-// some is worth nothing until all are, but others want calls too. And tasks that
-// were just submitted together wait for the window that tells of all (see together).
+// some is worth nothing until all are, but others want calls too.
 func (s *situation) plan() (best question, found bool, wake time.Time) {
 	first, page, next := s.rank()
 	if next != math.MaxInt64 {
@@ -131,14 +130,7 @@ func (s *situation) plan() (best question, found bool, wake time.Time) {
 	}
 	best, told := s.bestWindow()
 	if told == 0 || best.worth <= first.worth {
-		switch at := s.together(first); {
-		case at.IsZero():
-			best = s.ask(first)
-		case page != nil:
-			return s.ask(page), true, wake
-		default:
-			return question{}, false, at
-		}
+		best = s.ask(first)
 	}
 	if scout, ok := s.bestScout(best.worth, told); ok {
 		return scout, true, wake

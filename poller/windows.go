@@ -13,8 +13,6 @@ const (
 	// glimpse is the part of a task's worth that a window has which shows its
 	// rows but cannot prove that they are all.
 	glimpse = 0.1
-	// gathering is how long it takes to submit the tasks of one launch.
-	gathering = 10 * time.Second
 )
 
 // windowAt is from when on, by our clock, a window may be asked for the task's
@@ -141,32 +139,6 @@ func (s *situation) bestWindow() (best question, told int) {
 		query: s.window(w, shareOf), worth: w.worth, pressing: w.worth >= imminent,
 		why: "one answer tells of " + tasks(w.told),
 	}, w.told
-}
-
-// unknown reports whether nothing was told of the task yet, and a window can.
-func unknown(t *entry, c *match.Claim) bool { return t.Unsettled() && !t.Answered() && c.Joinable() }
-
-// together is when one window tells of the task and of others that were submitted
-// with it, if that is so soon that a scarce call for the task alone should wait;
-// else zero.
-func (s *situation) together(c *card) time.Time {
-	t, claim := c.task, c.task.claim()
-	at := s.windowAt(t, &claim).Add(gathering)
-	soon := at.After(s.Now) && !at.After(s.Now.Add(s.slot))
-	pressed := s.hasty || c.worth >= imminent || t.Deadline.After(s.Now) && t.Deadline.Before(at)
-	if !soon || pressed || s.noWindows || s.slot < dialect.Proof || !unknown(t, &claim) {
-		return time.Time{}
-	}
-	rows := s.sizeOf(t)
-	near := s.board.between(t.Created, t.Created)
-	for i := range near {
-		o := near[i].task
-		theirs := o.claim()
-		if o != t && unknown(o, &theirs) && !s.windowAt(o, &theirs).After(at) && rows+s.sizeOf(o) <= s.PageSize() {
-			return at
-		}
-	}
-	return time.Time{}
 }
 
 // hint is what a window showed of a task without proving it, and when.
