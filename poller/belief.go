@@ -245,16 +245,10 @@ func (s *situation) index(v view, p, lag float64) float64 {
 	return max(0, p*rest-lag)
 }
 
-// meanChance is the mean of the chance over the time since the last look, by
-// Gauss and Legendre's rule.
+// meanChance is the mean of the chance over the time since the last look, as its
+// middle has it.
 func (s *situation) meanChance(v view) float64 {
-	const (
-		inner, outer             = 0.3399810435848563 / 2, 0.8611363115940526 / 2
-		innerWeight, outerWeight = 0.6521451548625461 / 2, 0.3478548451374538 / 2
-	)
-	at := func(x float64) float64 {
-		age := v.from + time.Duration((x+0.5)*float64(v.to-v.from)) //nolint:mnd // the middle
-		return math.Pow(1-math.Exp(s.curve.Cumulative(v.from)-s.curve.Cumulative(age)), float64(v.left))
-	}
-	return innerWeight*(at(-inner)+at(inner)) + outerWeight*(at(-outer)+at(outer))
+	const half = 2
+	alive := s.curve.Survive(v.from, v.from+(v.to-v.from)/half)
+	return math.Pow(1-alive, float64(v.left))
 }
