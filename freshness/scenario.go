@@ -131,6 +131,7 @@ const (
 	ColdStart30      = "cold start, 30 items"
 	ColdStart100     = "cold start, 100 items"
 	Strangers        = "strangers"
+	Crowded          = "crowded"
 	TrickleDeadlines = "deadlines, trickle"
 	FloodDeadlines   = "deadlines, VOD flood"
 	FreeDeadlines    = "deadlines, free calls"
@@ -163,6 +164,10 @@ func Scenarios() []Scenario {
 	overload.Name, overload.Items = Overload, 1000
 	strangers := trickle
 	strangers.Name, strangers.Strangers = Strangers, trickle.Items
+	// The rows of strangers that run do not fit one page with ours.
+	const crowd = 300
+	crowded := stragglers
+	crowded.Name, crowded.Strangers = Crowded, crowd
 	flood := Scenario{
 		Name: VODFlood, Vendor: huaweicloud(), Within: day, Unsettled: 500, LeastURLs: 10, MostURLs: 10,
 		Fetch: fromPercentile(vodMedian, vodP95), Failing: 0.01,
@@ -184,7 +189,7 @@ func Scenarios() []Scenario {
 	return []Scenario{
 		trickle, stragglers, launch, busy, overload,
 		coldStart(ColdStart12, 12), coldStart(ColdStart30, 30), coldStart(ColdStart100, 100), //nolint:mnd // as named
-		strangers, flood, trickleDeadlines, floodDeadlines, freeDeadlines,
+		strangers, crowded, flood, trickleDeadlines, floodDeadlines, freeDeadlines,
 	}
 }
 

@@ -38,6 +38,7 @@ func Targets() []Target {
 		{Scenario: Busy, Strategy: Ours, Against: ByPageOracle, Most: 3.5, Holds: 4.5},
 		{Scenario: Busy, Strategy: OursWithURLs, Against: ByPageOracle, Most: 2.2, Holds: 2.6},
 		{Scenario: Busy, Strategy: Ours, Against: ByRoundRobin, Most: 0.1, Holds: 0.13},
+		{Scenario: Crowded, Strategy: OursWithURLs, Against: ByRoundRobin, Most: 0.2, Holds: 0.2},
 		{Scenario: ColdStart12, Strategy: Ours, Against: ByRoundRobin, First: true, Most: 1.15, Holds: 1.15},
 		{Scenario: ColdStart30, Strategy: Ours, Against: ByRoundRobin, First: true, Most: 1.15, Holds: 1.15},
 		{Scenario: ColdStart100, Strategy: Ours, Against: ByRoundRobin, First: true, Most: 1.15, Holds: 1.15},
