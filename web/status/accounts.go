@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/web/words"
 )
 
 // accountView is one account in the list.
@@ -27,7 +28,7 @@ type accountView struct {
 
 // backoffView is the pause of an account after failures.
 type backoffView struct {
-	Until moment
+	Until words.Moment
 	// Retry is where to POST to end it; empty where that is not allowed.
 	Retry string
 }
@@ -37,7 +38,7 @@ func viewBackoff(a *prefetch.AccountState, now time.Time, root string, retry boo
 	if a.Up || !a.BackoffUntil.After(now) {
 		return nil
 	}
-	v := &backoffView{Until: momentOf(a.BackoffUntil, now)}
+	v := &backoffView{Until: words.MomentOf(a.BackoffUntil, now)}
 	if retry {
 		v.Retry = withQuery(root+"-/retry", url.Values{"account": {a.Account.Name}})
 	}
@@ -47,16 +48,16 @@ func viewBackoff(a *prefetch.AccountState, now time.Time, root string, retry boo
 // queryView is one question to a vendor.
 type queryView struct {
 	Kind, Task, Address, Why string
-	At                       moment
+	At                       words.Moment
 	Error                    string
 }
 
 func viewAccount(a *prefetch.AccountState, now time.Time, root string) accountView {
 	v := accountView{
-		Name: readable(a.Account.Name), Provider: a.Account.Provider,
+		Name: words.Readable(a.Account.Name), Provider: a.Account.Provider,
 		Address: listQuery{account: a.Account.Name, page: 1}.link(),
 		State:   accountState(a), Phases: phaseCounts(a.Phases), Dropped: a.Dropped,
-		Limit: plural(a.Limit.Calls, "call") + " per " + span(a.Limit.Per),
+		Limit: words.Plural(a.Limit.Calls, "call") + " per " + words.Span(a.Limit.Per),
 		Last:  viewQuery(a, a.LastQuery, now, root), Planned: viewQuery(a, planned(a, now), now, root),
 	}
 	if a.Window != nil {
@@ -132,9 +133,9 @@ func viewQuery(a *prefetch.AccountState, q *prefetch.QueryState, now time.Time, 
 	if q == nil {
 		return nil
 	}
-	v := &queryView{Kind: q.Kind, Why: readable(q.Why), At: momentOf(q.Time, now), Error: readable(failureText(q.Error))}
+	v := &queryView{Kind: q.Kind, Why: words.Readable(q.Why), At: words.MomentOf(q.Time, now), Error: words.Readable(failureText(q.Error))}
 	if q.Task != "" {
-		v.Task, v.Address = shorten(readable(q.Task)), taskAddress(root, a.Account.Name, q.Task)
+		v.Task, v.Address = words.Shorten(words.Readable(q.Task)), taskAddress(root, a.Account.Name, q.Task)
 	}
 	return v
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/web/words"
 )
 
 // stacked are the statuses in the order in which they are drawn: what is done
@@ -66,18 +67,18 @@ func newBar(c prefetch.Counts, recovered int, known bool) bar {
 	}
 	spread := barWidth - leastWidth*float64(len(shown))
 	var x float64
-	var words []string
+	var parts []string
 	for i := range shown {
 		s := &shown[i]
 		width := leastWidth + spread*float64(s.Count)/float64(b.Total)
 		s.X, s.Width = coordinate(x), coordinate(width)
-		words = append(words, strconv.Itoa(s.Count)+" "+s.Status)
+		parts = append(parts, strconv.Itoa(s.Count)+" "+s.Status)
 		x += width
 	}
 	b.Segments = shown
-	b.Text = strconv.Itoa(b.Final) + " of " + plural(b.Total, "URL") + " final"
-	if len(words) > 0 {
-		b.Text += ": " + strings.Join(words, ", ")
+	b.Text = strconv.Itoa(b.Final) + " of " + words.Plural(b.Total, "URL") + " final"
+	if len(parts) > 0 {
+		b.Text += ": " + strings.Join(parts, ", ")
 	}
 	return b
 }

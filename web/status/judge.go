@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/web/words"
 )
 
 // problem is what is wrong with a task, the worst first.
@@ -127,11 +128,11 @@ func phaseBadge(p prefetch.Phase) badge {
 
 // deadlineView is how a task stands to its deadline.
 type deadlineView struct {
-	At   moment
+	At   words.Moment
 	Text string
 	Tone tone
 	// Finish ends Text where that is a time.
-	Finish moment
+	Finish words.Moment
 	// unclear: the deadline passed and no answer from after it says whether it
 	// was met.
 	unclear bool
@@ -142,7 +143,7 @@ func judgeDeadline(t *prefetch.TaskState, now time.Time) deadlineView {
 	if t.Deadline.IsZero() {
 		return deadlineView{}
 	}
-	v := deadlineView{At: momentOf(t.Deadline, now)}
+	v := deadlineView{At: words.MomentOf(t.Deadline, now)}
 	spare := t.Deadline.Sub(now)
 	switch {
 	case warm(t):
@@ -150,11 +151,11 @@ func judgeDeadline(t *prefetch.TaskState, now time.Time) deadlineView {
 	case recovered(t):
 		v.Text, v.Tone = "recovered", neutral
 	case spare > 0:
-		v.Text, v.Tone = span(spare)+" left", neutral
+		v.Text, v.Tone = words.Span(spare)+" left", neutral
 	case t.Settled() || !t.LastUnfinished.Before(t.Deadline):
-		v.Text, v.Tone = "missed "+span(-spare)+" ago", bad
+		v.Text, v.Tone = "missed "+words.Span(-spare)+" ago", bad
 	default:
-		v.Text, v.Tone, v.unclear = "passed "+span(-spare)+" ago", warn, true
+		v.Text, v.Tone, v.unclear = "passed "+words.Span(-spare)+" ago", warn, true
 	}
 	return v
 }
@@ -167,24 +168,24 @@ func (v *deadlineView) judgeFinish(t *prefetch.TaskState, now time.Time) {
 	late := t.Finished.Sub(t.Deadline)
 	switch {
 	case t.FinishTold && late > 0:
-		v.Text, v.Tone = "met "+span(late)+" late", warn
+		v.Text, v.Tone = "met "+words.Span(late)+" late", warn
 	case t.FinishTold:
-		v.Text, v.Tone = "met, "+span(-late)+" early", good
+		v.Text, v.Tone = "met, "+words.Span(-late)+" early", good
 	case late <= 0:
-		v.Text, v.Tone = "met, at least "+span(-late)+" early", good
+		v.Text, v.Tone = "met, at least "+words.Span(-late)+" early", good
 	default:
 		v.Text, v.Tone = "warm at the latest at", neutral
 		if !t.LastUnfinished.Before(t.Deadline) {
 			v.Text, v.Tone = "late, "+v.Text, warn
 		}
-		v.Finish = momentOf(t.Finished, now)
-		v.Finish.Absolute = clockNear(t.Finished, t.Deadline)
+		v.Finish = words.MomentOf(t.Finished, now)
+		v.Finish.Absolute = words.ClockNear(t.Finished, t.Deadline)
 	}
 }
 
 // dataView is how old a task's numbers are.
 type dataView struct {
-	At    moment
+	At    words.Moment
 	Text  string
 	Stale bool
 	// Final: the numbers do not change any more, however old.
@@ -200,7 +201,7 @@ func judgeData(t *prefetch.TaskState, now time.Time, maxStaleness time.Duration)
 		at = now // the clock was set back a moment ago
 	}
 	return dataView{
-		At: momentOf(at, now), Text: span(now.Sub(at)),
+		At: words.MomentOf(at, now), Text: words.Span(now.Sub(at)),
 		Stale: t.Stale(now, maxStaleness), Final: t.Settled(),
 	}
 }

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/web/words"
 )
 
 // listPage is the content of the page of all tasks.
 type listPage struct {
-	Now      moment
+	Now      words.Moment
 	Accounts []accountView
 	Tasks    []taskRow
 	// Watched is how many tasks there are, matching or not, and Troubled how many
@@ -76,7 +77,7 @@ func (p *Pages) list(q listQuery) listPage {
 	now := p.now()
 	accounts := p.snapshot().Accounts
 	view := listPage{
-		Now: momentOf(now, now), JSON: rootOfList + "api/v1/tasks", Form: q.form(accounts), Chosen: q.chosen(),
+		Now: words.MomentOf(now, now), JSON: rootOfList + "api/v1/tasks", Form: q.form(accounts), Chosen: q.chosen(),
 		Trouble: listQuery{page: 1}.inTrouble().link(), Columns: q.columns(),
 	}
 	var matching []entry
@@ -154,7 +155,7 @@ type taskRow struct {
 	Success                               string
 	SuccessTone                           tone
 	Age                                   string
-	Created                               moment
+	Created                               words.Moment
 	Deadline                              deadlineView
 	Data                                  dataView
 }
@@ -165,10 +166,10 @@ func (e entry) troubled() bool { return e.problems[0] < noProblem }
 func (e entry) row(now time.Time) taskRow {
 	r := taskRow{
 		Address: taskAddress(rootOfList, e.Account.Name, e.ID),
-		ID:      shorten(readable(e.ID)), Title: shorten(readable(e.Labels["title"])),
-		Account: readable(e.Account.Name), Provider: e.Account.Provider,
-		Badges: badges(e.TaskState, e.problems), Error: shorten(readable(failureText(e.LastError))),
-		Bar: barOf(e.TaskState), Age: span(now.Sub(e.Created)), Created: momentOf(e.Created, now),
+		ID:      words.Shorten(words.Readable(e.ID)), Title: words.Shorten(words.Readable(e.Labels["title"])),
+		Account: words.Readable(e.Account.Name), Provider: e.Account.Provider,
+		Badges: badges(e.TaskState, e.problems), Error: words.Shorten(words.Readable(failureText(e.LastError))),
+		Bar: barOf(e.TaskState), Age: words.Span(now.Sub(e.Created)), Created: words.MomentOf(e.Created, now),
 		Deadline: judgeDeadline(e.TaskState, now), Data: judgeData(e.TaskState, now, e.maxStaleness),
 	}
 	r.Success, r.SuccessTone = success(e.TaskState)
@@ -183,11 +184,11 @@ func success(t *prefetch.TaskState) (text string, colour tone) {
 	case !known || !t.Answered:
 		return "", neutral
 	case ratio == 1:
-		return percent(ratio), good
+		return words.Percent(ratio), good
 	case failedStill(t) > 0:
-		return percent(ratio), bad
+		return words.Percent(ratio), bad
 	default:
-		return percent(ratio), neutral
+		return words.Percent(ratio), neutral
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/web/words"
 )
 
 const defaultSort = "trouble"
@@ -163,7 +164,7 @@ func choices(values []string, chosen, all string) []option {
 	for _, v := range values {
 		if !seen[v] {
 			seen[v] = true
-			options = append(options, option{Value: v, Text: readable(v), Selected: v == chosen})
+			options = append(options, option{Value: v, Text: words.Readable(v), Selected: v == chosen})
 		}
 	}
 	return options
@@ -180,7 +181,7 @@ func refreshChoices(chosen int) []option {
 		o := option{Text: "never", Selected: seconds == chosen}
 		if seconds > 0 {
 			d := time.Duration(seconds) * time.Second
-			o.Value, o.Text = strconv.Itoa(seconds), "every "+span(d)
+			o.Value, o.Text = strconv.Itoa(seconds), "every "+words.Span(d)
 		}
 		options = append(options, o)
 	}
@@ -209,10 +210,10 @@ func (q listQuery) tabs(troubled int, counts [prefetch.NumPhases]int) []tab {
 
 // chosen tells the filters and the order that are not the usual ones.
 func (q listQuery) chosen() string {
-	var words []string
+	var parts []string
 	add := func(is bool, text string) {
 		if is {
-			words = append(words, readable(text))
+			parts = append(parts, words.Readable(text))
 		}
 	}
 	add(q.text != "", "contains "+q.text)
@@ -224,6 +225,6 @@ func (q listQuery) chosen() string {
 		add(q.sort != "" && q.sort == s[0], "by "+s[1])
 	}
 	add(q.desc, "reversed")
-	add(q.refresh > 0, "every "+span(time.Duration(q.refresh)*time.Second))
-	return strings.Join(words, ", ")
+	add(q.refresh > 0, "every "+words.Span(time.Duration(q.refresh)*time.Second))
+	return strings.Join(parts, ", ")
 }

@@ -16,6 +16,7 @@ import (
 
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/web/runbooks"
+	"prefetch_exporter/web/words"
 )
 
 var (
@@ -180,14 +181,14 @@ func (p *Pages) ServeTask(w http.ResponseWriter, r *http.Request) {
 		p.write(w, page{
 			status: http.StatusNotFound, name: "missing.html", title: "No such task", root: rootOfTask, here: "tasks",
 			refresh: query.refresh, content: missing{
-				Account: readable(account), ID: readable(id), KnownAccount: state != nil,
+				Account: words.Readable(account), ID: words.Readable(id), KnownAccount: state != nil,
 				Runbook: p.runbooks.Link(rootOfTask, "prefetchtasksrejected", ""),
 			},
 		})
 		return
 	}
 	p.write(w, page{
-		status: http.StatusOK, name: "task.html", title: shorten(readable(id)), root: rootOfTask, here: "tasks",
+		status: http.StatusOK, name: "task.html", title: words.Shorten(words.Readable(id)), root: rootOfTask, here: "tasks",
 		refresh: query.refresh, content: p.task(state, task, query),
 	})
 }

@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/web/words"
 )
 
 // taskPage is the content of the page of one task.
 type taskPage struct {
-	Now                           moment
+	Now                           words.Moment
 	ID, Title                     string
 	Account, Provider, AccountURL string
 	State                         badge
@@ -20,16 +21,16 @@ type taskPage struct {
 	Success, Edge                 string
 	SuccessTone                   tone
 	Age                           string
-	Created, FirstSeen, Finished  moment
+	Created, FirstSeen, Finished  words.Moment
 	Duration                      string
 	FinishTold                    bool // else it finished at the latest then
 	Deadline                      deadlineView
 	NextLook                      string // when it is asked again; empty if it is not
-	NextLookAt                    moment
+	NextLookAt                    words.Moment
 	Data                          dataView
 	MaxStaleness                  string
 	Error                         string
-	ErrorAt                       moment
+	ErrorAt                       words.Moment
 	// Last and Next are the account's questions if they are about this task.
 	Last, Next *queryView
 	Labels     []label
@@ -60,7 +61,7 @@ type label struct{ Name, Value string }
 type urlRow struct {
 	URL                        string
 	Class, Status              string
-	Created, Started, Finished moment
+	Created, Started, Finished words.Moment
 	Wait, Fetch                string
 	Rate                       string
 }
@@ -70,36 +71,36 @@ func (p *Pages) task(a *prefetch.AccountState, t *prefetch.TaskState, q urlQuery
 	found := problems(t, now, a.MaxStaleness)
 	all := badges(t, found)
 	v := taskPage{
-		Now: momentOf(now, now), ID: readable(t.ID), Title: readable(t.Labels["title"]),
-		Account: readable(a.Account.Name), Provider: a.Account.Provider, Source: t.Source,
+		Now: words.MomentOf(now, now), ID: words.Readable(t.ID), Title: words.Readable(t.Labels["title"]),
+		Account: words.Readable(a.Account.Name), Provider: a.Account.Provider, Source: t.Source,
 		AccountURL: rootOfTask + listQuery{account: a.Account.Name, page: 1}.address(),
 		State:      all[0], Badges: all[1:],
 		Bar:     barOf(t),
-		Age:     span(now.Sub(t.Created)),
-		Created: momentOf(t.Created, now), FirstSeen: momentOf(t.FirstSeen, now), Finished: momentOf(t.Finished, now),
-		Deadline: judgeDeadline(t, now), Data: judgeData(t, now, a.MaxStaleness), MaxStaleness: span(a.MaxStaleness),
-		Error: readable(failureText(t.LastError)), Advice: p.advise(a, t, found),
+		Age:     words.Span(now.Sub(t.Created)),
+		Created: words.MomentOf(t.Created, now), FirstSeen: words.MomentOf(t.FirstSeen, now), Finished: words.MomentOf(t.Finished, now),
+		Deadline: judgeDeadline(t, now), Data: judgeData(t, now, a.MaxStaleness), MaxStaleness: words.Span(a.MaxStaleness),
+		Error: words.Readable(failureText(t.LastError)), Advice: p.advise(a, t, found),
 		Refresh: refreshChoices(q.refresh), Status: q.status,
 		JSON: taskAddress(rootOfTask+"api/v1/", a.Account.Name, t.ID),
 	}
 	v.Success, v.SuccessTone = success(t)
 	if t.HasEdgeRatio {
-		v.Edge = percent(t.EdgeRatio)
+		v.Edge = words.Percent(t.EdgeRatio)
 	}
 	if !t.Finished.IsZero() {
-		v.Duration, v.FinishTold = span(t.Finished.Sub(t.Created)), t.FinishTold
+		v.Duration, v.FinishTold = words.Span(t.Finished.Sub(t.Created)), t.FinishTold
 	}
 	if at := a.NextLook(t); at.After(now) {
-		v.NextLook, v.NextLookAt = "at the earliest", momentOf(at, now)
+		v.NextLook, v.NextLookAt = "at the earliest", words.MomentOf(at, now)
 	} else if !at.IsZero() {
 		v.NextLook = "as soon as it is its turn"
 	}
 	if t.LastError != nil {
-		v.ErrorAt = momentOf(t.LastError.Time, now)
+		v.ErrorAt = words.MomentOf(t.LastError.Time, now)
 	}
 	v.Last, v.Next = questionAbout(a, a.LastQuery, t, now), questionAbout(a, planned(a, now), t, now)
 	for _, name := range slices.Sorted(maps.Keys(t.Labels)) {
-		v.Labels = append(v.Labels, label{readable(name), readable(t.Labels[name])})
+		v.Labels = append(v.Labels, label{words.Readable(name), words.Readable(t.Labels[name])})
 	}
 	v.addURLs(t, q, now)
 	return v
@@ -117,7 +118,7 @@ func (v *taskPage) addURLs(t *prefetch.TaskState, q urlQuery, now time.Time) {
 	v.Kept, v.KeptFailed = len(t.URLs), t.Settled()
 	v.NoRows = len(t.NoRow)
 	for _, url := range t.NoRow[:min(mostNoRow, v.NoRows)] {
-		v.NoRow = append(v.NoRow, readable(cut(url, maxURL)))
+		v.NoRow = append(v.NoRow, words.Readable(words.Cut(url, words.MaxURL)))
 	}
 	self := taskAddress(rootOfTask, t.Account.Name, t.ID)
 	kept := prefetch.CountURLs(t.URLs)
@@ -166,15 +167,15 @@ func urgency() []prefetch.Status {
 
 func viewURL(u *prefetch.URL, now time.Time) urlRow {
 	row := urlRow{
-		URL: readable(cut(u.URL, maxURL)), Class: u.Status.String(), Status: u.Status.String(),
-		Created: momentOf(u.Created, now), Started: momentOf(u.Started, now), Finished: momentOf(u.Finished, now),
+		URL: words.Readable(words.Cut(u.URL, words.MaxURL)), Class: u.Status.String(), Status: u.Status.String(),
+		Created: words.MomentOf(u.Created, now), Started: words.MomentOf(u.Started, now), Finished: words.MomentOf(u.Finished, now),
 		Wait: between(u.Created, u.Started), Fetch: between(u.Started, u.Finished),
 	}
 	if u.Recovered {
 		row.Class, row.Status = "recovered", "failed, recovered"
 	}
 	if u.HasRate {
-		row.Rate = percent(u.Rate)
+		row.Rate = words.Percent(u.Rate)
 	}
 	return row
 }
@@ -184,7 +185,7 @@ func between(from, to time.Time) string {
 	if from.IsZero() || to.IsZero() || to.Before(from) {
 		return ""
 	}
-	return span(to.Sub(from))
+	return words.Span(to.Sub(from))
 }
 
 // advice is a section of the runbooks that fits a task.
@@ -212,7 +213,7 @@ func (p *Pages) advise(a *prefetch.AccountState, t *prefetch.TaskState, found []
 		add("The vendor does not know the task", "prefetchtaskslost")
 	}
 	if has(urlsFailed) {
-		add(plural(failedStill(t), "URL")+" failed", "prefetchfailedurls")
+		add(words.Plural(failedStill(t), "URL")+" failed", "prefetchfailedurls")
 	}
 	if !unknown && !t.Settled() {
 		adviseOnAccount(a, add)

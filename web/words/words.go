@@ -1,4 +1,6 @@
-package status
+// Package words says values as people read them: durations, moments, shares, and
+// texts with whatever a page would hide made visible. It must not know what is said.
+package words
 
 import (
 	"fmt"
@@ -14,15 +16,15 @@ import (
 // task shows all of it.
 const maxShort = 120
 
-// maxURL bounds what one URL takes of a task's page, in characters. Vendors take no
+// MaxURL bounds what one URL takes of a task's page, in characters. Vendors take no
 // longer ones; the API shows all that is kept.
-const maxURL = 2000
+const MaxURL = 2000
 
-// readable shows what a page would hide: control characters, those that turn
+// Readable shows what a page would hide: control characters, those that turn
 // the direction of the text after them, those without width, and bytes that are
 // no text. Whoever compares an id or a URL must see what is there. What joins
 // letters and emoji stays.
-func readable(s string) string {
+func Readable(s string) string {
 	if !strings.ContainsFunc(s, hidden) && utf8.ValidString(s) {
 		return s
 	}
@@ -54,12 +56,12 @@ func hidden(r rune) bool {
 	}
 }
 
-// shorten cuts what is too long for a list.
-func shorten(s string) string { return cut(s, maxShort) }
+// Shorten cuts what is too long for a list.
+func Shorten(s string) string { return Cut(s, maxShort) }
 
-// cut returns a text of at most so many characters, with an ellipsis after them if
+// Cut returns a text of at most so many characters, with an ellipsis after them if
 // there were more.
-func cut(s string, most int) string {
+func Cut(s string, most int) string {
 	n := 0
 	for i := range s {
 		if n == most {
@@ -70,9 +72,9 @@ func cut(s string, most int) string {
 	return s
 }
 
-// span says how long something takes in its two largest units: "1d 4h",
+// Span says how long something takes in its two largest units: "1d 4h",
 // "3m 20s", "45s".
-func span(d time.Duration) string {
+func Span(d time.Duration) string {
 	const day = 24 * time.Hour
 	d = max(d, 0)
 	units := []struct {
@@ -94,33 +96,34 @@ func span(d time.Duration) string {
 	return "0s"
 }
 
-// moment is a time as a page shows it; the zero value is none.
-type moment struct {
+// Moment is a time as a page shows it; the zero value is none.
+type Moment struct {
 	// Relative is "3m ago", "now" or "in 3m". Absolute and Clock are in UTC, and
 	// Absolute says so; Machine is RFC 3339.
 	Relative, Absolute, Clock, Machine string
 }
 
-func momentOf(t, now time.Time) moment {
+// MomentOf returns t as it is seen at now.
+func MomentOf(t, now time.Time) Moment {
 	if t.IsZero() {
-		return moment{}
+		return Moment{}
 	}
 	t = t.UTC()
 	clock := t.Format(time.DateTime)
-	m := moment{Absolute: clock + " UTC", Clock: clock, Machine: t.Format(time.RFC3339)}
+	m := Moment{Absolute: clock + " UTC", Clock: clock, Machine: t.Format(time.RFC3339)}
 	switch apart := t.Sub(now); {
 	case apart.Abs() < time.Second:
 		m.Relative = "now"
 	case apart > 0:
-		m.Relative = "in " + span(apart)
+		m.Relative = "in " + Span(apart)
 	default:
-		m.Relative = span(-apart) + " ago"
+		m.Relative = Span(-apart) + " ago"
 	}
 	return m
 }
 
-// clockNear is the clock in UTC at a time, and the day unless it is that of another.
-func clockNear(t, other time.Time) string {
+// ClockNear is the clock in UTC at a time, and the day unless it is that of another.
+func ClockNear(t, other time.Time) string {
 	layout := time.TimeOnly
 	if t.UTC().YearDay() != other.UTC().YearDay() || t.Sub(other).Abs() > 24*time.Hour {
 		layout = time.DateTime
@@ -128,9 +131,9 @@ func clockNear(t, other time.Time) string {
 	return t.UTC().Format(layout) + " UTC"
 }
 
-// percent rounds down, so that 100 % is said of all only, and what is above
+// Percent rounds down, so that 100 % is said of all only, and what is above
 // nothing is not called nothing.
-func percent(ratio float64) string {
+func Percent(ratio float64) string {
 	const steps = 1000 // a tenth of a percent
 	// A share such as 0.57 is a little less than its digits say.
 	const slack = 1e-9
@@ -145,8 +148,8 @@ func percent(ratio float64) string {
 	}
 }
 
-// plural is "1 task" or "2 tasks".
-func plural(n int, noun string) string {
+// Plural is "1 task" or "2 tasks".
+func Plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
