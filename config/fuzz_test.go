@@ -2,7 +2,9 @@ package config_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -149,4 +151,38 @@ func isSecret(key string) bool {
 	default:
 		return false
 	}
+}
+
+// FuzzSource asserts that the name of a source never shows more than where it is.
+func FuzzSource(f *testing.F) {
+	for _, seed := range []string{
+		"https://h/tasks", "http://h", "https://u:p@[::1]:8080/a%2Fb/c?d", "https://h/a?b=c@d", "https://@h/", "https://h/%3Fq%23f", "https://h?x", "https://h/?",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		quoted, err := json.Marshal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := loadBytes(t, filepath.Join(t.TempDir(), "config.yml"), []byte(base+"task_discovery: {http: [{url: "+string(quoted)+"}]}\n"))
+		if err != nil {
+			return
+		}
+		source := c.TaskDiscovery.HTTP[0]
+		whole, err := url.Parse(source.URL.Value())
+		if err != nil {
+			t.Fatalf("%q was taken: %v", text, err)
+		}
+		name, err := url.Parse(source.Source())
+		if err != nil {
+			t.Fatalf("the name of %q, %q: %v", text, source.Source(), err)
+		}
+		if name.User != nil || strings.ContainsAny(source.Source(), "?#") {
+			t.Fatalf("%q is shown as %q", text, source.Source())
+		}
+		if name.Scheme != whole.Scheme || name.Host != whole.Host || name.Path != whole.Path {
+			t.Fatalf("%q is shown as %q, which is elsewhere", text, source.Source())
+		}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -156,13 +157,32 @@ type manager struct {
 
 func newManager(t *testing.T, o options) *manager {
 	t.Helper()
+	if o.Reporter == nil {
+		o.Reporter = newReports()
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	return &manager{t: t, Manager: discovery.New(discovery.Options{
 		Submitted: o.Submitted, Reporter: o.Reporter, Logger: o.Logger, Interval: o.Interval, UserAgent: o.UserAgent, Random: o.Random,
 	}), update: discovery.Update{Files: o.Files, HTTP: o.HTTP}}
 }
 
-// Reload changes everything.
+// Reload changes everything. Sources that say no more are called by their address, and
+// asked each minute.
 func (m *manager) Reload(u discovery.Update) error {
+	u.HTTP = slices.Clone(u.HTTP)
+	for i := range u.HTTP {
+		h := &u.HTTP[i]
+		address, err := url.Parse(h.URL)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		h.Name = address.Scheme + "://" + address.Host + address.Path
+		if h.RefreshInterval == 0 {
+			h.RefreshInterval = time.Minute
+		}
+	}
 	err := m.Manager.Reload(u)
 	if err == nil {
 		m.update = u

@@ -20,9 +20,6 @@ import (
 )
 
 const (
-	// defaultRefreshInterval is how often an HTTP source is asked unless it
-	// says otherwise.
-	defaultRefreshInterval = time.Minute
 	// maxFetchTime bounds one question to an HTTP source, whatever its interval.
 	maxFetchTime = 30 * time.Second
 	// jitterPart is how much of its interval a source is asked later at most, so
@@ -35,11 +32,13 @@ const (
 
 // HTTPSource is a URL that answers GET with a list as [tasklist.Parse] reads it.
 type HTTPSource struct {
+	// Name is what reports and logs call the source, unique among all.
+	Name string
 	// URL is http or https. Its user, password and query are sent, and appear in
 	// no report and no log.
 	URL string
 	// RefreshInterval is how long after an answer the source is asked again,
-	// plus up to a tenth; one minute unless positive.
+	// plus up to a tenth.
 	RefreshInterval time.Duration
 	// ClientConfig makes the client. Note that its zero value, unlike
 	// promconfig.DefaultHTTPClientConfig, follows no redirects.
@@ -54,7 +53,6 @@ type HTTPSource struct {
 type httpSource struct {
 	HTTPSource
 
-	name   string
 	client *http.Client
 	state  httpState
 	// failing: the log says that it cannot be read.
@@ -74,37 +72,15 @@ type httpState struct {
 	redactor foreign.Redactor
 }
 
-// newHTTPSources checks the sources and gives each a name of its own: its URL
-// without user, query and fragment, and with "#2", "#3" and so on from the
-// second that would have the same. Errors name a source by its place in the
-// list and never repeat its URL.
+// newHTTPSources makes their clients.
 func newHTTPSources(sources []HTTPSource) ([]*httpSource, error) {
 	made := make([]*httpSource, 0, len(sources))
-	names := make(map[string]int)
-	urls := make(map[string]bool)
-	for i, source := range sources {
-		name, err := sourceName(source.URL)
-		if err == nil && urls[source.URL] {
-			err = errors.New("the same URL is listed before")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("HTTP source %d: %w", i+1, err)
-		}
-		urls[source.URL] = true
-		names[name]++
-		if names[name] > 1 {
-			name += "#" + strconv.Itoa(names[name])
-		}
-		if source.RefreshInterval <= 0 {
-			source.RefreshInterval = defaultRefreshInterval
-		}
+	for _, source := range sources {
 		client, err := newHTTPClient(&source)
 		if err != nil {
-			return nil, fmt.Errorf("HTTP source %d: %w", i+1, err)
+			return nil, fmt.Errorf("HTTP source %s: %w", source.Name, err)
 		}
-		made = append(made, &httpSource{
-			HTTPSource: source, name: name, client: client, state: httpState{content: &content{}},
-		})
+		made = append(made, &httpSource{HTTPSource: source, client: client, state: httpState{content: &content{}}})
 	}
 	return made, nil
 }
@@ -130,26 +106,10 @@ func newHTTPClient(source *HTTPSource) (*http.Client, error) {
 	return client, nil
 }
 
-// sourceName's errors do not say what they found: a password with a character
-// that needs an escape is taken for a port or a scheme.
-func sourceName(text string) (string, error) {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil:
-		return "", errors.New("url: is not a URL; it is not shown, since it can hold credentials")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return "", errors.New("url: must begin with https:// or http://")
-	case u.Hostname() == "":
-		return "", errors.New("url: there is no host")
-	}
-	name := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
-	return name.String(), nil
-}
-
 // sameAs reports whether other asks the same in the same way, so that nothing
 // need be started anew.
 func (s *httpSource) sameAs(other *httpSource) bool {
-	return s.name == other.name && reflect.DeepEqual(s.HTTPSource, other.HTTPSource)
+	return reflect.DeepEqual(s.HTTPSource, other.HTTPSource)
 }
 
 // fetch asks the source once and returns what is known after that. before is
@@ -163,7 +123,7 @@ func (s *httpSource) fetch(ctx context.Context, userAgent string, before httpSta
 	after.redactor = foreign.NewRedactor(sent.secrets(&s.HTTPSource)...)
 	if err != nil {
 		text := after.redactor.Hide(foreign.Excerpt([]byte(err.Error())))
-		after.content = before.content.fail(fmt.Errorf("%s: %s", s.name, text))
+		after.content = before.content.fail(fmt.Errorf("%s: %s", s.Name, text))
 		return after
 	}
 	if answer.notModified {
@@ -171,7 +131,7 @@ func (s *httpSource) fetch(ctx context.Context, userAgent string, before httpSta
 		after.content = before.content.again()
 		return after
 	}
-	after.content = before.content.read(answer.body, s.name, prefetch.SourceHTTP, after.redactor.Hide)
+	after.content = before.content.read(answer.body, s.Name, prefetch.SourceHTTP, after.redactor.Hide)
 	after.etag, after.lastModified = "", ""
 	if after.content.err == nil {
 		after.lastSuccess = time.Now()

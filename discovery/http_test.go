@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -274,51 +273,15 @@ func TestHTTPTimeout(t *testing.T) {
 	}
 }
 
-func TestHTTPNamesAreDistinct(t *testing.T) {
+func TestHTTPSourceWithoutAClient(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := &server{answer: func(req *http.Request) (*http.Response, error) {
-			return response(http.StatusOK, list("a/"+req.URL.Query().Get("team")))(req)
-		}}
-		r := newReports()
-		m := newManager(t, options{Reporter: r, HTTP: []discovery.HTTPSource{
-			s.source("https://h/tasks?team=1"), s.source("https://h/other?team=2"), s.source("https://u:p@h/tasks?team=3"),
-		}})
-		m.Set(nil, []string{"a"})
-		run(t, m)
-		synctest.Wait()
-		wantIDs(t, m, "a/1 http", "a/2 http", "a/3 http")
-		if diff := cmp.Diff([]string{"https://h/other", "https://h/tasks", "https://h/tasks#2"}, r.names()); diff != "" {
-			t.Errorf("sources (-want +got):\n%s", diff)
-		}
-	})
-}
-
-func TestBadHTTPSources(t *testing.T) {
-	t.Parallel()
-	good := discovery.HTTPSource{URL: "https://h/tasks?x=1"}
-	for name, c := range map[string]struct {
-		source discovery.HTTPSource
-		want   string
-	}{
-		"twice":   {good, "the same URL is listed before"},
-		"scheme":  {discovery.HTTPSource{URL: "file:///etc/passwd"}, "url: must begin with https:// or http://"},
-		"no host": {discovery.HTTPSource{URL: "https:///tasks"}, "url: there is no host"},
-		"no url":  {discovery.HTTPSource{}, "url: must begin with https:// or http://"},
-		"escape":  {discovery.HTTPSource{URL: "https://user:secret@h/%zz"}, "url: is not a URL; it is not shown, since it can hold credentials"},
-		// Taken for the port of a host named user.
-		"password": {discovery.HTTPSource{URL: "https://user:secret/x@h/"}, "url: is not a URL; it is not shown, since it can hold credentials"},
-		"client": {discovery.HTTPSource{URL: "https://h/", ClientConfig: promconfig.HTTPClientConfig{
-			TLSConfig: promconfig.TLSConfig{CAFile: "/does/not/exist"},
-		}}, "unable to read CA cert: unable to read file /does/not/exist: open /does/not/exist: no such file or directory"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			err := newManager(t, options{}).Reload(discovery.Update{HTTP: []discovery.HTTPSource{good, c.source}})
-			if want := "task discovery: HTTP source 2: " + c.want; err == nil || err.Error() != want {
-				t.Errorf("error is %v, want %s", err, want)
-			}
-		})
+	bad := []discovery.HTTPSource{{URL: "https://h/tasks", ClientConfig: promconfig.HTTPClientConfig{
+		TLSConfig: promconfig.TLSConfig{CAFile: "/does/not/exist"},
+	}}}
+	const want = "task discovery: HTTP source https://h/tasks: unable to read CA cert: " +
+		"unable to read file /does/not/exist: open /does/not/exist: no such file or directory"
+	if err := newManager(t, options{}).Reload(discovery.Update{HTTP: bad}); err == nil || err.Error() != want {
+		t.Errorf("error is %v, want %s", err, want)
 	}
 }
 
@@ -333,7 +296,7 @@ func TestHTTPClientConfig(t *testing.T) {
 		}
 	}))
 	t.Cleanup(s.Close)
-	m := newManager(t, options{HTTP: []discovery.HTTPSource{{
+	m := newManager(t, options{UserAgent: "test/1", HTTP: []discovery.HTTPSource{{
 		URL:          s.URL,
 		ClientConfig: promconfig.HTTPClientConfig{Authorization: &promconfig.Authorization{Type: "Bearer", Credentials: "token"}},
 	}}})
@@ -341,42 +304,7 @@ func TestHTTPClientConfig(t *testing.T) {
 	stop := run(t, m)
 	awaitIDs(t, m, "a/1 http")
 	stop()
-	if authorization != "Bearer token" || !strings.HasPrefix(agent, "prefetch_exporter") {
+	if authorization != "Bearer token" || agent != "test/1" {
 		t.Errorf("asked by %q with %q", agent, authorization)
 	}
-}
-
-// FuzzSourceName asserts that a name never shows more than where a source is.
-func FuzzSourceName(f *testing.F) {
-	for _, seed := range []string{
-		tasksURL, "http://h", "https://u:p@[::1]:8080/a%2Fb/c?d#e", "https://h/a?b=c@d", "https://@h/", "https://h/%3Fq%23f", "//h", "https://h?x", "https://h:/",
-	} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		reports := newReports()
-		source := discovery.HTTPSource{URL: text, Client: &http.Client{}}
-		m := newManager(t, options{Reporter: reports})
-		if err := m.Reload(discovery.Update{HTTP: []discovery.HTTPSource{source}}); err != nil {
-			return
-		}
-		names := reports.names()
-		if len(names) != 1 {
-			t.Fatalf("%q has the names %q", text, names)
-		}
-		whole, err := url.Parse(text)
-		if err != nil {
-			t.Fatalf("%q was taken: %v", text, err)
-		}
-		name, err := url.Parse(names[0])
-		if err != nil {
-			t.Fatalf("the name of %q, %q: %v", text, names[0], err)
-		}
-		if name.User != nil || name.RawQuery != "" || name.Fragment != "" || strings.ContainsAny(names[0], "?#") {
-			t.Fatalf("%q is shown as %q", text, names[0])
-		}
-		if name.Scheme != whole.Scheme || name.Host != whole.Host || name.Path != whole.Path {
-			t.Fatalf("%q is shown as %q, which is elsewhere", text, names[0])
-		}
-	})
 }

@@ -13,10 +13,7 @@ import (
 	"prefetch_exporter/prefetch"
 )
 
-const (
-	defaultInterval  = time.Minute
-	defaultUserAgent = "prefetch_exporter"
-)
+const defaultInterval = time.Minute
 
 // Submitted are the tasks that were put through the task API. Its methods are called
 // with the manager's lock held.
@@ -35,14 +32,14 @@ type Submitted interface {
 type Options struct {
 	// Submitted are the tasks of the task API; nil if there are none.
 	Submitted Submitted
-	// Reporter is told of the sources' health; may be nil.
+	// Reporter is told of the sources' health.
 	Reporter Reporter
-	// Logger is told what changes for the better or the worse; nil logs nothing.
+	// Logger is told what changes for the better or the worse.
 	Logger *slog.Logger
 	// Interval is how often files are read though no change was seen; one
 	// minute unless positive.
 	Interval time.Duration
-	// UserAgent is sent to HTTP sources; "prefetch_exporter" unless set.
+	// UserAgent is sent to HTTP sources.
 	UserAgent string
 	// Random returns numbers in [0, 1) that spread the questions to HTTP
 	// sources, and is called concurrently; nil means a good generator.
@@ -118,7 +115,13 @@ func New(o Options) *Manager {
 		files:  fileStatus{set: &fileSet{}},
 		merged: map[string][]prefetch.Task{},
 	}
-	m.setDefaults()
+	m.limit = loglimit.New(m.log, time.Now, maxLogged)
+	if m.interval <= 0 {
+		m.interval = defaultInterval
+	}
+	if m.random == nil {
+		m.random = rand.Float64
+	}
 	m.reporter.Rejected(RejectedUnknownAccount, 0)
 	m.reporter.Rejected(RejectedInvalid, 0)
 	if m.submitted != nil {
@@ -127,25 +130,6 @@ func New(o Options) *Manager {
 		}
 	}
 	return m
-}
-
-func (m *Manager) setDefaults() {
-	if m.reporter == nil {
-		m.reporter = noReporter{}
-	}
-	if m.log == nil {
-		m.log = slog.New(slog.DiscardHandler)
-	}
-	m.limit = loglimit.New(m.log, time.Now, maxLogged)
-	if m.interval <= 0 {
-		m.interval = defaultInterval
-	}
-	if m.userAgent == "" {
-		m.userAgent = defaultUserAgent
-	}
-	if m.random == nil {
-		m.random = rand.Float64
-	}
 }
 
 func newSources(files []string, http []HTTPSource) ([]pattern, []*httpSource, error) {

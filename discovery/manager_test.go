@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	promconfig "github.com/prometheus/common/config"
 
 	"prefetch_exporter/discovery"
 	"prefetch_exporter/prefetch"
@@ -219,7 +220,7 @@ func TestReloadShowsNoHole(t *testing.T) {
 		t.Error("a bad pattern was taken")
 	}
 	bad = old
-	bad.HTTP = []discovery.HTTPSource{{URL: "ftp://h/"}}
+	bad.HTTP = []discovery.HTTPSource{{URL: "https://h/", ClientConfig: promconfig.HTTPClientConfig{TLSConfig: promconfig.TLSConfig{CAFile: "/does/not/exist"}}}}
 	bad.Accounts = nil
 	if err := m.Reload(bad); err == nil {
 		t.Error("a bad URL was taken")

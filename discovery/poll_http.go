@@ -31,12 +31,12 @@ func (m *Manager) replaceHTTP(sources []*httpSource) {
 			}
 		}
 		m.http = append(m.http, s)
-		names[s.name] = true
+		names[s.Name] = true
 		m.reportHTTP(s)
 	}
 	for _, s := range before {
-		if !names[s.name] {
-			m.reporter.ForgetDiscovery(s.name)
+		if !names[s.Name] {
+			m.reporter.ForgetDiscovery(s.Name)
 		}
 	}
 	m.markDirty()
@@ -44,7 +44,7 @@ func (m *Manager) replaceHTTP(sources []*httpSource) {
 
 func (m *Manager) reportHTTP(s *httpSource) {
 	up := s.state.asked && s.state.content.err == nil
-	m.reporter.Discovery(s.name, up, s.state.lastSuccess)
+	m.reporter.Discovery(s.Name, up, s.state.lastSuccess)
 }
 
 // startPolls starts and stops polls so that there is one for each HTTP source.
@@ -103,16 +103,16 @@ func (m *Manager) publishHTTP(s *httpSource, state httpState) bool {
 	err := state.content.err
 	switch {
 	case err != nil && !s.failing:
-		if s.failing = m.limit.Apart("fails "+s.name, calmly); s.failing {
-			m.log.Warn(cannotBeRead, "source", s.name, "error", err)
+		if s.failing = m.limit.Apart("fails "+s.Name, calmly); s.failing {
+			m.log.Warn(cannotBeRead, "source", s.Name, "error", err)
 		}
 	case err != nil && (before.content.err == nil || before.content.err.Error() != err.Error()):
-		m.limit.Warn("error "+s.name, cannotBeRead, "source", s.name, "error", err)
+		m.limit.Warn("error "+s.Name, cannotBeRead, "source", s.Name, "error", err)
 	case err == nil && s.failing:
 		s.failing = false
-		m.log.Info("a task source can be read again", "source", s.name)
+		m.log.Info("a task source can be read again", "source", s.Name)
 	}
-	m.logProblems(func(msg string, args ...any) { m.limit.Warn(msg+" "+s.name, msg, args...) }, state.content, before.content)
+	m.logProblems(func(msg string, args ...any) { m.limit.Warn(msg+" "+s.Name, msg, args...) }, state.content, before.content)
 	// The first answer changes the content, too, and so tells of Complete.
 	if state.content != before.content {
 		m.markDirty()

@@ -24,10 +24,3 @@ type Reporter interface {
 	// Rejected says how many tasks are listed now that cannot be used.
 	Rejected(reason string, n int)
 }
-
-// noReporter is a Reporter for nobody.
-type noReporter struct{}
-
-func (noReporter) Discovery(string, bool, time.Time) {}
-func (noReporter) ForgetDiscovery(string)            {}
-func (noReporter) Rejected(string, int)              {}

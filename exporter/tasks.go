@@ -33,7 +33,8 @@ func update(cfg *config.Config) discovery.Update {
 	}
 	for _, h := range cfg.TaskDiscovery.HTTP {
 		u.HTTP = append(u.HTTP, discovery.HTTPSource{
-			URL: h.URL.Value(), RefreshInterval: time.Duration(h.RefreshInterval), ClientConfig: *h.HTTPClientConfig.HTTPClientConfig,
+			Name: h.Source(), URL: h.URL.Value(), RefreshInterval: time.Duration(h.RefreshInterval),
+			ClientConfig: *h.HTTPClientConfig.HTTPClientConfig,
 		})
 	}
 	return u

@@ -134,11 +134,12 @@ func (l *List) group(r *reader, node *yaml.Node) {
 	l.Tasks = slices.Grow(l.Tasks, len(targets))
 	for i, target := range targets {
 		one := reader{form: r.form, node: r.node, values: r.values}
-		if task.ID = one.text(prefetch.Fault{Key: keyTargets, Index: i}, target); len(one.faults) > 0 {
+		if id, ok := one.text(prefetch.Fault{Key: keyTargets, Index: i}, target); ok {
+			task.ID = id
+			l.add(&one, task)
+		} else {
 			l.report(one.faults.String(), 1)
-			continue
 		}
-		l.add(&one, task)
 	}
 }
 

@@ -172,19 +172,20 @@ func (r *reader) list(key, example string) []*yaml.Node {
 }
 
 // text returns a scalar as it was written: an id such as 0123 or 1e10 stays as it is.
-func (r *reader) text(at prefetch.Fault, node *yaml.Node) string {
+// It is false for what is none.
+func (r *reader) text(at prefetch.Fault, node *yaml.Node) (string, bool) {
 	switch what := strict.Indirect(node); {
 	case what != "":
 		r.fail(at, what)
 	case node.Kind != yaml.ScalarNode || strict.IsNull(node):
 		r.fail(at, "must be a text, found "+strict.Kind(node))
 	default:
-		return node.Value
+		return node.Value, true
 	}
-	return ""
+	return "", false
 }
 
-// optional is the text of a value; false if there is none.
+// optional is the text of a value that may be null; false if there is none.
 func (r *reader) optional(at prefetch.Fault, e strict.Entry) (string, bool) {
 	if strict.IsNull(e.Value) && strict.Indirect(e.Value) == "" {
 		if r.strictNull {
@@ -192,7 +193,7 @@ func (r *reader) optional(at prefetch.Fault, e strict.Entry) (string, bool) {
 		}
 		return "", false
 	}
-	return r.text(at, e.Value), true
+	return r.text(at, e.Value)
 }
 
 func (r *reader) textOf(key string) (string, bool) {
@@ -208,14 +209,11 @@ func (r *reader) name(key string) string {
 	return text
 }
 
-// time reads a time, unless what it is read from is wrong already.
 func (r *reader) time(key string) time.Time {
-	before := len(r.faults)
-	text, given := r.textOf(key)
-	if !given || len(r.faults) > before {
-		return time.Time{}
+	if text, ok := r.textOf(key); ok {
+		return r.parseTime(of(key), text)
 	}
-	return r.parseTime(of(key), text)
+	return time.Time{}
 }
 
 func (r *reader) parseTime(at prefetch.Fault, text string) time.Time {
@@ -234,7 +232,8 @@ func (r *reader) urls() []string {
 	items := r.list(keyURLs, `["https://example.com/a.mp4"]`)
 	var urls []string // nil for an empty list, which says nothing
 	for i, item := range items {
-		urls = append(urls, r.text(prefetch.Fault{Key: keyURLs, Index: i}, item))
+		text, _ := r.text(prefetch.Fault{Key: keyURLs, Index: i}, item) // also what is none has a place
+		urls = append(urls, text)
 	}
 	return urls
 }
@@ -252,14 +251,12 @@ func (r *reader) labels() map[string]string {
 		f.Line = key.Line
 		r.fail(f, what)
 	}) {
-		text, given := r.optional(label(e.Key.Value), e)
-		if !given && !r.strictNull {
-			continue
+		if text, ok := r.optional(label(e.Key.Value), e); ok {
+			if labels == nil {
+				labels = make(map[string]string)
+			}
+			labels[e.Key.Value] = text
 		}
-		if labels == nil {
-			labels = make(map[string]string)
-		}
-		labels[e.Key.Value] = text
 	}
 	return labels
 }
