@@ -12,6 +12,7 @@ import (
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/poller/lookback"
+	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
@@ -32,46 +33,43 @@ type account struct {
 
 	// mu guards everything the loop and the calls change. It is held while a
 	// change is made durable, so a scrape must never need it.
-	mu        sync.Mutex
-	options   Account
-	budget    *quota.Budget
-	tasks     map[string]*entry
-	board     *board                   // what the planner made of them
-	scratch   board                    // what it would make of them later
-	cursor    int                      // where it goes on with that
-	hasty     bool                     // every call that is allowed is made now, and none later
-	begun     time.Time                // since when
-	noWindow  time.Time                // until then windows are not asked for
-	listed    map[string]prefetch.Task // what the sources list now, by id
-	pending   []string                 // sources that were never read yet
-	known     bool                     // listed was told: before, no task is watched or forgotten
-	dropped   int
-	health    health
-	dialect   dialect.Dialect // what the vendor can be asked
-	knowledge knowledge
-	identity  string            // whom the vendor counted when that was learned
-	removed   bool              // the account is not configured any more
-	dirty     map[string]*entry // changed and not in the store yet
-	unsaved   bool              // health, dialect or knowledge changed likewise
-	watch     lookback.LookBack // everything in the look-back
-	backlog   time.Duration     // how long the limit needs for the unsettled tasks
-	inFlight  int
+	mu       sync.Mutex
+	options  Account
+	budget   *quota.Budget
+	tasks    map[string]*planner.Candidate
+	planner  planner.Planner          // which question is worth the most
+	hasty    bool                     // every call that is allowed is made now, and none later
+	begun    time.Time                // since when
+	noWindow time.Time                // until then windows are not asked for
+	listed   map[string]prefetch.Task // what the sources list now, by id
+	pending  []string                 // sources that were never read yet
+	known    bool                     // listed was told: before, no task is watched or forgotten
+	dropped  int
+	health   health
+	dialect  dialect.Dialect               // what the vendor can be asked
+	identity string                        // whom the vendor counted when that was learned
+	removed  bool                          // the account is not configured any more
+	dirty    map[string]*planner.Candidate // changed and not in the store yet
+	unsaved  bool                          // health, dialect or knowledge changed likewise
+	watch    lookback.LookBack             // everything in the look-back
+	backlog  time.Duration                 // how long the limit needs for the unsettled tasks
+	inFlight int
 	// gathering: the loop will be woken for changes of single tasks.
 	gathering bool
-	sent      uint64      // how many calls left
-	answered  uint64      // the last of them that the account answered, by number
-	outage    outage      // which failures are one
-	began     time.Time   // when this process began with the account
-	looked    clock.Stamp // the last look at our clock
-	leftAt    time.Time   // when the last call left, by Go's own clock
-	latency   latency     // how long calls take
-	paged     bool        // the last call was for the next page of a task
-	swept     time.Time   // when the tasks were swept last
-	sweepAt   time.Time   // when they are to be swept next
+	sent      uint64          // how many calls left
+	answered  uint64          // the last of them that the account answered, by number
+	outage    outage          // which failures are one
+	began     time.Time       // when this process began with the account
+	looked    clock.Stamp     // the last look at our clock
+	leftAt    time.Time       // when the last call left, by Go's own clock
+	latency   planner.Latency // how long calls take
+	paged     bool            // the last call was for the next page of a task
+	swept     time.Time       // when the tasks were swept last
+	sweepAt   time.Time       // when they are to be swept next
 	last      *prefetch.QueryState
 	next      *prefetch.QueryState
-	failing   map[*entry]task.Hashes // failed URLs that no later task has warmed
-	journal   journal                // what is logged, in measure
+	failing   map[*planner.Candidate]task.Hashes // failed URLs that no later task has warmed
+	journal   journal                            // what is logged, in measure
 
 	// progress is when the loop moved, or rests until. hung: the last step could
 	// not store anything, since the disk hangs.
@@ -111,11 +109,11 @@ func (a *account) configure(o Account, b *quota.Budget) {
 // known of tasks stays, but for what was begun there.
 func (a *account) anotherHost(identity string) {
 	a.identity, a.unsaved = identity, true
-	a.dialect.Learned, a.knowledge = dialect.Learned{}, knowledge{}
+	a.dialect.Learned, a.planner.Knowledge = dialect.Learned{}, planner.Knowledge{}
 	a.watch = lookback.LookBack{}
 	a.health.Failures, a.health.RetryAt, a.outage.countFrom = 0, time.Time{}, time.Time{}
 	for _, t := range a.tasks {
-		t.hint = nil
+		t.Forget()
 		if t.Reading != nil {
 			t.StopReading()
 			a.touch(t)
@@ -187,7 +185,7 @@ func (a *account) reconcile(now time.Time) {
 	for _, spec := range fresh[:room] {
 		t := a.tasks[spec.ID]
 		if t == nil {
-			t = &entry{Task: task.New(spec, now)}
+			t = planner.New(spec, now)
 			a.tasks[spec.ID] = t
 			a.journal.changes.fresh++
 		}
@@ -262,7 +260,7 @@ func orNow(t, now time.Time) time.Time {
 // unlist stops watching a task that no source lists. What is known of it is
 // kept for the retention, in case it comes back: nothing needs to be asked
 // again then, not even of a task whose time was over before.
-func (a *account) unlist(t *entry, now time.Time) {
+func (a *account) unlist(t *planner.Candidate, now time.Time) {
 	if t.Listed || t.Unlisted.IsZero() {
 		t.Unlist(now)
 		a.journal.changes.gone++
@@ -274,7 +272,7 @@ func (a *account) unlist(t *entry, now time.Time) {
 }
 
 // forget removes a task for good.
-func (a *account) forget(t *entry) {
+func (a *account) forget(t *planner.Candidate) {
 	delete(a.tasks, t.ID)
 	a.dirty[t.ID] = nil
 }
@@ -285,13 +283,13 @@ func (a *account) makeRoom(n int) int {
 	if n <= 0 {
 		return 0
 	}
-	var settled []*entry
+	var settled []*planner.Candidate
 	for _, t := range a.tasks {
 		if t.Listed && !t.Ended && t.Phase == prefetch.Settled {
 			settled = append(settled, t)
 		}
 	}
-	slices.SortFunc(settled, func(x, y *entry) int {
+	slices.SortFunc(settled, func(x, y *planner.Candidate) int {
 		if c := x.SettledAt.Compare(y.SettledAt); c != 0 {
 			return c
 		}
@@ -308,13 +306,13 @@ func (a *account) makeRoom(n int) int {
 // dropNewest stops watching the newest n tasks, after the limit was lowered.
 // They are remembered for a while, like tasks that are not listed any more.
 func (a *account) dropNewest(n int, now time.Time) {
-	var watched []*entry
+	var watched []*planner.Candidate
 	for _, t := range a.tasks {
 		if t.Listed && !t.Ended {
 			watched = append(watched, t)
 		}
 	}
-	slices.SortFunc(watched, func(x, y *entry) int {
+	slices.SortFunc(watched, func(x, y *planner.Candidate) int {
 		if c := y.CreatedAt().Compare(x.CreatedAt()); c != 0 {
 			return c
 		}

@@ -7,39 +7,40 @@ import (
 	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/poller/lookback"
 	"prefetch_exporter/poller/match"
+	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
 // succeeded applies an answer to the account and to the tasks it tells of, which
 // it returns.
-func (a *account) succeeded(e errand, ans vendorapi.Answer, m *moment) []*entry {
+func (a *account) succeeded(e errand, ans vendorapi.Answer, m *planner.Heard) []*planner.Candidate {
 	q := e.question
 	a.answeredWell(e)
 	for _, word := range ans.UnknownWords {
-		a.journal.word(word, "task", q.id(), "request_id", ans.RequestID)
+		a.journal.word(word, "task", q.TaskID(), "request_id", ans.RequestID)
 	}
 	for _, oddity := range ans.Oddities {
-		a.journal.warn(warnOddity, oddity, "the vendor's answer is not as documented", "task", q.id(), "oddity", oddity)
+		a.journal.warn(warnOddity, oddity, "the vendor's answer is not as documented", "task", q.TaskID(), "oddity", oddity)
 	}
 	defer a.tellScouts(a.dialect.NoRunFilter)
-	switch t := q.task; {
+	switch t := q.Task; {
 	case q.watch != nil:
 		return a.watchAnswered(q, ans, m)
-	case t == nil && q.query.Kind == vendorapi.QueryCount:
-		return a.waitAnswered(q.query, ans, m)
+	case t == nil && q.Query.Kind == vendorapi.QueryCount:
+		return a.waitAnswered(q.Query, ans, m)
 	case t == nil:
-		return a.windowAnswered(q.query, ans, m)
-	case q.query.Kind == vendorapi.QueryCount && a.notCounted(t, q.query, ans, m.Now):
+		return a.windowAnswered(q.Query, ans, m)
+	case q.Query.Kind == vendorapi.QueryCount && a.notCounted(t, q.Query, ans, m.Now):
 	default:
-		a.tell(t, m, func() ([]prefetch.URL, string) { return t.Apply(q.query, ans, &m.life) })
+		a.tell(t, m, func() ([]prefetch.URL, string) { return t.Apply(q.Query, ans, &m.Life) })
 	}
-	return []*entry{q.task}
+	return []*planner.Candidate{q.Task}
 }
 
 // notCounted reports whether the vendor answered a question for how many of a task's
 // URLs have a status with something else, and has it asked otherwise.
-func (a *account) notCounted(t *entry, q vendorapi.Query, ans vendorapi.Answer, now time.Time) bool {
+func (a *account) notCounted(t *planner.Candidate, q vendorapi.Query, ans vendorapi.Answer, now time.Time) bool {
 	waiting, most := *q.Status == prefetch.Waiting, math.MaxInt
 	if waiting && t.Counted != nil {
 		most = t.Counted.Left()
@@ -50,11 +51,28 @@ func (a *account) notCounted(t *entry, q vendorapi.Query, ans vendorapi.Answer, 
 		return true
 	case ignored:
 		t.Recount(now)
-		t.hint = nil
+		t.Forget()
 		return true
 	default:
 		return false
 	}
+}
+
+// waitAnswered applies the answer to how many rows of a window wait, and returns the
+// tasks that it told of.
+func (a *account) waitAnswered(q vendorapi.Query, ans vendorapi.Answer, m *planner.Heard) (told []*planner.Candidate) {
+	if a.ignored(q, ans, math.MaxInt, m.Now) {
+		return nil
+	}
+	told = m.Unsplit(q)
+	for _, t := range told {
+		if ans.Count > 0 {
+			t.Crowded = true // another's, it may be
+			continue
+		}
+		a.tell(t, m, func() ([]prefetch.URL, string) { return t.Apply(q, ans, &m.Life) })
+	}
+	return told
 }
 
 // tellScouts logs that scouts turned out to be of no use.
@@ -94,7 +112,7 @@ func (a *account) heard(q vendorapi.Query, ans vendorapi.Answer, err error, took
 // worth asking must be worked out anew, and so must whose time is over.
 func (a *account) relearned() {
 	a.sweepAt = time.Time{}
-	a.board.stale()
+	a.planner.Stale()
 }
 
 // ignored reports whether the vendor answered with rows of another status than
@@ -112,10 +130,10 @@ func (a *account) ignored(q vendorapi.Query, ans vendorapi.Answer, most int, now
 // tell applies an answer to a task, learns from it, and logs what it made of the
 // task. apply returns all rows of the task, if the answer showed it whole, and why
 // what the vendor said was thrown away, if it was.
-func (a *account) tell(t *entry, m *moment, apply func() (rows []prefetch.URL, complaint string)) {
+func (a *account) tell(t *planner.Candidate, m *planner.Heard, apply func() (rows []prefetch.URL, complaint string)) {
 	before := t.Task
 	rows, complaint := apply()
-	m.learn(&before, t, rows)
+	m.Learn(&before, t, rows)
 	a.checkTimes(t, m)
 	if complaint != "" {
 		a.journal.warn(warnDiscarded, t.ID, "what the vendor said of a task was thrown away", "task", t.ID, "why", complaint)
@@ -127,42 +145,42 @@ func (a *account) tell(t *entry, m *moment, apply func() (rows []prefetch.URL, c
 
 // watchAnswered applies an answer about the look-back. It returns the tasks that
 // a window told of, too.
-func (a *account) watchAnswered(q question, ans vendorapi.Answer, m *moment) []*entry {
-	if a.ignored(q.query, ans, math.MaxInt, m.Now) {
+func (a *account) watchAnswered(q question, ans vendorapi.Answer, m *planner.Heard) []*planner.Candidate {
+	if a.ignored(q.Query, ans, math.MaxInt, m.Now) {
 		q.watch.Discard()
 		return nil
 	}
-	out := a.watch.Answered(q.watch, ans, lookback.Sent{Left: m.life.Left, Asked: m.life.Surely()}, m.lookBack())
+	out := a.watch.Answered(q.watch, ans, lookback.Sent{Left: m.Life.Left, Asked: m.Life.Surely()}, lookBack(m.Round))
 	if out.Trouble != "" {
 		a.journal.warn(warnWindow, out.About, out.Trouble, out.Args...)
 	}
 	if !out.Whole {
 		return nil
 	}
-	return a.windowAnswered(q.query, ans, m)
+	return a.windowAnswered(q.Query, ans, m)
 }
 
 // windowAnswered applies the rows of a window to the tasks they belong to, and
 // returns those that it told of.
-func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *moment) []*entry {
+func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *planner.Heard) []*planner.Candidate {
 	if q.Status != nil {
 		return a.scoutAnswered(q, ans, m)
 	}
-	tasks, r := m.join(q, ans)
-	a.learnStrangers(q, ans.Count, m)
+	tasks, r := m.Join(q, ans)
+	m.Strangers(q, ans.Count)
 	told := a.found(tasks, r, m)
 	for _, t := range told {
 		t.BecomeExclusive()
-		t.overlooked = false
+		t.Overlooked = false
 	}
 	for _, i := range r.Missed {
 		// A window that should have told of the task and did not will not the
 		// next time either: others crowd its rows out of the page, or they are
 		// not what they seemed.
 		switch t := tasks[i]; {
-		case m.board.cards[t.place].worth <= 0: // it was not asked for the task's sake
-		case ans.Count == 0 && !t.overlooked:
-			t.overlooked = true // an answer without any row may be a slip
+		case m.Worth(t) <= 0: // it was not asked for the task's sake
+		case ans.Count == 0 && !t.Overlooked:
+			t.Overlooked = true // an answer without any row may be a slip
 		default:
 			t.BecomeAmbiguous()
 			told = append(told, t)
@@ -173,32 +191,53 @@ func (a *account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *mom
 
 // scoutAnswered applies the answer to a window that was limited to rows that
 // run, and returns the tasks that it told of.
-func (a *account) scoutAnswered(q vendorapi.Query, ans vendorapi.Answer, m *moment) []*entry {
+func (a *account) scoutAnswered(q vendorapi.Query, ans vendorapi.Answer, m *planner.Heard) []*planner.Candidate {
 	if a.dialect.SawRows(q, ans.URLs, m.Now) {
 		// The filter was ignored: then this is a window of all rows.
 		q.Status = nil
 		if ans.Count > len(ans.URLs) {
 			// It was not meant to show them all: of whom it does not tell says
 			// nothing.
-			tasks, r := m.join(q, ans)
+			tasks, r := m.Join(q, ans)
 			return a.found(tasks, r, m)
 		}
 		return a.windowAnswered(q, ans, m)
 	}
-	tasks, r := m.scouted(q, ans)
+	tasks, r := m.Scouted(q, ans)
 	return a.found(tasks, r, m)
 }
 
 // found applies rows to the tasks that they are all of, and returns those.
-func (a *account) found(tasks []*entry, r match.Result, m *moment) []*entry {
-	told := make([]*entry, 0, len(r.Found))
+func (a *account) found(tasks []*planner.Candidate, r match.Result, m *planner.Heard) []*planner.Candidate {
+	told := make([]*planner.Candidate, 0, len(r.Found))
 	for _, f := range r.Found {
 		t := tasks[f.Claim]
 		told = append(told, t)
 		a.tell(t, m, func() ([]prefetch.URL, string) {
-			t.Prove(f.URLs, &m.life)
+			t.Prove(f.URLs, &m.Life)
 			return f.URLs, ""
 		})
 	}
 	return told
+}
+
+// checkTimes warns where the vendor's times show that it ignored the time zone.
+func (a *account) checkTimes(t *planner.Candidate, m *planner.Heard) {
+	if t.VendorCreated.IsZero() {
+		return
+	}
+	if ahead := t.NewestRow.Sub(m.Life.Sent); ahead > dialect.Edge {
+		a.journal.warn(warnFuture, "", "a row was created in the vendor's future: the time zone is probably ignored, check time_zone",
+			"task", t.ID, "created", t.NewestRow, "ahead", ahead.Round(time.Second))
+	}
+	if t.Created.IsZero() {
+		return
+	}
+	const near = 5 * time.Minute
+	off := t.VendorCreated.Sub(t.Created)
+	hours := off.Round(time.Hour)
+	if hours != 0 && (off-hours).Abs() < near {
+		a.journal.warn(warnHours, "", "the vendor's time of creation is whole hours off the configured one: "+
+			"the time zone is probably ignored, check time_zone", "task", t.ID, "created", t.VendorCreated, "configured", t.Created, "off", hours)
+	}
 }

@@ -14,8 +14,8 @@ func Plan(p *Poller, account prefetch.Account, now time.Time) (q vendorapi.Query
 	a := p.accounts[account]
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	best, _, wake := a.situation(now).plan()
-	return best.query, best.why, wake
+	best, _, wake := a.planner.At(a.situation(now)).Plan()
+	return best.Query, best.Why, wake
 }
 
 // Forecast is what is told to come next for an account of p.
@@ -31,7 +31,7 @@ func Chance(p *Poller, account prefetch.Account, id string, now time.Time) float
 	a := p.accounts[account]
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.situation(now).chance(a.tasks[id])
+	return a.planner.At(a.situation(now)).Chance(a.tasks[id])
 }
 
 // Worths is what the planner takes a question about each task of p that may be
@@ -40,12 +40,12 @@ func Worths(p *Poller, account prefetch.Account, now time.Time) map[string]float
 	a := p.accounts[account]
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s := a.situation(now)
-	s.rank()
+	s := a.planner.At(a.situation(now))
+	s.Plan()
 	worths := map[string]float64{}
-	for i := range s.cards {
-		if c := &s.cards[i]; c.due {
-			worths[c.task.ID] = c.worth
+	for id, t := range a.tasks {
+		if w := s.Worth(t); w > 0 {
+			worths[id] = w
 		}
 	}
 	return worths
@@ -56,5 +56,5 @@ func Forget(p *Poller, account prefetch.Account) {
 	a := p.accounts[account]
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.board.stale()
+	a.planner.Stale()
 }

@@ -5,6 +5,7 @@ import (
 
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/lookback"
+	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/prefetch"
 )
 
@@ -27,23 +28,23 @@ func (a *account) announce(from clock.Stamp) {
 // leave, until it lets one leave. Calls under way end when they usually do, and
 // their tasks are unfinished still. It changes nothing but its own copies.
 func (a *account) forecast(from clock.Stamp) (next *prefetch.QueryState) {
-	a.scratch.cards = append(a.scratch.cards[:0], a.board.cards...)
-	w, over := a.watch.Clone(), a.usualEnd(from).Wall
+	ahead, w, over := a.planner.Ahead(), a.watch.Clone(), a.usualEnd(from).Wall
 	for range mostForecasts {
-		s := a.planning(from)
-		under := a.inFlight > 0 && s.Now.Before(over)
+		under := a.inFlight > 0 && from.Wall.Before(over)
 		if !under {
 			w.Ended()
 		}
-		s.board, s.cursor, s.foreseen = &a.scratch, new(int), !under
+		m := a.planning(from)
+		m.Foreseen = !under
+		s := ahead.At(m)
 		q, found, at := a.choose(s, w)
 		if !found && under {
 			at = clock.Earlier(at, over)
 		}
 		if found {
-			at = s.Now.Add(max(a.backoff(s.Now), a.pace(s, q)))
+			at = s.Now.Add(max(a.backoff(s.Now), s.Pace(&q.Question)))
 			at = clock.Later(at, a.budget.Next(from))
-			next = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.id(), Why: q.why, Time: at}
+			next = &prefetch.QueryState{Kind: string(q.Query.Kind), Task: q.TaskID(), Why: q.Why, Time: at}
 		}
 		if !at.After(s.Now) {
 			return next
@@ -55,37 +56,32 @@ func (a *account) forecast(from clock.Stamp) (next *prefetch.QueryState) {
 
 // usualEnd is when the calls under way have usually ended.
 func (a *account) usualEnd(present clock.Stamp) clock.Stamp {
-	return present.Add(max(0, time.Duration(a.latency)-a.budget.LastLeft(a.name.Name).Elapsed(present)))
+	return present.Add(max(0, a.latency.Usual()-a.budget.LastLeft(a.name.Name).Elapsed(present)))
 }
 
 // choose picks the next question about tasks or about the look-back.
-func (a *account) choose(s *situation, w *lookback.LookBack) (q question, found bool, wake time.Time) {
-	q, found, wake = s.plan()
+func (a *account) choose(s *planner.Round, w *lookback.LookBack) (q question, found bool, wake time.Time) {
+	q.Question, found, wake = s.Plan()
 	if !a.options.WatchWindow || !s.HasLookBack() || w.UnderWay() {
 		return q, found, wake
 	}
 	// The look-back has its turn where tasks want nothing now and nothing before the
 	// next call after this one, and else once in a while.
-	m := s.lookBack()
+	m := lookBack(s)
 	segment, due := w.Next(m)
 	due = clock.AfterRetry(due, a.noWindow, s.Now)
-	soon := !wake.IsZero() && !s.hasty && wake.Before(s.Now.Add(s.slot))
+	soon := !wake.IsZero() && !s.Hasty && wake.Before(s.Now.Add(s.Slot))
 	switch {
 	case due.After(s.Now):
 		return q, found, clock.Earlier(wake, due)
-	case (found || soon) && !w.Turn(found && q.pressing):
+	case (found || soon) && !w.Turn(found && q.Pressing):
 		return q, found, wake
 	case !found && !w.Turn(false) && a.budget.Wanted(a.name.Name):
 		return q, false, clock.Earlier(wake, w.Yield(m))
 	default:
 		watch := segment.Question(m)
-		return question{query: watch.Query, why: watch.Why, watch: watch}, true, wake
+		return question{Question: planner.Question{Query: watch.Query, Why: watch.Why}, watch: watch}, true, wake
 	}
-}
-
-// lookBack is the moment for choices about the look-back.
-func (s *situation) lookBack() *lookback.Moment {
-	return &lookback.Moment{Terms: s.Terms, PollInterval: s.pollInterval, Slot: s.slot, Hasty: s.hasty, Begun: s.begun}
 }
 
 // backoff is how long the account's calls must wait since they failed. One that is
@@ -97,13 +93,15 @@ func (a *account) backoff(now time.Time) time.Duration {
 	return 0
 }
 
-// nextLook is when the task may be asked at the earliest, its budget aside; zero if
-// it is not asked again.
-func (s *situation) nextLook(t *entry) time.Time {
-	c := newCard(t)
-	if !s.schedule(&c) {
-		return time.Time{}
-	}
-	at, _ := s.when(&c)
-	return clock.Later(time.Unix(0, at), t.FirstSeen)
+// question is what to ask, about tasks or about the look-back.
+type question struct {
+	planner.Question
+
+	// watch is set if the question is about the look-back.
+	watch *lookback.Question
+}
+
+// lookBack is the moment for choices about the look-back.
+func lookBack(s *planner.Round) *lookback.Moment {
+	return &lookback.Moment{Terms: s.Terms, PollInterval: s.PollInterval, Slot: s.Slot, Hasty: s.Hasty, Begun: s.Begun}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -37,23 +38,23 @@ type outage struct {
 
 // failed applies a failed call. It reports false for one that only taught how to
 // ask.
-func (a *account) failed(e errand, err *vendorapi.Error, m *moment) bool {
+func (a *account) failed(e errand, err *vendorapi.Error, m *planner.Heard) bool {
 	q := e.question
-	if err.Refused != "" && a.dialect.Refused(err.Refused, q.query, m.Now) {
+	if err.Refused != "" && a.dialect.Refused(err.Refused, q.Query, m.Now) {
 		a.relearned()
 		a.log.Info("the vendor does not support what its pages document; asking otherwise from now on",
 			"feature", err.Refused, "message", err.Message, "request_id", err.RequestID)
 		a.answeredWell(e)
-		if q.task != nil {
-			q.task.AskAgain(m.Now)
+		if q.Task != nil {
+			q.Task.AskAgain(m.Now)
 		}
 		return false
 	}
 	a.record.Failed(a.name, err.Reason)
 	a.last.Error = &prefetch.Failure{Reason: err.Reason, Message: err.Error(), Time: m.Now}
-	if t := q.task; t != nil {
+	if t := q.Task; t != nil {
 		phase := t.Phase
-		t.Fail(err, &m.life)
+		t.Fail(err, &m.Life)
 		if t.Phase != phase {
 			a.journal.changed(t, phase)
 		}
@@ -67,11 +68,11 @@ func (a *account) failed(e errand, err *vendorapi.Error, m *moment) bool {
 		}
 	}
 	e.budget.Heed(err, e.call)
-	what := []any{"task", q.id(), "reason", err.Reason, "err", err, "request_id", err.RequestID}
+	what := []any{"task", q.TaskID(), "reason", err.Reason, "err", err, "request_id", err.RequestID}
 	if err.Reason.ConcernsTask() {
 		a.answeredWell(e)
 		a.health.Failing = err.Reason
-		a.journal.warn(warnFailure+warning(err.Reason), q.id(), callFailed, what...)
+		a.journal.warn(warnFailure+warning(err.Reason), q.TaskID(), callFailed, what...)
 		return true
 	}
 	a.accountFailed(e, err, m)
@@ -97,7 +98,7 @@ func (a *account) answeredWell(e errand) {
 // on, a failure counts only where one task alone, which is asked every poll
 // interval, would have met one: so an account with many tasks or many calls in
 // flight tries as often as one with a single task, and is back no later.
-func (a *account) accountFailed(e errand, err *vendorapi.Error, m *moment) {
+func (a *account) accountFailed(e errand, err *vendorapi.Error, m *planner.Heard) {
 	h := a.health
 	switch first := h.Failures == 0; {
 	case e.number < a.answered:
@@ -107,10 +108,10 @@ func (a *account) accountFailed(e errand, err *vendorapi.Error, m *moment) {
 		a.outage.before = a.sent
 		if h.Failures <= 1 || !m.Now.Before(a.outage.countFrom) {
 			h.Failures++
-			a.outage.countFrom = clock.Later(a.outage.countFrom, e.left).Add(m.pollInterval)
+			a.outage.countFrom = clock.Later(a.outage.countFrom, e.left).Add(m.PollInterval)
 		}
 		if !first {
-			h.RetryAt = m.Now.Add(m.life.Backoff(failureBase, h.Failures-1))
+			h.RetryAt = m.Now.Add(m.Life.Backoff(failureBase, h.Failures-1))
 			if from := a.outage.countFrom; h.RetryAt.Before(from) && h.RetryAt.Add(failureBase).After(from) {
 				h.RetryAt = from // the next one should count
 			}
@@ -139,7 +140,7 @@ func (a *account) askNow() {
 	for _, t := range a.tasks {
 		if t.Unsettled() && t.LastError != nil && !t.LastError.Reason.ConcernsTask() {
 			t.RetryAt = now
-			a.board.changed(t)
+			a.planner.Changed(t)
 		}
 	}
 	a.save()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"prefetch_exporter/internal/loglimit"
+	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/prefetch"
 )
 
@@ -109,7 +110,7 @@ type changes struct {
 }
 
 // changed notes what became of a task that was in a phase before.
-func (j *journal) changed(t *entry, before prefetch.Phase) {
+func (j *journal) changed(t *planner.Candidate, before prefetch.Phase) {
 	j.log.Debug("task changed phase", "task", t.ID, "from", before, "to", t.Phase,
 		"urls", t.Counts.Total(), "succeeded", t.Counts[prefetch.Succeeded], "failed", t.Counts[prefetch.Failed])
 	c := &j.changes
@@ -127,7 +128,7 @@ func (j *journal) changed(t *entry, before prefetch.Phase) {
 	}
 }
 
-func named(names []string, t *entry) []string {
+func named(names []string, t *planner.Candidate) []string {
 	if len(names) < mostNamed {
 		names = append(names, t.ID)
 	}

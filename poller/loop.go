@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/clock"
-	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
@@ -97,7 +97,7 @@ func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration
 		a.announce(a.usualEnd(present))
 		return sleep // the end of a call wakes the loop
 	}
-	s := a.planning(present)
+	s := a.planner.At(a.planning(present))
 	q, found, wake := a.choose(s, &a.watch)
 	a.weighBacklog(s)
 	if !found {
@@ -113,7 +113,7 @@ func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration
 		a.announce(present.Add(wait))
 		return min(sleep, wait)
 	}
-	if wait := a.pace(s, q); wait > 0 {
+	if wait := s.Pace(&q.Question); wait > 0 {
 		a.announce(present.Add(wait))
 		return min(sleep, wait)
 	}
@@ -138,53 +138,19 @@ func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration
 }
 
 // leaves notes that a question is on its way.
-func (a *account) leaves(s *situation, q question) errand {
-	if q.task != nil {
-		q.task.inFlight = true
-		q.task.LastAsked, q.task.RetryAt = s.Now, time.Time{}
-		a.board.changed(q.task)
-	}
+func (a *account) leaves(s *planner.Round, q question) errand {
 	a.watch.Leaves(q.watch != nil)
-	s.windowLeaves(&q)
+	if q.watch == nil {
+		s.Leaves(&q.Question)
+	}
 	a.inFlight++
 	a.leftAt = time.Now()
 	a.sent++
-	a.paged = q.follows
+	a.paged = q.Follows
 	return errand{
 		question: q, number: a.sent, left: s.Now,
 		provider: a.options.Provider, identity: a.identity, budget: a.budget,
 	}
-}
-
-// pace is how long the question should wait although the budget may allow it now.
-// Where more tasks are to be asked than calls are left, calls that leave evenly
-// tell sooner than as many at once after a pause. A call for each deadline that
-// passes before what leaves now is free again stays in reserve. Nothing waits
-// longer than until a deadline may want a call.
-func (a *account) pace(s *situation, q question) time.Duration {
-	if a.hasty || q.worth >= imminent {
-		return 0
-	}
-	wait := a.reserved(s)
-	if wait == 0 && !q.pressing && s.asks > a.budget.Free(s.present) {
-		wait = max(0, s.slot-a.budget.LastLeft(a.name.Name).Elapsed(s.present))
-	}
-	for _, at := range []time.Time{s.nextDeadline, s.pressed} {
-		if ahead := at.Sub(s.Now); !at.IsZero() && ahead > 0 {
-			wait = min(wait, ahead)
-		}
-	}
-	return wait
-}
-
-// reserved is how long it is until the budget has a call beside those that are in
-// reserve for deadlines.
-func (a *account) reserved(s *situation) time.Duration {
-	reserve := s.reserve(a.options.Limit.Calls)
-	if reserve == 0 {
-		return 0
-	}
-	return a.budget.Spare(reserve, s.present)
 }
 
 // errand is a question on its way, with what was in force when it left: a
@@ -203,25 +169,25 @@ type errand struct {
 }
 
 // situation is what the planner decides from. It is called with the lock held.
-func (a *account) situation(now time.Time) *situation {
+func (a *account) situation(now time.Time) planner.Moment {
 	limit := a.options.Limit
-	return newSituation(situation{
-		Terms: a.dialect.At(now), curve: a.knowledge.Durations.Curve(), learned: &a.knowledge,
-		pollInterval: a.options.PollInterval, hasty: a.hasty, begun: a.begun,
-		slot: limit.Per / time.Duration(max(1, limit.Calls)), taken: limit.Per, latency: time.Duration(a.latency),
-		longestRowless: min(longestRowlessGap, a.options.MaxStaleness/2), // it stays shown
-		watched:        a.published.phases[prefetch.Pending] + a.published.phases[prefetch.Active],
-		board:          a.board, cursor: &a.cursor, paged: a.paged, noWindows: now.Before(a.noWindow),
-	})
+	return planner.Moment{
+		Terms: a.dialect.At(now), PollInterval: a.options.PollInterval, Hasty: a.hasty, Begun: a.begun,
+		Calls: limit.Calls, Slot: limit.Per / time.Duration(max(1, limit.Calls)), Taken: limit.Per, Latency: a.latency.Usual(),
+		LongestRowless: min(longestRowlessGap, a.options.MaxStaleness/2), // it stays shown
+		Watched:        a.published.phases[prefetch.Pending] + a.published.phases[prefetch.Active],
+		Paged:          a.paged, NoWindows: now.Before(a.noWindow),
+	}
 }
 
 // planning is the situation for the choice of the next question, which depends on
 // what the budget has to spare. It is called with the lock held.
-func (a *account) planning(present clock.Stamp) *situation {
-	s := a.situation(present.Wall)
-	s.budget, s.present = a.budget, present
-	s.taken = a.budget.Taken(present) + s.latency
-	return s
+func (a *account) planning(present clock.Stamp) planner.Moment {
+	m := a.situation(present.Wall)
+	m.Taken = a.budget.Taken(present) + m.Latency
+	m.Free, m.SinceLast = a.budget.Free(present), a.budget.LastLeft(a.name.Name).Elapsed(present)
+	m.Spare = func(others int) time.Duration { return a.budget.Spare(others, present) }
+	return m
 }
 
 // sweep ends the time of tasks that are over, and returns how long until the
@@ -244,7 +210,7 @@ func (a *account) sweep(now time.Time) time.Duration {
 func (a *account) sweepAll(now time.Time) time.Duration {
 	sleep := idle
 	over := false
-	s := a.situation(now)
+	terms := a.dialect.At(now)
 	for _, t := range a.tasks {
 		if !t.Listed {
 			if left := a.options.Retention - now.Sub(t.Unlisted); left > 0 {
@@ -255,7 +221,7 @@ func (a *account) sweepAll(now time.Time) time.Duration {
 			}
 			continue
 		}
-		if (t.Phase == prefetch.Pending || t.Phase == prefetch.Active) && s.OutOfReach(t.KnownCreation()) {
+		if (t.Phase == prefetch.Pending || t.Phase == prefetch.Active) && terms.OutOfReach(t.KnownCreation()) {
 			before := t.Phase
 			t.Lose(now)
 			a.journal.changed(t, before)
@@ -289,7 +255,7 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 	defer stop()
 
 	left := a.clock()
-	ans, err := e.provider.Query(callCtx, e.query)
+	ans, err := e.provider.Query(callCtx, e.Query)
 	e.budget.End(e.call, answered(err))
 	present := a.clock()
 	// Reckoned from the end, since the clock may have been set meanwhile.
@@ -300,8 +266,8 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.inFlight--
-	if q.task != nil {
-		q.task.inFlight = false
+	if q.Task != nil {
+		q.Task.InFlight = false
 	}
 	if q.watch != nil {
 		a.watch.Ended()
@@ -311,7 +277,7 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 		return false
 	}
 	if e := vendorapi.AsError(err); e == nil || !e.Unsent {
-		a.record.Called(a.name, string(q.query.Kind))
+		a.record.Called(a.name, string(q.Query.Kind))
 		a.record.Answered(a.name, took)
 	}
 	if err != nil && callCtx.Err() != nil {
@@ -324,14 +290,14 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 		}
 		return false
 	}
-	if q.task != nil && (a.tasks[q.task.ID] != q.task || q.task.Ended) {
+	if q.Task != nil && (a.tasks[q.Task.ID] != q.Task || q.Task.Ended) {
 		// Its time ended while the call was under way: only the account learns.
-		q.task = &entry{Task: task.Task{ID: q.task.ID}}
+		q.Task = &planner.Candidate{Task: task.Task{ID: q.Task.ID}}
 	}
 	a.look(present)
-	a.latency.learn(took)
-	m := a.moment(sent, ended, a.heard(q.query, ans, err, took))
-	a.last = &prefetch.QueryState{Kind: string(q.query.Kind), Task: q.id(), Why: q.why, Time: sent}
+	a.latency.Learn(took)
+	m := a.moment(sent, ended, a.heard(q.Query, ans, err, took))
+	a.last = &prefetch.QueryState{Kind: string(q.Query.Kind), Task: q.TaskID(), Why: q.Why, Time: sent}
 	a.unsaved = true // every answer teaches something
 	e.question, e.left = q, sent
 	if err == nil {
@@ -339,11 +305,11 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 		return false
 	}
 	failed = a.failed(e, vendorapi.AsError(err), m)
-	if q.task == nil {
+	if q.Task == nil {
 		a.apply(nil, ended)
 		return failed
 	}
-	a.apply([]*entry{q.task}, ended)
+	a.apply([]*planner.Candidate{q.Task}, ended)
 	return failed
 }
 
@@ -356,7 +322,7 @@ func answered(err error) bool {
 
 // apply makes what a call told of tasks durable and then publishes it, all at
 // once. It is called with the lock held.
-func (a *account) apply(told []*entry, now time.Time) {
+func (a *account) apply(told []*planner.Candidate, now time.Time) {
 	settled := false
 	for _, t := range slices.Clone(told) {
 		if a.tasks[t.ID] == t {
@@ -366,7 +332,7 @@ func (a *account) apply(told []*entry, now time.Time) {
 	for _, t := range told {
 		if a.tasks[t.ID] == t {
 			a.touch(t)
-			a.board.changed(t)
+			a.planner.Changed(t)
 			if end := t.EndsAt(a.options.Retention); !end.IsZero() && end.Before(a.sweepAt) {
 				a.sweepAt = end
 			}
@@ -381,21 +347,12 @@ func (a *account) apply(told []*entry, now time.Time) {
 	a.publish(told...)
 }
 
-// moment is what an answer is judged by: what the planner knows, what the life of
-// a task depends on, and what is learned of the vendor.
-type moment struct {
-	situation
-
-	life   task.Moment
-	vendor *dialect.Dialect
-}
-
 // moment is the present, after an answer. It is called with the lock held.
-func (a *account) moment(sent, now time.Time, moved time.Duration) *moment {
-	m := &moment{situation: *a.situation(now), vendor: &a.dialect}
-	m.life = task.Moment{
+func (a *account) moment(sent, now time.Time, moved time.Duration) *planner.Heard {
+	m := &planner.Heard{Round: a.planner.At(a.situation(now)), Vendor: &a.dialect}
+	m.Life = task.Moment{
 		Now: now, Left: sent, Sent: sent.Add(m.Offset), Moved: moved, Oldest: m.Oldest(),
-		Means: m.means(), RowTimes: m.Capabilities.RowTimes, Windows: m.Capabilities.Windows, Jitter: a.random,
+		Means: m.Means(), RowTimes: m.Capabilities.RowTimes, Windows: m.Capabilities.Windows, Jitter: a.random,
 	}
 	return m
 }

@@ -17,7 +17,7 @@ func (a *account) once(ctx context.Context) (failed bool) {
 	allowed := a.options.Limit.Calls
 	a.hasty, a.begun = true, a.now()
 	a.forgive()
-	a.board.stale()
+	a.planner.Stale()
 	a.mu.Unlock()
 	made := 0
 	var calls underWay
@@ -34,7 +34,7 @@ func (a *account) once(ctx context.Context) (failed bool) {
 	failures := int(calls.failed.Load())
 	a.report(made, failures)
 	a.hasty = false
-	a.board.stale()
+	a.planner.Stale()
 	return failures > 0
 }
 
@@ -76,7 +76,7 @@ func (a *account) whyNoMore(made int) string {
 
 // wantsMore reports whether there is another question.
 func (a *account) wantsMore(present clock.Stamp) bool {
-	s := a.planning(present)
+	s := a.planner.At(a.planning(present))
 	_, found, _ := a.choose(s, &a.watch)
 	return found
 }

@@ -8,6 +8,7 @@ import (
 
 	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/poller/lookback"
+	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
@@ -37,7 +38,7 @@ type accountRecord struct {
 // learned is what calls have taught of the vendor, and of the account's tasks.
 type learned struct {
 	dialect.Learned
-	knowledge
+	planner.Knowledge
 }
 
 // scope is the account's scope in the store. An account that changes its
@@ -55,7 +56,7 @@ func (a *account) load() error {
 			return nil
 		}
 		a.health, a.identity, a.watch = rec.Health, rec.Identity, rec.Watch
-		a.dialect.Learned, a.knowledge = rec.Learned.Learned, rec.Learned.knowledge
+		a.dialect.Learned, a.planner.Knowledge = rec.Learned.Learned, rec.Learned.Knowledge
 		if a.health.Calls > 0 {
 			a.journal.failing = a.health.Failing // the process before has logged it
 		}
@@ -72,7 +73,7 @@ func (a *account) load() error {
 			a.log.Error("a stored task is unreadable; it begins anew", "task", key, "err", err)
 			return nil
 		}
-		t := &entry{Task: *decoded}
+		t := &planner.Candidate{Task: *decoded}
 		a.tasks[key] = t
 		a.watchFailed(t, t.Rows.Unrecovered())
 		if t.Date(a.now()) {
@@ -87,7 +88,7 @@ func (a *account) load() error {
 }
 
 // touch marks a task as changed.
-func (a *account) touch(t *entry) { a.dirty[t.ID] = t }
+func (a *account) touch(t *planner.Candidate) { a.dirty[t.ID] = t }
 
 // saved reports whether the store has everything.
 func (a *account) saved() bool { return len(a.dirty) == 0 && !a.unsaved }
@@ -125,7 +126,7 @@ func (a *account) save() {
 	}
 	if a.unsaved {
 		value, err := json.Marshal(accountRecord{
-			Health: a.health, Learned: learned{a.dialect.Learned, a.knowledge}, Watch: a.watch, Identity: a.identity,
+			Health: a.health, Learned: learned{a.dialect.Learned, a.planner.Knowledge}, Watch: a.watch, Identity: a.identity,
 		})
 		if err != nil {
 			a.log.Error("an account's state cannot be stored", "err", err)
@@ -144,14 +145,14 @@ func (a *account) save() {
 	}
 	if len(a.dirty) > fewDirty {
 		// A map stays as large as it ever was, and as slow to walk.
-		a.dirty = map[string]*entry{}
+		a.dirty = map[string]*planner.Candidate{}
 	}
 	clear(a.dirty)
 	a.unsaved = false
 }
 
 // observe records the durations of a task that are durably marked as observed.
-func (a *account) observe(t *entry) {
+func (a *account) observe(t *planner.Candidate) {
 	for _, o := range t.Observations {
 		switch o.What {
 		case task.ObservedWait:

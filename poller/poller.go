@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
@@ -123,11 +124,11 @@ func (p *Poller) newAccount(name prefetch.Account) *account {
 	log := p.options.Logger.With("provider", name.Provider, "account", name.Name)
 	a := &account{
 		began: now.Wall, looked: now,
-		name: name, store: p.options.Store, record: p.options.Recorder, board: &board{},
+		name: name, store: p.options.Store, record: p.options.Recorder,
 		log:   log,
 		clock: p.options.Clock, random: p.options.Random, changed: p.options.Changed,
-		wake: make(chan struct{}, 1), tasks: map[string]*entry{}, latency: latency(usualLatency),
-		dirty: map[string]*entry{}, failing: map[*entry]task.Hashes{},
+		wake: make(chan struct{}, 1), tasks: map[string]*planner.Candidate{},
+		dirty: map[string]*planner.Candidate{}, failing: map[*planner.Candidate]task.Hashes{},
 		journal: newJournal(log, func() time.Time { return p.options.Clock().Wall }),
 	}
 	a.moves(0)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/prefetch"
 )
@@ -32,7 +33,7 @@ type published struct {
 // publishAll publishes every watched task, after the set of them changed. It is
 // called with the lock held.
 func (a *account) publishAll() {
-	watched := make([]*entry, 0, len(a.tasks))
+	watched := make([]*planner.Candidate, 0, len(a.tasks))
 	var unwatched []prefetch.UnwatchedTask
 	for _, t := range a.tasks {
 		if t.Watched() {
@@ -46,14 +47,14 @@ func (a *account) publishAll() {
 		unwatched = append(unwatched, u)
 	}
 	slices.SortFunc(unwatched, func(x, y prefetch.UnwatchedTask) int { return strings.Compare(x.ID, y.ID) })
-	a.board = newBoard(a.tasks)
-	slices.SortFunc(watched, func(x, y *entry) int { return strings.Compare(x.ID, y.ID) })
+	a.planner.Set(a.tasks)
+	slices.SortFunc(watched, func(x, y *planner.Candidate) int { return strings.Compare(x.ID, y.ID) })
 	states := make([]*prefetch.TaskState, len(watched))
 	var phases [prefetch.NumPhases]int
 	s := a.expecting()
 	for i, t := range watched {
 		states[i] = t.Published(a.name)
-		states[i].NextLook = s.nextLook(t)
+		states[i].NextLook = s.NextLook(t)
 		phases[t.Phase]++
 	}
 	defer a.changed() // when scrapes are not kept waiting any more
@@ -67,9 +68,9 @@ func (a *account) publishAll() {
 // publish publishes what changed of tasks, all at once, and the account's
 // health; a task that was not watched before comes in. It is called with the lock
 // held; a nil task is passed over, and so is one that is not watched.
-func (a *account) publish(tasks ...*entry) {
+func (a *account) publish(tasks ...*planner.Candidate) {
 	var states []*prefetch.TaskState
-	var s *situation
+	var s *planner.Round
 	for _, t := range tasks {
 		if t == nil || a.tasks[t.ID] != t || !t.Watched() {
 			continue
@@ -78,7 +79,7 @@ func (a *account) publish(tasks ...*entry) {
 			s = a.expecting()
 		}
 		state := t.Published(a.name)
-		state.NextLook = s.nextLook(t)
+		state.NextLook = s.NextLook(t)
 		states = append(states, state)
 	}
 	defer a.changed()
@@ -107,10 +108,10 @@ func (p *published) find(id string) (place int, found bool) {
 }
 
 // expecting is the situation for when tasks may be asked at the earliest.
-func (a *account) expecting() *situation {
-	s := a.situation(a.now())
-	s.foreseen = true
-	return s
+func (a *account) expecting() *planner.Round {
+	m := a.situation(a.now())
+	m.Foreseen = true
+	return a.planner.At(m)
 }
 
 // publishAccount is called with both locks held.

@@ -1,6 +1,9 @@
 package poller
 
-import "prefetch_exporter/poller/task"
+import (
+	"prefetch_exporter/poller/planner"
+	"prefetch_exporter/poller/task"
+)
 
 // A failed URL is recovered when a task of the account that was created later
 // shows it as succeeded. The two are told of in any order, and of a settled task
@@ -12,7 +15,7 @@ import "prefetch_exporter/poller/task"
 // tasks. It costs nothing where nothing failed; else a look at each failed URL of
 // the account that is not recovered, and for one that is new at the URLs of all
 // later tasks.
-func (a *account) recovers(t *entry) (earlier []*entry) {
+func (a *account) recovers(t *planner.Candidate) (earlier []*planner.Candidate) {
 	a.recoverBy(t)
 	if len(a.failing) == 0 || len(a.failing) == 1 && a.failing[t] != nil {
 		return nil
@@ -47,7 +50,7 @@ func (a *account) recovers(t *entry) (earlier []*entry) {
 
 // recoverBy marks those failed URLs of a task as recovered that later tasks have
 // shown as succeeded before it was known that they failed in this one.
-func (a *account) recoverBy(t *entry) {
+func (a *account) recoverBy(t *planner.Candidate) {
 	failed := t.Rows.Unrecovered()
 	known := a.failing[t]
 	warm := task.Hashes{}
@@ -70,7 +73,7 @@ func (a *account) recoverBy(t *entry) {
 }
 
 // watchFailed notes which URLs of a task wait for a later task.
-func (a *account) watchFailed(t *entry, failed task.Hashes) {
+func (a *account) watchFailed(t *planner.Candidate, failed task.Hashes) {
 	if len(failed) == 0 {
 		delete(a.failing, t)
 		return

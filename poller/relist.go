@@ -3,7 +3,7 @@ package poller
 import (
 	"time"
 
-	"prefetch_exporter/poller/task"
+	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/prefetch"
 )
 
@@ -81,18 +81,18 @@ func (a *account) plain(c Change, several int) bool {
 // describe takes over what the sources say of tasks that are watched, or are from
 // now on. It is called with the lock held.
 func (a *account) describe(changes []Change, now time.Time) {
-	changed := make([]*entry, 0, len(changes))
+	changed := make([]*planner.Candidate, 0, len(changes))
 	for _, c := range changes {
 		t := a.tasks[c.ID]
 		if t != nil {
 			if !t.Describe(*c.Task) {
 				continue
 			}
-			a.board.changed(t)
+			a.planner.Changed(t)
 		} else {
-			t = &entry{Task: task.New(*c.Task, now)}
+			t = planner.New(*c.Task, now)
 			a.tasks[c.ID] = t
-			a.board.add(t)
+			a.planner.Add(t)
 		}
 		a.touch(t)
 		changed = append(changed, t)

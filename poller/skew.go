@@ -63,7 +63,7 @@ func (a *account) look(now clock.Stamp) {
 	}
 	if a.dialect.SawClock(now) {
 		a.unsaved, a.sweepAt = true, time.Time{}
-		a.board.stale()
+		a.planner.Stale()
 	}
 }
 
@@ -77,11 +77,6 @@ func (a *account) redate(by time.Duration, now time.Time) {
 		}
 	}
 	for _, t := range a.tasks {
-		move(&t.windowed)
-		move(&t.scouted)
-		if t.hint != nil {
-			move(&t.hint.at)
-		}
 		t.Redate(move, now)
 		a.touch(t)
 		if !t.Ended {
@@ -92,7 +87,7 @@ func (a *account) redate(by time.Duration, now time.Time) {
 	a.watch.Clamp(now)
 	for _, at := range []*time.Time{
 		&a.began, &a.noWindow,
-		&a.health.RetryAt, &a.health.Since, &a.outage.countFrom, &a.knowledge.StrangersAt, &a.dialect.RefusedAt,
+		&a.health.RetryAt, &a.health.Since, &a.outage.countFrom, &a.planner.StrangersAt, &a.dialect.RefusedAt,
 	} {
 		move(at)
 	}

@@ -1,4 +1,4 @@
-package poller
+package planner
 
 import (
 	"cmp"
@@ -45,7 +45,7 @@ type card struct {
 	joinable  bool // a window that is asked for now can tell of it
 	moved     bool // it is out of order, since created is new
 
-	task    *entry
+	task    *Candidate
 	created int64 // what the cards are in order of
 	margin  int64 // how far around it the task's rows are
 	// floor is from when on its deadline may have the task asked sooner: see timing.
@@ -79,11 +79,11 @@ func toNano(t time.Time) int64 {
 }
 
 // newCard is the card of a task before anything was worked out.
-func newCard(t *entry) card {
+func newCard(t *Candidate) card {
 	return card{task: t, created: t.CreatedAt().UnixNano(), deadline: toNano(t.Deadline)}
 }
 
-func newBoard(tasks map[string]*entry) *board {
+func newBoard(tasks map[string]*Candidate) *board {
 	b := &board{cards: make([]card, 0, len(tasks))}
 	for _, t := range tasks {
 		b.cards = append(b.cards, newCard(t))
@@ -94,7 +94,7 @@ func newBoard(tasks map[string]*entry) *board {
 }
 
 // add adds the card of a task that was not there.
-func (b *board) add(t *entry) {
+func (b *board) add(t *Candidate) {
 	t.place = len(b.cards)
 	c := newCard(t)
 	c.moved = true
@@ -107,7 +107,7 @@ func compareCards(x, y card) int {
 }
 
 // changed has the task's card made anew.
-func (b *board) changed(t *entry) {
+func (b *board) changed(t *Candidate) {
 	if t.place >= len(b.cards) || b.cards[t.place].task != t {
 		return // it is not watched any more
 	}
@@ -188,17 +188,17 @@ func (c *card) change(at time.Time) {
 
 // schedule fills in when the task may be asked. It reports false if it is not to be
 // asked at all.
-func (s *situation) schedule(c *card) bool {
+func (s *Round) schedule(c *card) bool {
 	d, ok := s.due(c.task)
 	c.askable, c.class, c.at, c.floor, c.asked = ok, d.class, toNano(d.at), toNano(d.floor), toNano(c.task.AskedAt())
 	return ok
 }
 
 // fill makes the card anew.
-func (s *situation) fill(c *card) {
+func (s *Round) fill(c *card) {
 	t, now, claim := c.task, s.Now.UnixNano(), c.task.claim()
 	*c = card{
-		task: t, created: c.created, margin: int64(claim.Margin()), deadline: c.deadline, asking: t.inFlight,
+		task: t, created: c.created, margin: int64(claim.Margin()), deadline: c.deadline, asking: t.InFlight,
 		made: now, until: math.MaxInt64, fading: math.MaxInt64,
 		unsettled: t.Unsettled(), rows: int32(min(s.sizeOf(t), math.MaxInt32)), //nolint:gosec // bounded
 	}
@@ -218,7 +218,7 @@ func (s *situation) fill(c *card) {
 	// What was decided may change at these times.
 	c.change(t.Deadline)
 	if t.Reading != nil {
-		c.change(t.Reading.Until(t.LastAsked, s.slot))
+		c.change(t.Reading.Until(t.LastAsked, s.Slot))
 	}
 	c.change(t.LastAsked)
 	if claim.Joinable() {

@@ -1,4 +1,4 @@
-package poller
+package planner
 
 import (
 	"math"
@@ -16,7 +16,7 @@ type gap struct{ succeeded, failed, alive float64 }
 
 // gapAt is the gap of a task both of whose counts are known, at a moment after
 // both.
-func (s *situation) gapAt(t *entry, at time.Time) gap {
+func (s *Round) gapAt(t *Candidate, at time.Time) gap {
 	alive := func(at time.Time) float64 {
 		if h := t.hint; h != nil && h.Left == 0 && !at.Before(h.at) {
 			return 0 // none ran any more
@@ -42,7 +42,7 @@ func (g gap) part(part float64, n int) float64 {
 
 // oneCount is the chance that one more count proves a task settled, if it is: 1
 // for one that is not counted.
-func (s *situation) oneCount(t *entry) float64 {
+func (s *Round) oneCount(t *Candidate) float64 {
 	if !t.Counted.Both() {
 		return 1
 	}
@@ -58,7 +58,7 @@ func (s *situation) oneCount(t *entry) float64 {
 // those that failed. Both together prove it settled, however long ago the other
 // was counted. While it has probably not settled, those that wait are counted after
 // each look, until none does.
-func (s *situation) countNext(t *entry) prefetch.Status {
+func (s *Round) countNext(t *Candidate) prefetch.Status {
 	c := t.Counted
 	switch {
 	case c.FailedAt.IsZero():

@@ -1,70 +1,67 @@
-package poller
+package planner
 
 import (
 	"fmt"
 	"time"
 
 	"prefetch_exporter/poller/dialect"
-	"prefetch_exporter/poller/lookback"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
-// question is what to ask, and why in a few words for people.
-type question struct {
-	// task is nil for a window.
-	task  *entry
-	query vendorapi.Query
-	// watch is set if the question is about the look-back.
-	watch *lookback.Question
-	why   string
-	// pressing: a deadline passed, or nothing is known of the task yet. It need
+// Question is what to ask, and why in a few words for people.
+type Question struct {
+	// Task is nil for a window.
+	Task  *Candidate
+	Query vendorapi.Query
+	Why   string
+	// Pressing: a deadline passed, or nothing is known of the task yet. It need
 	// not wait for an even pace.
-	pressing bool
-	// follows: it is for the next page of a task that takes turns with others.
-	follows bool
-	// worth is what its answer is worth, in minutes of lag.
-	worth float64
+	Pressing bool
+	// Follows: it is for the next page of a task that takes turns with others.
+	Follows bool
+	// Worth is what its answer is worth, in minutes of lag.
+	Worth float64
 }
 
-// id is the task that is asked for; empty for a window.
-func (q *question) id() string {
-	if q.task == nil {
+// TaskID is the task that is asked for; empty for a window.
+func (q *Question) TaskID() string {
+	if q.Task == nil {
 		return ""
 	}
-	return q.task.ID
+	return q.Task.ID
 }
 
 // ask is the question about one task.
-func (s *situation) ask(c *card) question {
+func (s *Round) ask(c *card) Question {
 	t := c.task
-	q := question{task: t, query: vendorapi.Query{Kind: vendorapi.QueryTask}, worth: c.worth}
+	q := Question{Task: t, Query: vendorapi.Query{Kind: vendorapi.QueryTask}, Worth: c.worth}
 	if s.counts(c) && !t.Counted.Doubtful() {
 		status := s.countNext(t)
 		if status == prefetch.Waiting {
 			if all, ok := s.waitWindow(t); ok {
-				all.worth, all.pressing = c.worth, c.worth >= imminent
+				all.Worth, all.Pressing = c.worth, c.worth >= imminent
 				return all
 			}
 		}
-		q.query.Kind, q.query.Status = vendorapi.QueryCount, &status
+		q.Query.Kind, q.Query.Status = vendorapi.QueryCount, &status
 	}
 	never := t.LastAsked.IsZero() && !t.Answered()
-	q.pressing = c.worth >= imminent || c.class == unsettled && never && t.Counted == nil
-	q.follows = c.class == continueReading && c.worth < imminent
-	q.why = s.reason(c, q.query.Status)
-	q.query = s.taskQuery(t, q.query)
+	q.Pressing = c.worth >= imminent || c.class == unsettled && never && t.Counted == nil
+	q.Follows = c.class == continueReading && c.worth < imminent
+	q.Why = s.reason(c, q.Query.Status)
+	q.Query = s.taskQuery(t, q.Query)
 	return q
 }
 
 // counts reports whether the task's URLs are counted instead of read.
-func (s *situation) counts(c *card) bool {
+func (s *Round) counts(c *card) bool {
 	return c.class == unsettled && s.byCount(c.task)
 }
 
 // reason is why a task is asked, for people: what comes after "because", or what
 // is asked for.
-func (s *situation) reason(c *card, status *prefetch.Status) string {
+func (s *Round) reason(c *card, status *prefetch.Status) string {
 	t := c.task
 	switch {
 	case c.worth >= overdue:
@@ -125,7 +122,7 @@ func likely(chance float32) string {
 // taskQuery completes the question about one task: by id alone where the vendor
 // takes that, else with a window around its creation, else day by day from the
 // newest.
-func (s *situation) taskQuery(t *entry, q vendorapi.Query) vendorapi.Query {
+func (s *Round) taskQuery(t *Candidate, q vendorapi.Query) vendorapi.Query {
 	q.TaskID = t.ID
 	if !s.Capabilities.Paged {
 		return q
@@ -154,7 +151,7 @@ func (s *situation) taskQuery(t *entry, q vendorapi.Query) vendorapi.Query {
 
 // taskWindow is the span of creation to ask for a task in. It lies within what
 // the vendor can be asked for.
-func (s *situation) taskWindow(t *entry) (from, to time.Time) {
+func (s *Round) taskWindow(t *Candidate) (from, to time.Time) {
 	end := s.VendorNow().Add(dialect.Pad)
 	switch created := t.KnownCreation(); {
 	case !created.IsZero():

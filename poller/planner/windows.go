@@ -1,4 +1,4 @@
-package poller
+package planner
 
 import (
 	"time"
@@ -18,33 +18,36 @@ const (
 // windowAt is from when on, by our clock, a window may be asked for the task's
 // sake: when it can tell of the task, and no sooner than the poll interval after
 // the last one that could have.
-func (s *situation) windowAt(t *entry, c *match.Claim) time.Time {
+func (s *Round) windowAt(t *Candidate, c *match.Claim) time.Time {
 	return clock.Later(c.Tellable().Add(-s.Offset), s.again(t.windowed))
 }
 
 // again is when a window like one that left at a time may be asked for again.
-func (s *situation) again(left time.Time) time.Time {
+func (s *Round) again(left time.Time) time.Time {
 	if left.After(s.Now) {
 		return time.Time{} // the clock was set back: what was reckoned by it is void
 	}
-	return left.Add(s.pollInterval)
+	return left.Add(s.PollInterval)
 }
 
-// windowLeaves is told that a question leaves. Until the poll interval is over no
+// Leaves notes that a question leaves. Until the poll interval is over no
 // window like it is asked for the sake of the same tasks, whatever it tells: one
 // that told nothing would tell nothing again, and could take the whole quota.
-func (s *situation) windowLeaves(q *question) {
-	if q.task != nil || q.watch != nil {
+func (s *Round) Leaves(q *Question) {
+	if q.Task != nil {
+		q.Task.InFlight = true
+		q.Task.LastAsked, q.Task.RetryAt = s.Now, time.Time{}
+		s.board.changed(q.Task)
 		return
 	}
-	near := s.board.between(q.query.From, q.query.To)
+	near := s.board.between(q.Query.From, q.Query.To)
 	for i := range near {
 		t := near[i].task
 		c := t.claim()
 		switch {
-		case !c.MayShow(q.query), q.query.Kind == vendorapi.QueryCount:
+		case !c.MayShow(q.Query), q.Query.Kind == vendorapi.QueryCount:
 			continue
-		case q.query.Status != nil:
+		case q.Query.Status != nil:
 			t.scouted = s.Now
 		default:
 			t.windowed = s.Now
@@ -70,7 +73,7 @@ type stretch struct {
 // slide finds the window that is worth the most among those that tell of a task
 // and can be asked for, with no more rows than there is room for: those of its
 // tasks, and so many others a second.
-func (s *situation) slide(room, others float64, shareOf func(*card) share) (best stretch) {
+func (s *Round) slide(room, others float64, shareOf func(*card) share) (best stretch) {
 	oldest, newest, span := s.Oldest().UnixNano(), s.VendorNow().Add(dialect.Pad+match.Drift).UnixNano(), int64(s.Capabilities.MaxSpan)
 	first, sum := 0, share{}
 	for i := range s.cards {
@@ -100,7 +103,7 @@ func (s *situation) slide(room, others float64, shareOf func(*card) share) (best
 // window is the question for everything created in the stretch, with the margins
 // of all its tasks: one that it does not show whole could be asked for again and
 // again. It leaves out the first tasks if nothing is wanted of them.
-func (s *situation) window(w stretch, shareOf func(*card) share) vendorapi.Query {
+func (s *Round) window(w stretch, shareOf func(*card) share) vendorapi.Query {
 	cards := s.cards[w.from.task.place : w.to.task.place+1]
 	for len(cards) > 1 && shareOf(&cards[0]).worth <= 0 {
 		cards = cards[1:]
@@ -117,9 +120,9 @@ func (s *situation) window(w stretch, shareOf func(*card) share) vendorapi.Query
 // bestWindow is the window of creation time that is worth the most among those
 // whose rows fit one page, as far as is known what rows there are. told is of how
 // many tasks it tells; none if there is no such window.
-func (s *situation) bestWindow() (best question, told int) {
-	if !s.Capabilities.Windows || s.noWindows {
-		return question{}, 0
+func (s *Round) bestWindow() (best Question, told int) {
+	if !s.Capabilities.Windows || s.NoWindows {
+		return Question{}, 0
 	}
 	shareOf := func(c *card) share {
 		switch {
@@ -133,11 +136,11 @@ func (s *situation) bestWindow() (best question, told int) {
 	}
 	w := s.slide(float64(s.PageSize()), s.learned.strangers(s.Now), shareOf)
 	if w.told == 0 {
-		return question{}, 0
+		return Question{}, 0
 	}
-	return question{
-		query: s.window(w, shareOf), worth: w.worth, pressing: w.worth >= imminent,
-		why: "one answer tells of " + tasks(w.told),
+	return Question{
+		Query: s.window(w, shareOf), Worth: w.worth, Pressing: w.worth >= imminent,
+		Why: "one answer tells of " + tasks(w.told),
 	}, w.told
 }
 

@@ -1,4 +1,4 @@
-package poller
+package planner
 
 import (
 	"math"
@@ -50,13 +50,13 @@ const (
 )
 
 // age is the task's age at a moment of our clock.
-func (s *situation) age(t *task.Task, at time.Time) time.Duration {
+func (s *Round) age(t *task.Task, at time.Time) time.Duration {
 	return at.Add(s.Offset).Sub(t.CreatedAt())
 }
 
 // looked is when the task was last looked at, and how many of its URLs were not
 // final then. Without a look it is its creation, and all of them.
-func (s *situation) looked(t *entry) (left int, at time.Time) {
+func (s *Round) looked(t *Candidate) (left int, at time.Time) {
 	if h := t.hint; h != nil && h.at.After(t.CountedAt(h.Left)) {
 		return h.Left, h.at
 	}
@@ -70,7 +70,7 @@ func (s *situation) looked(t *entry) (left int, at time.Time) {
 }
 
 // sizeOf is how many rows the task has, as far as anybody knows.
-func (s *situation) sizeOf(t *entry) int {
+func (s *Round) sizeOf(t *Candidate) int {
 	switch {
 	case t.Counted != nil:
 		return t.Counted.Total
@@ -85,8 +85,8 @@ func (s *situation) sizeOf(t *entry) int {
 	}
 }
 
-// chance is the chance that every URL of the task is final now.
-func (s *situation) chance(t *entry) float64 {
+// Chance is the chance that every URL of the task is final now.
+func (s *Round) Chance(t *Candidate) float64 {
 	left, at := s.looked(t)
 	if left == 0 {
 		return 1 // a window showed all of them final; it remains to be proven
@@ -105,7 +105,7 @@ func (s *situation) chance(t *entry) float64 {
 
 // settledAt is the chance that the task had settled when it was looked at, and
 // the look could not tell.
-func (s *situation) settledAt(t *entry, left int, at time.Time) float64 {
+func (s *Round) settledAt(t *Candidate, left int, at time.Time) float64 {
 	switch {
 	case left == 0:
 		return 0
@@ -121,7 +121,7 @@ func (s *situation) settledAt(t *entry, left int, at time.Time) float64 {
 
 // weigh works out what a question about the task alone is worth now, in minutes
 // of lag.
-func (s *situation) weigh(c *card, left int, looked time.Time) {
+func (s *Round) weigh(c *card, left int, looked time.Time) {
 	t := c.task
 	switch c.class {
 	case hopeless:
@@ -129,7 +129,7 @@ func (s *situation) weigh(c *card, left int, looked time.Time) {
 		return
 	case unsettled, continueReading:
 	}
-	chance := s.chance(t)
+	chance := s.Chance(t)
 	worth := s.appraise(c, chance, left, looked) * s.oneCount(t)
 	if c.calls > 1 && !s.byCount(t) {
 		worth /= float64(c.calls) // of its pages
@@ -139,7 +139,7 @@ func (s *situation) weigh(c *card, left int, looked time.Time) {
 	worth = worth*fraction(waited, s.Now.Sub(looked)) + residue*(1+waited.Minutes()) + s.novelty(t)
 	// What a window hinted at is shown nowhere.
 	unanswered := s.Now.Sub(clock.Later(clock.Later(t.LastAsked, t.LastRefresh), t.FirstSeen))
-	if longest := starving*s.round + s.pollInterval; unanswered > longest {
+	if longest := starving*s.round + s.PollInterval; unanswered > longest {
 		worth += starvation * float64(unanswered) / float64(longest)
 	}
 	c.worth = s.urgent(t, worth)
@@ -150,7 +150,7 @@ func (s *situation) weigh(c *card, left int, looked time.Time) {
 
 // appraise is the index of a task that so many rows were left of at the last
 // look: see index. It fills in what else a scout is worth by.
-func (s *situation) appraise(c *card, chance float64, left int, looked time.Time) float64 {
+func (s *Round) appraise(c *card, chance float64, left int, looked time.Time) float64 {
 	t, waited := c.task, max(0, s.Now.Sub(looked)).Minutes() // the clock may have been set back
 	c.chance = float32(chance)
 	if left == 0 {
@@ -169,7 +169,7 @@ func (s *situation) appraise(c *card, chance float64, left int, looked time.Time
 }
 
 // novelty is what the first answer about a task is worth besides.
-func (s *situation) novelty(t *entry) float64 {
+func (s *Round) novelty(t *Candidate) float64 {
 	switch c := t.Counted; {
 	case t.Answered():
 		return 0
@@ -189,7 +189,7 @@ func (s *situation) novelty(t *entry) float64 {
 }
 
 // urgent is a task's worth with regard to its deadline.
-func (s *situation) urgent(t *entry, worth float64) float64 {
+func (s *Round) urgent(t *Candidate, worth float64) float64 {
 	if t.Deadline.IsZero() {
 		return worth
 	}
@@ -229,7 +229,7 @@ type view struct {
 // one. A task that ends at a constant rate is worth p²/p' - A then, where p' is
 // how fast p grows: little while it cannot have settled, and more the longer
 // nobody looked.
-func (s *situation) index(v view, p, lag float64) float64 {
+func (s *Round) index(v view, p, lag float64) float64 {
 	if v.to <= v.from || p <= 0 {
 		return 0
 	}
@@ -247,8 +247,27 @@ func (s *situation) index(v view, p, lag float64) float64 {
 
 // meanChance is the mean of the chance over the time since the last look, as its
 // middle has it.
-func (s *situation) meanChance(v view) float64 {
+func (s *Round) meanChance(v view) float64 {
 	const half = 2
 	alive := s.curve.Survive(v.from, v.from+(v.to-v.from)/half)
 	return math.Pow(1-alive, float64(v.left))
+}
+
+// callsFor is how many calls it takes to answer for an unsettled task once. A
+// task that windows can tell of needs but its part of a page.
+func (s *Round) callsFor(t *Candidate) float64 {
+	const bothCounts = 2
+	size, page := s.sizeOf(t), s.PageSize()
+	switch {
+	case !s.Capabilities.Paged || page <= 0:
+		return 1
+	case s.byCount(t):
+		return bothCounts
+	case size > page && !t.CountsRather(size, page, s.Means()):
+		return float64(task.PagesOf(size, page))
+	case s.Capabilities.Windows && !s.NoWindows && size <= page && t.joinable():
+		return float64(size) / float64(page)
+	default:
+		return 1
+	}
 }

@@ -1,6 +1,7 @@
-package poller
+package planner
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -17,15 +18,19 @@ const (
 	usualLatency = time.Second
 )
 
-// latency is how long calls take at most, as the last ones showed: the longest,
+// Latency is how long calls take at most, as the last ones showed: the longest,
 // of which each quicker one takes away an eighth. More than a lead can be is of no
-// use.
-type latency time.Duration
+// use. Zero stands for a second, until a call was made.
+type Latency time.Duration
 
-func (l *latency) learn(took time.Duration) {
+// Learn learns from a call.
+func (l *Latency) Learn(took time.Duration) {
 	const kept, of = 7, 8
-	*l = min(latency(mostLead), max(latency(took), *l/of*kept))
+	*l = min(Latency(mostLead), max(Latency(took), Latency(l.Usual())/of*kept))
 }
+
+// Usual is how long a call is believed to take.
+func (l *Latency) Usual() time.Duration { return time.Duration(cmp.Or(*l, Latency(usualLatency))) }
 
 // when is when the task of a card may be asked, by its poll interval and its
 // deadline, and whether it must be now for the answer to be there at the
@@ -36,8 +41,8 @@ func (l *latency) learn(took time.Duration) {
 // not cost the one at it: it leaves if it is free again by then, or if the budget
 // has others (see weighDeadlines). Else the task is held back for the last poll
 // interval.
-func (s *situation) when(c *card) (at int64, imminent bool) {
-	if c.deadline == 0 || c.asked >= c.deadline || s.hasty {
+func (s *Round) when(c *card) (at int64, imminent bool) {
+	if c.deadline == 0 || c.asked >= c.deadline || s.Hasty {
 		return c.at, false
 	}
 	now, last := s.Now.UnixNano(), max(c.deadline, c.floor)
@@ -46,9 +51,9 @@ func (s *situation) when(c *card) (at int64, imminent bool) {
 		return min(c.at, last), false
 	}
 	regular, open := c.at, int64(0)
-	if ahead < int64(s.taken) {
+	if ahead < int64(s.Taken) {
 		open = now + int64(s.spare)
-		if ahead < int64(s.pollInterval) {
+		if ahead < int64(s.PollInterval) {
 			regular = max(regular, now+int64(s.plenty))
 		}
 	}
@@ -64,24 +69,24 @@ func (s *situation) when(c *card) (at int64, imminent bool) {
 // for its answer to be there at it: what a call takes for each round of calls that
 // the deadlines until then need, as many at once as the vendor takes, and for the
 // one before that may be under way.
-func (s *situation) leadTime(deadline int64) int64 {
+func (s *Round) leadTime(deadline int64) int64 {
 	n, _ := slices.BinarySearch(s.near, deadline+1)
 	atOnce := max(1, s.Capabilities.MaxInFlight)
 	rounds := 1 + (n+atOnce-1)/atOnce
-	return int64(min(mostLead, max(leastLead, time.Duration(rounds)*s.latency)))
+	return int64(min(mostLead, max(leastLead, time.Duration(rounds)*s.Latency)))
 }
 
 // next is when the task of a card may be asked, or when that is to be looked at
 // again. It brings the card up to date with what other deadlines and the budget
 // allow for its own. It is small enough to be inlined.
-func (s *situation) next(c *card) int64 {
+func (s *Round) next(c *card) int64 {
 	if c.deadline == 0 {
 		return c.at
 	}
 	return s.mindDeadline(c)
 }
 
-func (s *situation) mindDeadline(c *card) int64 {
+func (s *Round) mindDeadline(c *card) int64 {
 	now := s.Now.UnixNano()
 	at, imminent := s.when(c)
 	if c.due != (at <= now) || c.imminent != imminent {
@@ -97,7 +102,7 @@ func (s *situation) mindDeadline(c *card) int64 {
 }
 
 // countDeadline counts a deadline that is to come, if it is near.
-func (s *situation) countDeadline(c *card) {
+func (s *Round) countDeadline(c *card) {
 	ahead := time.Duration(c.deadline - s.Now.UnixNano())
 	if c.asked >= c.deadline {
 		return // the clock was set back
@@ -105,11 +110,11 @@ func (s *situation) countDeadline(c *card) {
 	if ahead <= mostLead {
 		s.near = append(s.near, c.deadline)
 	}
-	if ahead >= s.taken || c.floor > c.deadline {
+	if ahead >= s.Taken || c.floor > c.deadline {
 		return // a call that leaves now is free again, or the task cannot be asked then
 	}
 	s.deadlines++
-	s.kept += 1 + int((s.taken-ahead)/max(s.pollInterval, s.slot, 1))
+	s.kept += 1 + int((s.Taken-ahead)/max(s.PollInterval, s.Slot, 1))
 	if s.nextDeadline.IsZero() || c.deadline < s.nextDeadline.UnixNano() {
 		s.nextDeadline = time.Unix(0, c.deadline)
 	}
@@ -119,21 +124,54 @@ func (s *situation) countDeadline(c *card) {
 // the tasks need whose deadlines pass before it is free again, at the deadline and
 // by the poll interval after it. It has plenty if there is one besides for the look
 // before each.
-func (s *situation) weighDeadlines() {
+func (s *Round) weighDeadlines() {
 	slices.Sort(s.near)
-	if s.deadlines > 0 && s.budget != nil {
-		s.spare = s.budget.Spare(s.kept, s.present)
-		s.plenty = s.budget.Spare(s.kept+s.deadlines, s.present)
+	if s.deadlines > 0 && s.Spare != nil {
+		s.spare, s.plenty = s.Spare(s.kept), s.Spare(s.kept+s.deadlines)
 	}
 }
 
 // reserve is how many calls stay free for the deadlines that pass before what
 // leaves now is free again: no more than three of four. The only call that there
 // is stays free for the last poll interval.
-func (s *situation) reserve(calls int) int {
+func (s *Round) reserve() int {
 	const kept, of = 3, 4
-	if calls == 1 && !s.nextDeadline.IsZero() && s.nextDeadline.Sub(s.Now) < s.pollInterval {
+	if s.Calls == 1 && !s.nextDeadline.IsZero() && s.nextDeadline.Sub(s.Now) < s.PollInterval {
 		return 1
 	}
-	return min(s.deadlines, calls*kept/of)
+	return min(s.deadlines, s.Calls*kept/of)
+}
+
+// NextLook is when the task may be asked at the earliest, its budget aside; zero if
+// it is not asked again.
+func (s *Round) NextLook(t *Candidate) time.Time {
+	c := newCard(t)
+	if !s.schedule(&c) {
+		return time.Time{}
+	}
+	at, _ := s.when(&c)
+	return clock.Later(time.Unix(0, at), t.FirstSeen)
+}
+
+// Pace is how long the question should wait although the budget may allow it now.
+// Where more tasks are to be asked than calls are left, calls that leave evenly
+// tell sooner than as many at once after a pause. A call for each deadline that
+// passes before what leaves now is free again stays in reserve. Nothing waits
+// longer than until a deadline may want a call.
+func (s *Round) Pace(q *Question) (wait time.Duration) {
+	if s.Hasty || q.Worth >= imminent {
+		return 0
+	}
+	if reserve := s.reserve(); reserve > 0 {
+		wait = s.Spare(reserve)
+	}
+	if wait == 0 && !q.Pressing && s.asks > s.Free {
+		wait = max(0, s.Slot-s.SinceLast)
+	}
+	for _, at := range []time.Time{s.nextDeadline, s.pressed} {
+		if ahead := at.Sub(s.Now); !at.IsZero() && ahead > 0 {
+			wait = min(wait, ahead)
+		}
+	}
+	return wait
 }

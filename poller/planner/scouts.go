@@ -1,4 +1,4 @@
-package poller
+package planner
 
 import (
 	"fmt"
@@ -35,9 +35,9 @@ const (
 // it is asked next, instead of one that was guessed. One page of such rows tells
 // of many more tasks than one page of all rows does. covered is of how many tasks
 // one window of all rows tells.
-func (s *situation) bestScout(rival float64, covered int) (best question, ok bool) {
-	if !s.CanScout() || s.noWindows || rival >= certain {
-		return question{}, false
+func (s *Round) bestScout(rival float64, covered int) (best Question, ok bool) {
+	if !s.CanScout() || s.NoWindows || rival >= certain {
+		return Question{}, false
 	}
 	crowd, m := s.learned.crowd(), s.market(covered)
 	shareOf := func(c *card) share {
@@ -48,13 +48,13 @@ func (s *situation) bestScout(rival float64, covered int) (best question, ok boo
 	}
 	w := s.slide(roomy*float64(s.PageSize()), 0, shareOf)
 	if scouting*w.worth <= max(rival, m.price) {
-		return question{}, false
+		return Question{}, false
 	}
-	best = question{
-		query: s.window(w, shareOf), worth: w.worth,
-		why: fmt.Sprintf("to see which of %s still run", tasks(w.told)),
+	best = Question{
+		Query: s.window(w, shareOf), Worth: w.worth,
+		Why: fmt.Sprintf("to see which of %s still run", tasks(w.told)),
 	}
-	best.query.Status = new(prefetch.Running)
+	best.Query.Status = new(prefetch.Running)
 	return best, true
 }
 
@@ -63,8 +63,8 @@ func (s *situation) bestScout(rival float64, covered int) (best question, ok boo
 // times a minute is in proportion to 1/√h then. It is in minutes.
 type market struct{ slot, hurry, price float64 }
 
-func (s *situation) market(covered int) market {
-	m := market{slot: s.slot.Minutes(), hurry: s.alone + s.shared/float64(max(1, covered))}
+func (s *Round) market(covered int) market {
+	m := market{slot: s.Slot.Minutes(), hurry: s.alone + s.shared/float64(max(1, covered))}
 	const half = 2
 	m.price = m.slot * m.slot * m.hurry * m.hurry / half
 	return m
@@ -85,15 +85,15 @@ func (m market) gain(c *card) float64 {
 
 // hurryOf is the root of how many times a minute the task would settle from now
 // on.
-func (s *situation) hurryOf(v view, chance float64) float64 {
-	ahead := horizon * s.slot
+func (s *Round) hurryOf(v view, chance float64) float64 {
+	ahead := horizon * s.Slot
 	then := math.Pow(1-s.curve.Survive(v.from, v.to+ahead), float64(v.left))
 	rate := -math.Log(max(residue, 1-then)/max(residue, 1-chance)) / ahead.Minutes()
 	return math.Sqrt(max(0, rate))
 }
 
 // waits reports whether the task may have rows that neither run nor are final.
-func (s *situation) waits(t *entry) bool {
+func (s *Round) waits(t *Candidate) bool {
 	if t.Answered() {
 		return t.Counts[prefetch.Waiting] > 0
 	}
@@ -101,7 +101,7 @@ func (s *situation) waits(t *entry) bool {
 }
 
 // crowd is how many rows run for each that is expected to.
-func (l *knowledge) crowd() float64 {
+func (l *Knowledge) crowd() float64 {
 	if l.Crowd <= 0 {
 		return 1
 	}
@@ -109,7 +109,7 @@ func (l *knowledge) crowd() float64 {
 }
 
 // crowded learns from how many rows run where so many were expected to.
-func (l *knowledge) crowded(expected float64, running int) {
+func (l *Knowledge) crowded(expected float64, running int) {
 	const (
 		doubt         = 5 // few rows tell little
 		memory        = 0.5
@@ -120,30 +120,30 @@ func (l *knowledge) crowded(expected float64, running int) {
 }
 
 // note keeps what a page of rows that run hints at of a task.
-func (m *moment) note(t *entry, h match.Hint) {
-	if h.Left == 0 && m.waits(t) {
+func (h *Heard) note(t *Candidate, shown match.Hint) {
+	if shown.Left == 0 && h.waits(t) {
 		return
 	}
 	if before := t.hint; before != nil && before.scouted && t.Counted != nil {
 		// Of no other rows it is told when they end.
-		from, to := m.age(&t.Task, before.at), m.age(&t.Task, m.Now)
-		m.learned.Durations.Watched(h.Left, from, to)
-		m.learned.Durations.EndedBetween(before.Left-h.Left, from, to, m.curve)
+		from, to := h.age(&t.Task, before.at), h.age(&t.Task, h.Now)
+		h.learned.Durations.Watched(shown.Left, from, to)
+		h.learned.Durations.EndedBetween(before.Left-shown.Left, from, to, h.curve)
 	}
-	h.Rows = max(h.Rows, m.sizeOf(t))
-	t.hint = &hint{Hint: h, at: m.Now, scouted: true}
-	m.board.changed(t)
+	shown.Rows = max(shown.Rows, h.sizeOf(t))
+	t.hint = &hint{Hint: shown, at: h.Now, scouted: true}
+	h.board.changed(t)
 }
 
 // checkScout compares what a scout said of a task with an answer that shows all of
 // it. A vendor that does not know the filter may as well show nothing.
-func (m *moment) checkScout(h *hint, urls []prefetch.URL) {
-	if h == nil || !h.scouted || h.Left > 0 {
+func (h *Heard) checkScout(said *hint, urls []prefetch.URL) {
+	if said == nil || !said.scouted || said.Left > 0 {
 		return
 	}
-	at := h.at.Add(m.Offset - match.Drift)
+	at := said.at.Add(h.Offset - match.Drift)
 	ran := func(u prefetch.URL) bool {
 		return u.Status == prefetch.Running && !u.Started.IsZero() && u.Started.Before(at)
 	}
-	m.vendor.Scouted(!slices.ContainsFunc(urls, ran), m.Now)
+	h.Vendor.Scouted(!slices.ContainsFunc(urls, ran), h.Now)
 }

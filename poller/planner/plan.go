@@ -1,4 +1,10 @@
-package poller
+// Package planner decides which question is worth the most, or when there will be
+// one. It is pure: the same calls give the same choices.
+//
+// What a look at a task is worth is a restless bandit's index (Whittle's), see
+// index; when URLs end is told by a life table, see package survival. A scout is a
+// window limited to rows that run: it proves nothing, and tells whom to ask next.
+package planner
 
 import (
 	"cmp"
@@ -7,13 +13,12 @@ import (
 
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/dialect"
-	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/poller/survival"
 	"prefetch_exporter/prefetch"
 )
 
-// knowledge is what answers have taught of how this account's tasks behave.
-type knowledge struct {
+// Knowledge is what answers have taught of how this account's tasks behave.
+type Knowledge struct {
 	// Strangers is how many rows a second of a window had that belong to no
 	// task that is watched, as the last window showed, at StrangersAt.
 	Strangers   float64   `json:"strangers,omitempty"`
@@ -24,41 +29,61 @@ type knowledge struct {
 	Durations survival.Observations `json:"durations,omitzero"`
 }
 
-// situation is all that decides what to ask next.
-type situation struct {
+// Planner chooses what to ask next about an account's tasks.
+type Planner struct {
+	Knowledge
+
+	board board // what was worked out of the tasks
+	// cursor is the place after that of the last card that was made anew though it
+	// could have been used still.
+	cursor int
+	ahead  *Planner // see Ahead
+	// copied: it tells what will be chosen later. Every choice begins at the front.
+	copied bool
+}
+
+// Moment is what a choice depends on besides.
+type Moment struct {
 	dialect.Terms
 
-	learned      *knowledge
-	pollInterval time.Duration
-	// slot is the time between two calls when the whole quota is used, taken how
-	// long it is until a call that leaves now is free again, and latency how long
-	// one is under way.
-	slot, taken, latency time.Duration
-	// watched is how many tasks are pending or active.
-	watched int
-	// longestRowless bounds the gaps between questions about a task that waits for
+	// PollInterval is the least time between two questions about a task, and Slot
+	// that between two calls when the whole quota of so many Calls is used. Taken is
+	// how long it is until a call that leaves now is free again, Latency how long one
+	// is under way.
+	PollInterval, Slot, Taken, Latency time.Duration
+	Calls                              int
+	// Watched is how many tasks are pending or active.
+	Watched int
+	// LongestRowless bounds the gaps between questions about a task that waits for
 	// rows that were never shown.
-	longestRowless time.Duration
-	// budget is asked what it has to spare at present; nil if nothing is.
-	budget  *quota.Budget
-	present clock.Stamp
-	// board is all tasks by creation, and cards what is on it.
-	board *board
-	cards []card
-	// cursor is the place after that of the last card that was made anew though
-	// it could have been used still.
-	cursor *int
-	// hasty: there is no later call to wait for. What was not asked for since begun
+	LongestRowless time.Duration
+	// Hasty: there is no later call to wait for. What was not asked for since Begun
 	// is, whenever it was asked before.
-	hasty bool
-	begun time.Time
-	// paged: the last call that left was for the next page of a task.
-	paged bool
-	// foreseen: what is to be decided then is asked for now, when the calls under way
+	Hasty bool
+	Begun time.Time
+	// Paged: the last call that left was for the next page of a task.
+	Paged bool
+	// Foreseen: what is to be decided then is asked for now, when the calls under way
 	// have not ended.
-	foreseen bool
-	// noWindows: windows were refused lately.
-	noWindows bool
+	Foreseen bool
+	// NoWindows: windows were refused lately.
+	NoWindows bool
+	// Free is how many calls the budget has now, SinceLast how long ago the last one
+	// left, and Spare how long it is until it has one beside so many others; nil if
+	// nobody knows.
+	Free      int
+	SinceLast time.Duration
+	Spare     func(others int) time.Duration
+}
+
+// Round is one choice, and what is worked out for it.
+type Round struct {
+	Moment
+
+	learned *Knowledge
+	board   *board // all tasks by creation
+	cards   []card // what is on it
+	cursor  *int
 
 	// What learned amounts to at present.
 	curve       *survival.Curve
@@ -92,12 +117,49 @@ type situation struct {
 	alone, shared float64
 }
 
-// newSituation works out what learned amounts to.
-func newSituation(s situation) *situation {
-	s.failureRate = s.learned.Durations.FailureRate()
-	s.typicalSize = s.learned.Durations.TypicalSize()
-	return &s
+// At begins a choice.
+func (p *Planner) At(m Moment) *Round {
+	if p.copied {
+		p.cursor = 0
+	}
+	return &Round{
+		Moment: m, learned: &p.Knowledge, board: &p.board, cursor: &p.cursor, curve: p.Durations.Curve(),
+		failureRate: p.Durations.FailureRate(), typicalSize: p.Durations.TypicalSize(),
+	}
 }
+
+// Ahead is a copy that tells what will be chosen later, and changes nothing. It
+// holds until the next one is made.
+func (p *Planner) Ahead() *Planner {
+	if p.ahead == nil {
+		p.ahead = &Planner{copied: true}
+	}
+	p.ahead.Knowledge = p.Knowledge
+	p.ahead.board.cards = append(p.ahead.board.cards[:0], p.board.cards...)
+	return p.ahead
+}
+
+// Set makes tasks the candidates.
+func (p *Planner) Set(tasks map[string]*Candidate) { p.board = *newBoard(tasks) }
+
+// Add adds a candidate that was not there.
+func (p *Planner) Add(t *Candidate) { p.board.add(t) }
+
+// Changed has what was worked out of a task worked out anew.
+func (p *Planner) Changed(t *Candidate) { p.board.changed(t) }
+
+// Stale has everything worked out anew.
+func (p *Planner) Stale() { p.board.stale() }
+
+// Backlog is how long the limit needs to ask for every unsettled task once that is
+// not lost, and how many are unsettled. It is known when the choice was made.
+func (s *Round) Backlog() (needs time.Duration, unsettled int) {
+	return time.Duration(s.calls * float64(s.Slot)).Round(time.Millisecond), s.unsettled
+}
+
+// Worth is what a question about the task alone is worth, in minutes of lag, as
+// far as the last choice had to know; 0 if it was not to be asked.
+func (s *Round) Worth(t *Candidate) float64 { return s.board.cards[t.place].worth }
 
 // class is what kind of question is to be asked about a task.
 type class uint8
@@ -108,7 +170,7 @@ const (
 	hopeless // lost, or only statuses left that nobody understands
 )
 
-// plan picks the next question. Without one, wake is when there may be one;
+// Plan picks the next question. Without one, wake is when there may be one;
 // zero if only a change can bring one.
 //
 // Each question is worth the sum of what looking at each of its tasks is worth
@@ -117,22 +179,22 @@ const (
 // worth more than what the other questions may prove (see bestScout). The next
 // page of a task that is read in pages takes turns with all of these: to have read
 // some is worth nothing until all are, but others want calls too.
-func (s *situation) plan() (best question, found bool, wake time.Time) {
+func (s *Round) Plan() (best Question, found bool, wake time.Time) {
 	first, page, next := s.rank()
 	if next != math.MaxInt64 {
 		wake = time.Unix(0, next)
 	}
-	if page != nil && (first == nil || !s.paged && first.worth < imminent) {
+	if page != nil && (first == nil || !s.Paged && first.worth < imminent) {
 		return s.ask(page), true, wake
 	}
 	if first == nil {
-		return question{}, false, wake
+		return Question{}, false, wake
 	}
 	best, told := s.bestWindow()
-	if told == 0 || best.worth <= first.worth {
+	if told == 0 || best.Worth <= first.worth {
 		best = s.ask(first)
 	}
-	if scout, ok := s.bestScout(best.worth, told); ok {
+	if scout, ok := s.bestScout(best.Worth, told); ok {
 		return scout, true, wake
 	}
 	return best, true, wake
@@ -141,7 +203,7 @@ func (s *situation) plan() (best question, found bool, wake time.Time) {
 // rank brings the cards up to date, and returns that of the task which is worth
 // the most alone, that of the task whose next page is wanted the most, nil if there
 // is none to be asked, and when the next one is.
-func (s *situation) rank() (first, page *card, next int64) {
+func (s *Round) rank() (first, page *card, next int64) {
 	now := s.Now.UnixNano()
 	next = math.MaxInt64
 	s.board.sort()
@@ -152,7 +214,7 @@ func (s *situation) rank() (first, page *card, next int64) {
 		i := (start + n) % len(s.cards)
 		c := &s.cards[i]
 		switch {
-		case now >= c.until || now < c.made || c.asking && s.foreseen:
+		case now >= c.until || now < c.made || c.asking && s.Foreseen:
 			s.fill(c)
 		case now >= c.fading && refills < mostRefills:
 			s.fill(c)
@@ -192,7 +254,7 @@ func better(a, b *card) *card {
 
 // count works out how long a round of the unsettled tasks takes, and which deadlines
 // are near.
-func (s *situation) count() {
+func (s *Round) count() {
 	now := s.Now.UnixNano()
 	for i := range s.cards {
 		c := &s.cards[i]
@@ -208,19 +270,19 @@ func (s *situation) count() {
 			s.countDeadline(c)
 		}
 	}
-	s.round = time.Duration(s.unsettled) * max(s.slot, time.Second)
+	s.round = time.Duration(s.unsettled) * max(s.Slot, time.Second)
 	s.weighDeadlines()
 }
 
 // continues reports whether the next question is for the next page of what was
 // begun.
-func (s *situation) continues(t *entry) bool {
-	return t.Reading != nil && s.Now.Before(t.Reading.Until(t.LastAsked, s.slot))
+func (s *Round) continues(t *Candidate) bool {
+	return t.Reading != nil && s.Now.Before(t.Reading.Until(t.LastAsked, s.Slot))
 }
 
 // nearerToTheEnd is the one of two tasks that are being read which has fewer pages
 // left. It counts the calls that the second needs.
-func (s *situation) nearerToTheEnd(a, b *card) *card {
+func (s *Round) nearerToTheEnd(a, b *card) *card {
 	left := b.task.Reading.Left()
 	s.asks += left - 1
 	if a == nil {
@@ -232,7 +294,7 @@ func (s *situation) nearerToTheEnd(a, b *card) *card {
 	return a
 }
 
-func compareTasks(a, b *entry) int {
+func compareTasks(a, b *Candidate) int {
 	return cmp.Or(
 		a.LastAsked.Compare(b.LastAsked),
 		a.CreatedAt().Compare(b.CreatedAt()),
@@ -250,8 +312,8 @@ type timing struct {
 
 // due says when the task may be asked, and with what priority; false if it is
 // not to be asked at all.
-func (s *situation) due(t *entry) (d timing, ok bool) {
-	if !t.Unsettled() || t.inFlight && !s.foreseen || s.OutOfReach(t.KnownCreation()) {
+func (s *Round) due(t *Candidate) (d timing, ok bool) {
+	if !t.Unsettled() || t.InFlight && !s.Foreseen || s.OutOfReach(t.KnownCreation()) {
 		return timing{}, false
 	}
 	d.class = s.class(t)
@@ -259,15 +321,15 @@ func (s *situation) due(t *entry) (d timing, ok bool) {
 	case t.LastAsked.After(s.Now):
 		d.at = s.Now // the clock was set back: what was reckoned by it is void
 		return d, true
-	case s.hasty && clock.Later(t.LastAsked, t.LastRefresh).Before(s.begun):
+	case s.Hasty && clock.Later(t.LastAsked, t.LastRefresh).Before(s.Begun):
 	case d.class == continueReading || !t.RetryAt.IsZero():
 		d.floor = t.RetryAt
 	case !t.LastAsked.IsZero():
-		d.at = clock.Later(t.LastAsked, t.LastRefresh).Add(max(s.pollInterval, t.RowlessGap(s.slot, s.longestRowless)))
+		d.at = clock.Later(t.LastAsked, t.LastRefresh).Add(max(s.PollInterval, t.RowlessGap(s.Slot, s.LongestRowless)))
 	}
 	if s.Capabilities.RowTimes && d.class != continueReading {
 		// A row from the vendor's future must not keep the task from being asked.
-		proven, latest := s.provable(t), clock.Later(t.LastAsked, t.FirstSeen).Add(max(s.pollInterval, clock.LongestRetry))
+		proven, latest := s.provable(t), clock.Later(t.LastAsked, t.FirstSeen).Add(max(s.PollInterval, clock.LongestRetry))
 		if proven.After(latest) {
 			proven = latest
 		}
@@ -279,7 +341,7 @@ func (s *situation) due(t *entry) (d timing, ok bool) {
 
 // class is the priority of the task's next question. A reading whose last page
 // failed has none over other tasks: it would starve them if it fails for ever.
-func (s *situation) class(t *entry) class {
+func (s *Round) class(t *Candidate) class {
 	switch {
 	case t.Up && s.continues(t):
 		return continueReading
@@ -297,7 +359,7 @@ func (s *situation) class(t *entry) class {
 // not scarce, or there will be no later one, only an answer that shows everything
 // final must wait, or one that would prove it before the next call leaves. A task whose creation nobody told may be old: it is asked at
 // once.
-func (s *situation) provable(t *entry) time.Time {
+func (s *Round) provable(t *Candidate) time.Time {
 	newest := t.NewestRow
 	switch {
 	case !newest.IsZero():
@@ -309,8 +371,8 @@ func (s *situation) provable(t *entry) time.Time {
 		newest = t.FirstSeen.Add(s.Offset)
 	}
 	at := newest.Add(dialect.Proof + dialect.Pad - s.Offset)
-	soon := t.Answered() && at.Sub(s.Now) < s.slot
-	if (s.hasty || s.slot < dialect.Proof && !soon) && !t.Counts.AllFinal() {
+	soon := t.Answered() && at.Sub(s.Now) < s.Slot
+	if (s.Hasty || s.Slot < dialect.Proof && !soon) && !t.Counts.AllFinal() {
 		return time.Time{}
 	}
 	return at

@@ -1,0 +1,45 @@
+package planner
+
+import (
+	"time"
+
+	"prefetch_exporter/poller/task"
+	"prefetch_exporter/prefetch"
+)
+
+// Candidate is a task that may be asked about, with what the planner knows of it.
+type Candidate struct {
+	task.Task
+
+	// InFlight: a call about the task is under way.
+	InFlight bool
+	// place is where the task's card is on the board.
+	place int
+	// windowed and scouted are when the last window left that could show the task:
+	// of all rows, and of those that run.
+	windowed, scouted time.Time
+	// Overlooked: the last window that should have told of the task had no rows.
+	Overlooked bool
+	// Crowded: rows of others may wait that were created with its own.
+	Crowded bool
+	// hint is what a window showed of the task without proving it.
+	hint *hint
+}
+
+// New returns a candidate that is seen for the first time.
+func New(spec prefetch.Task, now time.Time) *Candidate {
+	return &Candidate{Task: task.New(spec, now)}
+}
+
+// Forget forgets what windows showed of the task without proving it.
+func (t *Candidate) Forget() { t.hint = nil }
+
+// Redate moves every time that was told by the exporter's clock, which was set.
+func (t *Candidate) Redate(move func(at *time.Time), now time.Time) {
+	move(&t.windowed)
+	move(&t.scouted)
+	if t.hint != nil {
+		move(&t.hint.at)
+	}
+	t.Task.Redate(move, now)
+}
