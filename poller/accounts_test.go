@@ -3,6 +3,7 @@ package poller_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"runtime"
 	"sync"
@@ -19,7 +20,15 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain draws fewer examples than rapid does by itself: what is drawn here runs a
+// whole account for hours of its time, and the rooms have properties of their own.
+// The flag says otherwise.
+func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", "25"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // Accounts come, go and change while snapshots are taken; what is known of a
 // removed account's tasks returns with it.

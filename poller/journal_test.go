@@ -153,7 +153,7 @@ func TestALaunchIsFewLines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		v, m := moody()
-		tasks := many(huaweiAccount, 2000)
+		tasks := many(huaweiAccount, 600)
 		for i, task := range tasks[3:] {
 			settled := time.Now().Add(time.Minute + time.Duration(i)*100*time.Millisecond)
 			m.set(task.ID, func() (vendorapi.Answer, error) {
@@ -185,7 +185,7 @@ func TestALaunchIsFewLines(t *testing.T) {
 				lost += names + ", "
 			}
 		}
-		for key, want := range map[string]int{"new": 2000, "active": 1997, "settled": 1997, "failed_urls": 1997, "lost": 3} {
+		for key, want := range map[string]int{"new": 600, "active": 597, "settled": 597, "failed_urls": 597, "lost": 3} {
 			if sums[key] != want {
 				t.Errorf("the log says %d %s, want %d", sums[key], key, want)
 			}
@@ -198,8 +198,8 @@ func TestALaunchIsFewLines(t *testing.T) {
 		if lines > 60 {
 			t.Errorf("%d lines for one launch:\n%s", lines, info.Bytes())
 		}
-		if n := bytes.Count(debug.Bytes(), []byte("task changed phase")); n != 2*1997+3 {
-			t.Errorf("%d changes at level debug, want %d", n, 2*1997+3)
+		if n := bytes.Count(debug.Bytes(), []byte("task changed phase")); n != 2*597+3 {
+			t.Errorf("%d changes at level debug, want %d", n, 2*597+3)
 		}
 	})
 }

@@ -8,9 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
-
 	"prefetch_exporter/poller"
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
@@ -59,66 +56,6 @@ func submitted(vendor *simcdnetworks.Server, id string, created time.Time, n int
 	}
 	vendor.Submit(task)
 	return task
-}
-
-// Whatever was created when, and however the vendor lets itself be asked: once
-// all is quiet, what is shown is the truth about all whole parts of the look-back,
-// and nothing is shown before every one of them was counted.
-func TestTheLookBackIsCounted(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) {
-		o := edgeOptions()
-		o.Quota = simulator.Quota{Calls: 1, Per: time.Minute}
-		enough := 40 * time.Minute // until all is settled and counted again
-		if o.RefuseStatusFilter = rapid.IntRange(0, 4).Draw(rt, "no status filter if 0") == 0; o.RefuseStatusFilter {
-			enough = 240 * time.Minute
-		}
-		o.MaxPageSize = rapid.SampledFrom([]int{0, 60}).Draw(rt, "largest page")
-		off := time.Duration(rapid.IntRange(-40, 40).Draw(rt, "vendor's clock, minutes ahead")) * time.Minute
-		type launch struct {
-			age  time.Duration
-			size int
-		}
-		launches := rapid.SliceOfNDistinct(rapid.Custom(func(rt *rapid.T) launch {
-			return launch{
-				// A second has no more rows than fit a page.
-				time.Duration(rapid.IntRange(-5*60, 80*3600).Draw(rt, "age in seconds")) * time.Second,
-				rapid.SampledFrom([]int{1, 5, 50}).Draw(rt, "URLs"),
-			}
-		}), 0, 8, func(l launch) time.Duration { return l.age }).Draw(rt, "launches")
-		synctest.Test(t, func(t *testing.T) {
-			o.Now = func() time.Time { return time.Now().Add(off) }
-			vendor := simcdnetworks.New(o)
-			var tasks []simulator.Task
-			for i, l := range launches {
-				tasks = append(tasks, submitted(vendor, fmt.Sprint(i), o.Now().Add(-l.age), l.size, 10*time.Minute))
-			}
-			st, a := newMemory(), watching(edgeWith(t, vendor, nil, o.Now))
-			a.Limit = prefetch.Limit{Calls: 1, Per: time.Minute}
-			r := start(t, st, []poller.Account{a})
-			wait(second)
-			if got := r.account(t, edgeAccount); got.Window != nil {
-				rt.Errorf("after one call: %v", got.Window)
-			}
-			wait(enough)
-			got := r.account(t, edgeAccount)
-			if truth := rowsSince(vendor, tasks, firstPart(o.Now())); got.Window == nil || *got.Window != truth {
-				rt.Errorf("shown %v, the vendor has %v", got.Window, truth)
-			}
-			if age := time.Since(got.WindowRefresh); age < 0 || age > 10*time.Minute && !o.RefuseStatusFilter {
-				rt.Errorf("%v old, with nothing else to ask", age)
-			}
-			if n := vendor.Stats().OverQuota; n != 0 {
-				rt.Errorf("%d calls over the quota", n)
-			}
-			r.stop()
-			r = start(t, st, []poller.Account{a})
-			again := r.account(t, edgeAccount)
-			if diff := cmp.Diff([]any{got.Window, got.WindowRefresh}, []any{again.Window, again.WindowRefresh}); diff != "" {
-				rt.Errorf("after a restart, before any call (-before +after):\n%s", diff)
-			}
-		})
-	})
 }
 
 // The look-back moves on part by part, and the figure with it: never absent, and

@@ -104,7 +104,7 @@ func (w *watcher) run(d time.Duration) {
 // truth is what the vendor has of the whole segments.
 func (w *watcher) truth() prefetch.Counts {
 	first, last := w.Segments[0], w.Segments[len(w.Segments)-1]
-	return prefetch.CountURLs(w.v.rowsAt(w.m.Now, first.From, last.To))
+	return prefetch.CountURLs(w.v.rowsAt(w.m.VendorNow(), first.From, last.To))
 }
 
 // Whatever was created when, and however the vendor lets itself be asked: once all
@@ -116,9 +116,10 @@ func TestTheLookBackIsCounted(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 5))
 		v := &vendor{largest: []int{60, 500}[random.IntN(2)], uncount: random.IntN(4) == 0}
 		w := watching(v)
+		w.m.Offset = time.Duration(random.IntN(81)-40) * time.Minute // of the vendor's clock
 		for range random.IntN(12) {
 			// A second has no more rows than fit a page.
-			v.submit(noon.Add(-time.Duration(random.IntN(80*3600)-300)*time.Second), []int{1, 5, 50}[random.IntN(3)])
+			v.submit(w.m.VendorNow().Add(-time.Duration(random.IntN(80*3600)-300)*time.Second), []int{1, 5, 50}[random.IntN(3)])
 		}
 		w.step()
 		if got, _ := w.Sum(); got != nil {
