@@ -27,11 +27,18 @@ const (
 	starving   = 6
 	starvation = 1e3
 	// stranger is the worth, in minutes, of the first answer about a task whose
-	// rows are not known: from then on windows can tell of it.
-	stranger = 8.0
+	// rows are not known: from then on windows can tell of it. It counts whole
+	// from the chance promising on: a call that comes later may prove the task
+	// settled besides. Of a task that must be counted it counts whole at once,
+	// since that call proves nothing in any case.
+	stranger  = 8.0
+	promising = 0.3
 	// awaited is the worth of each minute that somebody waits for the first answer
 	// about a task of which only the id is known: nothing else can tell of it.
-	awaited = 0.6
+	// patience is that of a task whose creation is known. What scouts tell of it may
+	// be the rows of others, which would put that answer off for hours.
+	awaited  = 0.6
+	patience = 0.1
 	// uncounted is the worth of the first count of what failed, without which no
 	// later count proves a large task settled, and of the first one of what waits:
 	// it is the last that is missing to show the task, and may tell of others too.
@@ -136,7 +143,7 @@ func (s *Round) weigh(c *card, left int, looked time.Time) {
 	}
 	// What was asked in vain is not worth the whole wait at once again.
 	waited := max(0, s.Now.Sub(clock.Later(looked, t.LastAsked)))
-	worth = worth*fraction(waited, s.Now.Sub(looked)) + residue*(1+waited.Minutes()) + s.novelty(t)
+	worth = worth*fraction(waited, s.Now.Sub(looked)) + residue*(1+waited.Minutes()) + s.novelty(t, chance)
 	// What a window hinted at is shown nowhere.
 	unanswered := s.Now.Sub(clock.Later(clock.Later(t.LastAsked, t.LastRefresh), t.FirstSeen))
 	if longest := starving*s.round + s.PollInterval; unanswered > longest {
@@ -169,7 +176,7 @@ func (s *Round) appraise(c *card, chance float64, left int, looked time.Time) fl
 }
 
 // novelty is what the first answer about a task is worth besides.
-func (s *Round) novelty(t *Candidate) float64 {
+func (s *Round) novelty(t *Candidate, chance float64) float64 {
 	switch c := t.Counted; {
 	case t.Answered():
 		return 0
@@ -181,11 +188,12 @@ func (s *Round) novelty(t *Candidate) float64 {
 		return stranger
 	case t.joinable() || !s.Capabilities.Windows:
 		return familiar
-	case t.KnownCreation().IsZero():
-		return awaited * max(0, s.Now.Sub(clock.Later(t.FirstSeen, t.LastAsked)).Minutes())
-	default:
-		return stranger
 	}
+	waited := max(0, s.Now.Sub(clock.Later(t.FirstSeen, t.LastAsked)).Minutes())
+	if t.KnownCreation().IsZero() {
+		return awaited * waited
+	}
+	return max(stranger*min(1, chance/promising), patience*waited)
 }
 
 // urgent is a task's worth with regard to its deadline.
