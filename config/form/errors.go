@@ -15,7 +15,7 @@ type Error struct {
 	// Line is where the problem is, from 1. What is missing is reported where
 	// it should have been.
 	Line int
-	// Field is the path of the key, such as "accounts[0].cdnetworks.page_size",
+	// Field is the path of the key, such as "accounts[0].rate_limit.calls",
 	// or "document" where the file as a whole is meant.
 	Field string
 	// Message says what is wrong.
