@@ -11,9 +11,12 @@ import (
 
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/health"
+	"prefetch_exporter/poller/journal"
 	"prefetch_exporter/poller/lookback"
 	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/poller/quota"
+	"prefetch_exporter/poller/recovered"
 	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 )
@@ -45,7 +48,7 @@ type account struct {
 	pending  []string                 // sources that were never read yet
 	known    bool                     // listed was told: before, no task is watched or forgotten
 	dropped  int
-	health   health
+	health   health.Health
 	dialect  dialect.Dialect               // what the vendor can be asked
 	identity string                        // whom the vendor counted when that was learned
 	removed  bool                          // the account is not configured any more
@@ -56,9 +59,6 @@ type account struct {
 	inFlight int
 	// gathering: the loop will be woken for changes of single tasks.
 	gathering bool
-	sent      uint64          // how many calls left
-	answered  uint64          // the last of them that the account answered, by number
-	outage    outage          // which failures are one
 	began     time.Time       // when this process began with the account
 	looked    clock.Stamp     // the last look at our clock
 	leftAt    time.Time       // when the last call left, by Go's own clock
@@ -68,8 +68,8 @@ type account struct {
 	sweepAt   time.Time       // when they are to be swept next
 	last      *prefetch.QueryState
 	next      *prefetch.QueryState
-	failing   map[*planner.Candidate]task.Hashes // failed URLs that no later task has warmed
-	journal   journal                            // what is logged, in measure
+	failing   recovered.Waiting // failed URLs that no later task has warmed
+	journal   *journal.Journal  // what is logged, in measure
 
 	// progress is when the loop moved, or rests until. hung: the last step could
 	// not store anything, since the disk hangs.
@@ -111,7 +111,7 @@ func (a *account) anotherHost(identity string) {
 	a.identity, a.unsaved = identity, true
 	a.dialect.Learned, a.planner.Knowledge = dialect.Learned{}, planner.Knowledge{}
 	a.watch = lookback.LookBack{}
-	a.health.Failures, a.health.RetryAt, a.outage.countFrom = 0, time.Time{}, time.Time{}
+	a.health.Forgive()
 	for _, t := range a.tasks {
 		t.Forget()
 		if t.Reading != nil {
@@ -151,6 +151,15 @@ func (a *account) unsettled() (n int) {
 	return n
 }
 
+// each calls yield for every task until that says to stop.
+func (a *account) each(yield func(t *task.Task) bool) {
+	for _, t := range a.tasks {
+		if !yield(&t.Task) {
+			return
+		}
+	}
+}
+
 // signal wakes the loop.
 func (a *account) signal() {
 	select {
@@ -187,7 +196,7 @@ func (a *account) reconcile(now time.Time) {
 		if t == nil {
 			t = planner.New(spec, now)
 			a.tasks[spec.ID] = t
-			a.journal.changes.fresh++
+			a.journal.Came()
 		}
 		t.Describe(spec)
 		a.touch(t)
@@ -198,7 +207,7 @@ func (a *account) reconcile(now time.Time) {
 		a.dropped += over
 	}
 	if a.dropped > 0 {
-		a.journal.warn(warnLimit, "", "tasks dropped: more are listed than task_limit allows",
+		a.journal.Warn(journal.TaskLimit, "", "tasks dropped: more are listed than task_limit allows",
 			"dropped", a.dropped, "task_limit", a.options.TaskLimit)
 	}
 }
@@ -263,7 +272,7 @@ func orNow(t, now time.Time) time.Time {
 func (a *account) unlist(t *planner.Candidate, now time.Time) {
 	if t.Listed || t.Unlisted.IsZero() {
 		t.Unlist(now)
-		a.journal.changes.gone++
+		a.journal.Went()
 		a.touch(t)
 	}
 	if now.Sub(t.Unlisted) >= a.options.Retention {
@@ -274,6 +283,7 @@ func (a *account) unlist(t *planner.Candidate, now time.Time) {
 // forget removes a task for good.
 func (a *account) forget(t *planner.Candidate) {
 	delete(a.tasks, t.ID)
+	delete(a.failing, &t.Task)
 	a.dirty[t.ID] = nil
 }
 

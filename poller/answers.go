@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/journal"
 	"prefetch_exporter/poller/lookback"
 	"prefetch_exporter/poller/match"
 	"prefetch_exporter/poller/planner"
@@ -18,10 +19,10 @@ func (a *account) succeeded(e errand, ans vendorapi.Answer, m *planner.Heard) []
 	q := e.question
 	a.answeredWell(e)
 	for _, word := range ans.UnknownWords {
-		a.journal.word(word, "task", q.TaskID(), "request_id", ans.RequestID)
+		a.journal.Word(word, "task", q.TaskID(), "request_id", ans.RequestID)
 	}
 	for _, oddity := range ans.Oddities {
-		a.journal.warn(warnOddity, oddity, "the vendor's answer is not as documented", "task", q.TaskID(), "oddity", oddity)
+		a.journal.Warn(journal.Oddity, oddity, "the vendor's answer is not as documented", "task", q.TaskID(), "oddity", oddity)
 	}
 	defer a.tellScouts(a.dialect.NoRunFilter)
 	switch t := q.Task; {
@@ -103,7 +104,7 @@ func (a *account) heard(q vendorapi.Query, ans vendorapi.Answer, err error, took
 	}
 	a.relearned()
 	if a.dialect.Offset.Abs() > dialect.Edge {
-		a.journal.warn(warnClock, "", "the vendor's clock differs from ours; one of them is wrong", "offset", a.dialect.Offset)
+		a.journal.Warn(journal.Clock, "", "the vendor's clock differs from ours; one of them is wrong", "offset", a.dialect.Offset)
 	}
 	return moved
 }
@@ -136,10 +137,10 @@ func (a *account) tell(t *planner.Candidate, m *planner.Heard, apply func() (row
 	m.Learn(&before, t, rows)
 	a.checkTimes(t, m)
 	if complaint != "" {
-		a.journal.warn(warnDiscarded, t.ID, "what the vendor said of a task was thrown away", "task", t.ID, "why", complaint)
+		a.journal.Warn(journal.Discarded, t.ID, "what the vendor said of a task was thrown away", "task", t.ID, "why", complaint)
 	}
 	if t.Phase != before.Phase {
-		a.journal.changed(t, before.Phase)
+		a.journal.Changed(&t.Task, before.Phase)
 	}
 }
 
@@ -152,7 +153,7 @@ func (a *account) watchAnswered(q question, ans vendorapi.Answer, m *planner.Hea
 	}
 	out := a.watch.Answered(q.watch, ans, lookback.Sent{Left: m.Life.Left, Asked: m.Life.Surely()}, lookBack(m.Round))
 	if out.Trouble != "" {
-		a.journal.warn(warnWindow, out.About, out.Trouble, out.Args...)
+		a.journal.Warn(journal.Window, out.About, out.Trouble, out.Args...)
 	}
 	if !out.Whole {
 		return nil
@@ -227,7 +228,7 @@ func (a *account) checkTimes(t *planner.Candidate, m *planner.Heard) {
 		return
 	}
 	if ahead := t.NewestRow.Sub(m.Life.Sent); ahead > dialect.Edge {
-		a.journal.warn(warnFuture, "", "a row was created in the vendor's future: the time zone is probably ignored, check time_zone",
+		a.journal.Warn(journal.Future, "", "a row was created in the vendor's future: the time zone is probably ignored, check time_zone",
 			"task", t.ID, "created", t.NewestRow, "ahead", ahead.Round(time.Second))
 	}
 	if t.Created.IsZero() {
@@ -237,7 +238,7 @@ func (a *account) checkTimes(t *planner.Candidate, m *planner.Heard) {
 	off := t.VendorCreated.Sub(t.Created)
 	hours := off.Round(time.Hour)
 	if hours != 0 && (off-hours).Abs() < near {
-		a.journal.warn(warnHours, "", "the vendor's time of creation is whole hours off the configured one: "+
+		a.journal.Warn(journal.Hours, "", "the vendor's time of creation is whole hours off the configured one: "+
 			"the time zone is probably ignored, check time_zone", "task", t.ID, "created", t.VendorCreated, "configured", t.Created, "off", hours)
 	}
 }

@@ -3,6 +3,7 @@ package poller
 import (
 	"time"
 
+	"prefetch_exporter/poller/journal"
 	"prefetch_exporter/poller/planner"
 )
 
@@ -15,7 +16,7 @@ func (a *account) weighBacklog(s *planner.Round) {
 	if a.backlog <= a.options.MaxStaleness {
 		return
 	}
-	a.journal.warn(warnBacklog, "", "the account's work exceeds its quota: to ask for every unsettled task once takes longer than "+
+	a.journal.Warn(journal.Backlog, "", "the account's work exceeds its quota: to ask for every unsettled task once takes longer than "+
 		"max_staleness; watch fewer tasks, give their urls, or ask the vendor for a higher limit",
 		"backlog", a.backlog.Round(time.Second), "max_staleness", a.options.MaxStaleness, "unsettled_tasks", unsettled)
 }

@@ -42,7 +42,7 @@ func (a *account) forecast(from clock.Stamp) (next *prefetch.QueryState) {
 			at = clock.Earlier(at, over)
 		}
 		if found {
-			at = s.Now.Add(max(a.backoff(s.Now), s.Pace(&q.Question)))
+			at = s.Now.Add(max(a.health.Wait(s.Now), s.Pace(&q.Question)))
 			at = clock.Later(at, a.budget.Next(from))
 			next = &prefetch.QueryState{Kind: string(q.Query.Kind), Task: q.TaskID(), Why: q.Why, Time: at}
 		}
@@ -82,15 +82,6 @@ func (a *account) choose(s *planner.Round, w *lookback.LookBack) (q question, fo
 		watch := segment.Question(m)
 		return question{Question: planner.Question{Query: watch.Query, Why: watch.Why}, watch: watch}, true, wake
 	}
-}
-
-// backoff is how long the account's calls must wait since they failed. One that is
-// longer than any was reckoned by a clock that was set back since.
-func (a *account) backoff(now time.Time) time.Duration {
-	if wait := a.health.RetryAt.Sub(now); wait > 0 && wait <= clock.LongestRetry {
-		return wait
-	}
-	return 0
 }
 
 // question is what to ask, about tasks or about the look-back.

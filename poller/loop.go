@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/health"
+	"prefetch_exporter/poller/journal"
 	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/poller/task"
@@ -69,7 +71,7 @@ func (a *account) finish(calls *underWay) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.save()
-	a.journal.tell(a.unsettled, true)
+	a.journal.Tell(a.unsettled, true)
 }
 
 // step lets one call leave if there is a question and the budget allows it. It
@@ -86,7 +88,7 @@ func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration
 	present := a.clock()
 	a.look(present)
 	now := present.Wall
-	sleep := min(a.sweep(now), a.journal.tell(a.unsettled, false))
+	sleep := min(a.sweep(now), a.journal.Tell(a.unsettled, false))
 	if !a.saved() {
 		a.save()
 	}
@@ -108,7 +110,7 @@ func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration
 		a.announce(present)
 		return max(sleep, time.Millisecond)
 	}
-	if wait := a.backoff(now); wait > 0 {
+	if wait := a.health.Wait(now); wait > 0 {
 		a.budget.Rest(a.name.Name)
 		a.announce(present.Add(wait))
 		return min(sleep, wait)
@@ -120,7 +122,7 @@ func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration
 	c, wait, err := a.budget.Take(a.name.Name)
 	if err != nil {
 		a.hung.Store(errors.Is(err, store.ErrHangs))
-		a.journal.warn(warnLedger, "", "no call is made while the ledger cannot be kept", "err", err)
+		a.journal.Warn(journal.Ledger, "", "no call is made while the ledger cannot be kept", "err", err)
 		return min(sleep, ledgerRetry)
 	}
 	if wait > 0 {
@@ -145,10 +147,9 @@ func (a *account) leaves(s *planner.Round, q question) errand {
 	}
 	a.inFlight++
 	a.leftAt = time.Now()
-	a.sent++
 	a.paged = q.Follows
 	return errand{
-		question: q, number: a.sent, left: s.Now,
+		question: q, Call: health.Call{Number: a.health.Leaves(), Left: s.Now},
 		provider: a.options.Provider, identity: a.identity, budget: a.budget,
 	}
 }
@@ -157,11 +158,8 @@ func (a *account) leaves(s *planner.Round, q question) errand {
 // reload may have changed all of it since.
 type errand struct {
 	question
+	health.Call
 
-	// number is the call's place among those that left, from 1, and left when it
-	// did.
-	number   uint64
-	left     time.Time
 	provider vendorapi.Provider
 	identity string
 	budget   *quota.Budget
@@ -224,7 +222,7 @@ func (a *account) sweepAll(now time.Time) time.Duration {
 		if (t.Phase == prefetch.Pending || t.Phase == prefetch.Active) && terms.OutOfReach(t.KnownCreation()) {
 			before := t.Phase
 			t.Lose(now)
-			a.journal.changed(t, before)
+			a.journal.Changed(&t.Task, before)
 			a.touch(t)
 			over = true
 		}
@@ -299,7 +297,7 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 	m := a.moment(sent, ended, a.heard(q.Query, ans, err, took))
 	a.last = &prefetch.QueryState{Kind: string(q.Query.Kind), Task: q.TaskID(), Why: q.Why, Time: sent}
 	a.unsaved = true // every answer teaches something
-	e.question, e.left = q, sent
+	e.question, e.Left = q, sent
 	if err == nil {
 		a.apply(a.succeeded(e, ans, m), ended)
 		return false
@@ -326,7 +324,9 @@ func (a *account) apply(told []*planner.Candidate, now time.Time) {
 	settled := false
 	for _, t := range slices.Clone(told) {
 		if a.tasks[t.ID] == t {
-			told = append(told, a.recovers(t)...)
+			for _, o := range a.failing.Told(&t.Task, a.each) {
+				told = append(told, a.tasks[o.ID])
+			}
 		}
 	}
 	for _, t := range told {

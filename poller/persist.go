@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/health"
+	"prefetch_exporter/poller/journal"
 	"prefetch_exporter/poller/lookback"
 	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/poller/task"
@@ -26,7 +28,7 @@ const (
 
 // accountRecord is the part of an account that survives a restart.
 type accountRecord struct {
-	Health  health            `json:"health"`
+	Health  health.State      `json:"health"`
 	Learned learned           `json:"learned"`
 	Watch   lookback.LookBack `json:"watch,omitzero"`
 	// Identity is whom the vendor counted when that was learned.
@@ -55,10 +57,10 @@ func (a *account) load() error {
 			a.log.Error("the account's stored state is unreadable; what was learned is lost", "err", err)
 			return nil
 		}
-		a.health, a.identity, a.watch = rec.Health, rec.Identity, rec.Watch
+		a.health.State, a.identity, a.watch = rec.Health, rec.Identity, rec.Watch
 		a.dialect.Learned, a.planner.Knowledge = rec.Learned.Learned, rec.Learned.Knowledge
 		if a.health.Calls > 0 {
-			a.journal.failing = a.health.Failing // the process before has logged it
+			a.journal.Fails(a.health.Failing)
 		}
 		a.unsaved = a.watch.Clamp(a.now()) || !rec.Removed.IsZero()
 		a.dialect.DoubtClock(a.clock())
@@ -75,7 +77,7 @@ func (a *account) load() error {
 		}
 		t := &planner.Candidate{Task: *decoded}
 		a.tasks[key] = t
-		a.watchFailed(t, t.Rows.Unrecovered())
+		a.failing.Note(&t.Task)
 		if t.Date(a.now()) {
 			a.touch(t)
 		}
@@ -117,7 +119,7 @@ func (a *account) save() {
 			// Nobody else's change may be lost with it. It is not tried again until
 			// the task changes.
 			err := a.store.Write(op) // refused, and counted, by itself
-			a.journal.warn(warnUnstorable, id, "a task is too large to be stored; what changed of it does not survive a restart",
+			a.journal.Warn(journal.Unstorable, id, "a task is too large to be stored; what changed of it does not survive a restart",
 				"task", id, "err", err)
 			delete(a.dirty, id)
 			continue
@@ -126,7 +128,7 @@ func (a *account) save() {
 	}
 	if a.unsaved {
 		value, err := json.Marshal(accountRecord{
-			Health: a.health, Learned: learned{a.dialect.Learned, a.planner.Knowledge}, Watch: a.watch, Identity: a.identity,
+			Health: a.health.State, Learned: learned{a.dialect.Learned, a.planner.Knowledge}, Watch: a.watch, Identity: a.identity,
 		})
 		if err != nil {
 			a.log.Error("an account's state cannot be stored", "err", err)

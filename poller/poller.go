@@ -8,9 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"prefetch_exporter/poller/journal"
 	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/poller/quota"
-	"prefetch_exporter/poller/task"
+	"prefetch_exporter/poller/recovered"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 )
@@ -128,8 +129,8 @@ func (p *Poller) newAccount(name prefetch.Account) *account {
 		log:   log,
 		clock: p.options.Clock, random: p.options.Random, changed: p.options.Changed,
 		wake: make(chan struct{}, 1), tasks: map[string]*planner.Candidate{},
-		dirty: map[string]*planner.Candidate{}, failing: map[*planner.Candidate]task.Hashes{},
-		journal: newJournal(log, func() time.Time { return p.options.Clock().Wall }),
+		dirty: map[string]*planner.Candidate{}, failing: recovered.Waiting{},
+		journal: journal.New(log, func() time.Time { return p.options.Clock().Wall }),
 	}
 	a.moves(0)
 	return a

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"prefetch_exporter/poller/health"
 	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/prefetch"
@@ -21,7 +22,7 @@ type published struct {
 	phases    [prefetch.NumPhases]int
 	options   Account
 	budget    *quota.Budget
-	health    health
+	health    health.State
 	dropped   int
 	backlog   time.Duration
 	window    *prefetch.Counts
@@ -118,7 +119,7 @@ func (a *account) expecting() *planner.Round {
 func (a *account) publishAccount() {
 	p := &a.published
 	p.options, p.budget = a.options, a.budget
-	p.health, p.dropped, p.last, p.next = a.health, a.dropped, a.last, a.next
+	p.health, p.dropped, p.last, p.next = a.health.State, a.dropped, a.last, a.next
 	p.backlog = a.backlog
 	p.window, p.counted = a.watch.Sum()
 }

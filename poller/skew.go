@@ -80,15 +80,13 @@ func (a *account) redate(by time.Duration, now time.Time) {
 		t.Redate(move, now)
 		a.touch(t)
 		if !t.Ended {
-			a.watchFailed(t, t.Rows.Unrecovered())
+			a.failing.Note(&t.Task)
 		}
 	}
 	a.watch.Move(move)
 	a.watch.Clamp(now)
-	for _, at := range []*time.Time{
-		&a.began, &a.noWindow,
-		&a.health.RetryAt, &a.health.Since, &a.outage.countFrom, &a.planner.StrangersAt, &a.dialect.RefusedAt,
-	} {
+	a.health.Move(move)
+	for _, at := range []*time.Time{&a.began, &a.noWindow, &a.planner.StrangersAt, &a.dialect.RefusedAt} {
 		move(at)
 	}
 	if a.last != nil {

@@ -73,20 +73,6 @@ func (t *Task) warmed() []byte {
 	return kept
 }
 
-// Unrecovered are the URLs of the rows that failed and are not recovered.
-func (r Rows) Unrecovered() Hashes {
-	var found Hashes
-	for i := range r.URLs {
-		if u := &r.URLs[i]; u.Status == prefetch.Failed && !u.Recovered {
-			if found == nil {
-				found = Hashes{}
-			}
-			found[HashOf(u.URL)] = struct{}{}
-		}
-	}
-	return found
-}
-
 // Recover returns the rows with those that failed marked as recovered whose URL
 // is warm.
 func (r Rows) Recover(warm func(url string) bool) Rows {
@@ -131,18 +117,4 @@ func (t *Task) recovered() int {
 		}
 	}
 	return min(n, failed)
-}
-
-// Without are the Hashes that are not among others.
-func (h Hashes) Without(others Hashes) Hashes {
-	if len(others) == 0 {
-		return h
-	}
-	left := Hashes{}
-	for hash := range h {
-		if !others.Has(hash) {
-			left[hash] = struct{}{}
-		}
-	}
-	return left
 }
