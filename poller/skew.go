@@ -11,9 +11,9 @@ import (
 // clockEvery is how often it is looked whether the wall clock was set.
 const clockEvery = 10 * time.Second
 
-// watchClock wakes every loop when the wall clock was set, or the machine slept,
-// until ctx ends: what a loop waits for may be due by now, and timers stand still
-// while the machine sleeps.
+// watchClock wakes every loop when the wall clock was set or the machine slept, until
+// ctx ends. A loop waits by timers, which stand still while the machine sleeps and do
+// not notice a clock that is set: what it waits for may be due by now.
 func (p *Poller) watchClock(ctx context.Context) {
 	ticker := time.NewTicker(clockEvery)
 	defer ticker.Stop()
@@ -45,10 +45,11 @@ func (p *Poller) watchClock(ctx context.Context) {
 	}
 }
 
-// look is told the present. If our clock was set since the last look, times that
-// this process told move along with it; where nobody knows by how much, times that
-// became the future are now. The vendor's clock stayed where it was. It is called
-// with the lock held.
+// look compares the present with the last time that it was called. If our clock was
+// set by an hour meanwhile, what this process dated is an hour off: it moves along.
+// Where nobody knows by how much the clock was set (there is no boot clock), only
+// times that became the future are taken for now. The vendor's clock stayed where it
+// was. It is called with the lock held.
 func (a *account) look(now clock.Stamp) {
 	by, known := a.looked.SetBy(now)
 	back := now.Wall.Before(a.looked.Wall)

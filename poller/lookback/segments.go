@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// oneIn is the part of the calls that the look-back gets when tasks want
-	// all of them: one in so many.
+	// oneIn is how many calls there are for each one for the look-back when tasks
+	// want all of them.
 	oneIn = 12
-	// patience is for how many times as many calls the look-back waits behind
-	// questions that are pressing.
+	// patience is by how much longer it waits while the questions of tasks are
+	// pressing: 24 calls instead of 12.
 	patience = 2
 	// segments is how many segments the look-back is cut into, unless the vendor's
 	// windows are shorter. One is counted whole or not at all: more of them follow

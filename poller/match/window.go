@@ -68,10 +68,11 @@ func Window(p Page, claims []Claim) Result {
 	return w.Result
 }
 
-// see works out between which creations the page shows every row. One that is cut
-// does so up to the second where it ends if its rows are in order of their creation,
-// from either end. No vendor says how they are: it must be seen in enough of them,
-// and no page may have shown otherwise.
+// see works out between which creations the page shows every row. A page that is cut
+// (100 of 300 rows) shows every row up to the second of its last one, if rows come in
+// order of their creation, oldest or newest first. No vendor says whether they do:
+// the page itself must show it by three different creations, and no page before may
+// have shown otherwise.
 func (w *window) see() {
 	const enough = 3 // different creations
 	w.from, w.to = w.Query.From, w.Query.To

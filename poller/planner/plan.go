@@ -357,8 +357,8 @@ func (s *Round) class(t *Candidate) class {
 // provable is when an answer can prove at the earliest that it shows every row
 // of the task. Asked before that, a scarce call would be wasted; where calls are
 // not scarce, or there will be no later one, only an answer that shows everything
-// final must wait, or one that would prove it before the next call leaves. A task whose creation nobody told may be old: it is asked at
-// once.
+// final must wait, or one that would prove it before the next call leaves. A task
+// whose creation nobody told may be old: it is asked at once.
 func (s *Round) provable(t *Candidate) time.Time {
 	newest := t.NewestRow
 	switch {

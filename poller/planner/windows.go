@@ -56,8 +56,9 @@ func (s *Round) Leaves(q *Question) {
 	}
 }
 
-// share is what a task adds to a window: rows, and what it is worth that they are
-// shown. told is 1 if the window tells of the task, else 0.
+// share is what one task adds to a window that shows it: so many rows, and so much
+// worth. told is 1 if the window can prove the task settled, else 0. Added up, it is
+// what the window amounts to.
 type share struct {
 	rows, worth float64
 	told        int
