@@ -29,21 +29,22 @@ type card struct {
 	// at is when the task may be asked by the poll interval, and deadline when it must
 	// be warm, 0 where there is none.
 	at, deadline int64
-	// worth is what a question about the task alone is worth, in minutes of lag;
-	// 0 if it is not to be asked now.
+	// worth is what a question about the task alone is worth: see Priority.
 	worth float64
 	// hurry is the root of how many times a minute the task would settle from now on,
 	// calls how many calls it takes to answer for it, if it is unsettled.
 	hurry, calls float32
+	weight       float32 // see Priority
 
-	class     class
-	unsettled bool // watched, and not settled
-	askable   bool // at some time
-	due       bool // now
-	imminent  bool // now, for the answer to be there at its deadline
-	asking    bool // a call about it is under way
-	joinable  bool // a window that is asked for now can tell of it
-	moved     bool // it is out of order, since created is new
+	kind      kind
+	class     class // idleClass if it is not to be asked now
+	unsettled bool  // watched, and not settled
+	askable   bool  // at some time
+	due       bool  // now
+	imminent  bool  // now, for the answer to be there at its deadline
+	asking    bool  // a call about it is under way
+	joinable  bool  // a window that is asked for now can tell of it
+	moved     bool  // it is out of order, since created is new
 
 	task    *Candidate
 	created int64 // what the cards are in order of
@@ -190,7 +191,7 @@ func (c *card) change(at time.Time) {
 // asked at all.
 func (s *Round) schedule(c *card) bool {
 	d, ok := s.due(c.task)
-	c.askable, c.class, c.at, c.floor, c.asked = ok, d.class, toNano(d.at), toNano(d.floor), toNano(c.task.AskedAt())
+	c.askable, c.kind, c.at, c.floor, c.asked = ok, d.kind, toNano(d.at), toNano(d.floor), toNano(c.task.AskedAt())
 	return ok
 }
 

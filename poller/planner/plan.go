@@ -161,13 +161,13 @@ func (s *Round) Backlog() (needs time.Duration, unsettled int) {
 // far as the last choice had to know; 0 if it was not to be asked.
 func (s *Round) Worth(t *Candidate) float64 { return s.board.cards[t.place].worth }
 
-// class is what kind of question is to be asked about a task.
-type class uint8
+// kind is what kind of question is to be asked about a task.
+type kind uint8
 
 const (
-	continueReading class = iota // the next page of what was begun
-	unsettled
-	hopeless // lost, or only statuses left that nobody understands
+	nextPage kind = iota // of what was begun
+	regular
+	vain // the task is hopeless
 )
 
 // Plan picks the next question. Without one, wake is when there may be one;
@@ -184,17 +184,17 @@ func (s *Round) Plan() (best Question, found bool, wake time.Time) {
 	if next != math.MaxInt64 {
 		wake = time.Unix(0, next)
 	}
-	if page != nil && (first == nil || !s.Paged && first.worth < imminent) {
+	if page != nil && (first == nil || !s.Paged && first.class < imminent) {
 		return s.ask(page), true, wake
 	}
 	if first == nil {
 		return Question{}, false, wake
 	}
 	best, told := s.bestWindow()
-	if told == 0 || best.Worth <= first.worth {
+	if told == 0 || best.Priority.compare(first.priority()) <= 0 {
 		best = s.ask(first)
 	}
-	if scout, ok := s.bestScout(best.Worth, told); ok {
+	if scout, ok := s.bestScout(best.Priority, told); ok {
 		return scout, true, wake
 	}
 	return best, true, wake
@@ -235,7 +235,7 @@ func (s *Round) rank() (first, page *card, next int64) {
 		} else {
 			s.alone += float64(c.hurry)
 		}
-		if c.class == continueReading && c.worth < imminent {
+		if c.kind == nextPage && c.class < imminent {
 			page = s.nearerToTheEnd(page, c)
 		} else {
 			first = better(first, c)
@@ -244,9 +244,9 @@ func (s *Round) rank() (first, page *card, next int64) {
 	return first, page, next
 }
 
-// better is the card that is worth more alone.
+// better is the card whose task goes first alone.
 func better(a, b *card) *card {
-	if a == nil || b.worth > a.worth || b.worth == a.worth && compareTasks(b.task, a.task) < 0 {
+	if a == nil || cmp.Or(a.priority().compare(b.priority()), compareTasks(b.task, a.task)) < 0 {
 		return b
 	}
 	return a
@@ -304,30 +304,30 @@ func compareTasks(a, b *Candidate) int {
 
 // timing is when a task may be asked, its deadline aside.
 type timing struct {
-	class class
+	kind kind
 	// at is by the poll interval. No deadline has the task asked before floor: until
 	// then it backs off, or an answer could prove nothing.
 	at, floor time.Time
 }
 
-// due says when the task may be asked, and with what priority; false if it is
+// due says when the task may be asked, and for what; false if it is
 // not to be asked at all.
 func (s *Round) due(t *Candidate) (d timing, ok bool) {
 	if !t.Unsettled() || t.InFlight && !s.Foreseen || s.OutOfReach(t.KnownCreation()) {
 		return timing{}, false
 	}
-	d.class = s.class(t)
+	d.kind = s.kind(t)
 	switch {
 	case t.LastAsked.After(s.Now):
 		d.at = s.Now // the clock was set back: what was reckoned by it is void
 		return d, true
 	case s.Hasty && clock.Later(t.LastAsked, t.LastRefresh).Before(s.Begun):
-	case d.class == continueReading || !t.RetryAt.IsZero():
+	case d.kind == nextPage || !t.RetryAt.IsZero():
 		d.floor = t.RetryAt
 	case !t.LastAsked.IsZero():
 		d.at = clock.Later(t.LastAsked, t.LastRefresh).Add(max(s.PollInterval, t.RowlessGap(s.Slot, s.LongestRowless)))
 	}
-	if s.Capabilities.RowTimes && d.class != continueReading {
+	if s.Capabilities.RowTimes && d.kind != nextPage {
 		// A row from the vendor's future must not keep the task from being asked.
 		proven, latest := s.provable(t), clock.Later(t.LastAsked, t.FirstSeen).Add(max(s.PollInterval, clock.LongestRetry))
 		if proven.After(latest) {
@@ -339,18 +339,18 @@ func (s *Round) due(t *Candidate) (d timing, ok bool) {
 	return d, true
 }
 
-// class is the priority of the task's next question. A reading whose last page
-// failed has none over other tasks: it would starve them if it fails for ever.
-func (s *Round) class(t *Candidate) class {
+// kind is that of the task's next question. A reading whose last page failed takes
+// no turns with other tasks: it would starve them if it fails for ever.
+func (s *Round) kind(t *Candidate) kind {
 	switch {
 	case t.Up && s.continues(t):
-		return continueReading
+		return nextPage
 	case s.byCount(t):
-		return unsettled
+		return regular
 	case t.Phase == prefetch.Lost || t.Answered() && t.Counts.OnlyUnknownLeft():
-		return hopeless
+		return vain
 	default:
-		return unsettled
+		return regular
 	}
 }
 

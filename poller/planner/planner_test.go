@@ -422,6 +422,39 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// A window goes by the most pressing of its tasks, then by how many of those there
+// are, and only then by what it is worth.
+func TestOrderOfWindows(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		passed []string // the tasks whose deadline passed
+		want   string
+	}{
+		"the window, which tells of more":                 {nil, "one answer tells of 2 tasks"},
+		"the task alone, whose deadline passed":           {[]string{"alone"}, "its deadline passed since the last answer"},
+		"the task alone, which is worth more":             {[]string{"alone", "a"}, "its deadline passed since the last answer"},
+		"the window, since two of its deadlines passed":   {[]string{"alone", "a", "b"}, "one answer tells of 2 tasks"},
+		"the window, whatever the worth of what it shows": {[]string{"b"}, "one answer tells of 2 tasks"},
+	} {
+		w := newWorld(t, cdnetworks(), 5*minute)
+		w.launch("alone", 3*time.Hour, 40, time.Hour, creation)
+		w.launch("a", 10*minute, 3, time.Hour, everything)
+		w.launch("b", 10*minute+time.Second, 3, time.Hour, everything)
+		if len(c.passed) == 0 {
+			w.tasks["alone"].Phase = prefetch.Settled
+		}
+		for _, id := range c.passed {
+			w.tasks[id].Deadline = noon.Add(-minute)
+		}
+		for _, task := range w.tasks {
+			w.planner.Changed(task)
+		}
+		if q, _, _ := w.planner.At(w.m).Plan(); q.Why != c.want {
+			t.Errorf("%s: asked %q because %q", name, q.TaskID(), q.Why)
+		}
+	}
+}
+
 // Nothing is asked of nobody, of what is settled, and of what cannot be reached; and
 // it is told when there is something to ask.
 func TestNothingToAsk(t *testing.T) {
@@ -600,8 +633,8 @@ func TestEstimatesAreKept(t *testing.T) {
 		if found != ok {
 			t.Fatalf("kept: %v, worked out anew: %v", first.Why, second.Why)
 		}
-		if found && math.Abs(first.Worth-second.Worth) > second.Worth/4+1e-3 {
-			t.Errorf("kept: %q for %v, worked out anew: %q for %v", first.Why, first.Worth, second.Why, second.Worth)
+		if found && math.Abs(first.Priority.Worth-second.Priority.Worth) > second.Priority.Worth/4+1e-3 {
+			t.Errorf("kept: %q for %v, worked out anew: %q for %v", first.Why, first.Priority, second.Why, second.Priority)
 		}
 		w.planner.Set(w.tasks) // both number the tasks
 	}

@@ -19,9 +19,8 @@ type Question struct {
 	// not wait for an even pace.
 	Pressing bool
 	// Follows: it is for the next page of a task that takes turns with others.
-	Follows bool
-	// Worth is what its answer is worth, in minutes of lag.
-	Worth float64
+	Follows  bool
+	Priority Priority
 }
 
 // TaskID is the task that is asked for; empty for a window.
@@ -35,20 +34,20 @@ func (q *Question) TaskID() string {
 // ask is the question about one task.
 func (s *Round) ask(c *card) Question {
 	t := c.task
-	q := Question{Task: t, Query: vendorapi.Query{Kind: vendorapi.QueryTask}, Worth: c.worth}
+	q := Question{Task: t, Query: vendorapi.Query{Kind: vendorapi.QueryTask}, Priority: c.priority()}
 	if s.counts(c) && !t.Counted.Doubtful() {
 		status := s.countNext(t)
 		if status == prefetch.Waiting {
 			if all, ok := s.waitWindow(t); ok {
-				all.Worth, all.Pressing = c.worth, c.worth >= imminent
+				all.Priority, all.Pressing = q.Priority, q.Priority.presses()
 				return all
 			}
 		}
 		q.Query.Kind, q.Query.Status = vendorapi.QueryCount, &status
 	}
 	never := t.LastAsked.IsZero() && !t.Answered()
-	q.Pressing = c.worth >= imminent || c.class == unsettled && never && t.Counted == nil
-	q.Follows = c.class == continueReading && c.worth < imminent
+	q.Pressing = q.Priority.presses() || c.kind == regular && never && t.Counted == nil
+	q.Follows = c.kind == nextPage && !q.Priority.presses()
 	q.Why = s.reason(c, q.Query.Status)
 	q.Query = s.taskQuery(t, q.Query)
 	return q
@@ -56,7 +55,7 @@ func (s *Round) ask(c *card) Question {
 
 // counts reports whether the task's URLs are counted instead of read.
 func (s *Round) counts(c *card) bool {
-	return c.class == unsettled && s.byCount(c.task)
+	return c.kind == regular && s.byCount(c.task)
 }
 
 // reason is why a task is asked, for people: what comes after "because", or what
@@ -64,16 +63,16 @@ func (s *Round) counts(c *card) bool {
 func (s *Round) reason(c *card, status *prefetch.Status) string {
 	t := c.task
 	switch {
-	case c.worth >= overdue:
+	case c.class == overdue:
 		return "its deadline passed since the last answer"
-	case c.worth >= imminent:
+	case c.class == imminent:
 		return "its deadline is near"
-	case c.class == continueReading:
+	case c.kind == nextPage:
 		r := t.Reading
 		return fmt.Sprintf("its next page, %d of %d", r.Page+1, r.Pages())
-	case c.class == hopeless && t.Phase == prefetch.Lost:
+	case c.kind == vain && t.Phase == prefetch.Lost:
 		return "lost, in case the vendor knows it after all"
-	case c.class == hopeless:
+	case c.kind == vain:
 		return "only statuses are left that no page documents"
 	case status != nil:
 		return fmt.Sprintf("how many of its URLs %s, %s", past(*status), likely(c.chance))
@@ -81,7 +80,7 @@ func (s *Round) reason(c *card, status *prefetch.Status) string {
 		return "to be sure how many URLs it has"
 	case t.LastAsked.IsZero() && !t.Answered():
 		return "never asked before"
-	case c.worth >= starvation:
+	case c.class == starved:
 		return "it waited for long"
 	default:
 		return likely(c.chance)

@@ -35,23 +35,27 @@ const (
 // it is asked next, instead of one that was guessed. One page of such rows tells
 // of many more tasks than one page of all rows does. covered is of how many tasks
 // one window of all rows tells.
-func (s *Round) bestScout(rival float64, covered int) (best Question, ok bool) {
-	if !s.CanScout() || s.NoWindows || rival >= certain {
+func (s *Round) bestScout(rival Priority, covered int) (best Question, ok bool) {
+	if !s.CanScout() || s.NoWindows || rival.class > ordinary || rival.class == ordinary && rival.Worth >= certain {
 		return Question{}, false
 	}
 	crowd, m := s.learned.crowd(), s.market(covered)
 	shareOf := func(c *card) share {
 		if gain := m.gain(c); gain > 0 {
-			return share{crowd * float64(c.running), gain, 1}
+			return share{Priority{class: ordinary, Worth: gain}, crowd * float64(c.running), 1}
 		}
 		return share{rows: crowd * float64(c.running)}
 	}
 	w := s.slide(roomy*float64(s.PageSize()), 0, shareOf)
-	if scouting*w.worth <= max(rival, m.price) {
+	proven := 0.0 // by the rival
+	if rival.class == ordinary {
+		proven = rival.Worth
+	}
+	if scouting*w.priority.Worth <= max(proven, m.price) {
 		return Question{}, false
 	}
 	best = Question{
-		Query: s.window(w, shareOf), Worth: w.worth,
+		Query: s.window(w, shareOf), Priority: w.priority,
 		Why: fmt.Sprintf("to see which of %s still run", tasks(w.told)),
 	}
 	best.Query.Status = new(prefetch.Running)
@@ -74,7 +78,7 @@ func (s *Round) market(covered int) market {
 // settled without having it proven: with that chance it is asked one slot from
 // now instead of when its turn comes.
 func (m market) gain(c *card) float64 {
-	if c.worth <= 0 || c.hurry <= 0 || c.hidden {
+	if c.class == idleClass || c.hurry <= 0 || c.hidden {
 		return 0
 	}
 	turn, chance := m.slot*max(1, m.hurry/float64(c.hurry)), float64(c.chance)

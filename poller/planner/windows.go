@@ -56,46 +56,40 @@ func (s *Round) Leaves(q *Question) {
 	}
 }
 
-// share is what one task adds to a window that shows it: so many rows, and so much
-// worth. told is 1 if the window can prove the task settled, else 0. Added up, it is
-// what the window amounts to.
-type share struct {
-	rows, worth float64
-	told        int
-}
-
 // stretch is a window from one task's creation to another's.
 type stretch struct {
 	from, to *card
-	worth    float64
+	priority Priority
 	told     int
 }
 
-// slide finds the window that is worth the most among those that tell of a task
+// slide finds the window that goes first of those that tell of a task
 // and can be asked for, with no more rows than there is room for: those of its
 // tasks, and so many others a second.
 func (s *Round) slide(room, others float64, shareOf func(*card) share) (best stretch) {
 	oldest, newest, span := s.Oldest().UnixNano(), s.VendorNow().Add(dialect.Pad+match.Drift).UnixNano(), int64(s.Capabilities.MaxSpan)
-	first, sum := 0, share{}
+	first, total := 0, sum{}
 	for i := range s.cards {
 		c := &s.cards[i]
 		add := shareOf(c)
 		if c.first() < oldest || c.last() > newest || add.rows > room {
-			first, sum = i+1, share{}
+			first, total = i+1, sum{}
 			continue
 		}
-		sum = share{sum.rows + add.rows, sum.worth + add.worth, sum.told + add.told}
+		total.add(add, 1)
 		for ; first < i; first++ {
 			d := &s.cards[first]
 			length := c.created - d.created + int64(match.Narrowest)
-			if length <= span && sum.rows+others*time.Duration(length).Seconds() <= room {
+			if length <= span && total.rows+others*time.Duration(length).Seconds() <= room {
 				break
 			}
-			gone := shareOf(d)
-			sum = share{sum.rows - gone.rows, sum.worth - gone.worth, sum.told - gone.told}
+			total.add(shareOf(d), -1)
 		}
-		if sum.told > 0 && sum.worth > best.worth && add.worth > 0 {
-			best = stretch{&s.cards[first], c, sum.worth, sum.told}
+		if total.told == 0 || add.class == idleClass {
+			continue
+		}
+		if p := total.priority(); p.compare(best.priority) > 0 {
+			best = stretch{&s.cards[first], c, p, total.told}
 		}
 	}
 	return best
@@ -106,7 +100,7 @@ func (s *Round) slide(room, others float64, shareOf func(*card) share) (best str
 // again. It leaves out the first tasks if nothing is wanted of them.
 func (s *Round) window(w stretch, shareOf func(*card) share) vendorapi.Query {
 	cards := s.cards[w.from.task.place : w.to.task.place+1]
-	for len(cards) > 1 && shareOf(&cards[0]).worth <= 0 {
+	for len(cards) > 1 && shareOf(&cards[0]).class == idleClass {
 		cards = cards[1:]
 	}
 	first, last := cards[0].first(), w.to.last()
@@ -127,12 +121,12 @@ func (s *Round) bestWindow() (best Question, told int) {
 	}
 	shareOf := func(c *card) share {
 		switch {
-		case c.joinable && c.worth > 0:
-			return share{float64(c.rows), c.worth, 1}
-		case c.worth >= starvation:
+		case c.joinable && c.class != idleClass:
+			return share{c.priority(), float64(c.rows), 1}
+		case c.class > ordinary:
 			return share{rows: float64(c.rows)} // only an answer helps
 		default:
-			return share{float64(c.rows), glimpse * c.worth, 0}
+			return share{Priority: Priority{class: c.class, Worth: glimpse * c.worth}, rows: float64(c.rows)}
 		}
 	}
 	w := s.slide(float64(s.PageSize()), s.learned.strangers(s.Now), shareOf)
@@ -140,7 +134,7 @@ func (s *Round) bestWindow() (best Question, told int) {
 		return Question{}, 0
 	}
 	return Question{
-		Query: s.window(w, shareOf), Worth: w.worth, Pressing: w.worth >= imminent,
+		Query: s.window(w, shareOf), Priority: w.priority, Pressing: w.priority.presses(),
 		Why: "one answer tells of " + tasks(w.told),
 	}, w.told
 }

@@ -16,16 +16,9 @@ const (
 	// urgencySpan how long before it that begins to show.
 	urgency     = 4.0
 	urgencySpan = 10 * time.Minute
-	// imminent is the worth of a task that must be asked now for the answer to be
-	// there at its deadline, and overdue that of one whose deadline passed since it
-	// was last looked at: both more than everything else.
-	imminent = 1e6
-	overdue  = 2 * imminent
-	// starving is for how many rounds of all unsettled tasks one may wait before
-	// waiting alone makes it worth more than anything but a deadline, and
-	// starvation that worth.
-	starving   = 6
-	starvation = 1e3
+	// starving is for how many rounds of all unsettled tasks one may wait before it
+	// goes before everything but a deadline.
+	starving = 6
 	// stranger is the worth, in minutes, of the first answer about a task whose
 	// rows are not known: from then on windows can tell of it. It counts whole
 	// from the chance promising on: a call that comes later may prove the task
@@ -48,8 +41,7 @@ const (
 	unseen    = 1.5
 	// familiar is the worth of the first answer about any other task.
 	familiar = 0.1
-	// residue keeps the worth of tasks that have no chance above nothing, and
-	// residue squared that of hopeless ones.
+	// residue keeps the worth of tasks that have no chance above nothing.
 	residue = 1e-6
 	// fresh is the part of a task's wait for which its card is kept: its worth
 	// does not change by more.
@@ -126,15 +118,13 @@ func (s *Round) settledAt(t *Candidate, left int, at time.Time) float64 {
 	}
 }
 
-// weigh works out what a question about the task alone is worth now, in minutes
-// of lag.
+// weigh works out how pressing a question about the task alone is now, and what it
+// is worth, in minutes of lag.
 func (s *Round) weigh(c *card, left int, looked time.Time) {
 	t := c.task
-	switch c.class {
-	case hopeless:
-		c.worth = residue * residue * (1 + max(0, s.Now.Sub(t.LastAsked).Minutes()))
+	if c.kind == vain {
+		c.class, c.worth = hopeless, 1+max(0, s.Now.Sub(t.LastAsked).Minutes())
 		return
-	case unsettled, continueReading:
 	}
 	chance := s.Chance(t)
 	worth := s.appraise(c, chance, left, looked) * s.oneCount(t)
@@ -144,14 +134,17 @@ func (s *Round) weigh(c *card, left int, looked time.Time) {
 	// What was asked in vain is not worth the whole wait at once again.
 	waited := max(0, s.Now.Sub(clock.Later(looked, t.LastAsked)))
 	worth = worth*fraction(waited, s.Now.Sub(looked)) + residue*(1+waited.Minutes()) + s.novelty(t, chance)
+	c.class, c.worth = s.urgent(t, worth)
+	if c.imminent {
+		c.class = imminent
+	}
 	// What a window hinted at is shown nowhere.
 	unanswered := s.Now.Sub(clock.Later(clock.Later(t.LastAsked, t.LastRefresh), t.FirstSeen))
-	if longest := starving*s.round + s.PollInterval; unanswered > longest {
-		worth += starvation * float64(unanswered) / float64(longest)
-	}
-	c.worth = s.urgent(t, worth)
-	if c.imminent {
-		c.worth += imminent
+	switch longest := starving*s.round + s.PollInterval; {
+	case c.class >= imminent:
+		c.weight = 1
+	case unanswered > longest:
+		c.class, c.weight = starved, float32(unanswered.Minutes())
 	}
 }
 
@@ -196,20 +189,21 @@ func (s *Round) novelty(t *Candidate, chance float64) float64 {
 	return max(stranger*min(1, chance/promising), patience*waited)
 }
 
-// urgent is a task's worth with regard to its deadline.
-func (s *Round) urgent(t *Candidate, worth float64) float64 {
+// urgent is a task's worth with regard to its deadline, and the class that this
+// gives it.
+func (s *Round) urgent(t *Candidate, worth float64) (class, float64) {
 	if t.Deadline.IsZero() {
-		return worth
+		return ordinary, worth
 	}
 	switch ahead := t.Deadline.Sub(s.Now); {
 	case ahead > 0:
-		return worth * (1 + urgency*math.Exp(-float64(ahead)/float64(urgencySpan)))
+		return ordinary, worth * (1 + urgency*math.Exp(-float64(ahead)/float64(urgencySpan)))
 	case t.AskedAt().Before(t.Deadline):
-		return worth + overdue
+		return overdue, worth
 	case t.LastRefresh.Before(t.Deadline):
-		return worth * (1 + urgency)
+		return ordinary, worth * (1 + urgency)
 	default:
-		return worth
+		return ordinary, worth
 	}
 }
 
