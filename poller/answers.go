@@ -2,6 +2,7 @@ package poller
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"prefetch_exporter/poller/dialect"
@@ -9,9 +10,60 @@ import (
 	"prefetch_exporter/poller/lookback"
 	"prefetch_exporter/poller/match"
 	"prefetch_exporter/poller/planner"
+	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
+
+// hear is the way of an answer, or of an error, from the vendor to whoever looks at
+// the account: the dialect observes it, a match or the one task that was asked for
+// finds whom it tells of, each of these is applied to and learned from (see tell),
+// and what changed is kept. It reports whether the call failed, and is called with
+// the lock held.
+func (a *account) hear(e errand, ans vendorapi.Answer, err error, took time.Duration) (failed bool) {
+	m := a.moment(e.Left, a.looked.Wall, a.heard(e.Query, ans, err, took))
+	a.last = &prefetch.QueryState{Kind: string(e.Query.Kind), Task: e.TaskID(), Why: e.Why, Time: e.Left}
+	a.unsaved = true // every answer teaches something
+	var told []*planner.Candidate
+	if err == nil {
+		told = a.succeeded(e, ans, m)
+	} else {
+		failed = a.failed(e, vendorapi.AsError(err), m)
+		if e.Task != nil {
+			told = append(told, e.Task)
+		}
+	}
+	a.keep(told, m.Now)
+	return failed
+}
+
+// keep makes what a call told of tasks durable and then publishes it, all at once.
+func (a *account) keep(told []*planner.Candidate, now time.Time) {
+	settled := false
+	for _, t := range slices.Clone(told) {
+		if a.tasks[t.ID] == t {
+			for _, o := range a.failing.Told(&t.Task, a.each) {
+				told = append(told, a.tasks[o.ID])
+			}
+		}
+	}
+	for _, t := range told {
+		if a.tasks[t.ID] == t {
+			a.touch(t)
+			a.planner.Changed(t)
+			if end := t.EndsAt(a.options.Retention); !end.IsZero() && end.Before(a.sweepAt) {
+				a.sweepAt = end
+			}
+		}
+		settled = settled || t.Phase == prefetch.Settled
+	}
+	if a.dropped > 0 && settled {
+		a.refresh(now) // a settled task makes room
+		return
+	}
+	a.save()
+	a.publish(told...)
+}
 
 // succeeded applies an answer to the account and to the tasks it tells of, which
 // it returns.
@@ -126,6 +178,16 @@ func (a *account) ignored(q vendorapi.Query, ans vendorapi.Answer, most int, now
 	a.relearned()
 	a.log.Info("the vendor does not limit answers to a status; asking otherwise from now on")
 	return true
+}
+
+// moment is the present, after an answer. It is called with the lock held.
+func (a *account) moment(sent, now time.Time, moved time.Duration) *planner.Heard {
+	m := &planner.Heard{Round: a.planner.At(a.situation(now)), Vendor: &a.dialect}
+	m.Life = task.Moment{
+		Now: now, Left: sent, Sent: sent.Add(m.Offset), Moved: moved, Oldest: m.Oldest(),
+		Means: m.Means(), RowTimes: m.Capabilities.RowTimes, Windows: m.Capabilities.Windows, Jitter: a.random,
+	}
+	return m
 }
 
 // tell applies an answer to a task, learns from it, and logs what it made of the

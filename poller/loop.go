@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -257,8 +256,8 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 	e.budget.End(e.call, answered(err))
 	present := a.clock()
 	// Reckoned from the end, since the clock may have been set meanwhile.
-	took, ended := left.Elapsed(present), present.Wall
-	sent := ended.Add(-took)
+	took := left.Elapsed(present)
+	sent := present.Wall.Add(-took)
 	q := e.question
 
 	a.mu.Lock()
@@ -294,21 +293,8 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 	}
 	a.look(present)
 	a.latency.Learn(took)
-	m := a.moment(sent, ended, a.heard(q.Query, ans, err, took))
-	a.last = &prefetch.QueryState{Kind: string(q.Query.Kind), Task: q.TaskID(), Why: q.Why, Time: sent}
-	a.unsaved = true // every answer teaches something
 	e.question, e.Left = q, sent
-	if err == nil {
-		a.apply(a.succeeded(e, ans, m), ended)
-		return false
-	}
-	failed = a.failed(e, vendorapi.AsError(err), m)
-	if q.Task == nil {
-		a.apply(nil, ended)
-		return failed
-	}
-	a.apply([]*planner.Candidate{q.Task}, ended)
-	return failed
+	return a.hear(e, ans, err, took)
 }
 
 // answered reports whether nothing of a call can be under way at the vendor any
@@ -316,43 +302,4 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 func answered(err error) bool {
 	e := vendorapi.AsError(err)
 	return e == nil || e.HTTPStatus != 0 || e.Unsent
-}
-
-// apply makes what a call told of tasks durable and then publishes it, all at
-// once. It is called with the lock held.
-func (a *account) apply(told []*planner.Candidate, now time.Time) {
-	settled := false
-	for _, t := range slices.Clone(told) {
-		if a.tasks[t.ID] == t {
-			for _, o := range a.failing.Told(&t.Task, a.each) {
-				told = append(told, a.tasks[o.ID])
-			}
-		}
-	}
-	for _, t := range told {
-		if a.tasks[t.ID] == t {
-			a.touch(t)
-			a.planner.Changed(t)
-			if end := t.EndsAt(a.options.Retention); !end.IsZero() && end.Before(a.sweepAt) {
-				a.sweepAt = end
-			}
-		}
-		settled = settled || t.Phase == prefetch.Settled
-	}
-	if a.dropped > 0 && settled {
-		a.refresh(now) // a settled task makes room
-		return
-	}
-	a.save()
-	a.publish(told...)
-}
-
-// moment is the present, after an answer. It is called with the lock held.
-func (a *account) moment(sent, now time.Time, moved time.Duration) *planner.Heard {
-	m := &planner.Heard{Round: a.planner.At(a.situation(now)), Vendor: &a.dialect}
-	m.Life = task.Moment{
-		Now: now, Left: sent, Sent: sent.Add(m.Offset), Moved: moved, Oldest: m.Oldest(),
-		Means: m.Means(), RowTimes: m.Capabilities.RowTimes, Windows: m.Capabilities.Windows, Jitter: a.random,
-	}
-	return m
 }
