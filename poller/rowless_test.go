@@ -1,6 +1,8 @@
 package poller_test
 
 import (
+	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,9 +31,10 @@ func TestWhatHasNoRow(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				rows := []prefetch.URL{{URL: "a", Status: prefetch.Succeeded}, {URL: "b", Status: prefetch.Failed}}
+				var rows atomic.Pointer[[]prefetch.URL]
+				rows.Store(&[]prefetch.URL{{URL: "a", Status: prefetch.Succeeded}, {URL: "b", Status: prefetch.Failed}})
 				v := &stub{caps: vendorapi.Capabilities{MaxInFlight: 1}, answer: func(int, vendorapi.Query) (vendorapi.Answer, error) {
-					return vendorapi.Answer{URLs: rows, Count: len(rows)}, nil
+					return vendorapi.Answer{URLs: slices.Clone(*rows.Load()), Count: len(*rows.Load())}, nil
 				}}
 				a := account(huaweiAccount, v, c.limit)
 				a.MaxStaleness = c.maxStaleness
@@ -77,7 +80,7 @@ func TestWhatHasNoRow(t *testing.T) {
 					}
 					wait(second)
 				}
-				rows = append(rows, prefetch.URL{URL: "a", Status: prefetch.Running})
+				rows.Store(new(append(slices.Clone(*rows.Load()), prefetch.URL{URL: "a", Status: prefetch.Running})))
 				wait(40 * time.Minute) // until it is looked at
 				got, before := r.task(t, huaweiAccount, "a"), len(v.calls())
 				if diff := cmp.Diff([]string{"c"}, got.NoRow); diff != "" || got.Counts[prefetch.Waiting] != 1 {
