@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"prefetch_exporter/discovery/files"
 	"prefetch_exporter/internal/strict"
 	"prefetch_exporter/tasklist"
 )
@@ -15,23 +16,22 @@ import (
 // cannot be used, a task of an account that does not exist included, and what is
 // only odd, each as "file:line: what is wrong" where it has a line.
 func CheckFiles(patterns, accounts []string) (wrong, odd []string) {
-	var paths []string
+	var checked []files.Pattern
 	for _, text := range patterns {
-		p, err := newPattern(text)
+		p, err := files.Parse(text)
 		if err != nil {
 			continue // Check has said so
 		}
-		found := p.expand()
-		for _, err := range found.errs {
-			wrong = append(wrong, err.Error())
-		}
-		if len(found.paths)+len(found.errs) == 0 {
+		checked = append(checked, p)
+		if paths, errs := files.List([]files.Pattern{p}, nil); len(paths)+len(errs) == 0 {
 			odd = append(odd, fmt.Sprintf("task_discovery.files: there is no file now that %q means", text))
 		}
-		paths = append(paths, found.paths...)
 	}
-	slices.Sort(paths)
-	for _, path := range slices.Compact(paths) {
+	paths, errs := files.List(checked, nil)
+	for _, err := range errs {
+		wrong = append(wrong, err.Error())
+	}
+	for _, path := range paths {
 		w, o := checkFile(path, accounts)
 		wrong, odd = append(wrong, w...), append(odd, o...)
 	}
@@ -39,7 +39,7 @@ func CheckFiles(patterns, accounts []string) (wrong, odd []string) {
 }
 
 func checkFile(path string, accounts []string) (wrong, odd []string) {
-	data, err := readDocumentFile(path)
+	data, err := files.Read(path, maxDocument)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // it has just gone
 	}

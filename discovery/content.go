@@ -12,8 +12,6 @@ import (
 // maxDocument bounds a file and the body of an HTTP source, in bytes.
 const maxDocument = 32 << 20
 
-var errTooLarge = fmt.Errorf("is larger than the limit of %d bytes", maxDocument)
-
 // content is what a file or an HTTP source said when it was last readable, and
 // whether it is now. It never changes: each reading makes a new one, and a
 // reading that tells nothing new returns the one before.

@@ -1,14 +1,14 @@
 package discovery
 
 import (
+	"context"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
+	"time"
 
+	"prefetch_exporter/discovery/files"
 	"prefetch_exporter/prefetch"
 )
 
@@ -23,7 +23,7 @@ type file struct {
 
 // fileSet is what all files said at one reading. It never changes.
 type fileSet struct {
-	patterns []pattern
+	patterns []files.Pattern
 	files    []file // by path
 	// errs are the folders that could not be listed; their files are kept.
 	errs []error
@@ -31,20 +31,16 @@ type fileSet struct {
 
 // readFiles reads everything that the patterns mean now. Files that are broken
 // or cannot be read keep what they said in before; files that are gone go.
-func readFiles(patterns []pattern, before *fileSet) *fileSet {
+func readFiles(patterns []files.Pattern, before *fileSet) *fileSet {
 	set := &fileSet{patterns: patterns}
-	var paths []string
-	for _, p := range patterns {
-		found := p.expand()
-		paths = append(paths, found.paths...)
-		if len(found.errs) > 0 {
-			set.errs = append(set.errs, found.errs...)
-			paths = append(paths, before.pathsOf(p)...)
-		}
+	var known []string
+	for _, f := range before.files {
+		known = append(known, f.path)
 	}
-	slices.Sort(paths)
-	for _, path := range slices.Compact(paths) {
-		data, err := readDocumentFile(path)
+	paths, errs := files.List(patterns, known)
+	set.errs = errs
+	for _, path := range paths {
+		data, err := files.Read(path, maxDocument)
 		last := before.contentOf(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -57,42 +53,6 @@ func readFiles(patterns []pattern, before *fileSet) *fileSet {
 	return set
 }
 
-func readDocumentFile(path string) ([]byte, error) {
-	// Asked before opening, since opening a pipe would wait for its writer.
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading a file: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: is not a regular file", path)
-	}
-	if info.Size() > maxDocument {
-		return nil, fmt.Errorf("%s: %w", path, errTooLarge)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading a file: %w", err)
-	}
-	defer f.Close()
-	data, err := readDocumentFrom(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return data, nil
-}
-
-// readDocumentFrom reads up to the limit of a document.
-func readDocumentFrom(r io.Reader) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading: %w", err)
-	}
-	if len(data) > maxDocument {
-		return nil, errTooLarge
-	}
-	return data, nil
-}
-
 // contentOf returns what the file said, or an empty content.
 func (s *fileSet) contentOf(path string) *content {
 	i, found := slices.BinarySearchFunc(s.files, path, func(f file, path string) int {
@@ -102,16 +62,6 @@ func (s *fileSet) contentOf(path string) *content {
 		return &content{}
 	}
 	return s.files[i].content
-}
-
-func (s *fileSet) pathsOf(p pattern) []string {
-	var paths []string
-	for _, f := range s.files {
-		if p.matches(f.path) {
-			paths = append(paths, f.path)
-		}
-	}
-	return paths
 }
 
 // known reports whether nothing is missing that was never read.
@@ -143,4 +93,68 @@ func (s *fileSet) sameTasks(other *fileSet) bool {
 	return slices.EqualFunc(s.files, other.files, func(a, b file) bool {
 		return a.path == b.path && a.content == b.content
 	})
+}
+
+// watchFiles reads the files when they may have changed, until the context ends.
+func (m *Manager) watchFiles(ctx context.Context) {
+	w := files.NewWatcher(m.log)
+	defer w.Close()
+	for {
+		m.mu.Lock()
+		patterns := m.files.set.patterns
+		m.mu.Unlock()
+		w.Follow(patterns)
+		m.readFiles()
+		if !w.Wait(ctx, m.interval, m.reread) {
+			return
+		}
+	}
+}
+
+func (m *Manager) readFiles() {
+	m.reading.Lock()
+	defer m.reading.Unlock()
+	m.mu.Lock()
+	before := m.files.set
+	m.mu.Unlock()
+	set := readFiles(before.patterns, before)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.publishFiles(set)
+}
+
+// publishFiles takes over a reading of the files. Both locks are held.
+func (m *Manager) publishFiles(set *fileSet) {
+	before := m.files.set
+	m.files.set = set
+	m.files.known = set.known()
+	errs := set.errors()
+	if len(errs) == 0 {
+		m.files.lastSuccess = time.Now()
+	}
+	switch {
+	case len(set.patterns) > 0:
+		m.reporter.Discovery(sourceFiles, len(errs) == 0, m.files.lastSuccess)
+	case len(before.patterns) > 0:
+		m.reporter.ForgetDiscovery(sourceFiles)
+	}
+
+	known := make(map[string]bool)
+	for _, text := range before.errors() {
+		known[text] = true
+	}
+	for _, text := range errs {
+		if !known[text] {
+			m.log.Warn("task files cannot be read; what was read before stays", "error", text)
+		}
+	}
+	if len(errs) == 0 && len(known) > 0 {
+		m.log.Info("all task files can be read again")
+	}
+	for _, f := range set.files {
+		m.logProblems(m.log.Warn, f.content, before.contentOf(f.path))
+	}
+	if !set.sameTasks(before) {
+		m.markDirty()
+	}
 }

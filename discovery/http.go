@@ -183,7 +183,7 @@ func (s *httpSource) get(ctx context.Context, userAgent string, before httpState
 	body, err := httpanswer.Read(resp, maxDocument)
 	switch {
 	case errors.Is(err, httpanswer.ErrTooLarge):
-		return nil, errTooLarge
+		return nil, fmt.Errorf("is larger than the limit of %d bytes", maxDocument)
 	case err != nil:
 		return nil, bareError(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"prefetch_exporter/discovery/files"
 	"prefetch_exporter/internal/loglimit"
 	"prefetch_exporter/prefetch"
 )
@@ -132,10 +133,10 @@ func New(o Options) *Manager {
 	return m
 }
 
-func newSources(files []string, http []HTTPSource) ([]pattern, []*httpSource, error) {
-	patterns := make([]pattern, 0, len(files))
-	for i, text := range files {
-		p, err := newPattern(text)
+func newSources(texts []string, http []HTTPSource) ([]files.Pattern, []*httpSource, error) {
+	patterns := make([]files.Pattern, 0, len(texts))
+	for i, text := range texts {
+		p, err := files.Parse(text)
 		if err != nil {
 			return nil, nil, fmt.Errorf("task discovery: file pattern %d: %w", i+1, err)
 		}
@@ -150,8 +151,8 @@ func newSources(files []string, http []HTTPSource) ([]pattern, []*httpSource, er
 
 // Check reports whether the sources of the options could be used, without using
 // them: what Reload would refuse.
-func Check(files []string, http []HTTPSource) error {
-	_, _, err := newSources(files, http)
+func Check(patterns []string, http []HTTPSource) error {
+	_, _, err := newSources(patterns, http)
 	return err
 }
 

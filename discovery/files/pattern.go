@@ -1,4 +1,4 @@
-package discovery
+package files
 
 import (
 	"errors"
@@ -11,8 +11,9 @@ import (
 
 const separator = string(filepath.Separator)
 
-// pattern is one entry of [Options.Files], cut at the separators.
-type pattern []element
+// Pattern is an absolute path whose elements may have wildcards as in
+// [filepath.Match], cut at the separators.
+type Pattern []element
 
 // element is one element of a pattern: a name where literal is set, else a
 // pattern as in [filepath.Match].
@@ -21,16 +22,16 @@ type element struct {
 	literal bool
 }
 
-// newPattern reads an absolute path whose elements may have wildcards. A
-// backslash takes its meaning from the character after it.
-func newPattern(text string) (pattern, error) {
+// Parse reads a pattern. A backslash takes its meaning from the character after it.
+// A wildcard at the beginning of a name does not mean a dot.
+func Parse(text string) (Pattern, error) {
 	if !filepath.IsAbs(text) {
 		return nil, fmt.Errorf("%q is not an absolute path", text)
 	}
 	if strings.HasSuffix(text, separator) {
 		return nil, fmt.Errorf("%q is a folder; name files, for example with *.yml", text)
 	}
-	var p pattern
+	var p Pattern
 	for name := range strings.SplitSeq(strings.TrimPrefix(filepath.Clean(text), separator), separator) {
 		if _, err := filepath.Match(name, ""); err != nil {
 			return nil, fmt.Errorf("%q: %w", text, err)
@@ -72,7 +73,7 @@ func (e element) matches(name string) bool {
 }
 
 // matches reports whether the pattern means the file at path.
-func (p pattern) matches(path string) bool {
+func (p Pattern) matches(path string) bool {
 	names := strings.Split(strings.TrimPrefix(path, separator), separator)
 	if len(names) != len(p) {
 		return false
@@ -85,41 +86,34 @@ func (p pattern) matches(path string) bool {
 	return true
 }
 
-// expansion is what a pattern means at one moment.
-type expansion struct {
-	// paths may be files; whether they are there is seen when they are read.
-	paths []string
-	// folders are those in which a change can change the paths or the files.
-	// They need not exist.
-	folders []string
-	// errs are the folders that could not be listed, though they are there.
-	errs []error
-}
-
-func (p pattern) expand() expansion {
-	var found expansion
-	folders := []string{separator}
+// expand returns the paths that the pattern means now, and the folders that could
+// not be listed, though they are there. The paths may be files; whether they are is
+// seen when they are read.
+//
+// It calls visit for each folder in which a change can change that, before it looks
+// into it. The folder need not exist.
+func (p Pattern) expand(visit func(folder string)) (paths []string, errs []error) {
+	paths = []string{separator}
 	for i, e := range p {
 		last := i == len(p)-1
-		var next []string
+		folders := paths
+		paths = nil
 		for _, folder := range folders {
 			if last || !e.literal {
-				found.folders = append(found.folders, folder)
+				visit(folder)
 			}
 			if e.literal {
-				next = append(next, filepath.Join(folder, e.text))
+				paths = append(paths, filepath.Join(folder, e.text))
 				continue
 			}
-			paths, err := e.list(folder, last)
+			found, err := e.list(folder, last)
 			if err != nil {
-				found.errs = append(found.errs, err)
+				errs = append(errs, err)
 			}
-			next = append(next, paths...)
+			paths = append(paths, found...)
 		}
-		folders = next
 	}
-	found.paths = folders
-	return found
+	return paths, errs
 }
 
 // list returns what the element means in the folder: folders, or everything
