@@ -25,6 +25,7 @@ import (
 	"prefetch_exporter/poller"
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/quota"
+	"prefetch_exporter/poller/record"
 	"prefetch_exporter/store"
 )
 
@@ -124,7 +125,7 @@ func New(o Options) (*Exporter, error) {
 	}
 	e.store, err = store.Open(store.Options{
 		Path: o.StoragePath, Logger: o.Logger, OnError: e.recorder.StoreError,
-		Migrations: poller.Migrations(), BeforeCommit: o.BeforeCommit,
+		Migrations: record.Migrations(), BeforeCommit: o.BeforeCommit,
 	})
 	if err != nil {
 		return nil, err

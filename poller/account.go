@@ -1,10 +1,7 @@
 package poller
 
 import (
-	"cmp"
 	"log/slog"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,8 +12,10 @@ import (
 	"prefetch_exporter/poller/journal"
 	"prefetch_exporter/poller/lookback"
 	"prefetch_exporter/poller/planner"
+	"prefetch_exporter/poller/published"
 	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/poller/recovered"
+	"prefetch_exporter/poller/roster"
 	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 )
@@ -40,13 +39,12 @@ type account struct {
 	options  Account
 	budget   *quota.Budget
 	tasks    map[string]*planner.Candidate
-	planner  planner.Planner          // which question is worth the most
-	hasty    bool                     // every call that is allowed is made now, and none later
-	begun    time.Time                // since when
-	noWindow time.Time                // until then windows are not asked for
-	listed   map[string]prefetch.Task // what the sources list now, by id
-	pending  []string                 // sources that were never read yet
-	known    bool                     // listed was told: before, no task is watched or forgotten
+	planner  planner.Planner // which question is worth the most
+	hasty    bool            // every call that is allowed is made now, and none later
+	begun    time.Time       // since when
+	noWindow time.Time       // until then windows are not asked for
+	listing  roster.Listing  // what the sources list now
+	known    bool            // that was told: before, no task is watched or forgotten
 	dropped  int
 	health   health.Health
 	dialect  dialect.Dialect               // what the vendor can be asked
@@ -77,8 +75,7 @@ type account struct {
 	hung     atomic.Bool
 
 	// published is what scrapes see.
-	pubMu     sync.Mutex
-	published published
+	published published.Board
 }
 
 // now is the wall time.
@@ -172,10 +169,10 @@ func (a *account) signal() {
 func (a *account) list(tasks []prefetch.Task, pending []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.listed, a.known, a.pending = make(map[string]prefetch.Task, len(tasks)), true, pending
+	a.listing, a.known = roster.Listing{Tasks: make(map[string]prefetch.Task, len(tasks)), Pending: pending}, true
 	for _, spec := range tasks {
-		if _, twice := a.listed[spec.ID]; !twice {
-			a.listed[spec.ID] = spec
+		if _, twice := a.listing.Tasks[spec.ID]; !twice {
+			a.listing.Tasks[spec.ID] = spec
 		}
 	}
 	a.refresh(a.now())
@@ -183,100 +180,20 @@ func (a *account) list(tasks []prefetch.Task, pending []string) {
 }
 
 // reconcile makes the watched tasks those that are listed, as far as the task
-// limit lets it. A task that is watched already stays so while there is room,
-// however new it is: to swap tasks would lose what was asked. It is called with
-// the lock held.
+// limit lets it. It is called with the lock held.
 func (a *account) reconcile(now time.Time) {
-	fresh, watched := a.compare(now)
-	watched -= a.makeRoom(watched + len(fresh) - a.options.TaskLimit)
-	room := min(len(fresh), max(0, a.options.TaskLimit-watched))
-	a.sortFresh(fresh, now)
-	for _, spec := range fresh[:room] {
-		t := a.tasks[spec.ID]
-		if t == nil {
-			t = planner.New(spec, now)
-			a.tasks[spec.ID] = t
-			a.journal.Came()
-		}
-		t.Describe(spec)
+	out := roster.Reconcile(a.tasks, a.listing, roster.Rules{TaskLimit: a.options.TaskLimit, Retention: a.options.Retention}, now)
+	for _, t := range out.Changed {
 		a.touch(t)
 	}
-	a.dropped = len(fresh) - room
-	if over := watched - a.options.TaskLimit; over > 0 {
-		a.dropNewest(over, now)
-		a.dropped += over
+	for _, t := range out.Forgotten {
+		a.forget(t)
 	}
+	a.dropped = out.Dropped
+	a.journal.Listed(out.Came, out.Gone)
 	if a.dropped > 0 {
 		a.journal.Warn(journal.TaskLimit, "", "tasks dropped: more are listed than task_limit allows",
 			"dropped", a.dropped, "task_limit", a.options.TaskLimit)
-	}
-}
-
-// compare takes over what the sources say of the tasks that are watched, and
-// stops watching those that no source lists. It returns the listed tasks that
-// are not watched, and how many are.
-func (a *account) compare(now time.Time) (fresh []prefetch.Task, watched int) {
-	for _, spec := range a.listed {
-		t := a.tasks[spec.ID]
-		if t == nil || t.Remembered() && !t.Ended {
-			fresh = append(fresh, spec)
-			continue
-		}
-		if t.Describe(spec) {
-			a.touch(t)
-		}
-		if !t.Ended {
-			watched++
-		}
-	}
-	for id, t := range a.tasks {
-		_, listed := a.listed[id]
-		switch {
-		case listed:
-		case t.Unlisted.IsZero() && slices.Contains(a.pending, t.Source):
-			t.Listed = true
-			if !t.Ended {
-				watched++
-			}
-		default:
-			a.unlist(t, now)
-		}
-	}
-	return fresh, watched
-}
-
-// sortFresh orders tasks that are to be watched so that the newest, which the
-// limit drops, are last. One whose creation nobody told is as new as now.
-func (a *account) sortFresh(fresh []prefetch.Task, now time.Time) {
-	created := func(spec *prefetch.Task) time.Time {
-		if t := a.tasks[spec.ID]; t != nil {
-			return t.CreatedAt()
-		}
-		return orNow(spec.Created, now)
-	}
-	slices.SortFunc(fresh, func(x, y prefetch.Task) int {
-		return cmp.Or(created(&x).Compare(created(&y)), strings.Compare(x.ID, y.ID))
-	})
-}
-
-func orNow(t, now time.Time) time.Time {
-	if t.IsZero() {
-		return now
-	}
-	return t
-}
-
-// unlist stops watching a task that no source lists. What is known of it is
-// kept for the retention, in case it comes back: nothing needs to be asked
-// again then, not even of a task whose time was over before.
-func (a *account) unlist(t *planner.Candidate, now time.Time) {
-	if t.Listed || t.Unlisted.IsZero() {
-		t.Unlist(now)
-		a.journal.Went()
-		a.touch(t)
-	}
-	if now.Sub(t.Unlisted) >= a.options.Retention {
-		a.forget(t)
 	}
 }
 
@@ -285,51 +202,4 @@ func (a *account) forget(t *planner.Candidate) {
 	delete(a.tasks, t.ID)
 	delete(a.failing, &t.Task)
 	a.dirty[t.ID] = nil
-}
-
-// makeRoom ends the time of up to n settled tasks, those settled longest ago
-// first, and returns how many.
-func (a *account) makeRoom(n int) int {
-	if n <= 0 {
-		return 0
-	}
-	var settled []*planner.Candidate
-	for _, t := range a.tasks {
-		if t.Listed && !t.Ended && t.Phase == prefetch.Settled {
-			settled = append(settled, t)
-		}
-	}
-	slices.SortFunc(settled, func(x, y *planner.Candidate) int {
-		if c := x.SettledAt.Compare(y.SettledAt); c != 0 {
-			return c
-		}
-		return strings.Compare(x.ID, y.ID)
-	})
-	settled = settled[:min(n, len(settled))]
-	for _, t := range settled {
-		t.End(0)
-		a.touch(t)
-	}
-	return len(settled)
-}
-
-// dropNewest stops watching the newest n tasks, after the limit was lowered.
-// They are remembered for a while, like tasks that are not listed any more.
-func (a *account) dropNewest(n int, now time.Time) {
-	var watched []*planner.Candidate
-	for _, t := range a.tasks {
-		if t.Listed && !t.Ended {
-			watched = append(watched, t)
-		}
-	}
-	slices.SortFunc(watched, func(x, y *planner.Candidate) int {
-		if c := y.CreatedAt().Compare(x.CreatedAt()); c != 0 {
-			return c
-		}
-		return strings.Compare(y.ID, x.ID)
-	})
-	for _, t := range watched[:min(n, len(watched))] {
-		t.Unlist(now)
-		a.touch(t)
-	}
 }

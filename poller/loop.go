@@ -167,12 +167,12 @@ type errand struct {
 
 // situation is what the planner decides from. It is called with the lock held.
 func (a *account) situation(now time.Time) planner.Moment {
-	limit := a.options.Limit
+	limit, phases := a.options.Limit, a.published.Phases()
 	return planner.Moment{
 		Terms: a.dialect.At(now), PollInterval: a.options.PollInterval, Hasty: a.hasty, Begun: a.begun,
 		Calls: limit.Calls, Slot: limit.Per / time.Duration(max(1, limit.Calls)), Taken: limit.Per, Latency: a.latency.Usual(),
 		LongestRowless: min(longestRowlessGap, a.options.MaxStaleness/2), // it stays shown
-		Watched:        a.published.phases[prefetch.Pending] + a.published.phases[prefetch.Active],
+		Watched:        phases[prefetch.Pending] + phases[prefetch.Active],
 		Paged:          a.paged, NoWindows: now.Before(a.noWindow),
 	}
 }

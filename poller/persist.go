@@ -1,24 +1,17 @@
 package poller
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
-	"prefetch_exporter/poller/dialect"
-	"prefetch_exporter/poller/health"
 	"prefetch_exporter/poller/journal"
-	"prefetch_exporter/poller/lookback"
 	"prefetch_exporter/poller/planner"
+	"prefetch_exporter/poller/record"
 	"prefetch_exporter/poller/task"
-	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 )
 
 const (
-	// accountKey is the only key in an account's scope of [store.Accounts].
-	accountKey = "state"
 	// saveRetry is how long a loop waits before it tries again to store what
 	// could not be stored.
 	saveRetry = 15 * time.Second
@@ -26,67 +19,35 @@ const (
 	fewDirty = 64
 )
 
-// accountRecord is the part of an account that survives a restart.
-type accountRecord struct {
-	Health  health.State      `json:"health"`
-	Learned learned           `json:"learned"`
-	Watch   lookback.LookBack `json:"watch,omitzero"`
-	// Identity is whom the vendor counted when that was learned.
-	Identity string `json:"identity,omitempty"`
-	// Removed is since when the account is not configured any more.
-	Removed time.Time `json:"removed,omitzero"`
-}
-
-// learned is what calls have taught of the vendor, and of the account's tasks.
-type learned struct {
-	dialect.Learned
-	planner.Knowledge
-}
-
-// scope is the account's scope in the store. An account that changes its
-// provider is another account.
-func scope(a prefetch.Account) string { return a.Provider + ":" + a.Name }
-
-// load restores what the store has of the account. What cannot be understood is
-// left out: one broken record must not keep all others from being watched.
+// load restores what the store has of the account.
 func (a *account) load() error {
 	a.unsaved = true // unless there is a record that says the same
-	err := a.store.ScanScope(store.Accounts, scope(a.name), func(_ string, value []byte) error {
-		var rec accountRecord
-		if err := json.Unmarshal(value, &rec); err != nil {
+	return record.Read(a.store, a.name, record.Reader{Account: a.restore, Task: a.restoreTask, Unreadable: func(id string, err error) {
+		if id == "" {
 			a.log.Error("the account's stored state is unreadable; what was learned is lost", "err", err)
-			return nil
+		} else {
+			a.log.Error("a stored task is unreadable; it begins anew", "task", id, "err", err)
 		}
-		a.health.State, a.identity, a.watch = rec.Health, rec.Identity, rec.Watch
-		a.dialect.Learned, a.planner.Knowledge = rec.Learned.Learned, rec.Learned.Knowledge
-		if a.health.Calls > 0 {
-			a.journal.Fails(a.health.Failing)
-		}
-		a.unsaved = a.watch.Clamp(a.now()) || !rec.Removed.IsZero()
-		a.dialect.DoubtClock(a.clock())
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("account %q: stored state: %w", a.name.Name, err)
+	}})
+}
+
+func (a *account) restore(r record.Account) {
+	a.health.State, a.identity, a.watch = r.Health, r.Identity, r.Watch
+	a.dialect.Learned, a.planner.Knowledge = r.Learned.Learned, r.Learned.Knowledge
+	if a.health.Calls > 0 {
+		a.journal.Fails(a.health.Failing) // the process before has logged it
 	}
-	err = a.store.ScanScope(store.Tasks, scope(a.name), func(key string, value []byte) error {
-		decoded, err := task.Decode(key, value)
-		if err != nil {
-			a.log.Error("a stored task is unreadable; it begins anew", "task", key, "err", err)
-			return nil
-		}
-		t := &planner.Candidate{Task: *decoded}
-		a.tasks[key] = t
-		a.failing.Note(&t.Task)
-		if t.Date(a.now()) {
-			a.touch(t)
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("account %q: stored tasks: %w", a.name.Name, err)
+	a.unsaved = a.watch.Clamp(a.now()) || !r.Removed.IsZero()
+	a.dialect.DoubtClock(a.clock())
+}
+
+func (a *account) restoreTask(stored *task.Task) {
+	t := &planner.Candidate{Task: *stored}
+	a.tasks[t.ID] = t
+	a.failing.Note(&t.Task)
+	if t.Date(a.now()) {
+		a.touch(t)
 	}
-	return nil
 }
 
 // touch marks a task as changed.
@@ -105,15 +66,15 @@ func (a *account) save() {
 	}
 	ops := make([]store.Op, 0, len(a.dirty)+1)
 	for id, t := range a.dirty {
-		op := store.Op{Table: store.Tasks, Scope: scope(a.name), Key: id}
+		var kept *task.Task
 		if t != nil {
-			value, err := t.Encode()
-			if err != nil {
-				a.log.Error("a task cannot be stored", "task", id, "err", err)
-				delete(a.dirty, id)
-				continue
-			}
-			op.Value = value
+			kept = &t.Task
+		}
+		op, err := record.TaskOp(a.name, id, kept)
+		if err != nil {
+			a.log.Error("a task cannot be stored", "task", id, "err", err)
+			delete(a.dirty, id)
+			continue
 		}
 		if len(op.Value) > store.MaxValue {
 			// Nobody else's change may be lost with it. It is not tried again until
@@ -127,13 +88,14 @@ func (a *account) save() {
 		ops = append(ops, op)
 	}
 	if a.unsaved {
-		value, err := json.Marshal(accountRecord{
-			Health: a.health.State, Learned: learned{a.dialect.Learned, a.planner.Knowledge}, Watch: a.watch, Identity: a.identity,
-		})
-		if err != nil {
+		r := record.Account{
+			Health: a.health.State, Learned: record.Learned{Learned: a.dialect.Learned, Knowledge: a.planner.Knowledge},
+			Watch: a.watch, Identity: a.identity,
+		}
+		if op, err := r.Op(a.name); err != nil {
 			a.log.Error("an account's state cannot be stored", "err", err)
 		} else {
-			ops = append(ops, store.Op{Table: store.Accounts, Scope: scope(a.name), Key: accountKey, Value: value})
+			ops = append(ops, op)
 		}
 	}
 	if err := a.store.Write(ops...); err != nil {

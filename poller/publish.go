@@ -4,32 +4,11 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"time"
 
-	"prefetch_exporter/poller/health"
 	"prefetch_exporter/poller/planner"
-	"prefetch_exporter/poller/quota"
+	"prefetch_exporter/poller/published"
 	"prefetch_exporter/prefetch"
 )
-
-// published is what scrapes see of an account. Its task states are immutable.
-type published struct {
-	tasks []*prefetch.TaskState // by id
-	// shared: a snapshot has the slice, which is copied before it is changed.
-	shared bool
-	// unwatched are by id too; they change with the set of tasks only.
-	unwatched []prefetch.UnwatchedTask
-	phases    [prefetch.NumPhases]int
-	options   Account
-	budget    *quota.Budget
-	health    health.State
-	dropped   int
-	backlog   time.Duration
-	window    *prefetch.Counts
-	counted   time.Time // since when the window is known
-	last      *prefetch.QueryState
-	next      *prefetch.QueryState
-}
 
 // publishAll publishes every watched task, after the set of them changed. It is
 // called with the lock held.
@@ -51,19 +30,15 @@ func (a *account) publishAll() {
 	a.planner.Set(a.tasks)
 	slices.SortFunc(watched, func(x, y *planner.Candidate) int { return strings.Compare(x.ID, y.ID) })
 	states := make([]*prefetch.TaskState, len(watched))
-	var phases [prefetch.NumPhases]int
 	s := a.expecting()
 	for i, t := range watched {
 		states[i] = t.Published(a.name)
 		states[i].NextLook = s.NextLook(t)
-		phases[t.Phase]++
 	}
-	defer a.changed() // when scrapes are not kept waiting any more
-	a.pubMu.Lock()
-	defer a.pubMu.Unlock()
-	a.published.tasks, a.published.phases, a.published.unwatched = states, phases, unwatched
-	a.published.shared = false
-	a.publishAccount()
+	state := a.state()
+	state.Tasks, state.Unwatched = states, unwatched
+	a.published.Set(state)
+	a.changed()
 }
 
 // publish publishes what changed of tasks, all at once, and the account's
@@ -83,29 +58,8 @@ func (a *account) publish(tasks ...*planner.Candidate) {
 		state.NextLook = s.NextLook(t)
 		states = append(states, state)
 	}
-	defer a.changed()
-	a.pubMu.Lock()
-	defer a.pubMu.Unlock()
-	if len(states) > 0 && a.published.shared {
-		a.published.tasks, a.published.shared = slices.Clone(a.published.tasks), false
-	}
-	for _, state := range states {
-		i, found := a.published.find(state.ID)
-		if found {
-			a.published.phases[a.published.tasks[i].Phase]--
-			a.published.tasks[i] = state
-		} else {
-			a.published.tasks = slices.Insert(a.published.tasks, i, state)
-		}
-		a.published.phases[state.Phase]++
-	}
-	a.publishAccount()
-}
-
-// find returns the place of a task among those that are watched, and whether it is
-// there.
-func (p *published) find(id string) (place int, found bool) {
-	return slices.BinarySearchFunc(p.tasks, id, func(t *prefetch.TaskState, id string) int { return strings.Compare(t.ID, id) })
+	a.published.Change(a.state(), states)
+	a.changed()
 }
 
 // expecting is the situation for when tasks may be asked at the earliest.
@@ -115,30 +69,23 @@ func (a *account) expecting() *planner.Round {
 	return a.planner.At(m)
 }
 
-// publishAccount is called with both locks held.
-func (a *account) publishAccount() {
-	p := &a.published
-	p.options, p.budget = a.options, a.budget
-	p.health, p.dropped, p.last, p.next = a.health.State, a.dropped, a.last, a.next
-	p.backlog = a.backlog
-	p.window, p.counted = a.watch.Sum()
+// state is the account's state to be published, but for its tasks.
+func (a *account) state() published.State {
+	s := published.State{TaskLimit: a.options.TaskLimit, Budget: a.budget, AccountState: prefetch.AccountState{
+		Account: a.name, Up: a.health.Up, Failing: a.health.Failing, BackoffUntil: a.health.RetryAt,
+		Limit: a.options.Limit, MaxStaleness: a.options.MaxStaleness,
+		Dropped: a.dropped, Backlog: a.backlog, LastQuery: a.last, NextQuery: a.next,
+	}}
+	s.Window, s.WindowRefresh = a.watch.Sum()
+	return s
 }
 
 // snapshot is the account as it stands. It waits for no call and no disk.
 func (a *account) snapshot() prefetch.AccountState {
-	a.pubMu.Lock()
-	defer a.pubMu.Unlock()
-	p, now := &a.published, a.clock()
-	p.shared = true
-	return prefetch.AccountState{
-		Account: a.name, Up: p.health.Up, Failing: p.health.Failing, BackoffUntil: p.health.RetryAt,
-		Limit: p.options.Limit, NextCall: p.budget.Next(now),
-		Progress: now.Wall.Add(-a.progress.Load().late()), MaxStaleness: p.options.MaxStaleness,
-		Phases: p.phases, Dropped: p.dropped,
-		Backlog: p.backlog, Window: p.window, WindowRefresh: p.counted,
-		LastQuery: p.last, NextQuery: p.next,
-		Tasks: p.tasks, Unwatched: p.unwatched,
-	}
+	now := a.clock()
+	s := a.published.Snapshot(now)
+	s.Progress = now.Wall.Add(-a.progress.Load().late())
+	return s
 }
 
 func sortAccounts(states []prefetch.AccountState) {

@@ -2,12 +2,10 @@ package poller
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"prefetch_exporter/poller/quota"
-	"prefetch_exporter/store"
+	"prefetch_exporter/poller/record"
 )
 
 const (
@@ -44,16 +42,16 @@ func (p *Poller) purgeDaily(ctx context.Context) {
 func (p *Poller) purge(deletes bool) {
 	scopes, identities := map[string]bool{}, map[string]bool{}
 	for _, a := range p.configured {
-		scopes[scope(a.Account)], identities[a.Identity] = true, true
+		scopes[record.Scope(a.Account)], identities[a.Identity] = true, true
 	}
 	now := p.options.Clock()
-	marks, expired, err := p.unusedScopes(scopes, now.Wall)
-	if err == nil && len(marks) > 0 {
-		err = p.options.Store.Write(marks...)
+	unused, err := record.Unused(p.options.Store, scopes, now.Wall)
+	if !deletes {
+		unused = nil
 	}
-	for _, s := range expired {
-		if err == nil && deletes {
-			err = p.purgeScope(s)
+	for scope, since := range unused {
+		if err == nil && now.Wall.Sub(since) >= purgeAfter {
+			err = record.Delete(p.options.Store, scope)
 		}
 	}
 	if err == nil && deletes {
@@ -62,44 +60,4 @@ func (p *Poller) purge(deletes bool) {
 	if err != nil {
 		p.options.Logger.Warn("records of what is not configured any more could not be deleted", "err", err)
 	}
-}
-
-// unusedScopes finds the records of accounts that are not configured: those to
-// be marked with the time, and the scopes of those that have been so for long.
-func (p *Poller) unusedScopes(used map[string]bool, now time.Time) (marks []store.Op, expired []string, err error) {
-	err = p.options.Store.Scan(store.Accounts, func(scope, key string, value []byte) error {
-		if used[scope] {
-			return nil
-		}
-		var rec accountRecord
-		if err := json.Unmarshal(value, &rec); err != nil {
-			rec = accountRecord{} // nobody can use it, but its tasks may be whole
-		}
-		switch {
-		case rec.Removed.IsZero() || rec.Removed.After(now):
-			rec.Removed = now
-			marked, err := json.Marshal(rec)
-			if err != nil {
-				return fmt.Errorf("account record %q: %w", scope, err)
-			}
-			marks = append(marks, store.Op{Table: store.Accounts, Scope: scope, Key: key, Value: marked})
-		case now.Sub(rec.Removed) >= purgeAfter:
-			expired = append(expired, scope)
-		}
-		return nil
-	})
-	return marks, expired, err
-}
-
-// purgeScope deletes an account's record and all of its tasks.
-func (p *Poller) purgeScope(scope string) error {
-	ops := []store.Op{{Table: store.Accounts, Scope: scope, Key: accountKey}}
-	err := p.options.Store.ScanScope(store.Tasks, scope, func(key string, _ []byte) error {
-		ops = append(ops, store.Op{Table: store.Tasks, Scope: scope, Key: key})
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return p.options.Store.Write(ops...)
 }

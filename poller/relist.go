@@ -41,9 +41,9 @@ func (a *account) relist(changes []Change) {
 	for _, c := range changes {
 		plain = plain && a.plain(c, len(changes))
 		if c.Task == nil {
-			delete(a.listed, c.ID)
+			delete(a.listing.Tasks, c.ID)
 		} else {
-			a.listed[c.ID] = *c.Task
+			a.listing.Tasks[c.ID] = *c.Task
 		}
 	}
 	now := a.now()
@@ -75,7 +75,11 @@ func (a *account) plain(c Change, several int) bool {
 	if t := a.tasks[c.ID]; t != nil {
 		return t.Watched()
 	}
-	return a.dropped == 0 && len(a.published.tasks)+several <= a.options.TaskLimit
+	watched := 0
+	for _, n := range a.published.Phases() {
+		watched += n
+	}
+	return a.dropped == 0 && watched+several <= a.options.TaskLimit
 }
 
 // describe takes over what the sources say of tasks that are watched, or are from
@@ -109,16 +113,8 @@ func (p *Poller) Room(account string) (room, limit int) {
 	defer p.mu.RUnlock()
 	for name, r := range p.accounts {
 		if name.Name == account {
-			return r.room()
+			return r.published.Room()
 		}
 	}
 	return 0, 0
-}
-
-func (a *account) room() (room, limit int) {
-	a.pubMu.Lock()
-	defer a.pubMu.Unlock()
-	p := &a.published
-	unsettled := p.phases[prefetch.Pending] + p.phases[prefetch.Active] + p.phases[prefetch.Lost]
-	return p.options.TaskLimit - unsettled - p.dropped, p.options.TaskLimit
 }

@@ -128,11 +128,12 @@ type changes struct {
 	names, lostNames                   []string
 }
 
-// Came notes that a task is watched that was not known before.
-func (j *Journal) Came() { j.changes.fresh++ }
-
-// Went notes that a task is not listed any more.
-func (j *Journal) Went() { j.changes.gone++ }
+// Listed notes how many tasks are watched that were not known before, and how many
+// are not listed any more.
+func (j *Journal) Listed(came, gone int) {
+	j.changes.fresh += came
+	j.changes.gone += gone
+}
 
 // Changed notes what became of a task that was in a phase before.
 func (j *Journal) Changed(t *task.Task, before prefetch.Phase) {

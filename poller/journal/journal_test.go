@@ -109,8 +109,7 @@ func TestChanges(t *testing.T) {
 	if wait := l.Tell(unsettled, true); wait < 24*time.Hour {
 		t.Errorf("tells of nothing in %v", wait)
 	}
-	l.Came()
-	l.Went()
+	l.Listed(1, 1)
 	l.Tell(unsettled, false)
 	l.wants(t, `level=INFO msg="tasks changed" new=1 not_listed=1 active=0 settled=0 unsettled_left=7`)
 	for i, phase := range []prefetch.Phase{prefetch.Pending, prefetch.Active, prefetch.Settled, prefetch.Settled, prefetch.Lost} {

@@ -1,0 +1,112 @@
+// Package record is what is stored of an account and its tasks: how it is encoded,
+// read, brought up from earlier versions, and deleted when nobody needs it.
+//
+// It must not know when something is stored.
+package record
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/health"
+	"prefetch_exporter/poller/lookback"
+	"prefetch_exporter/poller/planner"
+	"prefetch_exporter/poller/task"
+	"prefetch_exporter/prefetch"
+	"prefetch_exporter/store"
+)
+
+// accountKey is the only key in an account's scope of [store.Accounts].
+const accountKey = "state"
+
+// Store is what records need of the store.
+type Store interface {
+	Write(ops ...store.Op) error
+	Scan(t store.Table, f func(scope, key string, value []byte) error) error
+	ScanScope(t store.Table, scope string, f func(key string, value []byte) error) error
+}
+
+// Account is the part of an account that survives a restart.
+type Account struct {
+	Health  health.State      `json:"health"`
+	Learned Learned           `json:"learned"`
+	Watch   lookback.LookBack `json:"watch,omitzero"`
+	// Identity is whom the vendor counted when that was learned.
+	Identity string `json:"identity,omitempty"`
+	// Removed is since when the account is not configured any more.
+	Removed time.Time `json:"removed,omitzero"`
+}
+
+// Learned is what calls have taught of the vendor, and of the account's tasks.
+type Learned struct {
+	dialect.Learned
+	planner.Knowledge
+}
+
+// Scope is the account's scope in the store. An account that changes its
+// provider is another account.
+func Scope(a prefetch.Account) string { return a.Provider + ":" + a.Name }
+
+// Op is the change that stores the account.
+func (r *Account) Op(a prefetch.Account) (store.Op, error) { return r.op(Scope(a), accountKey) }
+
+func (r *Account) op(scope, key string) (store.Op, error) {
+	value, err := json.Marshal(r)
+	if err != nil {
+		return store.Op{}, fmt.Errorf("account record %q: %w", scope, err)
+	}
+	return store.Op{Table: store.Accounts, Scope: scope, Key: key, Value: value}, nil
+}
+
+// TaskOp is the change that stores a task of an account, or deletes the one of that
+// id if it is nil.
+func TaskOp(a prefetch.Account, id string, t *task.Task) (store.Op, error) {
+	op := store.Op{Table: store.Tasks, Scope: Scope(a), Key: id}
+	if t == nil {
+		return op, nil
+	}
+	var err error
+	op.Value, err = t.Encode()
+	return op, err
+}
+
+// Reader takes what is read.
+type Reader struct {
+	Account func(r Account)
+	Task    func(t *task.Task)
+	// Unreadable is told what cannot be understood, by the id of a task, or none
+	// for the account itself. It is left out: one broken record must not keep all
+	// others from being watched.
+	Unreadable func(id string, err error)
+}
+
+// Read reads what the store has of an account.
+func Read(st Store, a prefetch.Account, to Reader) error {
+	err := st.ScanScope(store.Accounts, Scope(a), func(_ string, value []byte) error {
+		var r Account
+		if err := json.Unmarshal(value, &r); err != nil {
+			to.Unreadable("", err)
+		} else {
+			to.Account(r)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("account %q: stored state: %w", a.Name, err)
+	}
+	err = st.ScanScope(store.Tasks, Scope(a), func(id string, value []byte) error {
+		t, err := task.Decode(id, value)
+		if err != nil {
+			to.Unreadable(id, err)
+		} else {
+			to.Task(t)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("account %q: stored tasks: %w", a.Name, err)
+	}
+	return nil
+}

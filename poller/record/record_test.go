@@ -1,0 +1,167 @@
+package record_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"prefetch_exporter/poller/health"
+	"prefetch_exporter/poller/record"
+	"prefetch_exporter/poller/task"
+	"prefetch_exporter/prefetch"
+	"prefetch_exporter/store"
+	"prefetch_exporter/store/storetest"
+)
+
+var (
+	now     = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	account = prefetch.Account{Provider: "cdn", Name: "a"}
+)
+
+// broken is a store that fails where a test says.
+type broken struct {
+	*storetest.Memory
+	write error
+	scan  store.Table
+}
+
+var errDisk = errors.New("disk")
+
+func (b *broken) Write(ops ...store.Op) error {
+	if b.write != nil {
+		return b.write
+	}
+	return b.Memory.Write(ops...)
+}
+
+func (b *broken) ScanScope(t store.Table, scope string, f func(key string, value []byte) error) error {
+	if t == b.scan {
+		return errDisk
+	}
+	return b.Memory.ScanScope(t, scope, f)
+}
+
+func filled(t *testing.T) *broken {
+	t.Helper()
+	st := &broken{Memory: storetest.NewMemory()}
+	r := record.Account{Health: health.State{Calls: 3}, Identity: "somebody"}
+	op, err := r.Op(account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ops := []store.Op{op}
+	for i := range 2 {
+		kept := task.New(prefetch.Task{ID: fmt.Sprint("task-", i)}, now)
+		op, err := record.TaskOp(account, kept.ID, &kept)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ops = append(ops, op)
+	}
+	storetest.Write(t, st, ops...)
+	return st
+}
+
+// read says what is read of the account, in one line.
+func read(st record.Store) (line string, err error) {
+	err = record.Read(st, account, record.Reader{
+		Account:    func(r record.Account) { line += fmt.Sprint(r.Identity, " ", r.Health.Calls, " ") },
+		Task:       func(t *task.Task) { line += t.ID + " " },
+		Unreadable: func(id string, _ error) { line += "?" + id + " " },
+	})
+	return line, err
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	st := filled(t)
+	expect := func(want string) {
+		t.Helper()
+		if got, err := read(st); got != want || err != nil {
+			t.Errorf("read %q, want %q (%v)", got, want, err)
+		}
+	}
+	expect("somebody 3 task-0 task-1 ")
+	gone, err := record.TaskOp(account, "task-1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.Write(t, st, gone)
+	expect("somebody 3 task-0 ")
+	storetest.Write(t, st, storetest.Put(store.Accounts, "cdn:a", "state", "{"), storetest.Put(store.Tasks, "cdn:a", "task-1", "{"))
+	expect("? task-0 ?task-1 ")
+	for _, st.scan = range []store.Table{store.Accounts, store.Tasks} {
+		if _, err := read(st); !errors.Is(err, errDisk) {
+			t.Errorf("a disk that fails: %v", err)
+		}
+	}
+}
+
+// What is not configured is marked once, and deleted by whoever asks for that.
+func TestUnusedAndDelete(t *testing.T) {
+	t.Parallel()
+	st := filled(t)
+	storetest.Write(t, st, storetest.Put(store.Accounts, "cdn:b", "state", "{"), storetest.Put(store.Tasks, "cdn:b", "task-0", "{}"))
+	unused := func(at time.Time, used string, want ...time.Time) {
+		t.Helper()
+		since, err := record.Unused(st, map[string]bool{used: true}, at)
+		if err != nil || len(since) != len(want) || len(want) > 0 && !since["cdn:b"].Equal(want[0]) {
+			t.Errorf("since %v, want %v (%v)", since, want, err)
+		}
+	}
+	later := now.Add(time.Hour)
+	unused(later, "cdn:a", later)
+	unused(later.Add(time.Hour), "cdn:a", later)
+	unused(now, "cdn:a", now) // it was marked by a clock that ran ahead
+	st.write = errDisk
+	if _, err := record.Unused(st, nil, now); !errors.Is(err, errDisk) {
+		t.Errorf("a mark that fails: %v", err)
+	}
+	if err := record.Delete(st, "cdn:b"); !errors.Is(err, errDisk) {
+		t.Errorf("a deletion that fails: %v", err)
+	}
+	st.write = nil
+	if err := record.Delete(st, "cdn:b"); err != nil {
+		t.Error(err)
+	}
+	unused(now, "cdn:a")
+	if got, err := read(st); got != "somebody 3 task-0 task-1 " {
+		t.Errorf("of the other account %q is left (%v)", got, err)
+	}
+	if left := storetest.Content(t, st, store.Tasks); len(left) != 2 {
+		t.Errorf("tasks left: %q", left)
+	}
+}
+
+// Version 1 kept access keys and user names as they are.
+func TestMigrations(t *testing.T) {
+	t.Parallel()
+	hashed := prefetch.HashedIdentity("cdn|h|AK")
+	for name, c := range map[string]struct{ in, want store.Op }{
+		"ledger": {storetest.Put(store.Ledger, "cdn|h|AK", "1", "{}"), storetest.Put(store.Ledger, hashed, "1", "{}")},
+		"account": {
+			storetest.Put(store.Accounts, "cdn:a", "state", `{"identity":"cdn|h|AK","learned":{"page_size":12345678901234567890},"other":[1.50]}`),
+			storetest.Put(store.Accounts, "cdn:a", "state", fmt.Sprintf(`{"identity":%q,"learned":{"page_size":12345678901234567890},"other":[1.50]}`, hashed)),
+		},
+		"without identity": {
+			storetest.Put(store.Accounts, "cdn:a", "state", `{"other":1}`), storetest.Put(store.Accounts, "cdn:a", "state", `{"other":1}`),
+		},
+		"unreadable": {storetest.Put(store.Accounts, "cdn:a", "state", "cdn|h|AK"), storetest.Remove(store.Accounts, "cdn:a", "state")},
+		"task":       {storetest.Put(store.Tasks, "cdn:a", "1", "{}"), storetest.Put(store.Tasks, "cdn:a", "1", "{}")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := c.in
+			for _, m := range record.Migrations() {
+				var err error
+				if got, err = m(got); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got.Scope != c.want.Scope || string(got.Value) != string(c.want.Value) {
+				t.Errorf("got %s %s, want %s %s", got.Scope, got.Value, c.want.Scope, c.want.Value)
+			}
+		})
+	}
+}

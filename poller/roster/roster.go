@@ -1,0 +1,187 @@
+// Package roster says which of the tasks that sources list are watched, and which
+// are forgotten.
+//
+// It is pure: what is listed and known goes in, with the time; what changed comes
+// out.
+package roster
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"prefetch_exporter/poller/planner"
+	"prefetch_exporter/prefetch"
+)
+
+// Listing is what the sources list now.
+type Listing struct {
+	// Tasks are the listed ones, by id.
+	Tasks map[string]prefetch.Task
+	// Pending are the sources that were never read yet: tasks that came from them
+	// before a restart stay.
+	Pending []string
+}
+
+// Rules are an account's.
+type Rules struct {
+	// TaskLimit is how many tasks are watched.
+	TaskLimit int
+	// Retention is how long a task is remembered that no source lists.
+	Retention time.Duration
+}
+
+// Outcome is what became of the tasks.
+type Outcome struct {
+	// Changed are the tasks that must be stored; Forgotten those of which nothing
+	// is to be known any more.
+	Changed, Forgotten []*planner.Candidate
+	// Came is how many were not known before, Gone how many are not listed any more,
+	// and Dropped how many are listed and find no room.
+	Came, Gone, Dropped int
+}
+
+// round is one look at all tasks.
+type round struct {
+	Outcome
+
+	tasks map[string]*planner.Candidate
+	rules Rules
+	now   time.Time
+}
+
+// Reconcile makes the watched tasks those that are listed, as far as the task
+// limit lets it; new ones come into tasks. A task that is watched already stays so
+// while there is room, however new it is: to swap tasks would lose what was asked.
+func Reconcile(tasks map[string]*planner.Candidate, l Listing, rules Rules, now time.Time) Outcome {
+	r := round{tasks: tasks, rules: rules, now: now}
+	fresh, watched := r.compare(l)
+	watched -= r.makeRoom(watched + len(fresh) - rules.TaskLimit)
+	room := min(len(fresh), max(0, rules.TaskLimit-watched))
+	r.sort(fresh)
+	for _, spec := range fresh[:room] {
+		t := tasks[spec.ID]
+		if t == nil {
+			t = planner.New(spec, now)
+			tasks[spec.ID] = t
+			r.Came++
+		}
+		t.Describe(spec)
+		r.changed(t)
+	}
+	r.Dropped = len(fresh) - room
+	if over := watched - rules.TaskLimit; over > 0 {
+		r.dropNewest(over)
+		r.Dropped += over
+	}
+	return r.Outcome
+}
+
+func (r *round) changed(t *planner.Candidate) { r.Changed = append(r.Changed, t) }
+
+// compare takes over what the sources say of the tasks that are watched, and
+// stops watching those that no source lists. It returns the listed tasks that
+// are not watched, and how many are.
+func (r *round) compare(l Listing) (fresh []prefetch.Task, watched int) {
+	for _, spec := range l.Tasks {
+		t := r.tasks[spec.ID]
+		if t == nil || t.Remembered() && !t.Ended {
+			fresh = append(fresh, spec)
+			continue
+		}
+		if t.Describe(spec) {
+			r.changed(t)
+		}
+		if !t.Ended {
+			watched++
+		}
+	}
+	for id, t := range r.tasks {
+		_, listed := l.Tasks[id]
+		switch {
+		case listed:
+		case t.Unlisted.IsZero() && slices.Contains(l.Pending, t.Source):
+			t.Listed = true
+			if !t.Ended {
+				watched++
+			}
+		default:
+			r.unlist(t)
+		}
+	}
+	return fresh, watched
+}
+
+// unlist stops watching a task that no source lists. What is known of it is
+// kept for the retention, in case it comes back: nothing needs to be asked
+// again then, not even of a task whose time was over before.
+func (r *round) unlist(t *planner.Candidate) {
+	if t.Listed || t.Unlisted.IsZero() {
+		t.Unlist(r.now)
+		r.Gone++
+		r.changed(t)
+	}
+	if r.now.Sub(t.Unlisted) >= r.rules.Retention {
+		r.Forgotten = append(r.Forgotten, t)
+	}
+}
+
+// sort orders tasks that are to be watched so that the newest, which the limit
+// drops, are last. One whose creation nobody told is as new as now.
+func (r *round) sort(fresh []prefetch.Task) {
+	created := func(spec *prefetch.Task) time.Time {
+		switch t := r.tasks[spec.ID]; {
+		case t != nil:
+			return t.CreatedAt()
+		case spec.Created.IsZero():
+			return r.now
+		default:
+			return spec.Created
+		}
+	}
+	slices.SortFunc(fresh, func(x, y prefetch.Task) int {
+		return cmp.Or(created(&x).Compare(created(&y)), strings.Compare(x.ID, y.ID))
+	})
+}
+
+// makeRoom ends the time of up to n settled tasks, those settled longest ago
+// first, and returns how many.
+func (r *round) makeRoom(n int) int {
+	if n <= 0 {
+		return 0
+	}
+	settled := r.watched(func(t *planner.Candidate) bool { return t.Phase == prefetch.Settled })
+	slices.SortFunc(settled, func(x, y *planner.Candidate) int {
+		return cmp.Or(x.SettledAt.Compare(y.SettledAt), strings.Compare(x.ID, y.ID))
+	})
+	settled = settled[:min(n, len(settled))]
+	for _, t := range settled {
+		t.End(0)
+		r.changed(t)
+	}
+	return len(settled)
+}
+
+// dropNewest stops watching the newest n tasks, after the limit was lowered.
+// They are remembered for a while, like tasks that are not listed any more.
+func (r *round) dropNewest(n int) {
+	watched := r.watched(func(*planner.Candidate) bool { return true })
+	slices.SortFunc(watched, func(x, y *planner.Candidate) int {
+		return cmp.Or(y.CreatedAt().Compare(x.CreatedAt()), strings.Compare(y.ID, x.ID))
+	})
+	for _, t := range watched[:min(n, len(watched))] {
+		t.Unlist(r.now)
+		r.changed(t)
+	}
+}
+
+// watched are the watched tasks that fit.
+func (r *round) watched(fits func(t *planner.Candidate) bool) (some []*planner.Candidate) {
+	for _, t := range r.tasks {
+		if t.Listed && !t.Ended && fits(t) {
+			some = append(some, t)
+		}
+	}
+	return some
+}
