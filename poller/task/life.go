@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -96,11 +97,7 @@ func (t *Task) provenWhole(m *Moment) bool {
 	if !m.RowTimes {
 		return true
 	}
-	newest := t.NewestRow
-	if newest.IsZero() {
-		newest = t.FirstSeen
-	}
-	return !m.Surely().Before(newest.Add(dialect.Proof))
+	return !m.Surely().Before(cmp.Or(t.NewestRow, t.FirstSeen).Add(dialect.Proof))
 }
 
 func (t *Task) settle(m *Moment) {
@@ -128,19 +125,12 @@ func (t *Task) summarize(urls []prefetch.URL) {
 		}
 		if !u.Finished.IsZero() {
 			finished++
-			if u.Finished.After(t.VendorFinished) {
-				t.VendorFinished = u.Finished
-			}
 		}
-		if u.Created.IsZero() {
-			continue
+		if !u.Created.IsZero() {
+			t.VendorCreated = clock.Earlier(t.VendorCreated, u.Created)
 		}
-		if t.VendorCreated.IsZero() || u.Created.Before(t.VendorCreated) {
-			t.VendorCreated = u.Created
-		}
-		if u.Created.After(t.NewestRow) {
-			t.NewestRow = u.Created
-		}
+		t.VendorFinished = clock.Later(t.VendorFinished, u.Finished)
+		t.NewestRow = clock.Later(t.NewestRow, u.Created)
 	}
 	if finished < len(urls) {
 		t.VendorFinished = time.Time{}
@@ -186,18 +176,13 @@ func (t *Task) missed(m *Moment) {
 	}
 	t.Misses++
 	switch {
-	case t.Phase == prefetch.Lost:
-		t.RetryAt = m.Now.Add(max(lostAfter, m.Now.Sub(t.LostAt)))
-	case t.Misses >= lostMisses && m.Now.Sub(t.FirstMiss) >= lostAfter:
+	case t.Phase == prefetch.Lost, t.Misses >= lostMisses && m.Now.Sub(t.FirstMiss) >= lostAfter:
 		t.Lose(m.Now)
 	default:
 		t.RetryAt = m.Now.Add(m.Backoff(m.PollInterval, t.Misses))
 		// The miss that decides should not wait for the longest gap.
 		if decided := t.FirstMiss.Add(lostAfter); t.RetryAt.After(decided) {
-			t.RetryAt = decided
-			if soonest := m.Now.Add(m.PollInterval); soonest.After(decided) {
-				t.RetryAt = soonest
-			}
+			t.RetryAt = clock.Later(decided, m.Now.Add(m.PollInterval))
 		}
 	}
 }

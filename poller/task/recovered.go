@@ -54,16 +54,13 @@ func (t *Task) warmed() []byte {
 	if t.Counted == nil || t.Counts.Total() != len(t.Expected) {
 		return kept
 	}
-	failed := map[string]bool{}
-	n := 0
-	for i := range t.Rows.URLs {
-		if u := &t.Rows.URLs[i]; u.Status == prefetch.Failed {
-			failed[u.URL] = true
-			n++
-		}
-	}
-	if n != t.Counts[prefetch.Failed] {
+	rows := t.Rows.failed().URLs
+	if len(rows) != t.Counts[prefetch.Failed] {
 		return kept
+	}
+	failed := map[string]bool{}
+	for i := range rows {
+		failed[rows[i].URL] = true
 	}
 	for _, url := range t.Expected {
 		if !failed[url] {
@@ -89,20 +86,6 @@ func (r Rows) Recover(warm func(url string) bool) Rows {
 		r.URLs = urls
 	}
 	return r
-}
-
-// recoveredURLs are the URLs of the rows that are recovered.
-func (r Rows) recoveredURLs() map[string]bool {
-	var found map[string]bool
-	for i := range r.URLs {
-		if u := &r.URLs[i]; u.Recovered {
-			if found == nil {
-				found = map[string]bool{}
-			}
-			found[u.URL] = true
-		}
-	}
-	return found
 }
 
 // recovered is how many of the failed URLs are.

@@ -42,11 +42,13 @@ type Observation struct {
 	Took time.Duration
 }
 
-// replace returns rows of urls that remember what was observed of the rows in
-// r, and what is to be observed now.
-func (r Rows) replace(urls []prefetch.URL) (Rows, []Observation) {
+// merge returns rows of urls that remember what was observed of the rows in r, with
+// what is to be observed now added to found.
+func (r Rows) merge(urls []prefetch.URL, found []Observation) (Rows, []Observation) {
+	if len(urls) == 0 {
+		urls = nil // as it is after a restart
+	}
 	next := r.inherit(urls)
-	var found []Observation
 	for i := range urls {
 		u := &urls[i]
 		if wait := u.Started.Sub(u.Created); next.observed[i]&ObservedWait == 0 &&
@@ -61,16 +63,6 @@ func (r Rows) replace(urls []prefetch.URL) (Rows, []Observation) {
 		}
 	}
 	return next, found
-}
-
-// merge returns the rows of urls in place of r, with what is to be observed of
-// them added to before.
-func (r Rows) merge(urls []prefetch.URL, before []Observation) (Rows, []Observation) {
-	if len(urls) == 0 {
-		urls = nil // as it is after a restart
-	}
-	next, found := r.replace(urls)
-	return next, append(before, found...)
 }
 
 // inherit returns rows of urls with what was observed of the same rows in r. A
@@ -115,7 +107,12 @@ func (r Rows) inherit(urls []prefetch.URL) Rows {
 		next.former = append(next.former, left...)
 	}
 	next.former = next.former[:min(len(next.former), MostRows)]
-	recovered := r.recoveredURLs()
+	recovered := map[string]bool{}
+	for i := range r.URLs {
+		if u := &r.URLs[i]; u.Recovered {
+			recovered[u.URL] = true
+		}
+	}
 	return next.Recover(func(url string) bool { return recovered[url] })
 }
 

@@ -6,6 +6,7 @@
 package task
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -182,28 +183,19 @@ func (t *Task) Answered() bool { return !t.LastRefresh.IsZero() }
 // CreatedAt is the vendor's time of creation, else the configured one, else when
 // the task was first seen.
 func (t *Task) CreatedAt() time.Time {
-	if c := t.KnownCreation(); !c.IsZero() {
-		return c
-	}
-	return t.FirstSeen
+	return cmp.Or(t.KnownCreation(), t.FirstSeen)
 }
 
 // KnownCreation is the vendor's time of creation, else the configured one, else
 // zero.
 func (t *Task) KnownCreation() time.Time {
-	if !t.VendorCreated.IsZero() {
-		return t.VendorCreated
-	}
-	return t.Created
+	return cmp.Or(t.VendorCreated, t.Created)
 }
 
 // AskedAt is when the last question left that could tell of the task. What told of
 // it before a restart is dated by its answer.
 func (t *Task) AskedAt() time.Time {
-	if t.toldAt.IsZero() {
-		return clock.Later(t.LastAsked, t.LastRefresh)
-	}
-	return clock.Later(t.LastAsked, t.toldAt)
+	return clock.Later(t.LastAsked, cmp.Or(t.toldAt, t.LastRefresh))
 }
 
 // FinishedAt is when the last URL was final: the vendor's time where every row
@@ -212,10 +204,7 @@ func (t *Task) FinishedAt() time.Time {
 	if t.Phase != prefetch.Settled {
 		return time.Time{}
 	}
-	if !t.VendorFinished.IsZero() {
-		return t.VendorFinished
-	}
-	return t.SettledAt
+	return cmp.Or(t.VendorFinished, t.SettledAt)
 }
 
 // Published is the task as it is published.
