@@ -3,7 +3,6 @@ package poller
 import (
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"prefetch_exporter/poller/clock"
@@ -12,8 +11,10 @@ import (
 	"prefetch_exporter/poller/journal"
 	"prefetch_exporter/poller/lookback"
 	"prefetch_exporter/poller/planner"
+	"prefetch_exporter/poller/progress"
 	"prefetch_exporter/poller/published"
 	"prefetch_exporter/poller/quota"
+	"prefetch_exporter/poller/record"
 	"prefetch_exporter/poller/recovered"
 	"prefetch_exporter/poller/roster"
 	"prefetch_exporter/poller/task"
@@ -47,19 +48,17 @@ type account struct {
 	known    bool            // that was told: before, no task is watched or forgotten
 	dropped  int
 	health   health.Health
-	dialect  dialect.Dialect               // what the vendor can be asked
-	identity string                        // whom the vendor counted when that was learned
-	removed  bool                          // the account is not configured any more
-	dirty    map[string]*planner.Candidate // changed and not in the store yet
-	unsaved  bool                          // health, dialect or knowledge changed likewise
-	watch    lookback.LookBack             // everything in the look-back
-	backlog  time.Duration                 // how long the limit needs for the unsettled tasks
+	dialect  dialect.Dialect   // what the vendor can be asked
+	identity string            // whom the vendor counted when that was learned
+	removed  bool              // the account is not configured any more
+	unsaved  record.Changes    // what the store does not have yet
+	watch    lookback.LookBack // everything in the look-back
+	backlog  time.Duration     // how long the limit needs for the unsettled tasks
 	inFlight int
 	// gathering: the loop will be woken for changes of single tasks.
 	gathering bool
 	began     time.Time       // when this process began with the account
 	looked    clock.Stamp     // the last look at our clock
-	leftAt    time.Time       // when the last call left, by Go's own clock
 	latency   planner.Latency // how long calls take
 	paged     bool            // the last call was for the next page of a task
 	swept     time.Time       // when the tasks were swept last
@@ -69,10 +68,8 @@ type account struct {
 	failing   recovered.Waiting // failed URLs that no later task has warmed
 	journal   *journal.Journal  // what is logged, in measure
 
-	// progress is when the loop moved, or rests until. hung: the last step could
-	// not store anything, since the disk hangs.
-	progress atomic.Pointer[progress]
-	hung     atomic.Bool
+	// progress says whether the loop moves; scrapes look at it too.
+	progress progress.Progress
 
 	// published is what scrapes see.
 	published published.Board
@@ -96,7 +93,7 @@ func (a *account) configure(o Account, b *quota.Budget) {
 		a.anotherHost(o.Identity)
 	}
 	if !o.WatchWindow && len(a.watch.Segments) > 0 {
-		a.watch, a.unsaved = lookback.LookBack{}, true
+		a.watch, a.unsaved.Account = lookback.LookBack{}, true
 	}
 	a.refresh(a.now())
 	a.signal()
@@ -105,7 +102,7 @@ func (a *account) configure(o Account, b *quota.Budget) {
 // anotherHost forgets what was learned of the host that was asked before. What is
 // known of tasks stays, but for what was begun there.
 func (a *account) anotherHost(identity string) {
-	a.identity, a.unsaved = identity, true
+	a.identity, a.unsaved.Account = identity, true
 	a.dialect.Learned, a.planner.Knowledge = dialect.Learned{}, planner.Knowledge{}
 	a.watch = lookback.LookBack{}
 	a.health.Forgive()
@@ -201,5 +198,5 @@ func (a *account) reconcile(now time.Time) {
 func (a *account) forget(t *planner.Candidate) {
 	delete(a.tasks, t.ID)
 	delete(a.failing, &t.Task)
-	a.dirty[t.ID] = nil
+	a.unsaved.Forget(t.ID)
 }

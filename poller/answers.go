@@ -23,7 +23,7 @@ import (
 func (a *account) hear(e errand, ans vendorapi.Answer, err error, took time.Duration) (failed bool) {
 	m := a.moment(e.Left, a.looked.Wall, a.heard(e.Query, ans, err, took))
 	a.last = &prefetch.QueryState{Kind: string(e.Query.Kind), Task: e.TaskID(), Why: e.Why, Time: e.Left}
-	a.unsaved = true // every answer teaches something
+	a.unsaved.Account = true // every answer teaches something
 	var told []*planner.Candidate
 	if err == nil {
 		told = a.succeeded(e, ans, m)

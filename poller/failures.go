@@ -67,7 +67,7 @@ func (a *account) askNow() {
 	if a.removed || a.health.Up {
 		return
 	}
-	a.unsaved = a.health.Forgive() || a.unsaved
+	a.unsaved.Account = a.health.Forgive() || a.unsaved.Account
 	now := a.now()
 	for _, t := range a.tasks {
 		if t.Unsettled() && t.LastError != nil && !t.LastError.Reason.ConcernsTask() {

@@ -73,7 +73,7 @@ func TestTooLargeToBeStored(t *testing.T) {
 				t.Errorf("tasks are %s", got)
 			}
 		})
-		if told := log.lines("too large to be stored"); refused != 1 || len(told) != 1 || !strings.Contains(told[0], "task=large") {
+		if told := log.lines("a task cannot be stored"); refused != 1 || len(told) != 1 || !strings.Contains(told[0], "task=large") {
 			t.Errorf("%d errors, %q", refused, told)
 		}
 		small, later := mood.count("small"), mood.count("later")

@@ -2,7 +2,6 @@ package poller
 
 import (
 	"context"
-	"errors"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -15,7 +14,6 @@ import (
 	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
-	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
@@ -76,11 +74,11 @@ func (a *account) finish(calls *underWay) {
 // step lets one call leave if there is a question and the budget allows it. It
 // returns 0 if a call left, else how long there is nothing to do.
 func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration) {
-	a.moves(0)
+	a.progress.Moves(0, false)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.hung.Store(false)
-	defer func() { a.moves(min(rest, a.callEnds())) }()
+	a.progress.Stored(nil)
+	defer func() { a.progress.Moves(rest, a.inFlight > 0) }()
 	if !a.known || a.removed {
 		return idle // what is stored is not to be judged before it is listed
 	}
@@ -88,10 +86,8 @@ func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration
 	a.look(present)
 	now := present.Wall
 	sleep := min(a.sweep(now), a.journal.Tell(a.unsettled, false))
-	if !a.saved() {
-		a.save()
-	}
-	if !a.saved() {
+	a.save()
+	if !a.unsaved.None() {
 		sleep = min(sleep, saveRetry)
 	}
 	if a.inFlight >= max(1, a.dialect.Capabilities.MaxInFlight) {
@@ -120,7 +116,7 @@ func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration
 	}
 	c, wait, err := a.budget.Take(a.name.Name)
 	if err != nil {
-		a.hung.Store(errors.Is(err, store.ErrHangs))
+		a.progress.Stored(err)
 		a.journal.Warn(journal.Ledger, "", "no call is made while the ledger cannot be kept", "err", err)
 		return min(sleep, ledgerRetry)
 	}
@@ -145,7 +141,7 @@ func (a *account) leaves(s *planner.Round, q question) errand {
 		s.Leaves(&q.Question)
 	}
 	a.inFlight++
-	a.leftAt = time.Now()
+	a.progress.Leaves()
 	a.paged = q.Follows
 	return errand{
 		question: q, Call: health.Call{Number: a.health.Leaves(), Left: s.Now},

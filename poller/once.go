@@ -16,7 +16,7 @@ func (a *account) once(ctx context.Context) (failed bool) {
 	a.mu.Lock()
 	allowed := a.options.Limit.Calls
 	a.hasty, a.begun = true, a.now()
-	a.unsaved = a.health.Forgive() || a.unsaved
+	a.unsaved.Account = a.health.Forgive() || a.unsaved.Account
 	a.planner.Stale()
 	a.mu.Unlock()
 	made := 0

@@ -3,11 +3,13 @@ package poller
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 
+	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/poller/journal"
 	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/poller/quota"
@@ -129,10 +131,10 @@ func (p *Poller) newAccount(name prefetch.Account) *account {
 		log:   log,
 		clock: p.options.Clock, random: p.options.Random, changed: p.options.Changed,
 		wake: make(chan struct{}, 1), tasks: map[string]*planner.Candidate{},
-		dirty: map[string]*planner.Candidate{}, failing: recovered.Waiting{},
+		failing: recovered.Waiting{},
 		journal: journal.New(log, func() time.Time { return p.options.Clock().Wall }),
 	}
-	a.moves(0)
+	a.progress.Moves(0, false)
 	return a
 }
 
@@ -178,7 +180,7 @@ func (p *Poller) Run(ctx context.Context) error {
 		p.start(r) //nolint:contextcheck // it takes the one that was just set
 	}
 	p.mu.Unlock()
-	p.loops.Go(func() { p.watchClock(ctx) })
+	p.loops.Go(func() { p.options.Clock.Watch(ctx, dialect.LeastSet, p.jumped) })
 	p.purgeDaily(ctx)
 	p.loops.Wait()
 	return nil
@@ -240,4 +242,19 @@ func (p *Poller) Snapshot() prefetch.Snapshot {
 	}
 	sortAccounts(s.Accounts)
 	return s
+}
+
+// Stuck says of which accounts the loop has not moved for longer than a time, and
+// for how long; nothing if there is none. It waits for no disk.
+func (p *Poller) Stuck(longer time.Duration) []string {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	var stuck []string
+	for name, r := range p.accounts {
+		if late := r.progress.Late(); late > longer {
+			stuck = append(stuck, fmt.Sprintf("the loop of account %q has not moved for %v", name.Name, late.Truncate(time.Second)))
+		}
+	}
+	slices.Sort(stuck)
+	return stuck
 }

@@ -84,7 +84,7 @@ func (a *account) state() published.State {
 func (a *account) snapshot() prefetch.AccountState {
 	now := a.clock()
 	s := a.published.Snapshot(now)
-	s.Progress = now.Wall.Add(-a.progress.Load().late())
+	s.Progress = now.Wall.Add(-a.progress.Late())
 	return s
 }
 

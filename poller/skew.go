@@ -1,47 +1,20 @@
 package poller
 
 import (
-	"context"
 	"time"
 
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/dialect"
 )
 
-// clockEvery is how often it is looked whether the wall clock was set.
-const clockEvery = 10 * time.Second
-
-// watchClock wakes every loop when the wall clock was set or the machine slept, until
-// ctx ends. A loop waits by timers, which stand still while the machine sleeps and do
-// not notice a clock that is set: what it waits for may be due by now.
-func (p *Poller) watchClock(ctx context.Context) {
-	ticker := time.NewTicker(clockEvery)
-	defer ticker.Stop()
-	last, ticked := p.options.Clock(), time.Now()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		now, tick := p.options.Clock(), time.Now()
-		// Go's monotonic clock stands still while the machine sleeps.
-		ran := tick.Sub(ticked)
-		by, slept := now.Wall.Sub(last.Wall)-ran, time.Duration(0)
-		if step, ok := last.SetBy(now); ok {
-			by, slept = step, now.Up-last.Up-ran
-		}
-		last, ticked = now, tick
-		if by.Abs() < dialect.LeastSet && slept < dialect.LeastSet {
-			continue
-		}
-		p.options.Logger.Warn("the wall clock was set, or the machine was asleep; every account looks at once what is due",
-			"set_by", by.Round(time.Millisecond), "asleep", slept.Round(time.Millisecond))
-		p.mu.RLock()
-		for _, r := range p.accounts {
-			r.signal()
-		}
-		p.mu.RUnlock()
+// jumped wakes every loop after the wall clock was set, or the machine slept.
+func (p *Poller) jumped(by, asleep time.Duration) {
+	p.options.Logger.Warn("the wall clock was set, or the machine was asleep; every account looks at once what is due",
+		"set_by", by.Round(time.Millisecond), "asleep", asleep.Round(time.Millisecond))
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, r := range p.accounts {
+		r.signal()
 	}
 }
 
@@ -60,10 +33,10 @@ func (a *account) look(now clock.Stamp) {
 	case !known && back:
 		a.redate(0, now.Wall)
 		a.budget.Restamp(now)
-		a.dialect.OffsetAt, a.unsaved = clock.Stamp{}, true
+		a.dialect.OffsetAt, a.unsaved.Account = clock.Stamp{}, true
 	}
 	if a.dialect.SawClock(now) {
-		a.unsaved, a.sweepAt = true, time.Time{}
+		a.unsaved.Account, a.sweepAt = true, time.Time{}
 		a.planner.Stale()
 	}
 }
@@ -97,6 +70,6 @@ func (a *account) redate(by time.Duration, now time.Time) {
 		}
 		a.last = &last
 	}
-	a.unsaved = true
+	a.unsaved.Account = true
 	a.refresh(now)
 }

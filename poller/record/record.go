@@ -49,27 +49,12 @@ type Learned struct {
 // provider is another account.
 func Scope(a prefetch.Account) string { return a.Provider + ":" + a.Name }
 
-// Op is the change that stores the account.
-func (r *Account) Op(a prefetch.Account) (store.Op, error) { return r.op(Scope(a), accountKey) }
-
 func (r *Account) op(scope, key string) (store.Op, error) {
 	value, err := json.Marshal(r)
 	if err != nil {
 		return store.Op{}, fmt.Errorf("account record %q: %w", scope, err)
 	}
 	return store.Op{Table: store.Accounts, Scope: scope, Key: key, Value: value}, nil
-}
-
-// TaskOp is the change that stores a task of an account, or deletes the one of that
-// id if it is nil.
-func TaskOp(a prefetch.Account, id string, t *task.Task) (store.Op, error) {
-	op := store.Op{Table: store.Tasks, Scope: Scope(a), Key: id}
-	if t == nil {
-		return op, nil
-	}
-	var err error
-	op.Value, err = t.Encode()
-	return op, err
 }
 
 // Reader takes what is read.

@@ -3,6 +3,9 @@ package record_test
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,21 +48,15 @@ func (b *broken) ScanScope(t store.Table, scope string, f func(key string, value
 func filled(t *testing.T) *broken {
 	t.Helper()
 	st := &broken{Memory: storetest.NewMemory()}
-	r := record.Account{Health: health.State{Calls: 3}, Identity: "somebody"}
-	op, err := r.Op(account)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ops := []store.Op{op}
+	c := record.Changes{Account: true}
 	for i := range 2 {
 		kept := task.New(prefetch.Task{ID: fmt.Sprint("task-", i)}, now)
-		op, err := record.TaskOp(account, kept.ID, &kept)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ops = append(ops, op)
+		c.Touch(&kept)
 	}
-	storetest.Write(t, st, ops...)
+	r := &record.Account{Health: health.State{Calls: 3}, Identity: "somebody"}
+	if saved, err := c.Save(st, account, r, nil); err != nil || len(saved) != 2 || !c.None() {
+		t.Fatalf("saved %d tasks (%v)", len(saved), err)
+	}
 	return st
 }
 
@@ -83,11 +80,11 @@ func TestRead(t *testing.T) {
 		}
 	}
 	expect("somebody 3 task-0 task-1 ")
-	gone, err := record.TaskOp(account, "task-1", nil)
-	if err != nil {
-		t.Fatal(err)
+	var c record.Changes
+	c.Forget("task-1")
+	if saved, err := c.Save(st, account, nil, nil); err != nil || len(saved) != 0 {
+		t.Errorf("saved %d tasks (%v)", len(saved), err)
 	}
-	storetest.Write(t, st, gone)
 	expect("somebody 3 task-0 ")
 	storetest.Write(t, st, storetest.Put(store.Accounts, "cdn:a", "state", "{"), storetest.Put(store.Tasks, "cdn:a", "task-1", "{"))
 	expect("? task-0 ?task-1 ")
@@ -95,6 +92,49 @@ func TestRead(t *testing.T) {
 		if _, err := read(st); !errors.Is(err, errDisk) {
 			t.Errorf("a disk that fails: %v", err)
 		}
+	}
+}
+
+// What the store refuses waits, but for what no store can hold: that is said once,
+// and loses nobody else's change.
+func TestSaveAgain(t *testing.T) {
+	t.Parallel()
+	st := filled(t)
+	var c record.Changes
+	if !c.None() {
+		t.Error("nothing changed")
+	}
+	var refused []string
+	unstorable := func(id string, err error) {
+		refused = append(refused, id)
+		if err == nil {
+			t.Error("nobody knows why")
+		}
+	}
+	for i := range 100 {
+		changed := task.New(prefetch.Task{ID: fmt.Sprint("new-", i)}, now)
+		c.Touch(&changed)
+	}
+	large := task.New(prefetch.Task{ID: "large", Source: strings.Repeat("x", store.MaxValue)}, now)
+	c.Touch(&large)
+	odd := task.New(prefetch.Task{ID: "odd"}, now)
+	odd.EdgeRatio = math.NaN()
+	c.Touch(&odd)
+	c.Account = true
+	st.write = errDisk
+	if saved, err := c.Save(st, account, &record.Account{}, unstorable); !errors.Is(err, errDisk) || len(saved) != 0 || c.None() {
+		t.Errorf("saved %d tasks on a disk that fails (%v)", len(saved), err)
+	}
+	slices.Sort(refused)
+	if !slices.Equal(refused, []string{"large", "odd"}) {
+		t.Errorf("refused: %q", refused)
+	}
+	st.write = nil
+	if saved, err := c.Save(st, account, &record.Account{}, unstorable); err != nil || len(saved) != 100 || !c.None() || len(refused) != 2 {
+		t.Errorf("saved %d tasks (%v)", len(saved), err)
+	}
+	if left := storetest.Content(t, st, store.Tasks); len(left) != 102 {
+		t.Errorf("%d tasks are stored", len(left))
 	}
 }
 
