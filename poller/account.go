@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"prefetch_exporter/poller/answers"
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/poller/health"
@@ -66,6 +67,7 @@ type account struct {
 	last      *prefetch.QueryState
 	next      *prefetch.QueryState
 	failing   recovered.Waiting // failed URLs that no later task has warmed
+	answers   answers.Account   // what answers change of all this
 	journal   *journal.Journal  // what is logged, in measure
 
 	// progress says whether the loop moves; scrapes look at it too.

@@ -3,6 +3,7 @@ package poller
 import (
 	"time"
 
+	"prefetch_exporter/poller/answers"
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/lookback"
 	"prefetch_exporter/poller/planner"
@@ -60,14 +61,14 @@ func (a *account) usualEnd(present clock.Stamp) clock.Stamp {
 }
 
 // choose picks the next question about tasks or about the look-back.
-func (a *account) choose(s *planner.Round, w *lookback.LookBack) (q question, found bool, wake time.Time) {
+func (a *account) choose(s *planner.Round, w *lookback.LookBack) (q answers.Question, found bool, wake time.Time) {
 	q.Question, found, wake = s.Plan()
 	if !a.options.WatchWindow || !s.HasLookBack() || w.UnderWay() {
 		return q, found, wake
 	}
 	// The look-back has its turn where tasks want nothing now and nothing before the
 	// next call after this one, and else once in a while.
-	m := lookBack(s)
+	m := answers.LookBack(s)
 	segment, due := w.Next(m)
 	due = clock.AfterRetry(due, a.noWindow, s.Now)
 	soon := !wake.IsZero() && !s.Hasty && wake.Before(s.Now.Add(s.Slot))
@@ -80,19 +81,6 @@ func (a *account) choose(s *planner.Round, w *lookback.LookBack) (q question, fo
 		return q, false, clock.Earlier(wake, w.Yield(m))
 	default:
 		watch := segment.Question(m)
-		return question{Question: planner.Question{Query: watch.Query, Why: watch.Why}, watch: watch}, true, wake
+		return answers.Question{Question: planner.Question{Query: watch.Query, Why: watch.Why}, Watch: watch}, true, wake
 	}
-}
-
-// question is what to ask, about tasks or about the look-back.
-type question struct {
-	planner.Question
-
-	// watch is set if the question is about the look-back.
-	watch *lookback.Question
-}
-
-// lookBack is the moment for choices about the look-back.
-func lookBack(s *planner.Round) *lookback.Moment {
-	return &lookback.Moment{Terms: s.Terms, PollInterval: s.PollInterval, Slot: s.Slot, Hasty: s.Hasty, Begun: s.Begun}
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"prefetch_exporter/poller/answers"
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/health"
 	"prefetch_exporter/poller/journal"
@@ -135,16 +136,16 @@ func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration
 }
 
 // leaves notes that a question is on its way.
-func (a *account) leaves(s *planner.Round, q question) errand {
-	a.watch.Leaves(q.watch != nil)
-	if q.watch == nil {
+func (a *account) leaves(s *planner.Round, q answers.Question) errand {
+	a.watch.Leaves(q.Watch != nil)
+	if q.Watch == nil {
 		s.Leaves(&q.Question)
 	}
 	a.inFlight++
 	a.progress.Leaves()
 	a.paged = q.Follows
 	return errand{
-		question: q, Call: health.Call{Number: a.health.Leaves(), Left: s.Now},
+		Question: q, Call: health.Call{Number: a.health.Leaves(), Left: s.Now},
 		provider: a.options.Provider, identity: a.identity, budget: a.budget,
 	}
 }
@@ -152,7 +153,7 @@ func (a *account) leaves(s *planner.Round, q question) errand {
 // errand is a question on its way, with what was in force when it left: a
 // reload may have changed all of it since.
 type errand struct {
-	question
+	answers.Question
 	health.Call
 
 	provider vendorapi.Provider
@@ -254,7 +255,7 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 	// Reckoned from the end, since the clock may have been set meanwhile.
 	took := left.Elapsed(present)
 	sent := present.Wall.Add(-took)
-	q := e.question
+	q := e.Question
 
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -262,7 +263,7 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 	if q.Task != nil {
 		q.Task.InFlight = false
 	}
-	if q.watch != nil {
+	if q.Watch != nil {
 		a.watch.Ended()
 	}
 	defer a.signal()
@@ -289,7 +290,7 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 	}
 	a.look(present)
 	a.latency.Learn(took)
-	e.question, e.Left = q, sent
+	e.Question, e.Left = q, sent
 	return a.hear(e, ans, err, took)
 }
 

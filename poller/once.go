@@ -101,3 +101,24 @@ func (a *account) whyNothing() string {
 		return "no task"
 	}
 }
+
+// askNow ends the account's backoff, since somebody asked for a call now, and has
+// the tasks asked for at once whose last question it failed.
+func (a *account) askNow() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.removed || a.health.Up {
+		return
+	}
+	a.unsaved.Account = a.health.Forgive() || a.unsaved.Account
+	now := a.now()
+	for _, t := range a.tasks {
+		if t.Unsettled() && t.LastError != nil && !t.LastError.Reason.ConcernsTask() {
+			t.RetryAt = now
+			a.planner.Changed(t)
+		}
+	}
+	a.save()
+	a.publish()
+	a.signal()
+}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"prefetch_exporter/poller/answers"
 	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/poller/journal"
 	"prefetch_exporter/poller/planner"
@@ -133,6 +134,10 @@ func (p *Poller) newAccount(name prefetch.Account) *account {
 		wake: make(chan struct{}, 1), tasks: map[string]*planner.Candidate{},
 		failing: recovered.Waiting{},
 		journal: journal.New(log, func() time.Time { return p.options.Clock().Wall }),
+	}
+	a.answers = answers.Account{
+		Dialect: &a.dialect, Planner: &a.planner, Watch: &a.watch, Health: &a.health, Journal: a.journal,
+		NoWindow: &a.noWindow, SweepAt: &a.sweepAt,
 	}
 	a.progress.Moves(0, false)
 	return a

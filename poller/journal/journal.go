@@ -80,6 +80,11 @@ func (j *Journal) Warn(kind Kind, about, msg string, args ...any) {
 	j.limit.WarnOnce(string(kind), about, msg, args...)
 }
 
+// Learned logs what was learned of how the vendor can be asked.
+func (j *Journal) Learned(msg string, args ...any) {
+	j.log.Info(msg, args...) //nolint:sloglint // each caller's is a constant
+}
+
 // Word logs a status word that no page documents, once.
 func (j *Journal) Word(said string, args ...any) {
 	if j.words[said] || len(j.words) >= mostWords {

@@ -47,6 +47,8 @@ func (l *log) wants(t *testing.T, lines ...string) {
 func TestWords(t *testing.T) {
 	t.Parallel()
 	l := open()
+	l.Learned("asking otherwise", "n", 1)
+	l.wants(t, `level=INFO msg="asking otherwise" n=1`)
 	l.Word("odd", "task", "a")
 	l.now = l.now.Add(24 * time.Hour)
 	l.Word("odd", "task", "b")
