@@ -56,25 +56,6 @@ func TestWarningsAreBounded(t *testing.T) {
 	})
 }
 
-// TestTheSameWarningOnceAnHour has one oddity in every answer.
-func TestTheSameWarningOnceAnHour(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		v := &stub{caps: vendorapi.Capabilities{MaxInFlight: 1}}
-		v.answer = func(n int, q vendorapi.Query) (vendorapi.Answer, error) {
-			ans, err := running(n, q)
-			ans.Oddities = []string{"a row without a URL"}
-			return ans, err
-		}
-		log := &logs{}
-		startLogging(t, newMemory(), log.logger(), []poller.Account{quick(v)}, many(huaweiAccount, 3)...)
-		wait(3*time.Hour - time.Minute)
-		if n := len(log.lines("a row without")); n != 3 {
-			t.Errorf("%d lines in three hours, want 3", n)
-		}
-	})
-}
-
 // TestAnAccountAnswersAgain is told once for each outage, with how long it was and
 // how many calls failed, over a restart too.
 func TestAnAccountAnswersAgain(t *testing.T) {

@@ -22,12 +22,13 @@ import (
 
 var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 
-// world is an account that hears answers at noon, and what it logs.
+// world is an account that hears answers, at noon at first, and what it logs.
 type world struct {
 	answers.Account
 	bytes.Buffer
 
 	t        *testing.T
+	now      time.Time
 	tasks    map[string]*planner.Candidate
 	noWindow time.Time
 	sweepAt  time.Time
@@ -35,14 +36,14 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, tasks: map[string]*planner.Candidate{}, sweepAt: noon.Add(time.Hour)}
+	w := &world{t: t, now: noon, tasks: map[string]*planner.Candidate{}, sweepAt: noon.Add(time.Hour)}
 	w.Account = answers.Account{
 		Dialect: &dialect.Dialect{Capabilities: vendorapi.Capabilities{
 			Windows: true, Paged: true, StatusFilter: true, RowTimes: true, MaxInFlight: 1,
 			PageSize: 50, LookBack: 72 * time.Hour, MaxSpan: 24 * time.Hour,
 		}},
 		Planner: &planner.Planner{}, Watch: &lookback.LookBack{}, Health: &health.Health{},
-		Journal:  journal.New(slog.New(slog.NewTextHandler(&w.Buffer, nil)), func() time.Time { return noon }),
+		Journal:  journal.New(slog.New(slog.NewTextHandler(&w.Buffer, nil)), func() time.Time { return w.now }),
 		NoWindow: &w.noWindow, SweepAt: &w.sweepAt,
 	}
 	return w
@@ -79,13 +80,14 @@ func whole(urls []prefetch.URL) vendorapi.Answer {
 	return vendorapi.Answer{URLs: urls, Count: len(urls)}
 }
 
-// heard is the moment of an answer at noon.
+// heard is the moment of an answer to what was chosen just before.
 func (w *world) heard() *planner.Heard {
 	m := &planner.Heard{Vendor: w.Dialect, Round: w.Planner.At(planner.Moment{
-		Terms: w.Dialect.At(noon), PollInterval: time.Minute, Slot: time.Minute, Calls: 1,
+		Terms: w.Dialect.At(w.now), PollInterval: time.Minute, Slot: time.Minute, Calls: 1,
 	})}
+	m.Plan()
 	m.Life = task.Moment{
-		Now: noon, Left: noon, Sent: noon.Add(m.Offset), Oldest: m.Oldest(), Means: m.Means(),
+		Now: w.now, Left: w.now, Sent: w.now.Add(m.Offset), Oldest: m.Oldest(), Means: m.Means(),
 		RowTimes: true, Windows: true, Jitter: func() float64 { return 0 },
 	}
 	return m
@@ -160,12 +162,43 @@ func TestAWindow(t *testing.T) {
 	if !strings.HasPrefix(told, "a") || a.Phase != prefetch.Settled || b.Phase != prefetch.Active {
 		t.Errorf("told of %q: a is %v, b %v", told, a.Phase, b.Phase)
 	}
-	w.tells(window, vendorapi.Answer{})
-	w.tells(window, vendorapi.Answer{})
-	if b.Phase != prefetch.Active {
-		t.Errorf("a window without rows makes b %v", b.Phase)
-	}
 	w.logged()
+}
+
+// A window that should have told of a task and does not, twice if it had no row at
+// all, is of no use for it: it is asked for by itself then.
+func TestAWindowThatMissesATask(t *testing.T) {
+	t.Parallel()
+	window := about(nil, vendorapi.QueryWindow)
+	for name, c := range map[string]struct {
+		answers []vendorapi.Answer
+		told    string
+	}{
+		"no row":                  {answers: []vendorapi.Answer{{}}},
+		"no row twice":            {answers: []vendorapi.Answer{{}, {}}, told: "a"},
+		"rows of others":          {answers: []vendorapi.Answer{whole(rows("x", 1, prefetch.Running))}, told: "a"},
+		"a row between":           {answers: []vendorapi.Answer{{}, whole(rows("a", 2, prefetch.Running)), {}}},
+		"not for the task's sake": {answers: []vendorapi.Answer{whole(rows("x", 1, prefetch.Running))}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			a := w.watch("a", 2)
+			w.tells(about(a, vendorapi.QueryTask), whole(rows("a", 2, prefetch.Running)))
+			a.LastAsked = noon
+			told := ""
+			for _, ans := range c.answers {
+				if !strings.HasPrefix(name, "not") {
+					w.now = w.now.Add(20 * time.Minute)
+				}
+				w.Planner.Stale()
+				told = w.tells(window, ans)
+			}
+			if told != c.told || a.Ambiguous != (c.told != "") {
+				t.Errorf("told of %q, want %q; ambiguous %v", told, c.told, a.Ambiguous)
+			}
+		})
+	}
 }
 
 // A scout shows the rows that run; a vendor that ignores the filter is not sent any
@@ -206,8 +239,6 @@ func TestCounts(t *testing.T) {
 	if told := w.tells(failed, vendorapi.Answer{}); told != "a" || w.Dialect.NoStatusFilter {
 		t.Errorf("told of %q", told)
 	}
-	w.tells(window, vendorapi.Answer{Count: 2})
-	w.tells(window, vendorapi.Answer{})
 	w.logged()
 	w.tells(waiting, whole(rows("a", 3, prefetch.Succeeded)))
 	w.logged("limit answers to a status")
@@ -224,6 +255,45 @@ func TestCounts(t *testing.T) {
 			t.Errorf("told of %q", told)
 		}
 		w.logged("limit answers to a status")
+	}
+}
+
+// A window in which nothing waits tells of all tasks in it whose URLs were counted;
+// one in which something does may show another's.
+func TestWhatWaitsInAWindow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.watch("a", 3)
+	created := noon.Add(-time.Hour)
+	a.VendorCreated, a.NewestRow, a.Phase = created, created, prefetch.Active
+	a.Counted = &task.Counted{Total: 3, Succeeded: 1, SucceededAt: noon, FailedAt: noon}
+	a.State = task.BeingCounted
+	if told := w.tells(about(nil, vendorapi.QueryCount, prefetch.Waiting), vendorapi.Answer{}); told != "a" || a.Counted.WaitingAt.IsZero() {
+		t.Errorf("told of %q; %+v", told, a.Counted)
+	}
+	a.Counted.WaitingAt = time.Time{}
+	w.tells(about(nil, vendorapi.QueryCount, prefetch.Waiting), vendorapi.Answer{Count: 1})
+	if !a.Crowded {
+		t.Error("what waits may be another's")
+	}
+	w.tells(about(a, vendorapi.QueryCount, prefetch.Waiting), vendorapi.Answer{Count: 3})
+	w.logged("limit answers to a status") // only two are left
+}
+
+// A look-back whose rows are of another status is counted anew.
+func TestTheLookBackIsDiscarded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := answers.LookBack(w.heard().Round)
+	segment, _ := w.Watch.Next(m)
+	segment.Count = &lookback.Count{Until: segment.To, Next: segment.From}
+	q := answers.Question{Watch: segment.Question(m)}
+	q.Query = q.Watch.Query
+	q.Query.Kind, q.Query.Status = vendorapi.QueryCount, new(prefetch.Succeeded)
+	w.tells(q, whole(rows("a", 2, prefetch.Running)))
+	w.logged("limit answers to a status")
+	if segment.Count != nil {
+		t.Error("what was counted of it is kept")
 	}
 }
 
@@ -278,14 +348,21 @@ func TestFailures(t *testing.T) {
 	w.noWindow = time.Time{}
 	watch := window
 	watch.Watch = &lookback.Question{}
+	look := answers.LookBack(w.heard().Round)
 	if !fails(watch, vendorapi.Error{Reason: prefetch.ReasonInvalid}) || !w.noWindow.IsZero() {
 		t.Errorf("the look-back's window is no matter of tasks: none until %v", w.noWindow)
+	}
+	if _, due := w.Watch.Next(look); !due.Equal(noon.Add(clock.LongestRetry)) {
+		t.Errorf("the look-back is counted next at %v", due)
 	}
 	w.Reset()
 	if fails(about(a, vendorapi.QueryCount, prefetch.Failed), vendorapi.Error{Reason: prefetch.ReasonInvalid, Refused: vendorapi.FeatureStatusFilter}) || !w.Dialect.NoStatusFilter {
 		t.Error("a filter that is refused is no failure, and is not used again")
 	}
 	w.logged("feature=")
+	if a.LastError != nil || !a.RetryAt.Equal(noon) {
+		t.Errorf("asked otherwise at %v after %v", a.RetryAt, a.LastError)
+	}
 	for i := 0; a.Phase != prefetch.Lost && i < 100; i++ {
 		a.FirstMiss = noon.Add(-24 * time.Hour)
 		fails(byID, vendorapi.Error{Reason: prefetch.ReasonNotFound})

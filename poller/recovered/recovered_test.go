@@ -62,10 +62,25 @@ func TestTold(t *testing.T) {
 			want:    map[string]int{"b": 0},
 			earlier: [][]string{nil, nil, nil},
 		},
+		"an earlier task that was told of first": {
+			steps:   []says{{"a", []prefetch.Status{warm}}, {"b", []prefetch.Status{failed}}},
+			want:    map[string]int{"b": 0},
+			earlier: [][]string{nil, nil},
+		},
 		"one of three warms both": {
 			steps:   []says{{"a", []prefetch.Status{failed, failed}}, {"b", []prefetch.Status{failed, failed}}, {"c", []prefetch.Status{warm, failed}}},
 			want:    map[string]int{"a": 1, "b": 1},
 			earlier: [][]string{nil, nil, {"a", "b"}},
+		},
+		"what a later task fails again was warmed all the same": {
+			steps:   []says{{"a", []prefetch.Status{failed}}, {"b", []prefetch.Status{warm}}, {"c", []prefetch.Status{failed}}},
+			want:    map[string]int{"a": 1, "c": 0},
+			earlier: [][]string{nil, {"a"}, nil},
+		},
+		"of two that were created and seen at once nobody knows which is later": {
+			steps:   []says{{"c", []prefetch.Status{failed}}, {"d", []prefetch.Status{warm}}, {"c", []prefetch.Status{failed}}},
+			want:    map[string]int{"c": 0},
+			earlier: [][]string{nil, nil, nil},
 		},
 		"a task whose time is over": {
 			steps:   []says{{"a", []prefetch.Status{failed}}, {"b", []prefetch.Status{warm}}},
@@ -77,8 +92,8 @@ func TestTold(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tasks := map[string]*task.Task{}
-			for i, id := range []string{"a", "b", "c"} {
-				made := task.New(prefetch.Task{ID: id, Created: now.Add(time.Duration(i) * time.Minute)}, now)
+			for i, id := range []string{"a", "b", "c", "d"} {
+				made := task.New(prefetch.Task{ID: id, Created: now.Add(time.Duration(min(i, 2)) * time.Minute)}, now)
 				tasks[id] = &made
 			}
 			w := recovered.Waiting{}

@@ -105,12 +105,16 @@ func TestReconcile(t *testing.T) {
 			want: "watched a, changed a",
 		},
 		"back again without room, by its creation": {
-			limit: 1, known: tasks{known("a", 1, unlisted(1))}, listed: []prefetch.Task{spec("a", 1), spec("b", 2)},
-			want: "watched b, changed b, came 1, dropped 1",
+			limit: 1, known: tasks{known("a", 3, unlisted(1))}, listed: []prefetch.Task{spec("a", 0), spec("b", 2)},
+			want: "watched a, changed a, dropped 1",
 		},
 		"its time is over": {
 			limit: 1, known: tasks{known("a", 1, ended)}, listed: []prefetch.Task{spec("a", 1), spec("b", 0)},
 			want: "watched b, changed b, came 1",
+		},
+		"its time is over, and it is back again": {
+			limit: 1, known: tasks{known("a", 1, ended, unlisted(1))}, listed: []prefetch.Task{spec("a", 1), spec("b", 0)},
+			want: "watched b, changed a b, came 1",
 		},
 		"its source was not read yet": {
 			limit: 5, known: tasks{known("a", 1, restored), known("b", 1, restored, ended)}, pending: []string{"file"},
