@@ -75,21 +75,18 @@ func running(int, vendorapi.Query) (vendorapi.Answer, error) {
 // overQuota returns an interval of length per that saw more than the limit's
 // calls at the vendor, wherever between beginning and end they arrived.
 func overQuota(calls []span, limit prefetch.Limit) error {
-	for i := range calls {
-		if i < limit.Calls {
-			continue
+	// The ends of the calls before, in order: of those that were under way at once
+	// any may have arrived last.
+	ended := make([]time.Time, 0, len(calls))
+	for i, c := range calls {
+		if i >= limit.Calls {
+			// At most Calls-1 of the earlier calls may still count.
+			if gap := c.began.Sub(ended[i-limit.Calls]); gap < limit.Per {
+				return fmt.Errorf("call %d began %v after the end of the call that had its slot, want %v", i, gap, limit.Per)
+			}
 		}
-		// The calls under way at once are few; any of the earlier ones may have
-		// arrived last.
-		ended := make([]time.Time, 0, i)
-		for _, c := range calls[:i] {
-			ended = append(ended, c.ended)
-		}
-		slices.SortFunc(ended, time.Time.Compare)
-		// At most Calls-1 of the earlier calls may still count.
-		if gap := calls[i].began.Sub(ended[len(ended)-limit.Calls]); gap < limit.Per {
-			return fmt.Errorf("call %d began %v after the end of the call that had its slot, want %v", i, gap, limit.Per)
-		}
+		at, _ := slices.BinarySearchFunc(ended, c.ended, time.Time.Compare)
+		ended = slices.Insert(ended, at, c.ended)
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ func TestWarningsAreBounded(t *testing.T) {
 			return ans, err
 		}
 		log := &logs{}
-		startLogging(t, newMemory(), log.logger(), []poller.Account{quick(v)}, many(huaweiAccount, 50)...)
+		startLogging(t, newMemory(), log.logger(), []poller.Account{quick(v)}, many(huaweiAccount, 20)...)
 		wait(119 * time.Minute)
 		// The first hour's five, and the second's, the first of which says how many
 		// there were.
@@ -134,9 +134,9 @@ func TestALaunchIsFewLines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		v, m := moody()
-		tasks := many(huaweiAccount, 600)
+		tasks := many(huaweiAccount, 300)
 		for i, task := range tasks[3:] {
-			settled := time.Now().Add(time.Minute + time.Duration(i)*100*time.Millisecond)
+			settled := time.Now().Add(time.Minute + time.Duration(i)*200*time.Millisecond)
 			m.set(task.ID, func() (vendorapi.Answer, error) {
 				if time.Now().Before(settled) {
 					return urls(prefetch.Running, prefetch.Waiting)()
@@ -166,7 +166,7 @@ func TestALaunchIsFewLines(t *testing.T) {
 				lost += names + ", "
 			}
 		}
-		for key, want := range map[string]int{"new": 600, "active": 597, "settled": 597, "failed_urls": 597, "lost": 3} {
+		for key, want := range map[string]int{"new": 300, "active": 297, "settled": 297, "failed_urls": 297, "lost": 3} {
 			if sums[key] != want {
 				t.Errorf("the log says %d %s, want %d", sums[key], key, want)
 			}
@@ -179,8 +179,8 @@ func TestALaunchIsFewLines(t *testing.T) {
 		if lines > 60 {
 			t.Errorf("%d lines for one launch:\n%s", lines, info.Bytes())
 		}
-		if n := bytes.Count(debug.Bytes(), []byte("task changed phase")); n != 2*597+3 {
-			t.Errorf("%d changes at level debug, want %d", n, 2*597+3)
+		if n := bytes.Count(debug.Bytes(), []byte("task changed phase")); n != 2*297+3 {
+			t.Errorf("%d changes at level debug, want %d", n, 2*297+3)
 		}
 	})
 }

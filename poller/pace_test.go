@@ -21,6 +21,9 @@ func paced() *stub {
 	}
 }
 
+// crowd is more tasks than calls of flood, so that each is asked later than it may.
+const crowd = 150
+
 // flood is a quota of 90 calls a minute.
 func flood() prefetch.Limit { return prefetch.Limit{Calls: 90, Per: time.Minute} }
 
@@ -44,22 +47,22 @@ func TestPace(t *testing.T) {
 		v, limit := paced(), flood()
 		a := account(huaweiAccount, v, limit)
 		a.PollInterval = time.Minute
-		r := start(t, newMemory(), []poller.Account{a}, many(huaweiAccount, 500)...)
+		r := start(t, newMemory(), []poller.Account{a}, many(huaweiAccount, crowd)...)
 		wait(30 * second)
 		if n := len(v.calls()); n != limit.Calls {
 			t.Errorf("%d of the first %d calls left within 30 s", n, limit.Calls)
 		}
-		wait(20 * time.Minute)
+		wait(10 * time.Minute)
 		before := len(v.calls())
-		wait(20 * time.Minute)
+		wait(10 * time.Minute)
 		r.stop()
 		calls := v.calls()[before:]
 		const ten = 10 * second
 		if most, even := busiest(calls, ten), 15; most > even+even/3 {
 			t.Errorf("%d calls left within %v, evenly it were %d", most, ten, even)
 		}
-		if n, all := len(calls), 20*limit.Calls; n < all*9/10 || n > all {
-			t.Errorf("%d calls in 20 minutes of %d that were allowed", n, all)
+		if n, all := len(calls), 10*limit.Calls; n < all*9/10 || n > all {
+			t.Errorf("%d calls in 10 minutes of %d that were allowed", n, all)
 		}
 		if err := overQuota(v.calls(), limit); err != nil {
 			t.Error(err)
@@ -94,7 +97,7 @@ func TestDeadlinesOfABusyAccount(t *testing.T) {
 	for _, c := range []struct {
 		tasks, oneIn int
 		latency      time.Duration
-	}{{500, 10, second}, {95, 19, 0}} {
+	}{{crowd, 10, second}, {95, 19, 0}} {
 		t.Run(fmt.Sprint(c.tasks), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -104,11 +107,11 @@ func TestDeadlinesOfABusyAccount(t *testing.T) {
 				began := time.Now()
 				for i := range tasks {
 					if i%c.oneIn == 0 {
-						tasks[i].Deadline = began.Add(15*time.Minute + time.Duration(i)*1100*time.Millisecond)
+						tasks[i].Deadline = began.Add(7*time.Minute + time.Duration(i)*1100*time.Millisecond)
 					}
 				}
 				start(t, newMemory(), []poller.Account{account(huaweiAccount, v, flood())}, tasks...)
-				wait(30 * time.Minute)
+				wait(12 * time.Minute)
 				for _, task := range tasks {
 					if lag := firstAfter(v, task); lag > 2*second {
 						t.Errorf("%s was asked for %v after its deadline", task.ID, lag)
@@ -138,23 +141,22 @@ func firstAfter(v *stub, task prefetch.Task) time.Duration {
 // not as fast as calls become free again.
 func TestDeadlinesOfOneMoment(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ together, newcomers int }{{30, 0}, {60, 0}, {30, 200}} {
+	for _, c := range []struct{ together, newcomers int }{{30, 0}, {60, 0}, {30, 100}} {
 		t.Run(fmt.Sprintf("%d with %d newcomers", c.together, c.newcomers), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				const tasks = 500
 				v := paced()
-				specs := many(huaweiAccount, tasks+c.newcomers)
-				moment := time.Now().Add(20 * time.Minute)
+				specs := many(huaweiAccount, crowd+c.newcomers)
+				moment := time.Now().Add(8 * time.Minute)
 				due := map[string]bool{}
 				for i := range c.together {
-					specs[7*i].Deadline = moment
-					due[specs[7*i].ID] = true
+					specs[2*i].Deadline = moment
+					due[specs[2*i].ID] = true
 				}
-				r := start(t, newMemory(), []poller.Account{account(huaweiAccount, v, flood())}, specs[:tasks]...)
-				wait(20*time.Minute - 5*second)
+				r := start(t, newMemory(), []poller.Account{account(huaweiAccount, v, flood())}, specs[:crowd]...)
+				wait(8*time.Minute - 5*second)
 				r.list(specs...)
-				wait(5 * time.Minute)
+				wait(2 * time.Minute)
 				calls, asked := v.calls(), v.asked()
 				for i, q := range asked {
 					if calls[i].began.Before(moment) || !due[q.TaskID] {
@@ -187,9 +189,9 @@ func TestPaceOfAClockThatIsSetBack(t *testing.T) {
 			return clock.Stamp{Wall: time.Now().Add(time.Duration(jump.Load())), Boot: "b", Up: time.Since(began)}
 		}
 		a := account(huaweiAccount, v, flood())
-		p := rigUp(t, newMemory(), tells, []poller.Account{a}, many(huaweiAccount, 500))
+		p := rigUp(t, newMemory(), tells, []poller.Account{a}, many(huaweiAccount, crowd))
 		defer p.end()
-		wait(20 * time.Minute)
+		wait(10 * time.Minute)
 		before := len(v.calls())
 		jump.Store(-int64(5 * time.Hour))
 		wait(10 * time.Minute)

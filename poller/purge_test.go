@@ -27,7 +27,7 @@ func TestStoreDoesNotGrow(t *testing.T) {
 		st := newMemory()
 		r := start(t, st, []poller.Account{a})
 		peak := 0
-		for today := range 120 {
+		for today := range 60 {
 			// A pipeline lists what it launched within two days.
 			var tasks []prefetch.Task
 			for d := max(0, today-1); d <= today; d++ {
@@ -44,8 +44,8 @@ func TestStoreDoesNotGrow(t *testing.T) {
 				t.Fatalf("%d records after %d days, at most %d in the first month", n, today, peak)
 			}
 		}
-		if n := len(v.calls()); n != 1200 {
-			t.Errorf("%d calls for 1200 tasks", n)
+		if n := len(v.calls()); n != 600 {
+			t.Errorf("%d calls for 600 tasks", n)
 		}
 		if peak > 250 {
 			t.Errorf("%d records", peak)

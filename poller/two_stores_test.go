@@ -40,7 +40,7 @@ func TestTwoStoresOnOneQuota(t *testing.T) {
 				a := account(edgeAccount, vendor, test.share)
 				a.PollInterval = time.Second
 				for range 2 {
-					start(t, newMemory(), []poller.Account{a}, many(a.Account, 200)...)
+					start(t, newMemory(), []poller.Account{a}, many(a.Account, 40)...)
 					time.Sleep(test.share.Per / 4)
 				}
 				time.Sleep(40 * test.share.Per)

@@ -66,12 +66,12 @@ func TestTheLookBackMoves(t *testing.T) {
 		vendor := simcdnetworks.New(edgeOptions())
 		var tasks []simulator.Task
 		began := time.Now()
-		for i := range 24 * 8 {
+		for i := range 24 * 6 {
 			tasks = append(tasks, submitted(vendor, fmt.Sprint(i), began.Add(time.Duration(i-24*3)*time.Hour+time.Minute), 20, 10*time.Minute))
 		}
 		r := start(t, newMemory(), []poller.Account{watching(edge(t, vendor))})
 		wait(5 * time.Hour)
-		for range 24 * 4 * 4 {
+		for range 24 * 2 * 4 {
 			wait(15 * time.Minute)
 			got := r.account(t, edgeAccount)
 			if got.Window == nil {

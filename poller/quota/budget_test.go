@@ -190,7 +190,7 @@ func TestALongerPeriodCountsEarlierCalls(t *testing.T) {
 		"an hour":       {10, 250, minute, time.Hour, 50 * minute, 30 * minute, 38 * minute},
 		"the same rate": {1, 280, 5 * minute, day, 3 * day, 0, 2 * time.Hour},
 		"many are left": {1, 700, 5 * minute, 31 * day, 2 * day, 0, time.Second},
-		"forgotten":     {1, 1, 5 * minute, 31 * day, 40 * day, 30 * day, 32 * day},
+		"forgotten":     {1, 1, time.Hour, 31 * day, 40 * day, 30 * day, 32 * day},
 	} {
 		for _, restart := range []bool{false, true} {
 			p := begin(t, newMemory())
