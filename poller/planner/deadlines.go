@@ -159,7 +159,7 @@ func (s *Round) NextLook(t *Candidate) time.Time {
 // passes before what leaves now is free again stays in reserve. Nothing waits
 // longer than until a deadline may want a call.
 func (s *Round) Pace(q *Question) (wait time.Duration) {
-	if s.Hasty || q.Priority.presses() {
+	if s.Hasty || q.Priority.Presses() {
 		return 0
 	}
 	if reserve := s.reserve(); reserve > 0 {

@@ -9,6 +9,8 @@ import (
 
 	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/poller/match"
+	"prefetch_exporter/poller/planner/ask"
+	"prefetch_exporter/poller/planner/priority"
 	"prefetch_exporter/prefetch"
 )
 
@@ -36,15 +38,15 @@ type card struct {
 	hurry, calls float32
 	weight       float32 // see Priority
 
-	kind      kind
-	class     class // idleClass if it is not to be asked now
-	unsettled bool  // watched, and not settled
-	askable   bool  // at some time
-	due       bool  // now
-	imminent  bool  // now, for the answer to be there at its deadline
-	asking    bool  // a call about it is under way
-	joinable  bool  // a window that is asked for now can tell of it
-	moved     bool  // it is out of order, since created is new
+	kind      ask.Kind
+	class     priority.Class // priority.Idle if it is not to be asked now
+	unsettled bool           // watched, and not settled
+	askable   bool           // at some time
+	due       bool           // now
+	imminent  bool           // now, for the answer to be there at its deadline
+	asking    bool           // a call about it is under way
+	joinable  bool           // a window that is asked for now can tell of it
+	moved     bool           // it is out of order, since created is new
 
 	task    *Candidate
 	created int64 // what the cards are in order of
@@ -59,6 +61,11 @@ type card struct {
 	rows    int32
 	running float32
 	hidden  bool // a scout cannot tell of it: it may have rows that neither run nor are final
+}
+
+// priority is that of a question about the task of the card alone.
+func (c *card) priority() priority.Priority {
+	return priority.Priority{Class: c.class, Weight: float64(c.weight), Worth: c.worth}
 }
 
 func (c *card) first() int64 { return c.created - c.margin }
@@ -190,9 +197,13 @@ func (c *card) change(at time.Time) {
 // schedule fills in when the task may be asked. It reports false if it is not to be
 // asked at all.
 func (s *Round) schedule(c *card) bool {
-	d, ok := s.due(c.task)
-	c.askable, c.kind, c.at, c.floor, c.asked = ok, d.kind, toNano(d.at), toNano(d.floor), toNano(c.task.AskedAt())
-	return ok
+	t, d := c.task, ask.Timing{}
+	c.askable = t.Unsettled() && (!t.InFlight || s.Foreseen) && !s.OutOfReach(t.KnownCreation())
+	if c.askable {
+		d = s.terms.Due(&t.Task)
+	}
+	c.kind, c.at, c.floor, c.asked = d.Kind, toNano(d.At), toNano(d.Floor), toNano(t.AskedAt())
+	return c.askable
 }
 
 // fill makes the card anew.

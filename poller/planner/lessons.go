@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/match"
+	"prefetch_exporter/poller/planner/lessons"
 	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -17,9 +18,13 @@ const strangersHalve = time.Hour
 // are all of its rows if the answer showed those.
 func (h *Heard) Learn(before *task.Task, t *Candidate, rows []prefetch.URL) {
 	was, is := before.Counted, t.Counted
+	lesson := lessons.Lesson{
+		Durations: &h.learned.Durations, Curve: h.curve, Now: h.Now, Sent: h.Life.Sent, Offset: h.Offset,
+		RowTimes: h.Capabilities.RowTimes,
+	}
 	switch {
 	case rows != nil:
-		h.learnRows(before, rows)
+		lesson.Rows(before, rows)
 		h.checkScout(t.hint, rows)
 		t.hint = nil
 	case is == nil:
@@ -29,84 +34,13 @@ func (h *Heard) Learn(before *task.Task, t *Candidate, rows []prefetch.URL) {
 	case was == nil || was.Total != is.Total:
 		h.learned.Durations.Sized(is.Total)
 	default:
-		h.learnCounts(was, t)
-	}
-}
-
-// learnRows learns how long URLs take from an answer that shows all rows of the
-// task.
-func (h *Heard) learnRows(before *task.Task, urls []prefetch.URL) {
-	d := &h.learned.Durations
-	if !before.Answered() {
-		d.Sized(max(len(urls), len(before.Expected)))
-	}
-	counts := prefetch.CountURLs(urls)
-	d.Failed += float64(max(0, counts[prefetch.Failed]-before.Counts[prefetch.Failed]))
-	if !h.Capabilities.RowTimes {
-		h.learnLeft(before, counts)
-		return
-	}
-	seen := before.LastRefresh.Add(h.Offset)
-	for i := range urls {
-		u := &urls[i]
-		if u.Created.IsZero() {
-			continue
+		underWay := 1.0
+		if is.Both() {
+			g := h.gapAt(t, h.Now)
+			underWay = g.Part(g.Alive, 1)
 		}
-		from := time.Duration(0)
-		if before.Answered() {
-			from = max(0, seen.Sub(u.Created))
-		}
-		switch {
-		case !u.Status.Final():
-			d.Watched(1, from, h.Life.Sent.Sub(u.Created))
-		case u.Finished.IsZero(): // nobody knows when
-		case !before.Answered() || u.Finished.After(seen):
-			age := u.Finished.Sub(u.Created)
-			d.Watched(1, from, age)
-			d.EndedAt(1, age)
-		}
+		lesson.Counts(was, &t.Task, t.hint != nil, underWay)
 	}
-}
-
-// learnLeft learns from how many URLs are left, where rows have no times.
-func (h *Heard) learnLeft(t *task.Task, counts prefetch.Counts) {
-	if t.KnownCreation().IsZero() && !t.Answered() {
-		return // how old they are is not known
-	}
-	d := &h.learned.Durations
-	now := h.age(t, h.Now)
-	before, from := counts.Total(), time.Duration(0)
-	if t.Answered() {
-		before, from = t.Counts.Total()-t.Counts.Final(), h.age(t, t.LastRefresh)
-	}
-	left := counts.Total() - counts.Final()
-	d.Watched(left, from, now)
-	d.EndedBetween(before-left, from, now, h.curve)
-}
-
-// learnCounts learns from a count of URLs that succeeded.
-func (h *Heard) learnCounts(before *task.Counted, t *Candidate) {
-	d, now := &h.learned.Durations, t.Counted
-	failed, succeeded := float64(max(0, now.Failed-before.Failed)), max(0, now.Succeeded-before.Succeeded)
-	d.Failed += failed
-	d.Final += failed
-	if t.hint != nil || !now.SucceededAt.After(before.SucceededAt) {
-		d.Final += float64(succeeded)
-		return // windows of what runs tell more
-	}
-	from := time.Duration(0)
-	if !before.SucceededAt.IsZero() {
-		from = h.age(&t.Task, before.SucceededAt)
-	}
-	to := h.age(&t.Task, h.Now)
-	// What failed since that was counted is not under way.
-	alive := float64(now.Left())
-	if now.Both() {
-		g := h.gapAt(t, h.Now)
-		alive *= g.part(g.alive, 1)
-	}
-	d.Watched(int(math.Round(alive)), from, to)
-	d.EndedBetween(succeeded, from, to, h.curve)
 }
 
 // Strangers learns how many of the rows of a window belong to no task. What fills a

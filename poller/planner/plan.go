@@ -11,10 +11,10 @@ import (
 	"math"
 	"time"
 
-	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/planner/ask"
+	"prefetch_exporter/poller/planner/priority"
 	"prefetch_exporter/poller/survival"
-	"prefetch_exporter/prefetch"
 )
 
 // Knowledge is what answers have taught of how this account's tasks behave.
@@ -80,6 +80,7 @@ type Moment struct {
 type Round struct {
 	Moment
 
+	terms   ask.Terms // what asking about one task depends on
 	learned *Knowledge
 	board   *board // all tasks by creation
 	cards   []card // what is on it
@@ -122,10 +123,12 @@ func (p *Planner) At(m Moment) *Round {
 	if p.copied {
 		p.cursor = 0
 	}
-	return &Round{
+	s := &Round{
 		Moment: m, learned: &p.Knowledge, board: &p.board, cursor: &p.cursor, curve: p.Durations.Curve(),
 		failureRate: p.Durations.FailureRate(), typicalSize: p.Durations.TypicalSize(),
 	}
+	s.terms = ask.Terms{Terms: m.Terms, Means: s.Means(), LongestRowless: m.LongestRowless, Hasty: m.Hasty, Begun: m.Begun}
+	return s
 }
 
 // Ahead is a copy that tells what will be chosen later, and changes nothing. It
@@ -161,15 +164,6 @@ func (s *Round) Backlog() (needs time.Duration, unsettled int) {
 // far as the last choice had to know; 0 if it was not to be asked.
 func (s *Round) Worth(t *Candidate) float64 { return s.board.cards[t.place].worth }
 
-// kind is what kind of question is to be asked about a task.
-type kind uint8
-
-const (
-	nextPage kind = iota // of what was begun
-	regular
-	vain // the task is hopeless
-)
-
 // Plan picks the next question. Without one, wake is when there may be one;
 // zero if only a change can bring one.
 //
@@ -184,14 +178,14 @@ func (s *Round) Plan() (best Question, found bool, wake time.Time) {
 	if next != math.MaxInt64 {
 		wake = time.Unix(0, next)
 	}
-	if page != nil && (first == nil || !s.Paged && first.class < imminent) {
+	if page != nil && (first == nil || !s.Paged && first.class < priority.Imminent) {
 		return s.ask(page), true, wake
 	}
 	if first == nil {
 		return Question{}, false, wake
 	}
 	best, told := s.bestWindow()
-	if told == 0 || best.Priority.compare(first.priority()) <= 0 {
+	if told == 0 || best.Priority.Compare(first.priority()) <= 0 {
 		best = s.ask(first)
 	}
 	if scout, ok := s.bestScout(best.Priority, told); ok {
@@ -235,7 +229,7 @@ func (s *Round) rank() (first, page *card, next int64) {
 		} else {
 			s.alone += float64(c.hurry)
 		}
-		if c.kind == nextPage && c.class < imminent {
+		if c.kind == ask.NextPage && c.class < priority.Imminent {
 			page = s.nearerToTheEnd(page, c)
 		} else {
 			first = better(first, c)
@@ -246,7 +240,7 @@ func (s *Round) rank() (first, page *card, next int64) {
 
 // better is the card whose task goes first alone.
 func better(a, b *card) *card {
-	if a == nil || cmp.Or(a.priority().compare(b.priority()), compareTasks(b.task, a.task)) < 0 {
+	if a == nil || cmp.Or(a.priority().Compare(b.priority()), compareTasks(b.task, a.task)) < 0 {
 		return b
 	}
 	return a
@@ -274,12 +268,6 @@ func (s *Round) count() {
 	s.weighDeadlines()
 }
 
-// continues reports whether the next question is for the next page of what was
-// begun.
-func (s *Round) continues(t *Candidate) bool {
-	return t.Reading != nil && s.Now.Before(t.Reading.Until(t.LastAsked, s.Slot))
-}
-
 // nearerToTheEnd is the one of two tasks that are being read which has fewer pages
 // left. It counts the calls that the second needs.
 func (s *Round) nearerToTheEnd(a, b *card) *card {
@@ -300,80 +288,4 @@ func compareTasks(a, b *Candidate) int {
 		a.CreatedAt().Compare(b.CreatedAt()),
 		cmp.Compare(a.ID, b.ID),
 	)
-}
-
-// timing is when a task may be asked, its deadline aside.
-type timing struct {
-	kind kind
-	// at is by the poll interval. No deadline has the task asked before floor: until
-	// then it backs off, or an answer could prove nothing.
-	at, floor time.Time
-}
-
-// due says when the task may be asked, and for what; false if it is
-// not to be asked at all.
-func (s *Round) due(t *Candidate) (d timing, ok bool) {
-	if !t.Unsettled() || t.InFlight && !s.Foreseen || s.OutOfReach(t.KnownCreation()) {
-		return timing{}, false
-	}
-	d.kind = s.kind(t)
-	switch {
-	case t.LastAsked.After(s.Now):
-		d.at = s.Now // the clock was set back: what was reckoned by it is void
-		return d, true
-	case s.Hasty && clock.Later(t.LastAsked, t.LastRefresh).Before(s.Begun):
-	case d.kind == nextPage || !t.RetryAt.IsZero():
-		d.floor = t.RetryAt
-	case !t.LastAsked.IsZero():
-		d.at = clock.Later(t.LastAsked, t.LastRefresh).Add(max(s.PollInterval, t.RowlessGap(s.Slot, s.LongestRowless)))
-	}
-	if s.Capabilities.RowTimes && d.kind != nextPage {
-		// A row from the vendor's future must not keep the task from being asked.
-		proven, latest := s.provable(t), clock.Later(t.LastAsked, t.FirstSeen).Add(max(s.PollInterval, clock.LongestRetry))
-		if proven.After(latest) {
-			proven = latest
-		}
-		d.floor = clock.Later(d.floor, proven)
-	}
-	d.at = clock.Later(d.at, d.floor)
-	return d, true
-}
-
-// kind is that of the task's next question. A reading whose last page failed takes
-// no turns with other tasks: it would starve them if it fails for ever.
-func (s *Round) kind(t *Candidate) kind {
-	switch {
-	case t.Up && s.continues(t):
-		return nextPage
-	case s.byCount(t):
-		return regular
-	case t.Phase == prefetch.Lost || t.Answered() && t.Counts.OnlyUnknownLeft():
-		return vain
-	default:
-		return regular
-	}
-}
-
-// provable is when an answer can prove at the earliest that it shows every row
-// of the task. Asked before that, a scarce call would be wasted; where calls are
-// not scarce, or there will be no later one, only an answer that shows everything
-// final must wait, or one that would prove it before the next call leaves. A task
-// whose creation nobody told may be old: it is asked at once.
-func (s *Round) provable(t *Candidate) time.Time {
-	newest := t.NewestRow
-	switch {
-	case !newest.IsZero():
-	case t.Created.IsZero() && !t.Answered():
-		return time.Time{}
-	case !t.Created.IsZero() && t.Created.Before(t.FirstSeen):
-		newest = t.Created
-	default:
-		newest = t.FirstSeen.Add(s.Offset)
-	}
-	at := newest.Add(dialect.Proof + dialect.Pad - s.Offset)
-	soon := t.Answered() && at.Sub(s.Now) < s.Slot
-	if (s.Hasty || s.Slot < dialect.Proof && !soon) && !t.Counts.AllFinal() {
-		return time.Time{}
-	}
-	return at
 }

@@ -2,11 +2,13 @@ package planner
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
 	"prefetch_exporter/poller/match"
+	"prefetch_exporter/poller/planner/estimate"
+	"prefetch_exporter/poller/planner/priority"
+	"prefetch_exporter/poller/planner/why"
 	"prefetch_exporter/prefetch"
 )
 
@@ -35,65 +37,42 @@ const (
 // it is asked next, instead of one that was guessed. One page of such rows tells
 // of many more tasks than one page of all rows does. covered is of how many tasks
 // one window of all rows tells.
-func (s *Round) bestScout(rival Priority, covered int) (best Question, ok bool) {
-	if !s.CanScout() || s.NoWindows || rival.class > ordinary || rival.class == ordinary && rival.Worth >= certain {
+func (s *Round) bestScout(rival priority.Priority, covered int) (best Question, ok bool) {
+	if !s.CanScout() || s.NoWindows || rival.Class > priority.Ordinary || rival.Class == priority.Ordinary && rival.Worth >= certain {
 		return Question{}, false
 	}
-	crowd, m := s.learned.crowd(), s.market(covered)
-	shareOf := func(c *card) share {
-		if gain := m.gain(c); gain > 0 {
-			return share{Priority{class: ordinary, Worth: gain}, crowd * float64(c.running), 1}
+	crowd, m := s.learned.crowd(), s.prices(covered)
+	shareOf := func(i int) priority.Share {
+		c := &s.cards[i]
+		running := crowd * float64(c.running)
+		if c.class == priority.Idle || c.hurry <= 0 || c.hidden {
+			return priority.Share{Rows: running}
 		}
-		return share{rows: crowd * float64(c.running)}
+		if gain := m.Information(float64(c.hurry), float64(c.chance), float64(c.lag)); gain > 0 {
+			return priority.Share{Priority: priority.Priority{Class: priority.Ordinary, Worth: gain}, Rows: running, Told: 1}
+		}
+		return priority.Share{Rows: running}
 	}
 	w := s.slide(roomy*float64(s.PageSize()), 0, shareOf)
 	proven := 0.0 // by the rival
-	if rival.class == ordinary {
+	if rival.Class == priority.Ordinary {
 		proven = rival.Worth
 	}
-	if scouting*w.priority.Worth <= max(proven, m.price) {
+	if scouting*w.Worth <= max(proven, m.Price) {
 		return Question{}, false
 	}
 	best = Question{
-		Query: s.window(w, shareOf), Priority: w.priority,
-		Why: fmt.Sprintf("to see which of %s still run", tasks(w.told)),
+		Query: s.window(w, shareOf), Priority: w.Priority,
+		Why: fmt.Sprintf("to see which of %s still run", why.Tasks(w.Told)),
 	}
 	best.Query.Status = new(prefetch.Running)
 	return best, true
 }
 
-// market is what calls are worth if every unsettled task is asked for as often
-// as pays best: the interval between two questions about a task that settles h
-// times a minute is in proportion to 1/√h then. It is in minutes.
-type market struct{ slot, hurry, price float64 }
-
-func (s *Round) market(covered int) market {
-	m := market{slot: s.Slot.Minutes(), hurry: s.alone + s.shared/float64(max(1, covered))}
-	const half = 2
-	m.price = m.slot * m.slot * m.hurry * m.hurry / half
-	return m
-}
-
-// gain is what it is worth, in minutes of lag, to know whether the task has
-// settled without having it proven: with that chance it is asked one slot from
-// now instead of when its turn comes.
-func (m market) gain(c *card) float64 {
-	if c.class == idleClass || c.hurry <= 0 || c.hidden {
-		return 0
-	}
-	turn, chance := m.slot*max(1, m.hurry/float64(c.hurry)), float64(c.chance)
-	// To look at it now is worth no more than the call that it costs.
-	worth := min(m.price, chance*(m.price+turn)-float64(c.lag))
-	return max(0, worth-chance*(m.price+m.slot))
-}
-
-// hurryOf is the root of how many times a minute the task would settle from now
-// on.
-func (s *Round) hurryOf(v view, chance float64) float64 {
-	ahead := horizon * s.Slot
-	then := math.Pow(1-s.curve.Survive(v.from, v.to+ahead), float64(v.left))
-	rate := -math.Log(max(residue, 1-then)/max(residue, 1-chance)) / ahead.Minutes()
-	return math.Sqrt(max(0, rate))
+// prices is what calls are worth. Of the tasks that windows tell of too, one window
+// tells of so many: covered.
+func (s *Round) prices(covered int) estimate.Calls {
+	return estimate.CallsAt(s.Slot, s.alone+s.shared/float64(max(1, covered)))
 }
 
 // waits reports whether the task may have rows that neither run nor are final.

@@ -5,6 +5,7 @@ import (
 
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/planner/why"
 	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -20,12 +21,6 @@ func (s *Round) Means() task.Means {
 		PollInterval: s.PollInterval, Slot: s.Slot, Watched: s.Watched,
 		CanCount: s.CanCount(), CanCountWaiting: !s.NoWaitFilter,
 	}
-}
-
-// byCount reports whether the next question about a task that is counted, or was,
-// is for a count.
-func (s *Round) byCount(t *Candidate) bool {
-	return t.Counted != nil && t.CountsRather(t.Counted.Total, s.PageSize(), s.Means())
 }
 
 // asksWaiting reports whether it is time to count how many of a task's URLs wait: that
@@ -54,7 +49,7 @@ func (s *Round) waitWindow(t *Candidate) (q Question, ok bool) {
 	}
 	q.Query = vendorapi.Query{Kind: vendorapi.QueryCount, Status: new(prefetch.Waiting), Page: 1, PageSize: s.CountPage()}
 	q.Query.From, q.Query.To = s.Clamp(from, to)
-	q.Why = fmt.Sprintf("how many URLs of %s still wait", tasks(n))
+	q.Why = fmt.Sprintf("how many URLs of %s still wait", why.Tasks(n))
 	claim := t.claim()
 	return q, n > 1 && claim.Within(q.Query)
 }

@@ -6,6 +6,8 @@ import (
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/poller/match"
+	"prefetch_exporter/poller/planner/priority"
+	"prefetch_exporter/poller/planner/why"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
@@ -56,56 +58,26 @@ func (s *Round) Leaves(q *Question) {
 	}
 }
 
-// stretch is a window from one task's creation to another's.
-type stretch struct {
-	from, to *card
-	priority Priority
-	told     int
+// slide finds the window that goes first of those with no more rows than there is
+// room for: those of its tasks, and so many others a second.
+func (s *Round) slide(room, others float64, share func(i int) priority.Share) priority.Window {
+	span := func(i int) (created, margin int64) { return s.cards[i].created, s.cards[i].margin }
+	return priority.Best(priority.Tasks{N: len(s.cards), Span: span, Share: share}, priority.Bounds{
+		Oldest: s.Oldest(), Newest: s.VendorNow().Add(dialect.Pad + match.Drift),
+		Most: s.Capabilities.MaxSpan, Around: match.Narrowest, Room: room, Others: others,
+	})
 }
 
-// slide finds the window that goes first of those that tell of a task
-// and can be asked for, with no more rows than there is room for: those of its
-// tasks, and so many others a second.
-func (s *Round) slide(room, others float64, shareOf func(*card) share) (best stretch) {
-	oldest, newest, span := s.Oldest().UnixNano(), s.VendorNow().Add(dialect.Pad+match.Drift).UnixNano(), int64(s.Capabilities.MaxSpan)
-	first, total := 0, sum{}
-	for i := range s.cards {
-		c := &s.cards[i]
-		add := shareOf(c)
-		if c.first() < oldest || c.last() > newest || add.rows > room {
-			first, total = i+1, sum{}
-			continue
-		}
-		total.add(add, 1)
-		for ; first < i; first++ {
-			d := &s.cards[first]
-			length := c.created - d.created + int64(match.Narrowest)
-			if length <= span && total.rows+others*time.Duration(length).Seconds() <= room {
-				break
-			}
-			total.add(shareOf(d), -1)
-		}
-		if total.told == 0 || add.class == idleClass {
-			continue
-		}
-		if p := total.priority(); p.compare(best.priority) > 0 {
-			best = stretch{&s.cards[first], c, p, total.told}
-		}
-	}
-	return best
-}
-
-// window is the question for everything created in the stretch, with the margins
+// window is the question for everything created in the window, with the margins
 // of all its tasks: one that it does not show whole could be asked for again and
 // again. It leaves out the first tasks if nothing is wanted of them.
-func (s *Round) window(w stretch, shareOf func(*card) share) vendorapi.Query {
-	cards := s.cards[w.from.task.place : w.to.task.place+1]
-	for len(cards) > 1 && shareOf(&cards[0]).class == idleClass {
-		cards = cards[1:]
+func (s *Round) window(w priority.Window, share func(i int) priority.Share) vendorapi.Query {
+	for w.First < w.Last && share(w.First).Class == priority.Idle {
+		w.First++
 	}
-	first, last := cards[0].first(), w.to.last()
-	for i := range cards {
-		first, last = min(first, cards[i].first()), max(last, cards[i].last())
+	first, last := s.cards[w.First].first(), s.cards[w.Last].last()
+	for i := w.First; i <= w.Last; i++ {
+		first, last = min(first, s.cards[i].first()), max(last, s.cards[i].last())
 	}
 	q := vendorapi.Query{Kind: vendorapi.QueryWindow, Page: 1, PageSize: s.PageSize()}
 	q.From, q.To = s.Clamp(time.Unix(0, first), time.Unix(0, last))
@@ -119,24 +91,26 @@ func (s *Round) bestWindow() (best Question, told int) {
 	if !s.Capabilities.Windows || s.NoWindows {
 		return Question{}, 0
 	}
-	shareOf := func(c *card) share {
+	shareOf := func(i int) priority.Share {
+		c := &s.cards[i]
 		switch {
-		case c.joinable && c.class != idleClass:
-			return share{c.priority(), float64(c.rows), 1}
-		case c.class > ordinary:
-			return share{rows: float64(c.rows)} // only an answer helps
+		case c.joinable && c.class != priority.Idle:
+			return priority.Share{Priority: c.priority(), Rows: float64(c.rows), Told: 1}
+		case c.class > priority.Ordinary:
+			return priority.Share{Rows: float64(c.rows)} // only an answer helps
 		default:
-			return share{Priority: Priority{class: c.class, Worth: glimpse * c.worth}, rows: float64(c.rows)}
+			glimpsed := priority.Priority{Class: c.class, Worth: glimpse * c.worth}
+			return priority.Share{Priority: glimpsed, Rows: float64(c.rows)}
 		}
 	}
 	w := s.slide(float64(s.PageSize()), s.learned.strangers(s.Now), shareOf)
-	if w.told == 0 {
+	if w.Told == 0 {
 		return Question{}, 0
 	}
 	return Question{
-		Query: s.window(w, shareOf), Priority: w.priority, Pressing: w.priority.presses(),
-		Why: "one answer tells of " + tasks(w.told),
-	}, w.told
+		Query: s.window(w, shareOf), Priority: w.Priority, Pressing: w.Presses(),
+		Why: "one answer tells of " + why.Tasks(w.Told),
+	}, w.Told
 }
 
 // hint is what a window showed of a task without proving it, and when.

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/planner/ask"
+	"prefetch_exporter/poller/planner/estimate"
+	"prefetch_exporter/poller/planner/priority"
 	"prefetch_exporter/poller/task"
 )
 
@@ -43,6 +46,9 @@ const (
 	familiar = 0.1
 	// residue keeps the worth of tasks that have no chance above nothing.
 	residue = 1e-6
+	// slowest bounds how long the rest of the tasks is believed to take to settle, in
+	// waits since the last look: a smaller rate was learned from too little.
+	slowest = 2
 	// fresh is the part of a task's wait for which its card is kept: its worth
 	// does not change by more.
 	fresh = 1.0 / 32
@@ -91,11 +97,9 @@ func (s *Round) Chance(t *Candidate) float64 {
 		return 1 // a window showed all of them final; it remains to be proven
 	}
 	if t.LastCounted(at) {
-		g := s.gapAt(t, s.Now)
-		return g.part(g.succeeded+g.failed, left)
+		return s.gapAt(t, s.Now).Settled(left)
 	}
-	alive := s.curve.Survive(s.age(&t.Task, at), s.age(&t.Task, s.Now))
-	chance := math.Pow(1-alive, float64(left))
+	chance := s.view(t, left, at).Chance(s.curve)
 	if t.hint != nil && t.hint.at.Equal(at) {
 		chance = 1 - (1-chance)*(1-t.hint.Others)
 	}
@@ -109,8 +113,7 @@ func (s *Round) settledAt(t *Candidate, left int, at time.Time) float64 {
 	case left == 0:
 		return 0
 	case t.LastCounted(at):
-		g := s.gapAt(t, at)
-		return g.part(g.succeeded+g.failed, left)
+		return s.gapAt(t, at).Settled(left)
 	case t.hint != nil && t.hint.at.Equal(at):
 		return t.hint.Others
 	default:
@@ -122,13 +125,13 @@ func (s *Round) settledAt(t *Candidate, left int, at time.Time) float64 {
 // is worth, in minutes of lag.
 func (s *Round) weigh(c *card, left int, looked time.Time) {
 	t := c.task
-	if c.kind == vain {
-		c.class, c.worth = hopeless, 1+max(0, s.Now.Sub(t.LastAsked).Minutes())
+	if c.kind == ask.Vain {
+		c.class, c.worth = priority.Hopeless, 1+max(0, s.Now.Sub(t.LastAsked).Minutes())
 		return
 	}
 	chance := s.Chance(t)
 	worth := s.appraise(c, chance, left, looked) * s.oneCount(t)
-	if c.calls > 1 && !s.byCount(t) {
+	if c.calls > 1 && !s.terms.ByCount(&t.Task) {
 		worth /= float64(c.calls) // of its pages
 	}
 	// What was asked in vain is not worth the whole wait at once again.
@@ -136,15 +139,15 @@ func (s *Round) weigh(c *card, left int, looked time.Time) {
 	worth = worth*fraction(waited, s.Now.Sub(looked)) + residue*(1+waited.Minutes()) + s.novelty(t, chance)
 	c.class, c.worth = s.urgent(t, worth)
 	if c.imminent {
-		c.class = imminent
+		c.class = priority.Imminent
 	}
 	// What a window hinted at is shown nowhere.
 	unanswered := s.Now.Sub(clock.Later(clock.Later(t.LastAsked, t.LastRefresh), t.FirstSeen))
 	switch longest := starving*s.round + s.PollInterval; {
-	case c.class >= imminent:
+	case c.class >= priority.Imminent:
 		c.weight = 1
 	case unanswered > longest:
-		c.class, c.weight = starved, float32(unanswered.Minutes())
+		c.class, c.weight = priority.Starved, float32(unanswered.Minutes())
 	}
 }
 
@@ -156,14 +159,14 @@ func (s *Round) appraise(c *card, chance float64, left int, looked time.Time) fl
 	if left == 0 {
 		return waited * chance / surest // all that is left is the proof
 	}
-	v := view{from: s.age(&t.Task, looked), to: s.age(&t.Task, s.Now), left: left}
-	lag := waited * s.meanChance(v)
-	worth := s.index(v, chance, lag)
+	v := s.view(t, left, looked)
+	lag := waited * v.MeanChance(s.curve)
+	worth := v.Index(s.curve, chance, lag, slowest)
 	if then := s.settledAt(t, left, looked); then > 0 {
 		worth += waited * min(1/surest, then/max(surest, 1-then))
 	}
 	if s.Capabilities.Windows {
-		c.lag, c.hurry = float32(lag), float32(s.hurryOf(v, chance))
+		c.lag, c.hurry = float32(lag), float32(v.RootRate(s.curve, chance, horizon*s.Slot))
 	}
 	return worth
 }
@@ -191,19 +194,19 @@ func (s *Round) novelty(t *Candidate, chance float64) float64 {
 
 // urgent is a task's worth with regard to its deadline, and the class that this
 // gives it.
-func (s *Round) urgent(t *Candidate, worth float64) (class, float64) {
+func (s *Round) urgent(t *Candidate, worth float64) (priority.Class, float64) {
 	if t.Deadline.IsZero() {
-		return ordinary, worth
+		return priority.Ordinary, worth
 	}
 	switch ahead := t.Deadline.Sub(s.Now); {
 	case ahead > 0:
-		return ordinary, worth * (1 + urgency*math.Exp(-float64(ahead)/float64(urgencySpan)))
+		return priority.Ordinary, worth * (1 + urgency*math.Exp(-float64(ahead)/float64(urgencySpan)))
 	case t.AskedAt().Before(t.Deadline):
-		return overdue, worth
+		return priority.Overdue, worth
 	case t.LastRefresh.Before(t.Deadline):
-		return ordinary, worth * (1 + urgency)
+		return priority.Ordinary, worth * (1 + urgency)
 	default:
-		return ordinary, worth
+		return priority.Ordinary, worth
 	}
 }
 
@@ -215,44 +218,10 @@ func fraction(some, whole time.Duration) float64 {
 	return float64(some) / float64(whole)
 }
 
-// view is what a task's chance rests on: how many URLs were left at the last
-// look, and the task's age then and now.
-type view struct {
-	from, to time.Duration
-	left     int
-}
-
-// index is the price of a call, in minutes of lag, at which it is all the same
-// whether to look at a task now or a moment later (Whittle's index).
-//
-// Let p be the chance that the task has settled since the last look, and A the
-// lag that it is expected to have gathered: p added up over the time since. To
-// wait a moment longer costs p, and raises the chance that the call is the last
-// one. A task that ends at a constant rate is worth p²/p' - A then, where p' is
-// how fast p grows: little while it cannot have settled, and more the longer
-// nobody looked.
-func (s *Round) index(v view, p, lag float64) float64 {
-	if v.to <= v.from || p <= 0 {
-		return 0
-	}
-	waited, n, base := (v.to - v.from).Minutes(), float64(v.left), s.curve.Cumulative(v.from)
-	alive := math.Exp(base - s.curve.Cumulative(v.to))
-	// The rest of the tasks settle within twice the wait at the latest, or the
-	// learned rate is too small to be believed.
-	const slowest = 2
-	rest := slowest * waited
-	if grows := n * p / max(1-alive, residue) * alive * s.curve.Hazard(v.to) * time.Minute.Seconds(); grows > 0 {
-		rest = min(rest, p/grows)
-	}
-	return max(0, p*rest-lag)
-}
-
-// meanChance is the mean of the chance over the time since the last look, as its
-// middle has it.
-func (s *Round) meanChance(v view) float64 {
-	const half = 2
-	alive := s.curve.Survive(v.from, v.from+(v.to-v.from)/half)
-	return math.Pow(1-alive, float64(v.left))
+// view is what the task's chance rests on, after a look at so many URLs that were
+// left.
+func (s *Round) view(t *Candidate, left int, looked time.Time) estimate.View {
+	return estimate.View{From: s.age(&t.Task, looked), To: s.age(&t.Task, s.Now), Left: left}
 }
 
 // callsFor is how many calls it takes to answer for an unsettled task once. A
@@ -263,7 +232,7 @@ func (s *Round) callsFor(t *Candidate) float64 {
 	switch {
 	case !s.Capabilities.Paged || page <= 0:
 		return 1
-	case s.byCount(t):
+	case s.terms.ByCount(&t.Task):
 		return bothCounts
 	case size > page && !t.CountsRather(size, page, s.Means()):
 		return float64(task.PagesOf(size, page))

@@ -1,0 +1,146 @@
+// Package priority compares questions: how pressing they are first, then what they
+// are worth. Of all windows of creation time it finds the one that goes first. It is
+// pure: plain numbers in, the best of them out.
+package priority
+
+import (
+	"cmp"
+	"time"
+)
+
+// Class is how pressing a question is. One of a higher class goes first, whatever
+// the other is worth.
+type Class uint8
+
+// The classes, from the least pressing on.
+const (
+	Idle     Class = iota // not to be asked now
+	Hopeless              // lost, or only statuses left that nobody understands
+	Ordinary
+	Starved  // it waited for so long that nothing but a deadline goes before it
+	Imminent // it must be asked now for the answer to be there at its deadline
+	Overdue  // its deadline passed since it was last asked for
+	classes
+)
+
+// Priority is what a question goes by: its class first, then how much there is of
+// what makes it so pressing, then what it is worth.
+type Priority struct {
+	Class Class
+	// Weight is how many tasks are imminent, or overdue; of starved ones, the
+	// minutes that they waited; else 0.
+	Weight float64
+	// Worth is in minutes of lag; of hopeless ones, the minutes that they waited.
+	Worth float64
+}
+
+// Compare is more than 0 if p goes before o.
+func (p Priority) Compare(o Priority) int {
+	return cmp.Or(cmp.Compare(p.Class, o.Class), cmp.Compare(p.Weight, o.Weight), cmp.Compare(p.Worth, o.Worth))
+}
+
+// Presses reports whether a deadline wants the answer.
+func (p Priority) Presses() bool { return p.Class >= Imminent }
+
+// Share is what a task adds to a window: rows, and its priority, if it is shown in
+// it.
+type Share struct {
+	Priority
+
+	Rows float64
+	Told int // 1 if the window tells of the task, else 0
+}
+
+// sum is what the tasks of a window add up to.
+type sum struct {
+	rows   float64
+	told   int
+	tasks  [classes]int
+	weight [classes]float64
+	// worth is of all tasks but the hopeless ones, which add nothing to it.
+	worth, hopeless float64
+}
+
+// add adds a share, or takes it away if times is -1.
+func (s *sum) add(x Share, times int) {
+	s.rows += float64(times) * x.Rows
+	s.told += times * x.Told
+	s.tasks[x.Class] += times
+	s.weight[x.Class] += float64(times) * x.Weight
+	if x.Class == Hopeless {
+		s.hopeless += float64(times) * x.Worth
+	} else {
+		s.worth += float64(times) * x.Worth
+	}
+}
+
+// priority is that of a question for the window.
+func (s *sum) priority() Priority {
+	for c := Overdue; c >= Ordinary; c-- {
+		if s.tasks[c] > 0 {
+			return Priority{c, s.weight[c], s.worth}
+		}
+	}
+	if s.tasks[Hopeless] > 0 {
+		return Priority{Class: Hopeless, Worth: s.hopeless}
+	}
+	return Priority{}
+}
+
+// Tasks are the tasks of which a window may tell, in order of their creation.
+type Tasks struct {
+	N int
+	// Span is when a task was created, and how far around that its rows may be, in
+	// nanoseconds.
+	Span  func(i int) (created, margin int64)
+	Share func(i int) Share
+}
+
+// Bounds are what a window may be.
+type Bounds struct {
+	Oldest, Newest time.Time
+	// Most is the longest span from the first creation to the last, and Around how
+	// much longer than that a window is.
+	Most, Around time.Duration
+	// Room is for so many rows: those of the tasks, and Others a second.
+	Room, Others float64
+}
+
+// Window is the tasks from First to Last, and what a question for them goes by.
+type Window struct {
+	Priority
+
+	First, Last int
+	Told        int // of how many tasks it tells; none if there is no such window
+}
+
+// Best is the window that goes first of those that tell of a task and can be asked
+// for, with no more rows than there is room for.
+func Best(t Tasks, b Bounds) (best Window) {
+	oldest, newest := b.Oldest.UnixNano(), b.Newest.UnixNano()
+	first, total := 0, sum{}
+	for i := range t.N {
+		created, margin := t.Span(i)
+		add := t.Share(i)
+		if created-margin < oldest || created+margin > newest || add.Rows > b.Room {
+			first, total = i+1, sum{}
+			continue
+		}
+		total.add(add, 1)
+		for ; first < i; first++ {
+			begin, _ := t.Span(first)
+			length := time.Duration(created-begin) + b.Around
+			if length <= b.Most && total.rows+b.Others*length.Seconds() <= b.Room {
+				break
+			}
+			total.add(t.Share(first), -1)
+		}
+		if total.told == 0 || add.Class == Idle {
+			continue
+		}
+		if p := total.priority(); p.Compare(best.Priority) > 0 {
+			best = Window{p, first, i, total.told}
+		}
+	}
+	return best
+}
