@@ -13,7 +13,7 @@ type Candidate struct {
 
 	// InFlight: a call about the task is under way.
 	InFlight bool
-	// place is where the task's card is on the board.
+	// place is where the task's appraisal is on the appraisals.
 	place int
 	// windowed and scouted are when the last window left that could show the task:
 	// of all rows, and of those that run.

@@ -30,7 +30,7 @@ func (t *Candidate) joinable() bool {
 // claims are the tasks whose rows may be in a window, as far as they are wanted,
 // and what is known of them.
 func (s *Round) claims(q vendorapi.Query, wanted func(*Candidate) bool) (tasks []*Candidate, claims []match.Claim) {
-	near := s.board.between(q.From, q.To)
+	near := s.appraisals.between(q.From, q.To)
 	for i := range near {
 		t := near[i].task
 		if c := t.claim(); wanted(t) && c.MayShow(q) {
@@ -57,7 +57,7 @@ func (h *Heard) Join(q vendorapi.Query, ans vendorapi.Answer) ([]*Candidate, mat
 	for _, shown := range r.Hints {
 		t := tasks[shown.Claim]
 		t.hint = &hint{Hint: shown, at: h.Now}
-		h.board.changed(t)
+		h.appraisals.changed(t)
 	}
 	return tasks, r
 }
@@ -67,9 +67,9 @@ func (h *Heard) Scouted(q vendorapi.Query, ans vendorapi.Answer) ([]*Candidate, 
 	tasks, claims := h.claims(q, func(t *Candidate) bool { return t.Phase != prefetch.Settled && !t.Ended })
 	expected := 0.0
 	for _, t := range tasks {
-		expected += float64(h.board.cards[t.place].running)
+		expected += float64(h.appraisals.all[t.place].running)
 	}
-	h.learned.crowded(expected, ans.Count)
+	h.learned.learnRunning(expected, ans.Count)
 	r := match.Running(h.page(q, ans), claims)
 	h.matched(tasks, r)
 	for _, shown := range r.Hints {
@@ -87,6 +87,6 @@ func (h *Heard) matched(tasks []*Candidate, r match.Result) {
 	h.Vendor.Unordered = r.Unordered
 	for _, i := range r.Doubted {
 		tasks[i].BecomeAmbiguous()
-		h.board.changed(tasks[i])
+		h.appraisals.changed(tasks[i])
 	}
 }

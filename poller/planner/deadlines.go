@@ -8,16 +8,6 @@ import (
 	"prefetch_exporter/poller/clock"
 )
 
-const (
-	// leastLead and mostLead bound how long before a deadline the question leaves
-	// whose answer is to be there at it: whoever reads it then needs a moment, and
-	// what a slow vendor showed much earlier says little of the deadline.
-	leastLead = 2 * time.Second
-	mostLead  = 30 * time.Second
-	// usualLatency is how long a call is believed to take before one was made.
-	usualLatency = time.Second
-)
-
 // Latency is how long calls take at most, as the last ones showed: the longest,
 // of which each quicker one takes away an eighth. More than a lead can be is of no
 // use. Zero stands for a second, until a call was made.
@@ -25,14 +15,13 @@ type Latency time.Duration
 
 // Learn learns from a call.
 func (l *Latency) Learn(took time.Duration) {
-	const kept, of = 7, 8
-	*l = min(Latency(mostLead), max(Latency(took), Latency(l.Usual())/of*kept))
+	*l = min(Latency(mostLead), max(Latency(took), Latency(l.Usual())/latencyOf*latencyKept))
 }
 
 // Usual is how long a call is believed to take.
 func (l *Latency) Usual() time.Duration { return time.Duration(cmp.Or(*l, Latency(usualLatency))) }
 
-// when is when the task of a card may be asked, by its poll interval and its
+// when is when the task of an appraisal may be asked, by its poll interval and its
 // deadline, and whether it must be now for the answer to be there at the
 // deadline. As other deadlines and the budget allow, that may change.
 //
@@ -41,7 +30,7 @@ func (l *Latency) Usual() time.Duration { return time.Duration(cmp.Or(*l, Latenc
 // not cost the one at it: it leaves if it is free again by then, or if the budget
 // has others (see weighDeadlines). Else the task is held back for the last poll
 // interval.
-func (s *Round) when(c *card) (at int64, imminent bool) {
+func (s *Round) when(c *appraisal) (at int64, imminent bool) {
 	if c.deadline == 0 || c.asked >= c.deadline || s.Hasty {
 		return c.at, false
 	}
@@ -76,17 +65,17 @@ func (s *Round) leadTime(deadline int64) int64 {
 	return int64(min(mostLead, max(leastLead, time.Duration(rounds)*s.Latency)))
 }
 
-// next is when the task of a card may be asked, or when that is to be looked at
-// again. It brings the card up to date with what other deadlines and the budget
+// next is when the task of an appraisal may be asked, or when that is to be looked at
+// again. It brings the appraisal up to date with what other deadlines and the budget
 // allow for its own. It is small enough to be inlined.
-func (s *Round) next(c *card) int64 {
+func (s *Round) next(c *appraisal) int64 {
 	if c.deadline == 0 {
 		return c.at
 	}
 	return s.mindDeadline(c)
 }
 
-func (s *Round) mindDeadline(c *card) int64 {
+func (s *Round) mindDeadline(c *appraisal) int64 {
 	now := s.Now.UnixNano()
 	at, imminent := s.when(c)
 	if c.due != (at <= now) || c.imminent != imminent {
@@ -102,7 +91,7 @@ func (s *Round) mindDeadline(c *card) int64 {
 }
 
 // countDeadline counts a deadline that is to come, if it is near.
-func (s *Round) countDeadline(c *card) {
+func (s *Round) countDeadline(c *appraisal) {
 	ahead := time.Duration(c.deadline - s.Now.UnixNano())
 	if c.asked >= c.deadline {
 		return // the clock was set back
@@ -135,17 +124,16 @@ func (s *Round) weighDeadlines() {
 // leaves now is free again: no more than three of four. The only call that there
 // is stays free for the last poll interval.
 func (s *Round) reserve() int {
-	const kept, of = 3, 4
 	if s.Calls == 1 && !s.nextDeadline.IsZero() && s.nextDeadline.Sub(s.Now) < s.PollInterval {
 		return 1
 	}
-	return min(s.deadlines, s.Calls*kept/of)
+	return min(s.deadlines, s.Calls*reserveKept/reserveOf)
 }
 
 // NextLook is when the task may be asked at the earliest, its budget aside; zero if
 // it is not asked again.
 func (s *Round) NextLook(t *Candidate) time.Time {
-	c := newCard(t)
+	c := newAppraisal(t)
 	if !s.schedule(&c) {
 		return time.Time{}
 	}

@@ -14,29 +14,24 @@ import (
 	"prefetch_exporter/prefetch"
 )
 
-// mostRefills bounds how many cards one step makes anew only because time has
-// passed. With more tasks than that each of them waits so long for its turn that
-// its worth changes slowly.
-const mostRefills = 128
-
-// card is what the planner has worked out of a task. It is kept from question
+// appraisal is what the planner has worked out of a task. It is kept from question
 // to question: of many tasks few change, and a task that has waited for long is
 // worth much the same a little later. Times are nanoseconds since 1970, and what
-// each walk over all cards looks at stands together in half of the card, so that it
+// each walk over all appraisals looks at stands together in half of the appraisal, so that it
 // touches little memory.
-type card struct {
+type appraisal struct {
 	until  int64 // when it must be made anew; 0 at once
-	made   int64 // when the card was made
+	made   int64 // when the appraisal was made
 	fading int64 // from when on it should be made anew, as far as there is time
 	// at is when the task may be asked by the poll interval, and deadline when it must
 	// be warm, 0 where there is none.
 	at, deadline int64
 	// worth is what a question about the task alone is worth: see Priority.
 	worth float64
-	// hurry is the root of how many times a minute the task would settle from now on,
+	// rootRate is the root of how many times a minute the task would settle from now on,
 	// calls how many calls it takes to answer for it, if it is unsettled.
-	hurry, calls float32
-	weight       float32 // see Priority
+	rootRate, calls float32
+	weight          float32 // see Priority
 
 	kind      ask.Kind
 	class     priority.Class // priority.Idle if it is not to be asked now
@@ -49,7 +44,7 @@ type card struct {
 	moved     bool           // it is out of order, since created is new
 
 	task    *Candidate
-	created int64 // what the cards are in order of
+	created int64 // what the appraisals are in order of
 	margin  int64 // how far around it the task's rows are
 	// floor is from when on its deadline may have the task asked sooner: see timing.
 	// asked is when the last question left that could tell of it.
@@ -63,19 +58,19 @@ type card struct {
 	hidden  bool // a scout cannot tell of it: it may have rows that neither run nor are final
 }
 
-// priority is that of a question about the task of the card alone.
-func (c *card) priority() priority.Priority {
+// priority is that of a question about the task of the appraisal alone.
+func (c *appraisal) priority() priority.Priority {
 	return priority.Priority{Class: c.class, Weight: float64(c.weight), Worth: c.worth}
 }
 
-func (c *card) first() int64 { return c.created - c.margin }
-func (c *card) last() int64  { return c.created + c.margin }
+func (c *appraisal) first() int64 { return c.created - c.margin }
+func (c *appraisal) last() int64  { return c.created + c.margin }
 
-// board is the cards of all tasks in order of their creation, once it is sorted.
-type board struct {
-	cards []card
-	spare []card // room for the next sort
-	moved int    // how many cards may be out of order
+// appraisals is the appraisals of all tasks in order of their creation, once it is sorted.
+type appraisals struct {
+	all   []appraisal
+	spare []appraisal // room for the next sort
+	moved int         // how many appraisals may be out of order
 }
 
 // toNano is 0 for no time.
@@ -86,40 +81,40 @@ func toNano(t time.Time) int64 {
 	return t.UnixNano()
 }
 
-// newCard is the card of a task before anything was worked out.
-func newCard(t *Candidate) card {
-	return card{task: t, created: t.CreatedAt().UnixNano(), deadline: toNano(t.Deadline)}
+// newAppraisal is the appraisal of a task before anything was worked out.
+func newAppraisal(t *Candidate) appraisal {
+	return appraisal{task: t, created: t.CreatedAt().UnixNano(), deadline: toNano(t.Deadline)}
 }
 
-func newBoard(tasks map[string]*Candidate) *board {
-	b := &board{cards: make([]card, 0, len(tasks))}
+func newAppraisals(tasks map[string]*Candidate) *appraisals {
+	b := &appraisals{all: make([]appraisal, 0, len(tasks))}
 	for _, t := range tasks {
-		b.cards = append(b.cards, newCard(t))
+		b.all = append(b.all, newAppraisal(t))
 	}
-	slices.SortFunc(b.cards, compareCards)
+	slices.SortFunc(b.all, compareAppraisals)
 	b.number()
 	return b
 }
 
-// add adds the card of a task that was not there.
-func (b *board) add(t *Candidate) {
-	t.place = len(b.cards)
-	c := newCard(t)
+// add adds the appraisal of a task that was not there.
+func (b *appraisals) add(t *Candidate) {
+	t.place = len(b.all)
+	c := newAppraisal(t)
 	c.moved = true
-	b.cards = append(b.cards, c)
+	b.all = append(b.all, c)
 	b.moved++
 }
 
-func compareCards(x, y card) int {
+func compareAppraisals(x, y appraisal) int {
 	return cmp.Or(cmp.Compare(x.created, y.created), strings.Compare(x.task.ID, y.task.ID))
 }
 
-// changed has the task's card made anew.
-func (b *board) changed(t *Candidate) {
-	if t.place >= len(b.cards) || b.cards[t.place].task != t {
+// changed has the task's appraisal made anew.
+func (b *appraisals) changed(t *Candidate) {
+	if t.place >= len(b.all) || b.all[t.place].task != t {
 		return // it is not watched any more
 	}
-	c := &b.cards[t.place]
+	c := &b.all[t.place]
 	c.until, c.deadline = 0, toNano(t.Deadline)
 	if created := t.CreatedAt().UnixNano(); created != c.created {
 		if c.created = created; !c.moved {
@@ -129,66 +124,66 @@ func (b *board) changed(t *Candidate) {
 	}
 }
 
-// sort puts the cards whose creation turned out to be another where they belong.
-func (b *board) sort() {
+// sort puts the appraisals whose creation turned out to be another where they belong.
+func (b *appraisals) sort() {
 	if b.moved == 0 {
 		return
 	}
-	moved := make([]card, 0, b.moved)
-	for i := range b.cards {
-		if b.cards[i].moved {
-			moved = append(moved, b.cards[i])
+	moved := make([]appraisal, 0, b.moved)
+	for i := range b.all {
+		if b.all[i].moved {
+			moved = append(moved, b.all[i])
 		}
 	}
-	slices.SortFunc(moved, compareCards)
+	slices.SortFunc(moved, compareAppraisals)
 	sorted := b.spare[:0]
-	for i := range b.cards {
-		if b.cards[i].moved {
+	for i := range b.all {
+		if b.all[i].moved {
 			continue
 		}
-		for len(moved) > 0 && compareCards(moved[0], b.cards[i]) < 0 {
+		for len(moved) > 0 && compareAppraisals(moved[0], b.all[i]) < 0 {
 			sorted, moved = append(sorted, moved[0]), moved[1:]
 		}
-		sorted = append(sorted, b.cards[i])
+		sorted = append(sorted, b.all[i])
 	}
 	sorted = append(sorted, moved...)
-	b.cards, b.spare, b.moved = sorted, b.cards, 0
+	b.all, b.spare, b.moved = sorted, b.all, 0
 	b.number()
 }
 
-// number tells the tasks where their cards are.
-func (b *board) number() {
-	for i := range b.cards {
-		b.cards[i].moved = false
-		if t := b.cards[i].task; t.place != i {
+// number tells the tasks where their appraisals are.
+func (b *appraisals) number() {
+	for i := range b.all {
+		b.all[i].moved = false
+		if t := b.all[i].task; t.place != i {
 			t.place = i
 		}
 	}
 }
 
-// stale has every card made anew.
-func (b *board) stale() {
-	for i := range b.cards {
-		b.cards[i].until = 0
+// stale has every appraisal made anew.
+func (b *appraisals) stale() {
+	for i := range b.all {
+		b.all[i].until = 0
 	}
 }
 
-// between returns the cards of the tasks whose rows may be created between two
+// between returns the appraisals of the tasks whose rows may be created between two
 // times.
-func (b *board) between(from, to time.Time) []card {
+func (b *appraisals) between(from, to time.Time) []appraisal {
 	const widest = dialect.Pad + match.Drift
 	b.sort()
-	byTime := func(c card, at int64) int { return cmp.Compare(c.created, at) }
-	first, _ := slices.BinarySearchFunc(b.cards, from.Add(-widest).UnixNano(), byTime)
-	last, _ := slices.BinarySearchFunc(b.cards, to.Add(widest).UnixNano()+1, byTime)
+	byTime := func(c appraisal, at int64) int { return cmp.Compare(c.created, at) }
+	first, _ := slices.BinarySearchFunc(b.all, from.Add(-widest).UnixNano(), byTime)
+	last, _ := slices.BinarySearchFunc(b.all, to.Add(widest).UnixNano()+1, byTime)
 	if last < first {
 		return nil // so far away that nanoseconds do not reach there
 	}
-	return b.cards[first:last]
+	return b.all[first:last]
 }
 
-// change has the card made anew at a time that is still to come.
-func (c *card) change(at time.Time) {
+// change has the appraisal made anew at a time that is still to come.
+func (c *appraisal) change(at time.Time) {
 	if n := at.UnixNano(); n > c.made {
 		c.until = min(c.until, n)
 	}
@@ -196,7 +191,7 @@ func (c *card) change(at time.Time) {
 
 // schedule fills in when the task may be asked. It reports false if it is not to be
 // asked at all.
-func (s *Round) schedule(c *card) bool {
+func (s *Round) schedule(c *appraisal) bool {
 	t, d := c.task, ask.Timing{}
 	c.askable = t.Unsettled() && (!t.InFlight || s.Foreseen) && !s.OutOfReach(t.KnownCreation())
 	if c.askable {
@@ -206,10 +201,10 @@ func (s *Round) schedule(c *card) bool {
 	return c.askable
 }
 
-// fill makes the card anew.
-func (s *Round) fill(c *card) {
+// fill makes the appraisal anew.
+func (s *Round) fill(c *appraisal) {
 	t, now, claim := c.task, s.Now.UnixNano(), c.task.claim()
-	*c = card{
+	*c = appraisal{
 		task: t, created: c.created, margin: int64(claim.Margin()), deadline: c.deadline, asking: t.InFlight,
 		made: now, until: math.MaxInt64, fading: math.MaxInt64,
 		unsettled: t.Unsettled(), rows: int32(min(s.sizeOf(t), math.MaxInt32)), //nolint:gosec // bounded

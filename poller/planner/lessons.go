@@ -11,9 +11,6 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
-// strangersHalve is how long it takes to forget half of the rows of others.
-const strangersHalve = time.Hour
-
 // Learn learns from what was told of a task: before is the task before it, and rows
 // are all of its rows if the answer showed those.
 func (h *Heard) Learn(before *task.Task, t *Candidate, rows []prefetch.URL) {
@@ -46,19 +43,18 @@ func (h *Heard) Learn(before *task.Task, t *Candidate, rows []prefetch.URL) {
 // Strangers learns how many of the rows of a window belong to no task. What fills a
 // page in the narrowest window is as much as any number beyond.
 func (h *Heard) Strangers(q vendorapi.Query, rows int) {
-	const memory = 0.8
 	tasks, _ := h.claims(q, func(*Candidate) bool { return true })
 	for _, t := range tasks {
 		rows -= h.sizeOf(t)
 	}
 	l, span, most := h.learned, q.To.Sub(q.From), float64(h.PageSize())/match.Narrowest.Seconds()
-	l.Strangers = min(most, memory*l.strangers(h.Now)+(1-memory)*float64(max(0, rows))/span.Seconds())
+	l.Strangers = min(most, unwatchedMemory*l.unwatched(h.Now)+(1-unwatchedMemory)*float64(max(0, rows))/span.Seconds())
 	l.StrangersAt = h.Now
 }
 
-// strangers is how many rows a second of a window has that belong to no task, as
+// unwatched is how many rows a second of a window has that belong to no task, as
 // far as it can be told by now. Only windows tell, and where many were there may
 // be none: so it is forgotten with time.
-func (l *Knowledge) strangers(now time.Time) float64 {
-	return l.Strangers * math.Exp2(-float64(max(0, now.Sub(l.StrangersAt)))/float64(strangersHalve))
+func (l *Knowledge) unwatched(now time.Time) float64 {
+	return l.Strangers * math.Exp2(-float64(max(0, now.Sub(l.StrangersAt)))/float64(unwatchedHalve))
 }

@@ -4,6 +4,18 @@
 // What a look at a task is worth is a restless bandit's index (Whittle's), see
 // index; when URLs end is told by a life table, see package survival. A scout is a
 // window limited to rows that run: it proves nothing, and tells whom to ask next.
+//
+// A task of 20 URLs, asked 10 minutes ago when 3 were left, each of which has ended
+// since with a chance of 1/2, has settled with a chance p of 1/8. If p was 1/50 on
+// the mean, the lag A is 0.2 minutes; if p grows by 1/40 a minute, a look is worth
+// p²/p' - A = 0.4 minutes.
+//
+// The words: an appraisal is what was worked out of a candidate. A window is a
+// question for all rows created in some span. A slot is the time from one call to
+// the next when the whole quota is used. The look-back is how far back a vendor can
+// be asked. The root rate of a task is the root of how many times a minute it would
+// settle. Unwatched rows belong to no task; the running ratio is how many rows run
+// for each that is expected to.
 package planner
 
 import (
@@ -24,7 +36,7 @@ type Knowledge struct {
 	Strangers   float64   `json:"strangers,omitempty"`
 	StrangersAt time.Time `json:"strangers_at,omitzero"`
 	// Crowd is how many rows run for each that is expected to; 0 stands for 1.
-	Crowd float64 `json:"crowd,omitempty"`
+	Crowd float64 `json:"runningRatio,omitempty"`
 
 	Durations survival.Observations `json:"durations,omitzero"`
 }
@@ -33,8 +45,8 @@ type Knowledge struct {
 type Planner struct {
 	Knowledge
 
-	board board // what was worked out of the tasks
-	// cursor is the place after that of the last card that was made anew though it
+	appraisals appraisals // what was worked out of the tasks
+	// cursor is the place after that of the last appraisal that was made anew though it
 	// could have been used still.
 	cursor int
 	ahead  *Planner // see Ahead
@@ -80,11 +92,11 @@ type Moment struct {
 type Round struct {
 	Moment
 
-	terms   ask.Terms // what asking about one task depends on
-	learned *Knowledge
-	board   *board // all tasks by creation
-	cards   []card // what is on it
-	cursor  *int
+	terms      ask.Terms // what asking about one task depends on
+	learned    *Knowledge
+	appraisals *appraisals // all tasks by creation
+	all        []appraisal // what is on it
+	cursor     *int
 
 	// What learned amounts to at present.
 	curve       *survival.Curve
@@ -113,7 +125,7 @@ type Round struct {
 	// near are the deadlines that are so near that an answer is wanted before, in
 	// order.
 	near []int64
-	// alone and shared are the hurries, added up, of the tasks that only a
+	// alone and shared are the root rates, added up, of the tasks that only a
 	// question of their own tells of, and of those that windows tell of too.
 	alone, shared float64
 }
@@ -124,7 +136,7 @@ func (p *Planner) At(m Moment) *Round {
 		p.cursor = 0
 	}
 	s := &Round{
-		Moment: m, learned: &p.Knowledge, board: &p.board, cursor: &p.cursor, curve: p.Durations.Curve(),
+		Moment: m, learned: &p.Knowledge, appraisals: &p.appraisals, cursor: &p.cursor, curve: p.Durations.Curve(),
 		failureRate: p.Durations.FailureRate(), typicalSize: p.Durations.TypicalSize(),
 	}
 	s.terms = ask.Terms{Terms: m.Terms, Means: s.Means(), LongestRowless: m.LongestRowless, Hasty: m.Hasty, Begun: m.Begun}
@@ -138,21 +150,21 @@ func (p *Planner) Ahead() *Planner {
 		p.ahead = &Planner{copied: true}
 	}
 	p.ahead.Knowledge = p.Knowledge
-	p.ahead.board.cards = append(p.ahead.board.cards[:0], p.board.cards...)
+	p.ahead.appraisals.all = append(p.ahead.appraisals.all[:0], p.appraisals.all...)
 	return p.ahead
 }
 
 // Set makes tasks the candidates.
-func (p *Planner) Set(tasks map[string]*Candidate) { p.board = *newBoard(tasks) }
+func (p *Planner) Set(tasks map[string]*Candidate) { p.appraisals = *newAppraisals(tasks) }
 
 // Add adds a candidate that was not there.
-func (p *Planner) Add(t *Candidate) { p.board.add(t) }
+func (p *Planner) Add(t *Candidate) { p.appraisals.add(t) }
 
 // Changed has what was worked out of a task worked out anew.
-func (p *Planner) Changed(t *Candidate) { p.board.changed(t) }
+func (p *Planner) Changed(t *Candidate) { p.appraisals.changed(t) }
 
 // Stale has everything worked out anew.
-func (p *Planner) Stale() { p.board.stale() }
+func (p *Planner) Stale() { p.appraisals.stale() }
 
 // Backlog is how long the limit needs to ask for every unsettled task once that is
 // not lost, and how many are unsettled. It is known when the choice was made.
@@ -162,7 +174,7 @@ func (s *Round) Backlog() (needs time.Duration, unsettled int) {
 
 // Worth is what a question about the task alone is worth, in minutes of lag, as
 // far as the last choice had to know; 0 if it was not to be asked.
-func (s *Round) Worth(t *Candidate) float64 { return s.board.cards[t.place].worth }
+func (s *Round) Worth(t *Candidate) float64 { return s.appraisals.all[t.place].worth }
 
 // Plan picks the next question. Without one, wake is when there may be one;
 // zero if only a change can bring one.
@@ -194,19 +206,19 @@ func (s *Round) Plan() (best Question, found bool, wake time.Time) {
 	return best, true, wake
 }
 
-// rank brings the cards up to date, and returns that of the task which is worth
+// rank brings the appraisals up to date, and returns that of the task which is worth
 // the most alone, that of the task whose next page is wanted the most, nil if there
 // is none to be asked, and when the next one is.
-func (s *Round) rank() (first, page *card, next int64) {
+func (s *Round) rank() (first, page *appraisal, next int64) {
 	now := s.Now.UnixNano()
 	next = math.MaxInt64
-	s.board.sort()
-	s.cards = s.board.cards
+	s.appraisals.sort()
+	s.all = s.appraisals.all
 	s.count()
 	refills, start := 0, *s.cursor
-	for n := range s.cards {
-		i := (start + n) % len(s.cards)
-		c := &s.cards[i]
+	for n := range s.all {
+		i := (start + n) % len(s.all)
+		c := &s.all[i]
 		switch {
 		case now >= c.until || now < c.made || c.asking && s.Foreseen:
 			s.fill(c)
@@ -225,9 +237,9 @@ func (s *Round) rank() (first, page *card, next int64) {
 		}
 		s.asks++
 		if c.joinable {
-			s.shared += float64(c.hurry)
+			s.shared += float64(c.rootRate)
 		} else {
-			s.alone += float64(c.hurry)
+			s.alone += float64(c.rootRate)
 		}
 		if c.kind == ask.NextPage && c.class < priority.Imminent {
 			page = s.nearerToTheEnd(page, c)
@@ -238,8 +250,8 @@ func (s *Round) rank() (first, page *card, next int64) {
 	return first, page, next
 }
 
-// better is the card whose task goes first alone.
-func better(a, b *card) *card {
+// better is the appraisal whose task goes first alone.
+func better(a, b *appraisal) *appraisal {
 	if a == nil || cmp.Or(a.priority().Compare(b.priority()), compareTasks(b.task, a.task)) < 0 {
 		return b
 	}
@@ -250,8 +262,8 @@ func better(a, b *card) *card {
 // are near.
 func (s *Round) count() {
 	now := s.Now.UnixNano()
-	for i := range s.cards {
-		c := &s.cards[i]
+	for i := range s.all {
+		c := &s.all[i]
 		if c.until == 0 { // it says what was, or nothing yet
 			c.unsettled = c.task.Unsettled()
 			s.schedule(c)
@@ -270,7 +282,7 @@ func (s *Round) count() {
 
 // nearerToTheEnd is the one of two tasks that are being read which has fewer pages
 // left. It counts the calls that the second needs.
-func (s *Round) nearerToTheEnd(a, b *card) *card {
+func (s *Round) nearerToTheEnd(a, b *appraisal) *appraisal {
 	left := b.task.Reading.Left()
 	s.asks += left - 1
 	if a == nil {

@@ -31,7 +31,7 @@ func (q *Question) TaskID() string {
 }
 
 // ask is the question about one task.
-func (s *Round) ask(c *card) Question {
+func (s *Round) ask(c *appraisal) Question {
 	t := c.task
 	q := Question{Task: t, Query: vendorapi.Query{Kind: vendorapi.QueryTask}, Priority: c.priority()}
 	if s.counts(c) && !t.Counted.Doubtful() {
@@ -57,6 +57,6 @@ func (s *Round) ask(c *card) Question {
 }
 
 // counts reports whether the task's URLs are counted instead of read.
-func (s *Round) counts(c *card) bool {
+func (s *Round) counts(c *appraisal) bool {
 	return c.kind == ask.Regular && s.terms.ByCount(&c.task.Task)
 }

@@ -3,32 +3,12 @@ package planner
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"prefetch_exporter/poller/match"
 	"prefetch_exporter/poller/planner/estimate"
 	"prefetch_exporter/poller/planner/priority"
 	"prefetch_exporter/poller/planner/why"
 	"prefetch_exporter/prefetch"
-)
-
-const (
-	// roomy is the part of a page that rows which run are expected to fill at
-	// most: how many they are is known less well than how many there are at all.
-	roomy = 0.7
-	// horizon is over how many slots a task's chance to settle is averaged to
-	// tell how soon it would be looked at again.
-	horizon = 6
-	// scouting is the part of what a scout is worth that must be more than what
-	// another question is worth for it to be asked. The measure was found by
-	// trying: from a third to the whole little changes (see docs/freshness.md).
-	scouting = 0.5
-	// certain is the worth, in minutes, of questions that no scout precedes:
-	// what they prove is known already.
-	certain = 50.0
-	// newborn is how old a task must be for rows that do not run to mean much:
-	// before they wait.
-	newborn = 2 * time.Minute
 )
 
 // bestScout is the window, limited to rows that run, that it is worth the most
@@ -41,15 +21,15 @@ func (s *Round) bestScout(rival priority.Priority, covered int) (best Question, 
 	if !s.CanScout() || s.NoWindows || rival.Class > priority.Ordinary || rival.Class == priority.Ordinary && rival.Worth >= certain {
 		return Question{}, false
 	}
-	crowd, m := s.learned.crowd(), s.prices(covered)
+	ratio, calls := s.learned.runningRatio(), s.prices(covered)
 	shareOf := func(i int) priority.Share {
-		c := &s.cards[i]
-		running := crowd * float64(c.running)
-		if c.class == priority.Idle || c.hurry <= 0 || c.hidden {
+		c := &s.all[i]
+		running := ratio * float64(c.running)
+		if c.class == priority.Idle || c.rootRate <= 0 || c.hidden {
 			return priority.Share{Rows: running}
 		}
-		if gain := m.Information(float64(c.hurry), float64(c.chance), float64(c.lag)); gain > 0 {
-			return priority.Share{Priority: priority.Priority{Class: priority.Ordinary, Worth: gain}, Rows: running, Told: 1}
+		if known := calls.Information(float64(c.rootRate), float64(c.chance), float64(c.lag)); known > 0 {
+			return priority.Share{Priority: priority.Priority{Class: priority.Ordinary, Worth: known}, Rows: running, Told: 1}
 		}
 		return priority.Share{Rows: running}
 	}
@@ -58,7 +38,7 @@ func (s *Round) bestScout(rival priority.Priority, covered int) (best Question, 
 	if rival.Class == priority.Ordinary {
 		proven = rival.Worth
 	}
-	if scouting*w.Worth <= max(proven, m.Price) {
+	if scouting*w.Worth <= max(proven, calls.Price) {
 		return Question{}, false
 	}
 	best = Question{
@@ -83,23 +63,18 @@ func (s *Round) waits(t *Candidate) bool {
 	return s.age(&t.Task, s.Now) < newborn
 }
 
-// crowd is how many rows run for each that is expected to.
-func (l *Knowledge) crowd() float64 {
+// runningRatio is how many rows run for each that is expected to.
+func (l *Knowledge) runningRatio() float64 {
 	if l.Crowd <= 0 {
 		return 1
 	}
 	return l.Crowd
 }
 
-// crowded learns from how many rows run where so many were expected to.
-func (l *Knowledge) crowded(expected float64, running int) {
-	const (
-		doubt         = 5 // few rows tell little
-		memory        = 0.5
-		least, utmost = 0.1, 30.0
-	)
-	ratio := (float64(running) + doubt) / (expected + doubt)
-	l.Crowd = min(utmost, max(least, memory*l.crowd()+(1-memory)*ratio))
+// learnRunning learns from how many rows run where so many were expected to.
+func (l *Knowledge) learnRunning(expected float64, running int) {
+	ratio := (float64(running) + runningDoubt) / (expected + runningDoubt)
+	l.Crowd = min(mostRunning, max(leastRunning, runningMemory*l.runningRatio()+(1-runningMemory)*ratio))
 }
 
 // note keeps what a page of rows that run hints at of a task.
@@ -115,7 +90,7 @@ func (h *Heard) note(t *Candidate, shown match.Hint) {
 	}
 	shown.Rows = max(shown.Rows, h.sizeOf(t))
 	t.hint = &hint{Hint: shown, at: h.Now, scouted: true}
-	h.board.changed(t)
+	h.appraisals.changed(t)
 }
 
 // checkScout compares what a scout said of a task with an answer that shows all of

@@ -11,10 +11,6 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
-// likelySettled is the chance to have settled from which on it is asked whether a
-// task has, before those are counted that wait.
-const likelySettled = 0.3
-
 // Means are what tasks are read or counted by.
 func (s *Round) Means() task.Means {
 	return task.Means{
@@ -40,7 +36,7 @@ func (s *Round) waitWindow(t *Candidate) (q Question, ok bool) {
 		return Question{}, false
 	}
 	n, from, to := 0, t.CreatedAt().Add(-dialect.Pad), t.CreatedAt().Add(dialect.Pad)
-	near := s.board.between(from.Add(-dialect.Lead), to.Add(dialect.Lead))
+	near := s.appraisals.between(from.Add(-dialect.Lead), to.Add(dialect.Lead))
 	for i := range near {
 		if o := near[i].task; s.unsplit(o) {
 			n++

@@ -11,12 +11,6 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
-const (
-	// glimpse is the part of a task's worth that a window has which shows its
-	// rows but cannot prove that they are all.
-	glimpse = 0.1
-)
-
 // windowAt is from when on, by our clock, a window may be asked for the task's
 // sake: when it can tell of the task, and no sooner than the poll interval after
 // the last one that could have.
@@ -39,10 +33,10 @@ func (s *Round) Leaves(q *Question) {
 	if q.Task != nil {
 		q.Task.InFlight = true
 		q.Task.LastAsked, q.Task.RetryAt = s.Now, time.Time{}
-		s.board.changed(q.Task)
+		s.appraisals.changed(q.Task)
 		return
 	}
-	near := s.board.between(q.Query.From, q.Query.To)
+	near := s.appraisals.between(q.Query.From, q.Query.To)
 	for i := range near {
 		t := near[i].task
 		c := t.claim()
@@ -54,15 +48,15 @@ func (s *Round) Leaves(q *Question) {
 		default:
 			t.windowed = s.Now
 		}
-		s.board.changed(t)
+		s.appraisals.changed(t)
 	}
 }
 
 // slide finds the window that goes first of those with no more rows than there is
 // room for: those of its tasks, and so many others a second.
 func (s *Round) slide(room, others float64, share func(i int) priority.Share) priority.Window {
-	span := func(i int) (created, margin int64) { return s.cards[i].created, s.cards[i].margin }
-	return priority.Best(priority.Tasks{N: len(s.cards), Span: span, Share: share}, priority.Bounds{
+	span := func(i int) (created, margin int64) { return s.all[i].created, s.all[i].margin }
+	return priority.Best(priority.Tasks{N: len(s.all), Span: span, Share: share}, priority.Bounds{
 		Oldest: s.Oldest(), Newest: s.VendorNow().Add(dialect.Pad + match.Drift),
 		Most: s.Capabilities.MaxSpan, Around: match.Narrowest, Room: room, Others: others,
 	})
@@ -75,9 +69,9 @@ func (s *Round) window(w priority.Window, share func(i int) priority.Share) vend
 	for w.First < w.Last && share(w.First).Class == priority.Idle {
 		w.First++
 	}
-	first, last := s.cards[w.First].first(), s.cards[w.Last].last()
+	first, last := s.all[w.First].first(), s.all[w.Last].last()
 	for i := w.First; i <= w.Last; i++ {
-		first, last = min(first, s.cards[i].first()), max(last, s.cards[i].last())
+		first, last = min(first, s.all[i].first()), max(last, s.all[i].last())
 	}
 	q := vendorapi.Query{Kind: vendorapi.QueryWindow, Page: 1, PageSize: s.PageSize()}
 	q.From, q.To = s.Clamp(time.Unix(0, first), time.Unix(0, last))
@@ -92,7 +86,7 @@ func (s *Round) bestWindow() (best Question, told int) {
 		return Question{}, 0
 	}
 	shareOf := func(i int) priority.Share {
-		c := &s.cards[i]
+		c := &s.all[i]
 		switch {
 		case c.joinable && c.class != priority.Idle:
 			return priority.Share{Priority: c.priority(), Rows: float64(c.rows), Told: 1}
@@ -103,7 +97,7 @@ func (s *Round) bestWindow() (best Question, told int) {
 			return priority.Share{Priority: glimpsed, Rows: float64(c.rows)}
 		}
 	}
-	w := s.slide(float64(s.PageSize()), s.learned.strangers(s.Now), shareOf)
+	w := s.slide(float64(s.PageSize()), s.learned.unwatched(s.Now), shareOf)
 	if w.Told == 0 {
 		return Question{}, 0
 	}

@@ -11,49 +11,6 @@ import (
 	"prefetch_exporter/poller/task"
 )
 
-const (
-	// surest bounds how little may be left of doubt: a task is not worth more
-	// for being surer still than 19 to 1.
-	surest = 0.05
-	// urgency is how much more a task weighs at its deadline, and
-	// urgencySpan how long before it that begins to show.
-	urgency     = 4.0
-	urgencySpan = 10 * time.Minute
-	// starving is for how many rounds of all unsettled tasks one may wait before it
-	// goes before everything but a deadline.
-	starving = 6
-	// stranger is the worth, in minutes, of the first answer about a task whose
-	// rows are not known: from then on windows can tell of it. It counts whole
-	// from the chance promising on: a call that comes later may prove the task
-	// settled besides. Of a task that must be counted it counts whole at once,
-	// since that call proves nothing in any case.
-	stranger  = 8.0
-	promising = 0.3
-	// awaited is the worth of each minute that somebody waits for the first answer
-	// about a task of which only the id is known: nothing else can tell of it.
-	// patience is that of a task whose creation is known. What scouts tell of it may
-	// be the rows of others, which would put that answer off for hours.
-	awaited  = 0.6
-	patience = 0.1
-	// uncounted is the worth of the first count of what failed, without which no
-	// later count proves a large task settled, and of the first one of what waits:
-	// it is the last that is missing to show the task, and may tell of others too.
-	// unseen is that of the first count of what succeeded: without it nothing is
-	// shown of the task either.
-	uncounted = 4.0
-	unseen    = 1.5
-	// familiar is the worth of the first answer about any other task.
-	familiar = 0.1
-	// residue keeps the worth of tasks that have no chance above nothing.
-	residue = 1e-6
-	// slowest bounds how long the rest of the tasks is believed to take to settle, in
-	// waits since the last look: a smaller rate was learned from too little.
-	slowest = 2
-	// fresh is the part of a task's wait for which its card is kept: its worth
-	// does not change by more.
-	fresh = 1.0 / 32
-)
-
 // age is the task's age at a moment of our clock.
 func (s *Round) age(t *task.Task, at time.Time) time.Duration {
 	return at.Add(s.Offset).Sub(t.CreatedAt())
@@ -123,7 +80,7 @@ func (s *Round) settledAt(t *Candidate, left int, at time.Time) float64 {
 
 // weigh works out how pressing a question about the task alone is now, and what it
 // is worth, in minutes of lag.
-func (s *Round) weigh(c *card, left int, looked time.Time) {
+func (s *Round) weigh(c *appraisal, left int, looked time.Time) {
 	t := c.task
 	if c.kind == ask.Vain {
 		c.class, c.worth = priority.Hopeless, 1+max(0, s.Now.Sub(t.LastAsked).Minutes())
@@ -153,7 +110,7 @@ func (s *Round) weigh(c *card, left int, looked time.Time) {
 
 // appraise is the index of a task that so many rows were left of at the last
 // look: see index. It fills in what else a scout is worth by.
-func (s *Round) appraise(c *card, chance float64, left int, looked time.Time) float64 {
+func (s *Round) appraise(c *appraisal, chance float64, left int, looked time.Time) float64 {
 	t, waited := c.task, max(0, s.Now.Sub(looked)).Minutes() // the clock may have been set back
 	c.chance = float32(chance)
 	if left == 0 {
@@ -166,7 +123,7 @@ func (s *Round) appraise(c *card, chance float64, left int, looked time.Time) fl
 		worth += waited * min(1/surest, then/max(surest, 1-then))
 	}
 	if s.Capabilities.Windows {
-		c.lag, c.hurry = float32(lag), float32(v.RootRate(s.curve, chance, horizon*s.Slot))
+		c.lag, c.rootRate = float32(lag), float32(v.RootRate(s.curve, chance, horizon*s.Slot))
 	}
 	return worth
 }
