@@ -2,6 +2,7 @@ package clock_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,10 +30,14 @@ func TestWatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				began, jump := time.Now(), time.Duration(0)
-				slept := time.Duration(0)
+				began := time.Now()
+				var set, slept atomic.Int64 // nanoseconds
 				tells := clock.Clock(func() clock.Stamp {
-					return clock.Stamp{Wall: time.Now().Add(jump + slept).Round(0), Boot: c.boot, Up: time.Since(began) + slept}
+					asleep := time.Duration(slept.Load())
+					return clock.Stamp{
+						Wall: time.Now().Add(time.Duration(set.Load()) + asleep).Round(0),
+						Boot: c.boot, Up: time.Since(began) + asleep,
+					}
 				})
 				ctx, cancel := context.WithCancel(t.Context())
 				times := 0
@@ -43,7 +48,8 @@ func TestWatch(t *testing.T) {
 					}
 				})
 				time.Sleep(time.Minute + time.Second)
-				jump, slept = c.set, c.sleep
+				set.Store(int64(c.set))
+				slept.Store(int64(c.sleep))
 				time.Sleep(time.Hour)
 				cancel()
 				synctest.Wait()
