@@ -14,7 +14,8 @@ const (
 	surest = 0.05
 	// urgency (times the worth) is how much more a task weighs at its deadline, and
 	// urgencySpan how long before it that begins to show. Origin: promise, a task with a
-	// near deadline comes before one without. Range: from 0 on nothing changes.
+	// near deadline comes before one without. Range: without it nothing changes; not measured
+	// between.
 	urgency     = 4.0
 	urgencySpan = 10 * time.Minute
 	// starving (rounds of all unsettled tasks) is for how many one may wait before it
@@ -125,8 +126,8 @@ const (
 const (
 	// mostRefills bounds how many candidates one step works out anew only because time
 	// has passed. With more tasks than that each of them waits so long for its turn that
-	// its worth changes slowly. Origin: measured, planning 10,000 tasks takes 0.75 ms
-	// instead of 17 ms. Range: not measured.
+	// its worth changes slowly. Origin: chosen; that what was worked out is kept at all
+	// takes planning 10,000 tasks from 17 ms to 0.75 ms. Range: not measured.
 	mostRefills = 128
 	// fresh is the part of a task's wait for which what was worked out is kept: its worth
 	// does not change by more. Origin: derived. Range: not measured.
