@@ -36,7 +36,7 @@ type Knowledge struct {
 	Strangers   float64   `json:"strangers,omitempty"`
 	StrangersAt time.Time `json:"strangers_at,omitzero"`
 	// Crowd is how many rows run for each that is expected to; 0 stands for 1.
-	Crowd float64 `json:"runningRatio,omitempty"`
+	Crowd float64 `json:"crowd,omitempty"`
 
 	Durations survival.Observations `json:"durations,omitzero"`
 }
@@ -252,7 +252,14 @@ func (s *Round) rank() (first, page *appraisal, next int64) {
 
 // better is the appraisal whose task goes first alone.
 func better(a, b *appraisal) *appraisal {
-	if a == nil || cmp.Or(a.priority().Compare(b.priority()), compareTasks(b.task, a.task)) < 0 {
+	if a == nil {
+		return b
+	}
+	order := a.priority().Compare(b.priority())
+	if order == 0 { // rarely, and it costs more: this is done for every task that is due
+		order = compareTasks(b.task, a.task)
+	}
+	if order < 0 {
 		return b
 	}
 	return a

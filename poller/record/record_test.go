@@ -1,6 +1,7 @@
 package record_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -9,8 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"prefetch_exporter/poller/health"
 	"prefetch_exporter/poller/record"
+	"prefetch_exporter/poller/survival"
 	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
@@ -92,6 +96,39 @@ func TestRead(t *testing.T) {
 		if _, err := read(st); !errors.Is(err, errDisk) {
 			t.Errorf("a disk that fails: %v", err)
 		}
+	}
+}
+
+// A record of the version that had no rooms says the same when it is written again:
+// its keys are the format of the store, whatever the fields are called.
+func TestRecordOfBefore(t *testing.T) {
+	t.Parallel()
+	ages := strings.TrimSuffix(strings.Repeat("0,", len(survival.Observations{}.Ended)), ",")
+	before := `{
+		"health": {"up": true, "failing": "auth", "failures": 2, "retry_at": "2026-11-26T12:00:00Z", "since": "2026-11-26T11:00:00Z", "failed_calls": 3},
+		"learned": {
+			"need_window": true, "page_size": 50, "no_small_page": true, "look_back": 1, "no_status_filter": true, "offset": 2,
+			"offset_at": {"wall": "2026-11-26T12:00:00Z", "boot": "b", "up": 3}, "unordered": true,
+			"strangers": 0.5, "strangers_at": "2026-11-26T12:00:00Z", "no_run_filter": true, "misled": 1,
+			"refused_at": "2026-11-26T12:00:00Z", "crowd": 3,
+			"durations": {"ended": [` + ages + `], "at_risk": [` + ages + `], "failed": 1, "final": 2, "sizes": 3, "items": 4}
+		},
+		"identity": "somebody", "removed": "2026-11-26T12:00:00Z"
+	}`
+	var r record.Account
+	if err := json.Unmarshal([]byte(before), &r); err != nil {
+		t.Fatal(err)
+	}
+	written, err := json.Marshal(&r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got any
+	if err := errors.Join(json.Unmarshal([]byte(before), &want), json.Unmarshal(written, &got)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-before +written again):\n%s", diff)
 	}
 }
 
