@@ -36,7 +36,14 @@ type Priority struct {
 
 // Compare is more than 0 if p goes before o.
 func (p Priority) Compare(o Priority) int {
-	return cmp.Or(cmp.Compare(p.Class, o.Class), cmp.Compare(p.Weight, o.Weight), cmp.Compare(p.Worth, o.Worth))
+	switch {
+	case p.Class != o.Class:
+		return cmp.Compare(p.Class, o.Class)
+	case p.Weight != o.Weight:
+		return cmp.Compare(p.Weight, o.Weight)
+	default:
+		return cmp.Compare(p.Worth, o.Worth)
+	}
 }
 
 // Presses reports whether a deadline wants the answer.
@@ -62,15 +69,19 @@ type sum struct {
 }
 
 // add adds a share, or takes it away if times is -1.
-func (s *sum) add(x Share, times int) {
-	s.rows += float64(times) * x.Rows
+func (s *sum) add(x *Share, times int) {
+	n := float64(times)
+	s.rows += n * x.Rows
+	if x.Class == Idle {
+		return // nothing is wanted of it
+	}
 	s.told += times * x.Told
 	s.tasks[x.Class] += times
-	s.weight[x.Class] += float64(times) * x.Weight
+	s.weight[x.Class] += n * x.Weight
 	if x.Class == Hopeless {
-		s.hopeless += float64(times) * x.Worth
+		s.hopeless += n * x.Worth
 	} else {
-		s.worth += float64(times) * x.Worth
+		s.worth += n * x.Worth
 	}
 }
 
@@ -118,7 +129,7 @@ type Window struct {
 // for, with no more rows than there is room for.
 func Best(t Tasks, b Bounds) (best Window) {
 	oldest, newest := b.Oldest.UnixNano(), b.Newest.UnixNano()
-	first, total := 0, sum{}
+	first, begin, total := 0, int64(0), sum{}
 	for i := range t.N {
 		created, margin := t.Span(i)
 		add := t.Share(i)
@@ -126,14 +137,15 @@ func Best(t Tasks, b Bounds) (best Window) {
 			first, total = i+1, sum{}
 			continue
 		}
-		total.add(add, 1)
-		for ; first < i; first++ {
-			begin, _ := t.Span(first)
-			length := time.Duration(created-begin) + b.Around
-			if length <= b.Most && total.rows+b.Others*length.Seconds() <= b.Room {
-				break
-			}
-			total.add(t.Share(first), -1)
+		if first == i {
+			begin = created
+		}
+		total.add(&add, 1)
+		for first < i && !b.hold(total.rows, time.Duration(created-begin)+b.Around) {
+			gone := t.Share(first)
+			total.add(&gone, -1)
+			first++
+			begin, _ = t.Span(first)
 		}
 		if total.told == 0 || add.Class == Idle {
 			continue
@@ -143,4 +155,13 @@ func Best(t Tasks, b Bounds) (best Window) {
 		}
 	}
 	return best
+}
+
+// hold reports whether a window of that length with so many rows of its tasks may be
+// asked for.
+func (b *Bounds) hold(rows float64, length time.Duration) bool {
+	if b.Others > 0 {
+		rows += b.Others * length.Seconds()
+	}
+	return length <= b.Most && rows <= b.Room
 }
