@@ -134,7 +134,7 @@ func CallsAt(slot time.Duration, roots float64) Calls {
 // has its turn after 50 minutes; with a chance of one half and a lag of 10 it is
 // worth min(40, 45-10) - 22.5 = 12.5.
 func (c Calls) Information(root, chance, lag float64) float64 {
-	turn := c.Slot * max(1, c.Roots/root)
+	turn := c.Slot * (c.Roots / root) // within a slot it gains nothing
 	// To look at it now is worth no more than the call that it costs.
 	worth := min(c.Price, chance*(c.Price+turn)-lag)
 	return max(0, worth-chance*(c.Price+c.Slot))
