@@ -2,9 +2,9 @@ package exporter
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/prometheus/common/version"
@@ -23,16 +23,22 @@ type providers struct {
 	// logins are shared by all accounts: two may log in as one user.
 	logins vendorapi.Logins
 	// lasting is what logging in must remember, over a reload and over accounts
-	// that log in alike.
-	lasting map[string]any
+	// that log in alike: that of the configuration in force, and of the one for which
+	// accounts were made last.
+	lasting, next map[login]any
 }
 
+// login tells how it is logged in. It is a hash: passwords that are out of use
+// must not stay in memory.
+type login [sha256.Size]byte
+
 func newProviders(rt http.RoundTripper, logins vendorapi.Logins) *providers {
-	return &providers{roundTripper: rt, logins: logins, lasting: map[string]any{}}
+	return &providers{roundTripper: rt, logins: logins}
 }
 
 // accounts returns the poller's accounts for a configuration.
 func (p *providers) accounts(cfg *config.Config) ([]poller.Account, error) {
+	p.next = map[login]any{}
 	accounts := make([]poller.Account, len(cfg.Accounts))
 	for i := range cfg.Accounts {
 		a := &cfg.Accounts[i]
@@ -51,6 +57,10 @@ func (p *providers) accounts(cfg *config.Config) ([]poller.Account, error) {
 	}
 	return accounts, nil
 }
+
+// inForce forgets what only accounts needed that there are no more: those that were
+// made last are in force.
+func (p *providers) inForce() { p.lasting, p.next = p.next, nil }
 
 // connect gives the account the client of its vendor. It is the table of vendors.
 func (p *providers) connect(a *poller.Account, vendor config.Vendor) (err error) {
@@ -78,12 +88,15 @@ func UserAgent() string { return "prefetch_exporter/" + cmp.Or(version.Version, 
 // lasting returns what create made when it was first asked for, by a key that
 // tells how it is logged in.
 func lasting[T any](p *providers, create func() T, key ...string) T {
-	id := strings.Join(key, "\n")
-	if kept, ok := p.lasting[id].(T); ok {
-		return kept
+	id := login(sha256.Sum256(fmt.Appendf(nil, "%q", key)))
+	made, ok := p.next[id].(T)
+	if !ok {
+		made, ok = p.lasting[id].(T)
 	}
-	made := create()
-	p.lasting[id] = made
+	if !ok {
+		made = create()
+	}
+	p.next[id] = made
 	return made
 }
 

@@ -83,7 +83,8 @@ func unsettled(id, owner string) simulator.Task {
 	}
 }
 
-// A reload costs no login, whatever else it changes; another password does.
+// A reload costs no login, whatever else it changes; another password does. What
+// no account needs any more is forgotten.
 func TestATokenOutlivesReloads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -121,8 +122,8 @@ accounts:
 			{"another limit", config(2, "first-password", ""), 1, false},
 			{"another proxy", config(2, "first-password", "      http_client_config: {proxy_url: \"http://proxy.test\"}\n"), 1, false},
 			{"another user", strings.ReplaceAll(first, "user, password: first-password", "nobody, password: none"), 2, true},
-			{"the first again", first, 2, false},
-			{"another password", config(2, "second-password", ""), 3, true},
+			{"the first again", first, 3, false},
+			{"another password", config(2, "second-password", ""), 4, true},
 		} {
 			before := calls.Load()
 			w.reload(step.config)

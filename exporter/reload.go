@@ -70,6 +70,7 @@ func (e *Exporter) apply(cfg *config.Config) error {
 	if err := e.discovery.Reload(update(cfg)); err != nil {
 		return err // usable has excluded that
 	}
+	e.providers.inForce()
 	e.listing.do()
 	cfg.TellOfSecrets(secret.Hooks{
 		Failed: func(err error) {
