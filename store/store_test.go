@@ -15,7 +15,7 @@ import (
 type keeper = storetest.Store
 
 // The words of the tests.
-var put, remove, write, content, equal = storetest.Put, storetest.Remove, storetest.Write, storetest.Content, storetest.Equal
+var put, remove, write, content = storetest.Put, storetest.Remove, storetest.Write, storetest.Content
 
 // file returns the path of the store's file in a folder.
 func file(folder string) string { return filepath.Join(folder, "prefetch_exporter.db") }
@@ -32,14 +32,6 @@ func open(t testing.TB, o store.Options) *store.DB {
 		}
 	})
 	return db
-}
-
-func TestContract(t *testing.T) {
-	t.Parallel()
-	storetest.Contract(t, func(t *testing.T) storetest.Store {
-		t.Helper()
-		return open(t, store.Options{Path: t.TempDir()})
-	})
 }
 
 // TestWritesShareSyncs is what makes thousands of tasks affordable that change

@@ -1,6 +1,5 @@
-// Package storetest is for tests of what keeps something in a store, and of stores:
-// one that needs no disk, and what every store must do. The program must not use
-// it.
+// Package storetest is for tests of what keeps something in a store: a store that
+// needs no disk, and the words of such tests. The program must not use it.
 package storetest
 
 import (
