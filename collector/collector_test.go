@@ -21,7 +21,7 @@ func TestTaskThatIsGoneLeavesNoSeries(t *testing.T) {
 	t.Parallel()
 	s := &source{snapshotOf(vodAccount(launch()), windowAccount())}
 	c := newCollector(s)
-	if got := len(gather(t, c).series("prefetch_task_info")); got != 2 {
+	if got := len(gather(t, c).Series("prefetch_task_info")); got != 2 {
 		t.Fatalf("%d tasks, want 2", got)
 	}
 
@@ -31,7 +31,7 @@ func TestTaskThatIsGoneLeavesNoSeries(t *testing.T) {
 		if strings.HasPrefix(family.GetName(), "prefetch_task_") {
 			t.Errorf("%s has series of tasks that are gone: %v", family.GetName(), family.GetMetric())
 		}
-		if len(after.series(family.GetName(), "account", edge.Name)) != 0 {
+		if len(after.Series(family.GetName(), "account", edge.Name)) != 0 {
 			t.Errorf("%s has series of an account that is gone", family.GetName())
 		}
 	}
@@ -43,11 +43,11 @@ func TestFailedCallErasesNothing(t *testing.T) {
 	after.Up = false
 	after.LastError = &prefetch.Failure{Reason: prefetch.ReasonDecode, Time: now}
 	got := gatherSnapshot(t, snapshotOf(vodAccount(after)))
-	if up := got.value(t, "prefetch_task_up"); up != 0 {
+	if up := got.Value(t, "prefetch_task_up"); up != 0 {
 		t.Errorf("prefetch_task_up = %v, want 0", up)
 	}
 	want := gatherSnapshot(t, snapshotOf(vodAccount(before)))
-	for _, name := range want.names() {
+	for _, name := range want.Names() {
 		if name == "prefetch_task_up" {
 			continue
 		}
@@ -60,7 +60,7 @@ func TestFailedCallErasesNothing(t *testing.T) {
 // texts returns every series of a family as text.
 func texts(f families, name string) []string {
 	var all []string
-	for _, m := range f.series(name) {
+	for _, m := range f.Series(name) {
 		all = append(all, m.String())
 	}
 	return all
@@ -87,15 +87,15 @@ func TestStaleDataIsWithdrawn(t *testing.T) {
 			fresh, task := staleTask(), staleTask()
 			fresh.Phase, fresh.LastRefresh = tc.phase, now
 			task.Phase, task.LastRefresh = tc.phase, ago(tc.age)
-			want := gatherSnapshot(t, snapshotOf(vodAccount(fresh))).names()
+			want := gatherSnapshot(t, snapshotOf(vodAccount(fresh))).Names()
 			if !tc.shown {
 				want = without(want, withdrawn)
 			}
 			got := gatherSnapshot(t, snapshotOf(vodAccount(task)))
-			if diff := cmp.Diff(want, got.names()); diff != "" {
+			if diff := cmp.Diff(want, got.Names()); diff != "" {
 				t.Errorf("metrics (-want +got):\n%s", diff)
 			}
-			if at := got.value(t, "prefetch_task_last_refresh_timestamp_seconds"); at != seconds(ago(tc.age)) {
+			if at := got.Value(t, "prefetch_task_last_refresh_timestamp_seconds"); at != seconds(ago(tc.age)) {
 				t.Errorf("last refresh = %v, want %v", at, seconds(ago(tc.age)))
 			}
 		})
@@ -112,7 +112,7 @@ func TestCreatedInTheFuture(t *testing.T) {
 	t.Parallel()
 	task := launch()
 	task.Created = now.Add(8 * time.Hour)
-	got := gatherSnapshot(t, snapshotOf(vodAccount(task))).value(t, "prefetch_task_age_seconds")
+	got := gatherSnapshot(t, snapshotOf(vodAccount(task))).Value(t, "prefetch_task_age_seconds")
 	if want := -8 * time.Hour.Seconds(); got != want {
 		t.Errorf("age = %v, want %v", got, want)
 	}
@@ -125,7 +125,7 @@ func TestUnknownTimesAreAbsent(t *testing.T) {
 		"prefetch_task_age_seconds", "prefetch_task_created_timestamp_seconds", "prefetch_task_finished_timestamp_seconds",
 		"prefetch_task_deadline_timestamp_seconds", "prefetch_task_last_refresh_timestamp_seconds",
 	} {
-		if series := got.series(name); len(series) != 0 {
+		if series := got.Series(name); len(series) != 0 {
 			t.Errorf("%s of an unknown time: %v", name, series)
 		}
 	}
@@ -136,7 +136,7 @@ func TestFinishedOnlyOfSettledTasks(t *testing.T) {
 	task := settledTask()
 	task.Phase = prefetch.Active
 	got := gatherSnapshot(t, snapshotOf(vodAccount(task)))
-	if series := got.series("prefetch_task_finished_timestamp_seconds"); len(series) != 0 {
+	if series := got.Series("prefetch_task_finished_timestamp_seconds"); len(series) != 0 {
 		t.Errorf("an unsettled task has finished: %v", series)
 	}
 }
@@ -147,7 +147,7 @@ func TestEdgeRatioNeedsAnAnswer(t *testing.T) {
 	task.Answered = false
 	task.EdgeRatio, task.HasEdgeRatio = 1, true
 	got := gatherSnapshot(t, snapshotOf(vodAccount(task)))
-	if series := got.series("prefetch_task_edge_success_ratio"); len(series) != 0 {
+	if series := got.Series("prefetch_task_edge_success_ratio"); len(series) != 0 {
 		t.Errorf("a ratio without an answer could never become stale: %v", series)
 	}
 }
@@ -163,7 +163,7 @@ func TestEveryReasonOfFailure(t *testing.T) {
 			if other == reason {
 				want = 1
 			}
-			if v := got.value(t, "prefetch_account_failing", "reason", string(other)); v != want {
+			if v := got.Value(t, "prefetch_account_failing", "reason", string(other)); v != want {
 				t.Errorf("failing for %s: %s = %v, want %v", reason, other, v, want)
 			}
 		}
@@ -181,7 +181,7 @@ func TestConfiguredLabelsComeAndGo(t *testing.T) {
 		want := map[string]string{"provider": huawei.Provider, "account": huawei.Name, "task": "b"}
 		maps.Copy(want, labels)
 		got := map[string]string{}
-		for _, pair := range gather(t, c).series("prefetch_task_info", "task", "b")[0].GetLabel() {
+		for _, pair := range gather(t, c).Series("prefetch_task_info", "task", "b")[0].GetLabel() {
 			got[pair.GetName()] = pair.GetValue()
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -201,7 +201,7 @@ func TestWhatCannotBeShownIsLoggedOnce(t *testing.T) {
 
 	for range 3 {
 		got := gather(t, c)
-		if v := got.value(t, "prefetch_task_urls", "task", "same\uFFFD", "status", "succeeded"); v != 14 {
+		if v := got.Value(t, "prefetch_task_urls", "task", "same\uFFFD", "status", "succeeded"); v != 14 {
 			t.Errorf("succeeded = %v, want those of the first task, 14", v)
 		}
 	}
@@ -230,7 +230,7 @@ func TestSameTaskIDInTwoAccounts(t *testing.T) {
 	second := vodAccount(launch())
 	second.Account.Name = "another"
 	got := gatherSnapshot(t, snapshotOf(vodAccount(launch()), second))
-	if n := len(got.series("prefetch_task_info", "task", huaweiTask)); n != 2 {
+	if n := len(got.Series("prefetch_task_info", "task", huaweiTask)); n != 2 {
 		t.Errorf("%d series, want one for each account", n)
 	}
 }
@@ -242,7 +242,7 @@ func TestClockOfTheSystemByDefault(t *testing.T) {
 		task.Created = time.Now()
 		c := collector.New(collector.Options{Source: &source{snapshotOf(vodAccount(task))}})
 		<-time.After(90 * time.Second)
-		if age := gather(t, c).value(t, "prefetch_task_age_seconds"); age != 90 {
+		if age := gather(t, c).Value(t, "prefetch_task_age_seconds"); age != 90 {
 			t.Errorf("age = %v, want 90", age)
 		}
 	})
@@ -251,11 +251,11 @@ func TestClockOfTheSystemByDefault(t *testing.T) {
 func TestConcurrentScrapes(t *testing.T) {
 	t.Parallel()
 	c := newCollector(&source{snapshotOf(vodAccount(launch(), settledTask()), windowAccount())})
-	want := gather(t, c).asText(t)
+	want := gather(t, c).AsText(t)
 	var scrapes sync.WaitGroup
 	for range 4 {
 		scrapes.Go(func() {
-			if got := gather(t, c).asText(t); got != want {
+			if got := gather(t, c).AsText(t); got != want {
 				t.Errorf("concurrent scrapes differ:\n%s", cmp.Diff(want, got))
 			}
 		})

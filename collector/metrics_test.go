@@ -199,7 +199,7 @@ func TestEveryRowIsShownOrRecorded(t *testing.T) {
 
 func TestLint(t *testing.T) {
 	t.Parallel()
-	problems, err := promlint.New(strings.NewReader(everything(t).asText(t))).Lint()
+	problems, err := promlint.New(strings.NewReader(everything(t).AsText(t))).Lint()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func TestLint(t *testing.T) {
 // TestPromtool asks the real promtool, where there is one.
 func TestPromtool(t *testing.T) {
 	t.Parallel()
-	if out := promtool(t, everything(t).asText(t), "check", "metrics"); out != "" {
+	if out := promtool(t, everything(t).AsText(t), "check", "metrics"); out != "" {
 		t.Errorf("promtool check metrics:\n%s", out)
 	}
 }

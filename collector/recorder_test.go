@@ -31,7 +31,7 @@ func expectSeries(t *testing.T, got families, a prefetch.Account, there bool) {
 		if !there {
 			want = 0
 		}
-		if n := len(got.series(name, "provider", a.Provider, "account", a.Name)); n != want {
+		if n := len(got.Series(name, "provider", a.Provider, "account", a.Name)); n != want {
 			t.Errorf("%s: %d series of %v, want %d", name, n, a, want)
 		}
 	}
@@ -44,17 +44,17 @@ func TestAccountStartsWithZeros(t *testing.T) {
 	got := gather(t, registered(r))
 	expectSeries(t, got, edge, true)
 	for name := range perAccount() {
-		for _, m := range got.series(name) {
+		for _, m := range got.Series(name) {
 			if m.GetCounter().GetValue() != 0 || m.GetHistogram().GetSampleCount() != 0 {
 				t.Errorf("%s does not start with 0: %v", name, m)
 			}
 		}
 	}
 	for _, kind := range []vendorapi.QueryKind{vendorapi.QueryTask, vendorapi.QueryWindow, vendorapi.QueryCount} {
-		got.value(t, "prefetch_api_requests_total", "query", string(kind))
+		got.Value(t, "prefetch_api_requests_total", "query", string(kind))
 	}
 	for _, reason := range prefetch.Reasons() {
-		got.value(t, "prefetch_api_request_failures_total", "reason", string(reason))
+		got.Value(t, "prefetch_api_request_failures_total", "reason", string(reason))
 	}
 }
 
@@ -62,12 +62,12 @@ func TestExporterStartsWithZeros(t *testing.T) {
 	t.Parallel()
 	got := gather(t, registered(collector.NewRecorder()))
 	for _, reason := range []string{"corrupt", "read", "write"} {
-		if v := got.value(t, "prefetch_exporter_store_errors_total", "reason", reason); v != 0 {
+		if v := got.Value(t, "prefetch_exporter_store_errors_total", "reason", reason); v != 0 {
 			t.Errorf("store errors %s = %v", reason, v)
 		}
 	}
 	for _, reason := range []string{"unknown_account", "invalid"} {
-		if v := got.value(t, "prefetch_exporter_tasks_rejected", "reason", reason); v != 0 {
+		if v := got.Value(t, "prefetch_exporter_tasks_rejected", "reason", reason); v != 0 {
 			t.Errorf("rejected %s = %v", reason, v)
 		}
 	}
@@ -75,7 +75,7 @@ func TestExporterStartsWithZeros(t *testing.T) {
 		"prefetch_exporter_config_last_reload_successful",
 		"prefetch_exporter_config_last_reload_success_timestamp_seconds",
 	} {
-		if v := got.value(t, name); v != 0 {
+		if v := got.Value(t, name); v != 0 {
 			t.Errorf("%s = %v", name, v)
 		}
 	}
@@ -103,7 +103,7 @@ func TestCallThatEndsAfterItsAccountIsRemoved(t *testing.T) {
 	r.AddAccount(edge)
 	got = gather(t, registered(r))
 	expectSeries(t, got, edge, true)
-	if v := got.value(t, "prefetch_api_requests_total", "account", edge.Name, "query", "task"); v != 0 {
+	if v := got.Value(t, "prefetch_api_requests_total", "account", edge.Name, "query", "task"); v != 0 {
 		t.Errorf("an account that was removed and added has %v calls, want 0", v)
 	}
 }
@@ -114,7 +114,7 @@ func TestAddingAnAccountTwiceKeepsItsCounters(t *testing.T) {
 	r.AddAccount(edge)
 	r.Called(edge, "window")
 	r.AddAccount(edge)
-	if v := gather(t, registered(r)).value(t, "prefetch_api_requests_total", "query", "window"); v != 1 {
+	if v := gather(t, registered(r)).Value(t, "prefetch_api_requests_total", "query", "window"); v != 1 {
 		t.Errorf("calls = %v, want 1", v)
 	}
 }
@@ -135,7 +135,7 @@ func TestObservations(t *testing.T) {
 	}
 	got := gather(t, registered(r))
 	for name := range observers {
-		h := got.series(name)[0].GetHistogram()
+		h := got.Series(name)[0].GetHistogram()
 		if h.GetSampleCount() != 2 || h.GetSampleSum() != 30 {
 			t.Errorf("%s: count %d and sum %v, want 2 and 30: a negative time counts as 0", name, h.GetSampleCount(), h.GetSampleSum())
 		}
@@ -160,7 +160,7 @@ func TestClassicBuckets(t *testing.T) {
 		"prefetch_url_fetch_seconds":            {10, 86400},
 		"prefetch_task_duration_seconds":        {10, 86400},
 	} {
-		buckets := got.series(name)[0].GetHistogram().GetBucket()
+		buckets := got.Series(name)[0].GetHistogram().GetBucket()
 		first, last := buckets[0].GetUpperBound(), buckets[len(buckets)-1].GetUpperBound()
 		if first != want[0] || last != want[1] {
 			t.Errorf("%s: buckets from %v to %v, want %v", name, first, last, want)
@@ -176,7 +176,7 @@ func TestNoFailureIsNotCounted(t *testing.T) {
 	r.Failed(edge, prefetch.ReasonAuth)
 	got := gather(t, registered(r))
 	expectSeries(t, got, edge, true)
-	if v := got.value(t, "prefetch_api_request_failures_total", "reason", "auth"); v != 1 {
+	if v := got.Value(t, "prefetch_api_request_failures_total", "reason", "auth"); v != 1 {
 		t.Errorf("auth failures = %v, want 1", v)
 	}
 }
@@ -187,10 +187,10 @@ func TestFailedReloadDoesNotMoveTheTimeOfSuccess(t *testing.T) {
 	r.ConfigReloaded(true, ago(time.Hour))
 	r.ConfigReloaded(false, now)
 	got := gather(t, registered(r))
-	if v := got.value(t, "prefetch_exporter_config_last_reload_successful"); v != 0 {
+	if v := got.Value(t, "prefetch_exporter_config_last_reload_successful"); v != 0 {
 		t.Errorf("successful = %v, want 0", v)
 	}
-	if v := got.value(t, "prefetch_exporter_config_last_reload_success_timestamp_seconds"); v != seconds(ago(time.Hour)) {
+	if v := got.Value(t, "prefetch_exporter_config_last_reload_success_timestamp_seconds"); v != seconds(ago(time.Hour)) {
 		t.Errorf("time of success = %v, want %v", v, seconds(ago(time.Hour)))
 	}
 }
@@ -201,31 +201,31 @@ func TestDiscoverySources(t *testing.T) {
 	r := collector.NewRecorder()
 	r.SetDiscovery("files", false, time.Time{})
 	got := gather(t, registered(r))
-	if v := got.value(t, up, "source", "files"); v != 0 {
+	if v := got.Value(t, up, "source", "files"); v != 0 {
 		t.Errorf("up = %v, want 0", v)
 	}
-	if series := got.series(success); len(series) != 0 {
+	if series := got.Series(success); len(series) != 0 {
 		t.Errorf("a source that was never read has a time of success: %v", series)
 	}
 
 	r.SetDiscovery("files", true, now)
 	r.SetDiscovery("bad\xff", true, now)
 	got = gather(t, registered(r))
-	if v := got.value(t, success, "source", "files"); v != seconds(now) {
+	if v := got.Value(t, success, "source", "files"); v != seconds(now) {
 		t.Errorf("time of success = %v, want %v", v, seconds(now))
 	}
-	got.value(t, up, "source", "bad\uFFFD")
+	got.Value(t, up, "source", "bad\uFFFD")
 
 	r.RemoveDiscovery("files")
 	r.RemoveDiscovery("bad\xff")
 	got = gather(t, registered(r))
-	if n := len(got.series(up)) + len(got.series(success)); n != 0 {
+	if n := len(got.Series(up)) + len(got.Series(success)); n != 0 {
 		t.Errorf("%d series of sources that are gone", n)
 	}
 
 	r.SetDiscovery("files", true, now)
 	r.SetDiscovery("files", false, time.Time{})
-	if n := len(gather(t, registered(r)).series(success)); n != 0 {
+	if n := len(gather(t, registered(r)).Series(success)); n != 0 {
 		t.Error("the time of a success that is no longer known stayed")
 	}
 }
@@ -246,10 +246,10 @@ func TestInvalidTextNeverBreaksARecorder(t *testing.T) {
 		"prefetch_exporter_store_errors_total": {"reason", "s\uFFFD"},
 		"prefetch_exporter_tasks_rejected":     {"reason", "t\uFFFD"},
 	} {
-		got.value(t, name, want[0], want[1])
+		got.Value(t, name, want[0], want[1])
 	}
 	r.RemoveAccount(bad)
-	if n := len(gather(t, registered(r)).series("prefetch_api_requests_total")); n != 0 {
+	if n := len(gather(t, registered(r)).Series("prefetch_api_requests_total")); n != 0 {
 		t.Errorf("%d series of an account that was removed", n)
 	}
 }
@@ -279,7 +279,7 @@ func TestScrapeSeesAnAccountWholeOrNotAtAll(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := families(gathered)
-		expectSeries(t, got, edge, slices.Contains(got.names(), "prefetch_api_requests_total"))
+		expectSeries(t, got, edge, slices.Contains(got.Names(), "prefetch_api_requests_total"))
 	}
 	writers.Wait()
 }
@@ -304,8 +304,8 @@ func TestTimesAreToldByTheClockAsItIsSet(t *testing.T) {
 		r.SetDiscovery("files", true, at)
 		got := gather(t, registered(r))
 		for name, value := range map[string]float64{
-			"reload":    got.value(t, "prefetch_exporter_config_last_reload_success_timestamp_seconds"),
-			"discovery": got.value(t, "prefetch_exporter_discovery_last_success_timestamp_seconds", "source", "files"),
+			"reload":    got.Value(t, "prefetch_exporter_config_last_reload_success_timestamp_seconds"),
+			"discovery": got.Value(t, "prefetch_exporter_discovery_last_success_timestamp_seconds", "source", "files"),
 		} {
 			age := time.Since(time.UnixMilli(int64(value * 1000)))
 			if (age - ago).Abs() > time.Minute { // the clock may be slewed meanwhile

@@ -12,48 +12,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"prefetch_exporter/discovery"
+	"prefetch_exporter/discovery/files/filestest"
 )
 
 // slow is a tick that never comes in a test: what is seen was seen by a watch.
 const slow = time.Hour
 
-// write replaces a file as careful programs do.
-func write(t *testing.T, path, text string) {
-	t.Helper()
-	draft := path + ".draft"
-	if err := os.WriteFile(draft, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	rename(t, draft, path)
-}
-
-func rename(t *testing.T, from, to string) {
-	t.Helper()
-	if err := os.Rename(from, to); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func mkdir(t *testing.T, path string) {
-	t.Helper()
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func symlink(t *testing.T, target, path string) {
-	t.Helper()
-	if err := os.Symlink(target, path); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func deleteAll(t *testing.T, path string) {
-	t.Helper()
-	if err := os.RemoveAll(path); err != nil {
-		t.Fatal(err)
-	}
-}
+// The words of the tests.
+var write, mkdir, rename, symlink, deleteAll = filestest.Write, filestest.Mkdir, filestest.Rename, filestest.Symlink, filestest.DeleteAll
 
 // watched is a manager of files with the accounts a and b.
 type watched struct {

@@ -9,44 +9,16 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"prefetch_exporter/exporter"
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/store/storetest"
 	"prefetch_exporter/vendor_api/simulator"
 	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
-
-// disk is one that a test lets hang.
-type disk struct {
-	mu    sync.Mutex
-	thaws chan struct{} // nil unless it hangs
-}
-
-func (d *disk) freeze() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.thaws = make(chan struct{})
-}
-
-func (d *disk) thaw() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	close(d.thaws)
-	d.thaws = nil
-}
-
-func (d *disk) wait() {
-	d.mu.Lock()
-	thaws := d.thaws
-	d.mu.Unlock()
-	if thaws != nil {
-		<-thaws
-	}
-}
 
 // What a disk that hangs does to an exporter is seen: it is not healthy after two
 // minutes, while scrapes go on, its loop's progress stays where it was, and its
@@ -68,10 +40,10 @@ accounts:
 	synctest.Test(t, func(t *testing.T) {
 		vendor := simhuaweicloud.New(simhuaweicloud.Options{AccessKeys: map[string]string{"AK": "SK"}})
 		vendor.Submit(simulator.Task{ID: "launch", Owner: owner, Created: time.Now(), URLs: []simulator.URLPlan{{URL: "https://example.com/a", Wait: 24 * time.Hour}}})
-		var d disk
+		var d storetest.Disk
 		e, err := exporter.New(exporter.Options{
 			ConfigFile: file, StoragePath: filepath.Join(folder, "data"), TelemetryPath: "/metrics",
-			Logger: slog.New(slog.DiscardHandler), RoundTripper: simulator.Transport(vendor), BeforeCommit: d.wait,
+			Logger: slog.New(slog.DiscardHandler), RoundTripper: simulator.Transport(vendor), BeforeCommit: d.Wait,
 			Clock: clock.Wall(time.Now),
 		})
 		if err != nil {
@@ -122,7 +94,7 @@ accounts:
 		if late, errors := progress(), metric(`prefetch_exporter_store_errors_total{reason="write"}`); late != 0 || errors != 0 {
 			t.Errorf("while all is well the loop is %v late, and the store had %v errors", late, errors)
 		}
-		d.freeze()
+		d.Freeze()
 		wait(2 * time.Minute)
 		healthy(http.StatusOK)
 		wait(time.Minute + 20*time.Second)
@@ -138,7 +110,7 @@ accounts:
 		if n := vendor.Stats().Calls - calls; n > 0 {
 			t.Errorf("%d calls left that could not be written down", n)
 		}
-		d.thaw()
+		d.Thaw()
 		wait(2 * time.Minute)
 		healthy(http.StatusOK)
 		if n := vendor.Stats().Calls - calls; n == 0 || progress() != 0 {

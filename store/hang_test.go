@@ -11,35 +11,8 @@ import (
 	"time"
 
 	"prefetch_exporter/store"
+	"prefetch_exporter/store/storetest"
 )
-
-// disk is one that a test lets hang.
-type disk struct {
-	mu    sync.Mutex
-	thaws chan struct{} // nil unless it hangs
-}
-
-func (d *disk) freeze() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.thaws = make(chan struct{})
-}
-
-func (d *disk) thaw() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	close(d.thaws)
-	d.thaws = nil
-}
-
-func (d *disk) wait() {
-	d.mu.Lock()
-	thaws := d.thaws
-	d.mu.Unlock()
-	if thaws != nil {
-		<-thaws
-	}
-}
 
 // A disk that hangs holds nobody up for longer than 10 s, and those that come later
 // not at all. Each write that failed is counted, and the failure logged once. What
@@ -48,14 +21,14 @@ func TestADiskThatHangs(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		var d disk
+		var d storetest.Disk
 		o := observe(folder)
-		o.Now, o.BeforeCommit = time.Now, d.wait
+		o.Now, o.BeforeCommit = time.Now, d.Wait
 		db := open(t, o.Options)
 		if err := db.Write(put(store.Tasks, "account", "task", "before")); err != nil {
 			t.Fatal(err)
 		}
-		d.freeze()
+		d.Freeze()
 		write := func(value string) (time.Duration, error) {
 			began := time.Now()
 			err := db.Write(put(store.Tasks, "account", "task", value))
@@ -98,7 +71,7 @@ func TestADiskThatHangs(t *testing.T) {
 		}); err != nil {
 			t.Errorf("reading while it hangs: %v", err)
 		}
-		d.thaw()
+		d.Thaw()
 		synctest.Wait()
 		if got := value(t, db); !strings.HasPrefix(got, "waiting") || db.Hanging() != 0 {
 			t.Errorf("when it goes on there is %q, and it hangs for %v", got, db.Hanging())

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/common/expfmt"
 
+	"prefetch_exporter/collector/collectortest"
 	"prefetch_exporter/collector/pages"
 	"prefetch_exporter/prefetch"
 )
@@ -49,11 +50,11 @@ func (g *generations) Snapshot() prefetch.Snapshot {
 // check asserts that a page shows one generation, which it returns.
 func (g *generations) check(t *testing.T, page families) float64 {
 	t.Helper()
-	generation := page.value(t, "prefetch_account_tasks_dropped")
+	generation := page.Value(t, "prefetch_account_tasks_dropped")
 	sums := map[string]float64{}
-	for _, m := range page.series("prefetch_task_urls") {
-		sums[label(m, "task")] += m.GetGauge().GetValue()
-		if value := m.GetGauge().GetValue(); label(m, "status") == "succeeded" && value != generation {
+	for _, m := range page.Series("prefetch_task_urls") {
+		sums[collectortest.Label(m, "task")] += m.GetGauge().GetValue()
+		if value := m.GetGauge().GetValue(); collectortest.Label(m, "status") == "succeeded" && value != generation {
 			t.Errorf("the page shows the generations %v and %v", generation, value)
 		}
 	}
@@ -66,13 +67,13 @@ func (g *generations) check(t *testing.T, page families) float64 {
 		}
 	}
 	settled := 0.0
-	for _, m := range page.series("prefetch_task_settled") {
+	for _, m := range page.Series("prefetch_task_settled") {
 		settled += m.GetGauge().GetValue()
 	}
-	if phase := page.value(t, "prefetch_account_tasks", "phase", "settled"); phase != settled {
+	if phase := page.Value(t, "prefetch_account_tasks", "phase", "settled"); phase != settled {
 		t.Errorf("the account has %v settled tasks, and %v are", phase, settled)
 	}
-	for _, m := range page.series("prefetch_task_last_refresh_timestamp_seconds") {
+	for _, m := range page.Series("prefetch_task_last_refresh_timestamp_seconds") {
 		if value := m.GetGauge().GetValue(); value != generation {
 			t.Errorf("the page shows the generations %v and %v", generation, value)
 		}

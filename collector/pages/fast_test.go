@@ -86,7 +86,7 @@ func TestWithoutAFilter(t *testing.T) {
 	h := pages.NewHandler(o)
 	for _, accept := range []string{acceptText, acceptProtobuf} {
 		resp := request{accept: accept, names: unfiltered.names}.do(h)
-		names := decodeText(t, expfmt.ResponseFormat(resp.Header), body(t, resp)).names()
+		names := decodeText(t, expfmt.ResponseFormat(resp.Header), body(t, resp)).Names()
 		if accept == acceptProtobuf && !slices.IsSorted(names) {
 			t.Errorf("%s: not in order: %v", accept, names)
 		}

@@ -92,7 +92,7 @@ func TestNativeHistogramsInProtobuf(t *testing.T) {
 		if m.Type != "histogram" {
 			continue
 		}
-		h := got.series(m.Name)[0].GetHistogram()
+		h := got.Series(m.Name)[0].GetHistogram()
 		if len(h.GetPositiveSpan()) == 0 || len(h.GetBucket()) == 0 {
 			t.Errorf("%s is not both native and classic: %v", m.Name, h)
 		}
@@ -226,7 +226,7 @@ func TestWriteTextToAFullDisk(t *testing.T) {
 func TestHandlerFiltersByName(t *testing.T) {
 	t.Parallel()
 	h := pages.NewHandler(handlerOptions(&source{snapshotOf(vodAccount(launch()))}))
-	got := decode(t, getPath(t, h, "/metrics?name[]=prefetch_task_up", acceptText)).names()
+	got := decode(t, getPath(t, h, "/metrics?name[]=prefetch_task_up", acceptText)).Names()
 	if !slices.Equal(got, []string{"prefetch_task_up"}) {
 		t.Errorf("families %v", got)
 	}

@@ -92,7 +92,7 @@ func TestClashingGaugeIsLeftOut(t *testing.T) {
 	h := pages.NewHandler(handlerOptions(&source{}))
 	const counter = "go_memstats_alloc_bytes_total"
 	for _, accept := range []string{acceptText, acceptProtobuf} {
-		names := decode(t, getPath(t, h, "/metrics", accept)).names()
+		names := decode(t, getPath(t, h, "/metrics", accept)).Names()
 		if slices.Contains(names, "go_memstats_alloc_bytes") || !slices.Contains(names, counter) || !slices.Contains(names, "go_memstats_heap_alloc_bytes") {
 			t.Errorf("%s: %v", accept, names)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"pgregory.net/rapid"
 
+	"prefetch_exporter/collector/collectortest"
 	"prefetch_exporter/collector/pages"
 	"prefetch_exporter/prefetch"
 )
@@ -114,7 +115,7 @@ func TestAnySnapshot(t *testing.T) {
 		got := decodeText(rt, expfmt.ResponseFormat(resp.Header), body(rt, resp))
 		checkLabelsAndTimestamps(rt, got)
 		for _, name := range []string{"prefetch_task_info", "prefetch_task_up", "prefetch_task_settled"} {
-			if n := len(got.series(name)); n != len(tasks) {
+			if n := len(got.Series(name)); n != len(tasks) {
 				rt.Errorf("%s has %d series, want %d", name, n, len(tasks))
 			}
 		}
@@ -141,11 +142,11 @@ func checkCounts(t *rapid.T, got families, tasks map[string]*prefetch.TaskState)
 	sums := map[string]float64{}
 	statuses := map[string]int{}
 	succeeded := map[string]float64{}
-	for _, m := range got.series("prefetch_task_urls") {
-		k := key(prefetch.Account{Provider: label(m, "provider"), Name: label(m, "account")}, label(m, "task"))
+	for _, m := range got.Series("prefetch_task_urls") {
+		k := key(prefetch.Account{Provider: collectortest.Label(m, "provider"), Name: collectortest.Label(m, "account")}, collectortest.Label(m, "task"))
 		sums[k] += m.GetGauge().GetValue()
 		statuses[k]++
-		if label(m, "status") == "succeeded" {
+		if collectortest.Label(m, "status") == "succeeded" {
 			succeeded[k] = m.GetGauge().GetValue()
 		}
 	}
@@ -161,8 +162,8 @@ func checkCounts(t *rapid.T, got families, tasks map[string]*prefetch.TaskState)
 			t.Errorf("%s: %d statuses with the sum %v, want %d", k, statuses[k], sums[k], task.Counts.Total())
 		}
 	}
-	for _, m := range got.series("prefetch_task_success_ratio") {
-		k := key(prefetch.Account{Provider: label(m, "provider"), Name: label(m, "account")}, label(m, "task"))
+	for _, m := range got.Series("prefetch_task_success_ratio") {
+		k := key(prefetch.Account{Provider: collectortest.Label(m, "provider"), Name: collectortest.Label(m, "account")}, collectortest.Label(m, "task"))
 		if ratio := m.GetGauge().GetValue(); math.Abs(ratio*sums[k]-succeeded[k]) > 1e-9 || sums[k] == 0 {
 			t.Errorf("%s: the ratio is %v of %v URLs, %v of them succeeded", k, ratio, sums[k], succeeded[k])
 		}
@@ -184,23 +185,23 @@ func FuzzTextRoundTrip(f *testing.F) {
 		state.Account.Name = account
 		got := decode(t, get(t, pages.NewHandler(handlerOptions(&source{snapshotOf(state)})), acceptText))
 
-		info := got.series("prefetch_task_info")
+		info := got.Series("prefetch_task_info")
 		if len(info) != 1 {
 			t.Fatalf("%d tasks, want 1", len(info))
 		}
-		if a, id2 := label(info[0], "account"), label(info[0], "task"); a != valid(account) || id2 != valid(id) {
+		if a, id2 := collectortest.Label(info[0], "account"), collectortest.Label(info[0], "task"); a != valid(account) || id2 != valid(id) {
 			t.Errorf("account %q and task %q became %q and %q", account, id, a, id2)
 		}
 		switch n := len(info[0].GetLabel()); n {
 		case 3: // the configured label cannot be used
 		case 4:
-			if got := label(info[0], name); got != valid(value) {
+			if got := collectortest.Label(info[0], name); got != valid(value) {
 				t.Errorf("%s=%q became %q", name, value, got)
 			}
 		default:
 			t.Errorf("%d labels: %v", n, info[0].GetLabel())
 		}
-		if up := got.value(t, "prefetch_task_up"); up != 1 {
+		if up := got.Value(t, "prefetch_task_up"); up != 1 {
 			t.Errorf("up = %v, want 1", up)
 		}
 	})

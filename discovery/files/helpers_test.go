@@ -6,8 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"prefetch_exporter/discovery/files"
+	"prefetch_exporter/discovery/files/filestest"
 )
 
 const (
@@ -29,44 +28,8 @@ const (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// write replaces a file as careful programs do, and makes the folders above it.
-func write(t *testing.T, path, text string) {
-	t.Helper()
-	mkdir(t, filepath.Dir(path))
-	draft := path + ".draft"
-	if err := os.WriteFile(draft, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	rename(t, draft, path)
-}
-
-func mkdir(t *testing.T, path string) {
-	t.Helper()
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func rename(t *testing.T, from, to string) {
-	t.Helper()
-	if err := os.Rename(from, to); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func symlink(t *testing.T, target, path string) {
-	t.Helper()
-	if err := os.Symlink(target, path); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func deleteAll(t *testing.T, path string) {
-	t.Helper()
-	if err := os.RemoveAll(path); err != nil {
-		t.Fatal(err)
-	}
-}
+// The words of the tests.
+var write, mkdir, rename, symlink, deleteAll = filestest.Write, filestest.Mkdir, filestest.Rename, filestest.Symlink, filestest.DeleteAll
 
 func parse(t *testing.T, texts ...string) []files.Pattern {
 	t.Helper()
