@@ -1,6 +1,10 @@
 package prefetch
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // TaskState is everything known of one watched task at one moment. It is
 // immutable once published: a change publishes a new value.
@@ -177,4 +181,23 @@ type UnwatchedTask struct {
 // account name.
 type Snapshot struct {
 	Accounts []AccountState
+}
+
+// Account returns the account of the name, nil if there is none.
+func (s Snapshot) Account(name string) *AccountState {
+	for i := range s.Accounts {
+		if s.Accounts[i].Account.Name == name {
+			return &s.Accounts[i]
+		}
+	}
+	return nil
+}
+
+// Task returns the watched task of the id, nil if there is none.
+func (a *AccountState) Task(id string) *TaskState {
+	i, watched := slices.BinarySearchFunc(a.Tasks, id, func(t *TaskState, id string) int { return strings.Compare(t.ID, id) })
+	if !watched {
+		return nil
+	}
+	return a.Tasks[i]
 }

@@ -219,14 +219,12 @@ const (
 // last or, if nothing is known, as it was put. A task of an account that does not
 // exist is not found. Of its rows it has a part.
 func (a *api) find(account, id string, rows part) (view taskDetail, warnings []string, found bool) {
-	state := a.account(account)
+	state := a.snapshot().Account(account)
 	if state == nil {
 		return taskDetail{}, nil, false
 	}
-	if i, watched := slices.BinarySearchFunc(state.Tasks, id, func(t *prefetch.TaskState, id string) int {
-		return strings.Compare(t.ID, id)
-	}); watched {
-		view = viewDetail(state, state.Tasks[i], rows)
+	if watched := state.Task(id); watched != nil {
+		view = viewDetail(state, watched, rows)
 		return view, rows.warnings(view), true
 	}
 	i, known := slices.BinarySearchFunc(state.Unwatched, id, func(t prefetch.UnwatchedTask, id string) int {
@@ -262,17 +260,6 @@ func (a *api) find(account, id string, rows part) (view taskDetail, warnings []s
 	}
 	view.URLList, view.URLListTotal = nil, nil // the rows are not kept
 	return view, []string{warnEnded}, true
-}
-
-// account returns the configured account of the name, nil if there is none.
-func (a *api) account(name string) *prefetch.AccountState {
-	accounts := a.snapshot().Accounts
-	for i := range accounts {
-		if accounts[i].Account.Name == name {
-			return &accounts[i]
-		}
-	}
-	return nil
 }
 
 func succeed(w http.ResponseWriter, status int, answer success) {

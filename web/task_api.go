@@ -25,7 +25,7 @@ func (a *api) putTask(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	account, id := r.PathValue("account"), r.PathValue("id")
-	if a.account(account) == nil {
+	if a.snapshot().Account(account) == nil {
 		fail(w, apiError{http.StatusNotFound, errorNotFound, fmt.Sprintf("there is no account %q", account)})
 		return
 	}

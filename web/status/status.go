@@ -176,7 +176,11 @@ func seeOther(w http.ResponseWriter, address string) {
 func (p *Pages) ServeTask(w http.ResponseWriter, r *http.Request) {
 	account, id := r.PathValue("account"), r.PathValue("id")
 	query := parseURLQuery(r.URL.Query())
-	state, task := p.find(account, id)
+	var task *prefetch.TaskState
+	state := p.snapshot().Account(account)
+	if state != nil {
+		task = state.Task(id)
+	}
 	if task == nil {
 		p.write(w, page{
 			status: http.StatusNotFound, name: "missing.html", title: "No such task", root: rootOfTask, here: "tasks",
@@ -221,26 +225,6 @@ func (p *Pages) ServeConfig(w http.ResponseWriter, text []byte) {
 		status: http.StatusOK, name: "config.html", title: "Configuration", root: rootOfList, here: "config",
 		content: slices.Collect(strings.Lines(string(text))),
 	})
-}
-
-// find returns a configured account, nil if there is none, and its task, nil if
-// it is not watched.
-func (p *Pages) find(account, id string) (*prefetch.AccountState, *prefetch.TaskState) {
-	accounts := p.snapshot().Accounts
-	for i := range accounts {
-		a := &accounts[i]
-		if a.Account.Name != account {
-			continue
-		}
-		at, watched := slices.BinarySearchFunc(a.Tasks, id, func(t *prefetch.TaskState, id string) int {
-			return strings.Compare(t.ID, id)
-		})
-		if !watched {
-			return a, nil
-		}
-		return a, a.Tasks[at]
-	}
-	return nil, nil
 }
 
 // taskAddress is where a task's page is, seen from a page with this root.
