@@ -230,12 +230,8 @@ func (p *pages) assemble(accounts []*accountBlocks, now time.Time) (*page, error
 		if size == 0 {
 			continue
 		}
-		head, err := p.renderer.head(family, size)
-		if err != nil {
-			return nil, err
-		}
 		f := pageFamily{name: family.metric.Name, pieces: make([][]byte, 0, 1+len(pieces))}
-		f.pieces = append(f.pieces, head.data)
+		f.pieces = append(f.pieces, p.renderer.head(family, size).data)
 		for _, piece := range pieces {
 			if piece.size > 0 {
 				f.pieces = append(f.pieces, piece.data)

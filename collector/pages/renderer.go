@@ -81,32 +81,28 @@ func (r *renderer) piece(f *family, samples []*dto.Metric) (piece, error) {
 	if err := f.WriteSamples(&r.buf, samples); err != nil {
 		return piece{}, fmt.Errorf("render: %w", err)
 	}
-	return r.packed(r.buf.Bytes())
+	return r.packed(r.buf.Bytes()), nil
 }
 
 // head returns what stands before samples of size bytes.
-func (r *renderer) head(f *family, size int) (piece, error) {
-	text := f.Head(size)
-	if bytes.Equal(text, f.headText) {
-		return f.head, nil
+func (r *renderer) head(f *family, size int) piece {
+	if text := f.Head(size); !bytes.Equal(text, f.headText) {
+		f.head, f.headText = r.packed(text), text
 	}
-	var err error
-	f.headText = text
-	f.head, err = r.packed(text)
-	return f.head, err
+	return f.head
 }
 
 // packed returns a copy of text as it is sent.
-func (r *renderer) packed(text []byte) (piece, error) {
-	if len(text) == 0 {
-		return piece{}, nil
+func (r *renderer) packed(text []byte) piece {
+	var data []byte
+	switch {
+	case len(text) == 0:
+	case r.compress == nil:
+		data = bytes.Clone(text)
+	default:
+		var out bytes.Buffer
+		r.compress.appendMember(&out, text)
+		data = bytes.Clone(out.Bytes())
 	}
-	if r.compress == nil {
-		return piece{data: bytes.Clone(text), size: len(text)}, nil
-	}
-	var out bytes.Buffer
-	if err := r.compress.appendMember(&out, text); err != nil {
-		return piece{}, err
-	}
-	return piece{data: bytes.Clone(out.Bytes()), size: len(text)}, nil
+	return piece{data: data, size: len(text)}
 }

@@ -86,9 +86,7 @@ func (r *response) render(a agreement, c content) []error {
 	}
 	encodeUntil(true, "")
 	if a.compressed {
-		if err := r.pack(); err != nil {
-			errs = append(errs, err)
-		}
+		r.pack()
 	}
 	return errs
 }
@@ -107,7 +105,7 @@ func (r *response) encode(encoder expfmt.Encoder, family *dto.MetricFamily, want
 
 // pack compresses what is live. Even nothing is a member: a file of none is no
 // gzip file.
-func (r *response) pack() error {
+func (r *response) pack() {
 	if len(r.parts) == 0 {
 		r.parts = append(r.parts, part{})
 	}
@@ -117,13 +115,10 @@ func (r *response) pack() error {
 			continue
 		}
 		start := r.packed.Len()
-		if err := r.compressors.appendMember(&r.packed, r.text.Bytes()[p.start:p.end]); err != nil {
-			return err
-		}
+		r.compressors.appendMember(&r.packed, r.text.Bytes()[p.start:p.end])
 		p.start, p.end = start, r.packed.Len()
 	}
 	r.text, r.packed = r.packed, r.text
-	return nil
 }
 
 // length is the size of the body in bytes.
@@ -143,9 +138,7 @@ func (r *response) writeTo(w io.Writer) error {
 		if data == nil {
 			data = r.text.Bytes()[p.start:p.end]
 		}
-		if _, err := r.out.Write(data); err != nil {
-			return fmt.Errorf("write the page: %w", err)
-		}
+		_, _ = r.out.Write(data) // Flush tells of an error
 	}
 	if err := r.out.Flush(); err != nil {
 		return fmt.Errorf("write the page: %w", err)
