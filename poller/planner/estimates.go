@@ -31,7 +31,6 @@ type appraisal struct {
 	// rootRate is the root of how many times a minute the task would settle from now on,
 	// calls how many calls it takes to answer for it, if it is unsettled.
 	rootRate, calls float32
-	weight          float32 // see Priority
 
 	kind      ask.Kind
 	class     priority.Class // priority.Idle if it is not to be asked now
@@ -41,7 +40,6 @@ type appraisal struct {
 	imminent  bool           // now, for the answer to be there at its deadline
 	asking    bool           // a call about it is under way
 	joinable  bool           // a window that is asked for now can tell of it
-	moved     bool           // it is out of order, since created is new
 
 	task    *Candidate
 	created int64 // what the appraisals are in order of
@@ -55,7 +53,9 @@ type appraisal struct {
 	// rows is how many rows the task has, running how many of them run.
 	rows    int32
 	running float32
-	hidden  bool // a scout cannot tell of it: it may have rows that neither run nor are final
+	weight  float32 // see Priority
+	hidden  bool    // a scout cannot tell of it: it may have rows that neither run nor are final
+	moved   bool    // it is out of order, since created is new
 }
 
 // priority is that of a question about the task of the appraisal alone.
@@ -71,6 +71,13 @@ type appraisals struct {
 	all   []appraisal
 	spare []appraisal // room for the next sort
 	moved int         // how many appraisals may be out of order
+	room  []priority.Share
+}
+
+// shares has room for what each task adds to a window. The next caller gets the same.
+func (b *appraisals) shares() []priority.Share {
+	b.room = slices.Grow(b.room[:0], len(b.all))[:len(b.all)]
+	return b.room
 }
 
 // toNano is 0 for no time.

@@ -252,11 +252,14 @@ func (s *Round) rank() (first, page *appraisal, next int64) {
 
 // better is the appraisal whose task goes first alone.
 func better(a, b *appraisal) *appraisal {
-	if a == nil {
+	switch {
+	case a == nil || b.class > a.class:
 		return b
+	case b.class < a.class || b.class == priority.Ordinary && b.worth < a.worth:
+		return a // of many tasks most end here, where little memory was touched
 	}
 	order := a.priority().Compare(b.priority())
-	if order == 0 { // rarely, and it costs more: this is done for every task that is due
+	if order == 0 {
 		order = compareTasks(b.task, a.task)
 	}
 	if order < 0 {

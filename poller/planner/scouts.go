@@ -22,18 +22,18 @@ func (s *Round) bestScout(rival priority.Priority, covered int) (best Question, 
 		return Question{}, false
 	}
 	ratio, calls := s.learned.runningRatio(), s.prices(covered)
-	shareOf := func(i int) priority.Share {
-		c := &s.all[i]
-		running := ratio * float64(c.running)
+	shares := s.appraisals.shares()
+	for i := range s.all {
+		c, x := &s.all[i], &shares[i]
+		*x = priority.Share{Created: c.created, Margin: c.margin, Rows: ratio * float64(c.running)}
 		if c.class == priority.Idle || c.rootRate <= 0 || c.hidden {
-			return priority.Share{Rows: running}
+			continue
 		}
 		if known := calls.Information(float64(c.rootRate), float64(c.chance), float64(c.lag)); known > 0 {
-			return priority.Share{Priority: priority.Priority{Class: priority.Ordinary, Worth: known}, Rows: running, Told: 1}
+			x.Class, x.Worth, x.Told = priority.Ordinary, known, 1
 		}
-		return priority.Share{Rows: running}
 	}
-	w := s.slide(roomy*float64(s.PageSize()), 0, shareOf)
+	w := s.slide(roomy*float64(s.PageSize()), 0, shares)
 	proven := 0.0 // by the rival
 	if rival.Class == priority.Ordinary {
 		proven = rival.Worth
@@ -42,7 +42,7 @@ func (s *Round) bestScout(rival priority.Priority, covered int) (best Question, 
 		return Question{}, false
 	}
 	best = Question{
-		Query: s.window(w, shareOf), Priority: w.Priority,
+		Query: s.window(w, shares), Priority: w.Priority,
 		Why: fmt.Sprintf("to see which of %s still run", why.Tasks(w.Told)),
 	}
 	best.Query.Status = new(prefetch.Running)

@@ -54,9 +54,8 @@ func (s *Round) Leaves(q *Question) {
 
 // slide finds the window that goes first of those with no more rows than there is
 // room for: those of its tasks, and so many others a second.
-func (s *Round) slide(room, others float64, share func(i int) priority.Share) priority.Window {
-	span := func(i int) (created, margin int64) { return s.all[i].created, s.all[i].margin }
-	return priority.Best(priority.Tasks{N: len(s.all), Span: span, Share: share}, priority.Bounds{
+func (s *Round) slide(room, others float64, shares []priority.Share) priority.Window {
+	return priority.Best(shares, priority.Bounds{
 		Oldest: s.Oldest(), Newest: s.VendorNow().Add(dialect.Pad + match.Drift),
 		Most: s.Capabilities.MaxSpan, Around: match.Narrowest, Room: room, Others: others,
 	})
@@ -65,8 +64,8 @@ func (s *Round) slide(room, others float64, share func(i int) priority.Share) pr
 // window is the question for everything created in the window, with the margins
 // of all its tasks: one that it does not show whole could be asked for again and
 // again. It leaves out the first tasks if nothing is wanted of them.
-func (s *Round) window(w priority.Window, share func(i int) priority.Share) vendorapi.Query {
-	for w.First < w.Last && share(w.First).Class == priority.Idle {
+func (s *Round) window(w priority.Window, shares []priority.Share) vendorapi.Query {
+	for w.First < w.Last && shares[w.First].Class == priority.Idle {
 		w.First++
 	}
 	first, last := s.all[w.First].first(), s.all[w.Last].last()
@@ -85,24 +84,23 @@ func (s *Round) bestWindow() (best Question, told int) {
 	if !s.Capabilities.Windows || s.NoWindows {
 		return Question{}, 0
 	}
-	shareOf := func(i int) priority.Share {
-		c := &s.all[i]
+	shares := s.appraisals.shares()
+	for i := range s.all {
+		c, x := &s.all[i], &shares[i]
+		*x = priority.Share{Created: c.created, Margin: c.margin, Rows: float64(c.rows)}
 		switch {
 		case c.joinable && c.class != priority.Idle:
-			return priority.Share{Priority: c.priority(), Rows: float64(c.rows), Told: 1}
-		case c.class > priority.Ordinary:
-			return priority.Share{Rows: float64(c.rows)} // only an answer helps
-		default:
-			glimpsed := priority.Priority{Class: c.class, Worth: glimpse * c.worth}
-			return priority.Share{Priority: glimpsed, Rows: float64(c.rows)}
+			x.Priority, x.Told = c.priority(), 1
+		case c.class <= priority.Ordinary: // else only an answer helps
+			x.Class, x.Worth = c.class, glimpse*c.worth
 		}
 	}
-	w := s.slide(float64(s.PageSize()), s.learned.unwatched(s.Now), shareOf)
+	w := s.slide(float64(s.PageSize()), s.learned.unwatched(s.Now), shares)
 	if w.Told == 0 {
 		return Question{}, 0
 	}
 	return Question{
-		Query: s.window(w, shareOf), Priority: w.Priority, Pressing: w.Presses(),
+		Query: s.window(w, shares), Priority: w.Priority, Pressing: w.Presses(),
 		Why: "one answer tells of " + why.Tasks(w.Told),
 	}, w.Told
 }

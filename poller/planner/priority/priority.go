@@ -54,8 +54,11 @@ func (p Priority) Presses() bool { return p.Class >= Imminent }
 type Share struct {
 	Priority
 
-	Rows float64
-	Told int // 1 if the window tells of the task, else 0
+	// Created is when the task was created, and Margin how far around that its rows may
+	// be, in nanoseconds.
+	Created, Margin int64
+	Rows            float64
+	Told            int // 1 if the window tells of the task, else 0
 }
 
 // sum is what the tasks of a window add up to.
@@ -98,15 +101,6 @@ func (s *sum) priority() Priority {
 	return Priority{}
 }
 
-// Tasks are the tasks of which a window may tell, in order of their creation.
-type Tasks struct {
-	N int
-	// Span is when a task was created, and how far around that its rows may be, in
-	// nanoseconds.
-	Span  func(i int) (created, margin int64)
-	Share func(i int) Share
-}
-
 // Bounds are what a window may be.
 type Bounds struct {
 	Oldest, Newest time.Time
@@ -126,28 +120,21 @@ type Window struct {
 }
 
 // Best is the window that goes first of those that tell of a task and can be asked
-// for, with no more rows than there is room for.
-func Best(t Tasks, b Bounds) (best Window) {
+// for, with no more rows than there is room for. The shares are in order of creation.
+func Best(shares []Share, b Bounds) (best Window) {
 	oldest, newest := b.Oldest.UnixNano(), b.Newest.UnixNano()
-	first, begin, total := 0, int64(0), sum{}
-	for i := range t.N {
-		created, margin := t.Span(i)
-		add := t.Share(i)
-		if created-margin < oldest || created+margin > newest || add.Rows > b.Room {
+	first, total := 0, sum{}
+	for i := range shares {
+		x := &shares[i]
+		if x.Created-x.Margin < oldest || x.Created+x.Margin > newest || x.Rows > b.Room {
 			first, total = i+1, sum{}
 			continue
 		}
-		if first == i {
-			begin = created
+		total.add(x, 1)
+		for ; first < i && !b.hold(total.rows, time.Duration(x.Created-shares[first].Created)+b.Around); first++ {
+			total.add(&shares[first], -1)
 		}
-		total.add(&add, 1)
-		for first < i && !b.hold(total.rows, time.Duration(created-begin)+b.Around) {
-			gone := t.Share(first)
-			total.add(&gone, -1)
-			first++
-			begin, _ = t.Span(first)
-		}
-		if total.told == 0 || add.Class == Idle {
+		if total.told == 0 || x.Class == Idle {
 			continue
 		}
 		if p := total.priority(); p.Compare(best.Priority) > 0 {

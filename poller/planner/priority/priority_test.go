@@ -58,13 +58,12 @@ func best(items []item, change func(*priority.Bounds)) priority.Window {
 	if change != nil {
 		change(&b)
 	}
-	return priority.Best(priority.Tasks{
-		N: len(items),
-		Span: func(i int) (created, margin int64) {
-			return noon.Add(time.Duration(items[i].created) * time.Second).UnixNano(), int64(time.Second)
-		},
-		Share: func(i int) priority.Share { return items[i].Share },
-	}, b)
+	shares := make([]priority.Share, len(items))
+	for i, it := range items {
+		shares[i] = it.Share
+		shares[i].Created, shares[i].Margin = noon.Add(time.Duration(it.created)*time.Second).UnixNano(), int64(time.Second)
+	}
+	return priority.Best(shares, b)
 }
 
 func TestBest(t *testing.T) {
