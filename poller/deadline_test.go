@@ -95,7 +95,7 @@ func TestKnownAtTheDeadline(t *testing.T) {
 func TestAskedAtTheDeadlineToo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		v := paced()
+		v := neverDone()
 		spec := configured(huaweiAccount, "a")
 		began := time.Now()
 		spec.Deadline = began.Add(90 * second)

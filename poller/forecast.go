@@ -43,7 +43,7 @@ func (a *account) forecast(from clock.Stamp) (next *prefetch.QueryState) {
 			at = clock.Earlier(at, over)
 		}
 		if found {
-			at = s.Now.Add(max(a.health.Wait(s.Now), s.Pace(&q.Question)))
+			at = s.Now.Add(max(a.health.Wait(s.Now), s.Held(&q.Question)))
 			at = clock.Later(at, a.budget.Next(from))
 			next = &prefetch.QueryState{Kind: string(q.Query.Kind), Task: q.TaskID(), Why: q.Why, Time: at}
 		}

@@ -162,9 +162,8 @@ func TestWhatComesNext(t *testing.T) {
 			said := r.foretell(t, name, 20*time.Minute)
 			r.stop()
 			// Where more calls are wanted than there are, which task is worth the most is
-			// reckoned anew at other times too; and where calls leave evenly then, one
-			// that need not may become the best meanwhile. The look-back takes calls that
-			// nobody wants whenever somebody looks.
+			// reckoned anew at other times too. The look-back takes calls that nobody
+			// wants whenever somebody looks.
 			competing := time.Duration(tasks)*limit.Per > time.Duration(limit.Calls)*interval
 			exact := !a.WatchWindow && (!competing || limit.Calls == 1)
 			if err := wrong(v, said, competing); err != nil && exact {

@@ -111,7 +111,7 @@ func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration
 		a.announce(present.Add(wait))
 		return min(sleep, wait)
 	}
-	if wait := s.Pace(&q.Question); wait > 0 {
+	if wait := s.Held(&q.Question); wait > 0 {
 		a.announce(present.Add(wait))
 		return min(sleep, wait)
 	}
@@ -179,7 +179,6 @@ func (a *account) situation(now time.Time) planner.Moment {
 func (a *account) planning(present clock.Stamp) planner.Moment {
 	m := a.situation(present.Wall)
 	m.Taken = a.budget.Taken(present) + m.Latency
-	m.Free, m.SinceLast = a.budget.Free(present), a.budget.LastLeft(a.name.Name).Elapsed(present)
 	m.Spare = func(others int) time.Duration { return a.budget.Spare(others, present) }
 	return m
 }

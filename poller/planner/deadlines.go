@@ -141,21 +141,15 @@ func (s *Round) NextLook(t *Candidate) time.Time {
 	return clock.Later(time.Unix(0, at), t.FirstSeen)
 }
 
-// Pace is how long the question should wait although the budget may allow it now.
-// Where more tasks are to be asked than calls are left, calls that leave evenly
-// tell sooner than as many at once after a pause. A call for each deadline that
-// passes before what leaves now is free again stays in reserve. Nothing waits
-// longer than until a deadline may want a call.
-func (s *Round) Pace(q *Question) (wait time.Duration) {
-	if s.Hasty || q.Priority.Presses() {
+// Held is how long the question must wait although the budget may allow it now: a call
+// for each deadline that passes before what leaves now is free again stays in reserve.
+// Nothing waits longer than until a deadline may want a call.
+func (s *Round) Held(q *Question) (wait time.Duration) {
+	reserve := s.reserve()
+	if s.Hasty || q.Priority.Presses() || reserve == 0 {
 		return 0
 	}
-	if reserve := s.reserve(); reserve > 0 {
-		wait = s.Spare(reserve)
-	}
-	if wait == 0 && !q.Pressing && s.asks > s.Free {
-		wait = max(0, s.Slot-s.SinceLast)
-	}
+	wait = s.Spare(reserve)
 	for _, at := range []time.Time{s.nextDeadline, s.pressed} {
 		if ahead := at.Sub(s.Now); !at.IsZero() && ahead > 0 {
 			wait = min(wait, ahead)

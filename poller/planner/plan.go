@@ -80,12 +80,9 @@ type Moment struct {
 	Foreseen bool
 	// NoWindows: windows were refused lately.
 	NoWindows bool
-	// Free is how many calls the budget has now, SinceLast how long ago the last one
-	// left, and Spare how long it is until it has one beside so many others; nil if
+	// Spare is how long it is until the budget has a call beside so many others; nil if
 	// nobody knows.
-	Free      int
-	SinceLast time.Duration
-	Spare     func(others int) time.Duration
+	Spare func(others int) time.Duration
 }
 
 // Round is one choice, and what is worked out for it.
@@ -109,8 +106,6 @@ type Round struct {
 	calls     float64
 	// round is how long it takes to ask for every unsettled task once.
 	round time.Duration
-	// asks is how many tasks are to be asked now.
-	asks int
 	// deadlines is how many deadlines pass before a call that leaves now is free
 	// again, nextDeadline the first of them, zero if there is none, and kept how many
 	// calls their tasks need until then. spare is how long it is until the budget has
@@ -235,14 +230,13 @@ func (s *Round) rank() (first, page *appraisal, next int64) {
 			next = min(next, at)
 			continue
 		}
-		s.asks++
 		if c.joinable {
 			s.shared += float64(c.rootRate)
 		} else {
 			s.alone += float64(c.rootRate)
 		}
 		if c.kind == ask.NextPage && c.class < priority.Imminent {
-			page = s.nearerToTheEnd(page, c)
+			page = nearerToTheEnd(page, c)
 		} else {
 			first = better(first, c)
 		}
@@ -291,14 +285,9 @@ func (s *Round) count() {
 }
 
 // nearerToTheEnd is the one of two tasks that are being read which has fewer pages
-// left. It counts the calls that the second needs.
-func (s *Round) nearerToTheEnd(a, b *appraisal) *appraisal {
-	left := b.task.Reading.Left()
-	s.asks += left - 1
-	if a == nil {
-		return b
-	}
-	if cmp.Or(cmp.Compare(left, a.task.Reading.Left()), compareTasks(b.task, a.task)) < 0 {
+// left.
+func nearerToTheEnd(a, b *appraisal) *appraisal {
+	if a == nil || cmp.Or(cmp.Compare(b.task.Reading.Left(), a.task.Reading.Left()), compareTasks(b.task, a.task)) < 0 {
 		return b
 	}
 	return a

@@ -57,7 +57,7 @@ func newWorld(t *testing.T, caps vendorapi.Capabilities, slot time.Duration) *wo
 	t.Helper()
 	w := &world{t: t, tasks: map[string]*planner.Candidate{}, dialect: dialect.Dialect{Capabilities: caps}}
 	w.m = planner.Moment{
-		PollInterval: minute, Slot: slot, Taken: slot, Latency: time.Second, Calls: 1, Free: 1, SinceLast: slot,
+		PollInterval: minute, Slot: slot, Taken: slot, Latency: time.Second, Calls: 1,
 		Spare: func(others int) time.Duration { return time.Duration(others) * slot },
 	}
 	w.at(noon)
@@ -497,22 +497,21 @@ func TestNothingToAsk(t *testing.T) {
 	}
 }
 
-// Where more is to be asked than calls are left, calls leave evenly; a deadline
-// keeps some of them, and waits for none of that itself.
-func TestPace(t *testing.T) {
+// A deadline that is ahead keeps a call in reserve, which nothing else takes before it;
+// and it waits for none of that itself.
+func TestHeld(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(w *world)
 		want   time.Duration
 	}{
-		"calls are left":      {func(w *world) { w.m.Free = 9 }, 0},
-		"fewer than tasks":    {func(*world) {}, 20 * time.Second},
+		"without a deadline":  {func(*world) {}, 0},
 		"who is in haste":     {func(w *world) { w.m.Hasty, w.m.Begun = true, noon }, 0},
 		"a deadline is now":   {func(w *world) { w.tasks["0"].Deadline = noon }, 0},
 		"a deadline is ahead": {func(w *world) { w.tasks["0"].Deadline = noon.Add(40 * time.Second) }, 10 * time.Second},
 	} {
 		w := newWorld(t, huawei(), minute)
-		w.m.SinceLast, w.m.Taken, w.m.Calls = 40*time.Second, minute, 1
+		w.m.Taken, w.m.Calls = minute, 1
 		for i := range 5 {
 			w.launch(fmt.Sprint(i), time.Hour, 3, 3*time.Hour, creation)
 			c := w.tasks[fmt.Sprint(i)]
@@ -527,7 +526,7 @@ func TestPace(t *testing.T) {
 			t.Errorf("%s: nothing is asked", name)
 			continue
 		}
-		if got := s.Pace(&q); got != c.want {
+		if got := s.Held(&q); got != c.want {
 			t.Errorf("%s: %s waits %v, want %v", name, q.TaskID(), got, c.want)
 		}
 	}

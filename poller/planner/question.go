@@ -14,8 +14,8 @@ type Question struct {
 	Task  *Candidate
 	Query vendorapi.Query
 	Why   string
-	// Pressing: a deadline passed, or nothing is known of the task yet. It need
-	// not wait for an even pace.
+	// Pressing: a deadline passed, or nothing is known of the task yet. The look-back
+	// waits longer for it.
 	Pressing bool
 	// Follows: it is for the next page of a task that takes turns with others.
 	Follows  bool

@@ -104,7 +104,7 @@ const (
 	leastRunning, mostRunning = 0.1, 30.0
 )
 
-// Deadlines and the pace.
+// Deadlines.
 const (
 	// leastLead and mostLead bound how long before a deadline the question leaves whose
 	// answer is to be there at it: whoever reads it then needs a moment, and what a slow

@@ -3,7 +3,6 @@ package quota
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -319,27 +318,6 @@ func (b *Budget) Taken(at clock.Stamp) (longest time.Duration) {
 		longest = max(longest, b.period(m.limit, at))
 	}
 	return longest
-}
-
-// Free is how many calls the account may make at once at a moment, if nobody else
-// makes any.
-func (b *Budget) Free(now clock.Stamp) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	free := math.MaxInt
-	for _, m := range b.members {
-		period, taken := b.period(m.limit, now), 0
-		for _, c := range b.calls {
-			if c.Ended == nil || c.since(now) < period {
-				taken += c.count()
-			}
-		}
-		if b.untilWhole(m.limit, now) > 0 {
-			taken = m.limit.Calls
-		}
-		free = min(free, m.limit.Calls-taken)
-	}
-	return free
 }
 
 // period is the limit's period with the slack, stretched by throttling.

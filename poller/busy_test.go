@@ -13,68 +13,25 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
-// paced is a vendor without windows whose tasks run for ever.
-func paced() *stub {
+// neverDone is a vendor without windows whose tasks run for ever.
+func neverDone() *stub {
 	return &stub{
 		caps: vendorapi.Capabilities{MaxInFlight: 4}, answer: running,
 		takes: func(int) time.Duration { return second },
 	}
 }
 
-// crowd is more tasks than calls of flood, so that each is asked later than it may.
-const crowd = 150
+// manyTasks are more than flood has calls, so that each is asked later than it may.
+const manyTasks = 150
 
 // flood is a quota of 90 calls a minute.
 func flood() prefetch.Limit { return prefetch.Limit{Calls: 90, Per: time.Minute} }
-
-// busiest is the most calls that began within a span.
-func busiest(calls []span, within time.Duration) (most int) {
-	first := 0
-	for i := range calls {
-		for calls[i].began.Sub(calls[first].began) >= within {
-			first++
-		}
-		most = max(most, i-first+1)
-	}
-	return most
-}
-
-// Once every task was asked for, and more are to be asked than calls are left,
-// calls leave evenly and none is lost; before that as fast as the vendor answers.
-func TestPace(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		v, limit := paced(), flood()
-		a := account(huaweiAccount, v, limit)
-		a.PollInterval = time.Minute
-		r := start(t, newMemory(), []poller.Account{a}, many(huaweiAccount, crowd)...)
-		wait(30 * second)
-		if n := len(v.calls()); n != limit.Calls {
-			t.Errorf("%d of the first %d calls left within 30 s", n, limit.Calls)
-		}
-		wait(10 * time.Minute)
-		before := len(v.calls())
-		wait(10 * time.Minute)
-		r.stop()
-		calls := v.calls()[before:]
-		const ten = 10 * second
-		if most, even := busiest(calls, ten), 15; most > even+even/3 {
-			t.Errorf("%d calls left within %v, evenly it were %d", most, ten, even)
-		}
-		if n, all := len(calls), 10*limit.Calls; n < all*9/10 || n > all {
-			t.Errorf("%d calls in 10 minutes of %d that were allowed", n, all)
-		}
-		if err := overQuota(v.calls(), limit); err != nil {
-			t.Error(err)
-		}
-	})
-}
 
 // A few tasks are asked for as soon as they may be, all at once.
 func TestASmallAccountIsNotSlowed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		v := paced()
+		v := neverDone()
 		a := account(huaweiAccount, v, prefetch.Limit{Calls: 50, Per: time.Minute})
 		start(t, newMemory(), []poller.Account{a}, many(huaweiAccount, 5)...)
 		wait(10 * time.Minute)
@@ -91,17 +48,17 @@ func TestASmallAccountIsNotSlowed(t *testing.T) {
 }
 
 // A deadline that passes is asked for at once, though others want every call:
-// where calls leave evenly, and where one round of all tasks takes them all.
+// where there are fewer than tasks, and where one round of all tasks takes them all.
 func TestDeadlinesOfABusyAccount(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		tasks, oneIn int
 		latency      time.Duration
-	}{{crowd, 10, second}, {95, 19, 0}} {
+	}{{manyTasks, 10, second}, {95, 19, 0}} {
 		t.Run(fmt.Sprint(c.tasks), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				v := paced()
+				v := neverDone()
 				v.takes = func(int) time.Duration { return c.latency }
 				tasks := many(huaweiAccount, c.tasks)
 				began := time.Now()
@@ -145,15 +102,15 @@ func TestDeadlinesOfOneMoment(t *testing.T) {
 		t.Run(fmt.Sprintf("%d with %d newcomers", c.together, c.newcomers), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				v := paced()
-				specs := many(huaweiAccount, crowd+c.newcomers)
+				v := neverDone()
+				specs := many(huaweiAccount, manyTasks+c.newcomers)
 				moment := time.Now().Add(8 * time.Minute)
 				due := map[string]bool{}
 				for i := range c.together {
 					specs[2*i].Deadline = moment
 					due[specs[2*i].ID] = true
 				}
-				r := start(t, newMemory(), []poller.Account{account(huaweiAccount, v, flood())}, specs[:crowd]...)
+				r := start(t, newMemory(), []poller.Account{account(huaweiAccount, v, flood())}, specs[:manyTasks]...)
 				wait(8*time.Minute - 5*second)
 				r.list(specs...)
 				wait(2 * time.Minute)
@@ -179,17 +136,17 @@ func TestDeadlinesOfOneMoment(t *testing.T) {
 	}
 }
 
-// A clock that is set back by hours stops none of this.
-func TestPaceOfAClockThatIsSetBack(t *testing.T) {
+// A clock that is set back by hours stops no calls.
+func TestABusyAccountWhoseClockIsSetBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var jump atomic.Int64
-		v, began := paced(), time.Now()
+		v, began := neverDone(), time.Now()
 		tells := func() clock.Stamp {
 			return clock.Stamp{Wall: time.Now().Add(time.Duration(jump.Load())), Boot: "b", Up: time.Since(began)}
 		}
 		a := account(huaweiAccount, v, flood())
-		p := rigUp(t, newMemory(), tells, []poller.Account{a}, many(huaweiAccount, crowd))
+		p := rigUp(t, newMemory(), tells, []poller.Account{a}, many(huaweiAccount, manyTasks))
 		defer p.end()
 		wait(10 * time.Minute)
 		before := len(v.calls())
@@ -202,10 +159,10 @@ func TestPaceOfAClockThatIsSetBack(t *testing.T) {
 }
 
 // --once makes every call that is allowed, without a pause.
-func TestOnceIsNotPaced(t *testing.T) {
+func TestOnceMakesEveryCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		v := paced()
+		v := neverDone()
 		p := poller.New(poller.Options{Store: newMemory(), Recorder: newRecorder(), Clock: clock.Wall(time.Now)})
 		a := account(huaweiAccount, v, flood())
 		if err := p.Configure([]poller.Account{a}); err != nil {
