@@ -35,7 +35,7 @@ func Chance(p *Poller, account prefetch.Account, id string, now time.Time) float
 }
 
 // Worths is what the planner takes a question about each task of p that may be
-// asked now to be worth, with the cards that it has.
+// asked now to be worth, with the appraisals that it has.
 func Worths(p *Poller, account prefetch.Account, now time.Time) map[string]float64 {
 	a := p.accounts[account]
 	a.mu.Lock()
@@ -51,7 +51,7 @@ func Worths(p *Poller, account prefetch.Account, now time.Time) map[string]float
 	return worths
 }
 
-// Forget has every card of p made anew.
+// Forget has every appraisal of p made anew.
 func Forget(p *Poller, account prefetch.Account) {
 	a := p.accounts[account]
 	a.mu.Lock()

@@ -300,7 +300,7 @@ func TestAScoutOfTwoLargeTasksOfOneSecond(t *testing.T) {
 // Somebody else's item has the same URL, submitted in the same second, and begins
 // to run when the task's own has ended. A scout shows one such row at any time and
 // cannot tell whose it is: no finished task is shown as running.
-func TestScoutsAndTwinsOfStrangers(t *testing.T) {
+func TestScoutsAndTwinsOfUnwatchedRows(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		vendor := simcdnetworks.New(edgeOptions())

@@ -60,7 +60,7 @@ func (a *account) redate(by time.Duration, now time.Time) {
 	a.watch.Move(move)
 	a.watch.Clamp(now)
 	a.health.Move(move)
-	for _, at := range []*time.Time{&a.began, &a.noWindow, &a.planner.StrangersAt, &a.dialect.RefusedAt} {
+	for _, at := range []*time.Time{&a.began, &a.noWindow, &a.planner.UnwatchedAt, &a.dialect.RefusedAt} {
 		move(at)
 	}
 	if a.last != nil {

@@ -105,7 +105,7 @@ func (a *Account) waitAnswered(q vendorapi.Query, ans vendorapi.Answer, m *plann
 	told = m.Unsplit(q)
 	for _, t := range told {
 		if ans.Count > 0 {
-			t.Crowded = true // another's, it may be
+			t.OthersWait = true // another's, it may be
 			continue
 		}
 		a.tell(t, m, func() ([]prefetch.URL, string) { return t.Apply(q, ans, &m.Life) })
@@ -205,7 +205,7 @@ func (a *Account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *pla
 		return a.scoutAnswered(q, ans, m)
 	}
 	tasks, r := m.Join(q, ans)
-	m.Strangers(q, ans.Count)
+	m.LearnUnwatched(q, ans.Count)
 	told := a.found(tasks, r, m)
 	for _, t := range told {
 		t.BecomeExclusive()

@@ -273,7 +273,7 @@ func TestWhatWaitsInAWindow(t *testing.T) {
 	}
 	a.Counted.WaitingAt = time.Time{}
 	w.tells(about(nil, vendorapi.QueryCount, prefetch.Waiting), vendorapi.Answer{Count: 1})
-	if !a.Crowded {
+	if !a.OthersWait {
 		t.Error("what waits may be another's")
 	}
 	w.tells(about(a, vendorapi.QueryCount, prefetch.Waiting), vendorapi.Answer{Count: 3})

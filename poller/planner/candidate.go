@@ -20,8 +20,8 @@ type Candidate struct {
 	windowed, scouted time.Time
 	// Overlooked: the last window that should have told of the task had no rows.
 	Overlooked bool
-	// Crowded: rows of others may wait that were created with its own.
-	Crowded bool
+	// OthersWait: rows of others may wait that were created with its own.
+	OthersWait bool
 	// hint is what a window showed of the task without proving it.
 	hint *hint
 }

@@ -40,21 +40,21 @@ func (h *Heard) Learn(before *task.Task, t *Candidate, rows []prefetch.URL) {
 	}
 }
 
-// Strangers learns how many of the rows of a window belong to no task. What fills a
+// LearnUnwatched learns how many of the rows of a window belong to no task. What fills a
 // page in the narrowest window is as much as any number beyond.
-func (h *Heard) Strangers(q vendorapi.Query, rows int) {
+func (h *Heard) LearnUnwatched(q vendorapi.Query, rows int) {
 	tasks, _ := h.claims(q, func(*Candidate) bool { return true })
 	for _, t := range tasks {
 		rows -= h.sizeOf(t)
 	}
 	l, span, most := h.learned, q.To.Sub(q.From), float64(h.PageSize())/match.Narrowest.Seconds()
-	l.Strangers = min(most, unwatchedMemory*l.unwatched(h.Now)+(1-unwatchedMemory)*float64(max(0, rows))/span.Seconds())
-	l.StrangersAt = h.Now
+	l.Unwatched = min(most, unwatchedMemory*l.unwatched(h.Now)+(1-unwatchedMemory)*float64(max(0, rows))/span.Seconds())
+	l.UnwatchedAt = h.Now
 }
 
 // unwatched is how many rows a second of a window has that belong to no task, as
 // far as it can be told by now. Only windows tell, and where many were there may
 // be none: so it is forgotten with time.
 func (l *Knowledge) unwatched(now time.Time) float64 {
-	return l.Strangers * math.Exp2(-float64(max(0, now.Sub(l.StrangersAt)))/float64(unwatchedHalve))
+	return l.Unwatched * math.Exp2(-float64(max(0, now.Sub(l.UnwatchedAt)))/float64(unwatchedHalve))
 }

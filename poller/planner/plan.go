@@ -31,12 +31,12 @@ import (
 
 // Knowledge is what answers have taught of how this account's tasks behave.
 type Knowledge struct {
-	// Strangers is how many rows a second of a window had that belong to no
-	// task that is watched, as the last window showed, at StrangersAt.
-	Strangers   float64   `json:"strangers,omitempty"`
-	StrangersAt time.Time `json:"strangers_at,omitzero"`
-	// Crowd is how many rows run for each that is expected to; 0 stands for 1.
-	Crowd float64 `json:"crowd,omitempty"`
+	// Unwatched is how many rows a second of a window had that belong to no
+	// task that is watched, as the last window showed, at UnwatchedAt.
+	Unwatched   float64   `json:"strangers,omitempty"`
+	UnwatchedAt time.Time `json:"strangers_at,omitzero"`
+	// RunningRatio is how many rows run for each that is expected to; 0 stands for 1.
+	RunningRatio float64 `json:"crowd,omitempty"`
 
 	Durations survival.Observations `json:"durations,omitzero"`
 }

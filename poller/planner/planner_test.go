@@ -180,7 +180,7 @@ func (w *world) hear(q *planner.Question, ans vendorapi.Answer, left time.Time) 
 		whole(c)
 	case q.Query.Kind == vendorapi.QueryCount:
 		for _, c := range h.Unsplit(q.Query) {
-			if c.Crowded = ans.Count > 0; !c.Crowded {
+			if c.OthersWait = ans.Count > 0; !c.OthersWait {
 				whole(c)
 			}
 		}
@@ -191,7 +191,7 @@ func (w *world) hear(q *planner.Question, ans vendorapi.Answer, left time.Time) 
 		}
 		found, shown := use(q.Query, ans)
 		if q.Query.Status == nil {
-			h.Strangers(q.Query, ans.Count)
+			h.LearnUnwatched(q.Query, ans.Count)
 		}
 		for _, f := range shown.Found {
 			tell(found[f.Claim], func() []prefetch.URL { found[f.Claim].Prove(f.URLs, &h.Life); return f.URLs })

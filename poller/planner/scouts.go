@@ -65,16 +65,16 @@ func (s *Round) waits(t *Candidate) bool {
 
 // runningRatio is how many rows run for each that is expected to.
 func (l *Knowledge) runningRatio() float64 {
-	if l.Crowd <= 0 {
+	if l.RunningRatio <= 0 {
 		return 1
 	}
-	return l.Crowd
+	return l.RunningRatio
 }
 
 // learnRunning learns from how many rows run where so many were expected to.
 func (l *Knowledge) learnRunning(expected float64, running int) {
 	ratio := (float64(running) + runningDoubt) / (expected + runningDoubt)
-	l.Crowd = min(mostRunning, max(leastRunning, runningMemory*l.runningRatio()+(1-runningMemory)*ratio))
+	l.RunningRatio = min(mostRunning, max(leastRunning, runningMemory*l.runningRatio()+(1-runningMemory)*ratio))
 }
 
 // note keeps what a page of rows that run hints at of a task.

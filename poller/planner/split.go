@@ -54,7 +54,7 @@ func (s *Round) waitWindow(t *Candidate) (q Question, ok bool) {
 // waits would tell something of it. Rows that appeared gradually may lie elsewhere.
 func (s *Round) unsplit(t *Candidate) bool {
 	c := t.Counted
-	return t.Unsettled() && c != nil && c.WaitingAt.IsZero() && !t.Crowded && s.age(&t.Task, s.Now) >= newborn &&
+	return t.Unsettled() && c != nil && c.WaitingAt.IsZero() && !t.OthersWait && s.age(&t.Task, s.Now) >= newborn &&
 		!c.Gradual && !t.VendorCreated.IsZero() && t.VendorCreated.Equal(t.NewestRow)
 }
 

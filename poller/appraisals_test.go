@@ -17,13 +17,13 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
-// TestCards asks whether what was worked out of tasks before, and is kept, says
+// TestAppraisals asks whether what was worked out of tasks before, and is kept, says
 // the same as what is worked out anew: of the same tasks exactly, that they may be
 // asked, and of their worth nearly. It asks so after answers and failures, tasks
 // that settle, end or are listed differently, and a clock that is set back.
-func TestCards(t *testing.T) {
+func TestAppraisals(t *testing.T) {
 	t.Parallel()
-	// A card is kept for a 32nd of the task's wait. Within that the chance that a
+	// An appraisal is kept for a 32nd of the task's wait. Within that the chance that a
 	// task settled may grow by a few times that, while it is small.
 	// What is learned meanwhile moves more than that, once in a while.
 	const near, small = 0.25, 0.5
@@ -91,7 +91,7 @@ func TestCards(t *testing.T) {
 			})
 		})
 	}
-	// About three of a hundred are, over many runs; eight and more if no card is made
+	// About three of a hundred are, over many runs; eight and more if no appraisal is made
 	// anew because time has passed.
 	const few = 16
 	if compared == 0 || apart*few > compared {

@@ -20,10 +20,10 @@ func windowsAsked(r *rig) (n int) {
 // Once others submit very much in a minute. Windows that would be full of that
 // are not asked for, but it is over soon: some hours later windows tell of each
 // launch again, also after a restart.
-func TestABurstOfStrangers(t *testing.T) {
+func TestABurstOfUnwatchedRows(t *testing.T) {
 	t.Parallel()
-	for _, strangers := range []int{0, 700, 5000, 100_000} {
-		t.Run(fmt.Sprint(strangers), func(t *testing.T) {
+	for _, unwatched := range []int{0, 700, 5000, 100_000} {
+		t.Run(fmt.Sprint(unwatched), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				time.Sleep(100 * time.Hour)
@@ -49,7 +49,7 @@ func TestABurstOfStrangers(t *testing.T) {
 						vendor.rows, tasks = append(vendor.rows, rows...), append(tasks, spec)
 					}
 					if launch == 4 {
-						vendor.rows = append(vendor.rows, itemOf("", strangers, now.Add(3*second), func(int) time.Duration { return time.Minute })...)
+						vendor.rows = append(vendor.rows, itemOf("", unwatched, now.Add(3*second), func(int) time.Duration { return time.Minute })...)
 					}
 					r.list(tasks...)
 					wait(2 * time.Hour)
