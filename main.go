@@ -20,7 +20,6 @@ import (
 	"github.com/prometheus/common/promslog"
 	promslogflag "github.com/prometheus/common/promslog/flag"
 	"github.com/prometheus/common/version"
-	toolkit "github.com/prometheus/exporter-toolkit/web"
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 
 	"prefetch_exporter/demo"
@@ -63,21 +62,13 @@ func (r reported) Unwrap() error { return r.error }
 
 // flags is the command line.
 type flags struct {
-	configFile    string
-	check         bool
-	once          bool
-	demo          bool
-	storagePath   string
-	web           *toolkit.FlagConfig
-	telemetryPath string
-	connections   int
-	externalURL   string
-	routePrefix   string
-	lifecycle     bool
-	taskAPI       bool
-	autoReload    bool
-	profiles      bool
-	logging       promslog.Config
+	exporter.Options
+
+	check       bool
+	once        bool
+	demo        bool
+	externalURL string
+	logging     promslog.Config
 }
 
 // streams are what the program writes to.
@@ -89,8 +80,6 @@ type session struct {
 
 	stdout io.Writer
 	log    *slog.Logger
-	// options changes what the command line says to the exporter.
-	options func(*exporter.Options)
 }
 
 // run is the whole program. It returns nil when ctx ended and everything was
@@ -106,7 +95,7 @@ func runWith(ctx context.Context, args []string, to streams, options func(*expor
 		return err
 	}
 	if f.check && !f.demo {
-		return check(f.configFile, *f.web.WebConfigFile, to.stdout, to.stderr)
+		return check(f.ConfigFile, *f.Web.WebConfigFile, to.stdout, to.stderr)
 	}
 	s := &session{flags: f, stdout: to.stdout}
 	log := logwriter.New(to.stderr, func(dropped uint64) {
@@ -115,10 +104,8 @@ func runWith(ctx context.Context, args []string, to streams, options func(*expor
 	defer log.Close(flushWithin)
 	f.logging.Writer = log
 	s.log = promslog.New(&f.logging)
-	s.options = func(o *exporter.Options) {
-		o.LogDropped = log.Dropped
-		options(o)
-	}
+	f.Logger, f.LogDropped = s.log, log.Dropped
+	options(&f.Options)
 	err = s.inTime(ctx, func() error {
 		if f.demo {
 			return s.runDemo(ctx)
@@ -165,25 +152,25 @@ func parse(args []string, stdout, stderr io.Writer) (f *flags, done bool, err er
 	app.Version(version.Print(program))
 	app.VersionFlag.Short('V')
 
-	app.Flag("config.file", "Configuration file.").Default("config.yml").StringVar(&f.configFile)
+	app.Flag("config.file", "Configuration file.").Default("config.yml").StringVar(&f.ConfigFile)
 	app.Flag("config.check", "Validate the configuration and exit.").BoolVar(&f.check)
-	app.Flag("config.enable-auto-reload", "Reload when a configuration or secret file changes.").BoolVar(&f.autoReload)
+	app.Flag("config.enable-auto-reload", "Reload when a configuration or secret file changes.").BoolVar(&f.AutoReload)
 	app.Flag("once", "Make every call that the budget allows now, print the metrics and exit.").BoolVar(&f.once)
 	app.Flag("demo", "Watch simulated vendors on loopback; needs no configuration.").BoolVar(&f.demo)
-	app.Flag("storage.path", "Folder of the embedded store.").Default("data").StringVar(&f.storagePath)
-	app.Flag("web.telemetry-path", "Path under which to expose metrics.").Default("/metrics").StringVar(&f.telemetryPath)
+	app.Flag("storage.path", "Folder of the embedded store.").Default("data").StringVar(&f.StoragePath)
+	app.Flag("web.telemetry-path", "Path under which to expose metrics.").Default("/metrics").StringVar(&f.TelemetryPath)
 	app.Flag("web.max-connections", "Most connections that clients may hold open together, over all listeners."+
-		" 0 means half of the files that may be open, at most 512.").Default("0").IntVar(&f.connections)
+		" 0 means half of the files that may be open, at most 512.").Default("0").IntVar(&f.MaxConnections)
 	app.Flag("web.external-url", "The URL under which the exporter is reachable from outside, for links back to itself."+
 		" If it has a path, that is the prefix of all HTTP endpoints, unless --web.route-prefix says otherwise.").
 		PlaceHolder("<url>").StringVar(&f.externalURL)
 	app.Flag("web.route-prefix", "Prefix for the internal routes of all HTTP endpoints. Defaults to the path of --web.external-url.").
-		PlaceHolder("<path>").StringVar(&f.routePrefix)
+		PlaceHolder("<path>").StringVar(&f.RoutePrefix)
 	app.Flag("web.enable-lifecycle", "Allow reloading by POST /-/reload, and ending an account's pause after failures by POST /-/retry.").
-		BoolVar(&f.lifecycle)
-	app.Flag("web.enable-task-api", "Allow putting and deleting tasks over HTTP.").BoolVar(&f.taskAPI)
-	app.Flag("web.enable-pprof", "Serve the runtime's profiles under /debug/pprof/.").BoolVar(&f.profiles)
-	f.web = kingpinflag.AddFlags(app, defaultListen)
+		BoolVar(&f.Lifecycle)
+	app.Flag("web.enable-task-api", "Allow putting and deleting tasks over HTTP.").BoolVar(&f.TaskAPI)
+	app.Flag("web.enable-pprof", "Serve the runtime's profiles under /debug/pprof/.").BoolVar(&f.Profiles)
+	f.Web = kingpinflag.AddFlags(app, defaultListen)
 	promslogflag.AddFlags(app, &f.logging)
 
 	if _, err := app.Parse(args); err != nil && !done {
@@ -237,27 +224,21 @@ func check(file, webConfig string, stdout, stderr io.Writer) error {
 
 // runExporter polls and serves until ctx ends, or asks once.
 func (s *session) runExporter(ctx context.Context) (err error) {
-	f, logger := s.flags, s.log
-	external, err := web.ExternalURL(f.externalURL, hostname(), (*f.web.WebListenAddresses)[0])
+	f := s.flags
+	external, err := web.ExternalURL(f.externalURL, hostname(), (*f.Web.WebListenAddresses)[0])
 	if err != nil {
 		return fmt.Errorf("--web.external-url: %w", err)
 	}
-	if f.routePrefix == "" {
-		f.routePrefix = external.Path
+	if f.RoutePrefix == "" {
+		f.RoutePrefix = external.Path
 	}
-	logger.Info("starting "+program, "version", version.Info())
-	logger.Info("build context", "build_context", version.BuildContext())
+	s.log.Info("starting "+program, "version", version.Info())
+	s.log.Info("build context", "build_context", version.BuildContext())
 	reloads := make(chan os.Signal, 1)
 	signal.Notify(reloads, syscall.SIGHUP)
 	defer signal.Stop(reloads)
-	o := exporter.Options{
-		ConfigFile: f.configFile, StoragePath: f.storagePath,
-		Web: f.web, TelemetryPath: f.telemetryPath, MaxConnections: f.connections, RoutePrefix: f.routePrefix,
-		Lifecycle: f.lifecycle, TaskAPI: f.taskAPI, AutoReload: f.autoReload, Reloads: reloads,
-		Profiles: f.profiles, Logger: logger,
-	}
-	s.options(&o)
-	e, err := exporter.New(o) //nolint:contextcheck // loops begin with Serve, and live as long as it does
+	f.Reloads = reloads
+	e, err := exporter.New(f.Options) //nolint:contextcheck // loops begin with Serve, and live as long as it does
 	if err != nil {
 		return err
 	}
@@ -282,9 +263,9 @@ func (s *session) runDemo(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	f.configFile, f.storagePath = d.ConfigFile, folder
+	f.ConfigFile, f.StoragePath = d.ConfigFile, folder
 	if !f.once {
-		tellStory(s.stdout, (*f.web.WebListenAddresses)[0], f.telemetryPath)
+		tellStory(s.stdout, (*f.Web.WebListenAddresses)[0], f.TelemetryPath)
 	}
 	return s.runExporter(ctx)
 }

@@ -267,7 +267,7 @@ func exporterMetrics() []Metric {
 		}, {
 			Name: "prefetch_exporter_store_errors_total", Group: group, Type: "counter", Labels: []string{"reason"},
 			Help:     "Errors of the embedded store, by reason.",
-			recorded: func(r *Recorder, m *Metric) { r.storeErrors = r.counters(m, StoreCorrupt, StoreRead, StoreWrite) },
+			recorded: func(r *Recorder, m *Metric) { r.storeErrors = r.counters(m, "corrupt", "read", "write") },
 		}, {
 			Name: "prefetch_exporter_loop_last_progress_timestamp_seconds", Group: group,
 			Help: "When the account's loop last did something, or had nothing to do. " +

@@ -9,25 +9,6 @@ import (
 	"prefetch_exporter/prefetch"
 )
 
-// The reasons of [Recorder.StoreError].
-const (
-	// StoreCorrupt: what was stored cannot be understood.
-	StoreCorrupt = "corrupt"
-	// StoreRead: the store could not be read.
-	StoreRead = "read"
-	// StoreWrite: the store could not be written.
-	StoreWrite = "write"
-)
-
-// The reasons of [Recorder.SetRejected].
-const (
-	// RejectedUnknownAccount: the task names an account that is not configured.
-	RejectedUnknownAccount = "unknown_account"
-	// RejectedInvalid: the task, or the entry that should be one, cannot be
-	// read.
-	RejectedInvalid = "invalid"
-)
-
 // Recorder holds what accumulates from scrape to scrape (calls, failures,
 // durations) and the exporter's own gauges. It implements
 // [prometheus.Collector] and is safe for concurrent use.
@@ -71,7 +52,7 @@ type discovered struct {
 func NewRecorder() *Recorder {
 	r := &Recorder{
 		accounts: map[prefetch.Account]struct{}{}, discovered: map[string]discovered{},
-		rejected: map[string]int{RejectedUnknownAccount: 0, RejectedInvalid: 0},
+		rejected: map[string]int{"unknown_account": 0, "invalid": 0},
 		dropped:  func() uint64 { return 0 },
 	}
 	for _, m := range Metrics() {
@@ -145,8 +126,7 @@ func (r *Recorder) TaskDuration(a prefetch.Account, d time.Duration) {
 	r.observe(r.tasks, a, d)
 }
 
-// StoreError counts an error of the store; the reason is [StoreCorrupt],
-// [StoreRead] or [StoreWrite].
+// StoreError counts an error of the store: "corrupt", "read" or "write".
 func (r *Recorder) StoreError(reason string) {
 	r.storeErrors.WithLabelValues(validText(reason)).Inc()
 }
@@ -186,8 +166,8 @@ func (r *Recorder) RemoveDiscovery(source string) {
 	delete(r.discovered, source)
 }
 
-// SetRejected records how many tasks are listed now that cannot be used; the
-// reason is [RejectedUnknownAccount] or [RejectedInvalid].
+// SetRejected records how many tasks are listed now that cannot be used, for
+// the reason "unknown_account" or "invalid".
 func (r *Recorder) SetRejected(reason string, n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

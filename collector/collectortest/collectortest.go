@@ -129,11 +129,11 @@ func Record(r *collector.Recorder) {
 	r.URLFetch(Edge, 10*time.Minute)
 	r.URLFetch(Edge, 25*time.Hour)
 	r.TaskDuration(Edge, 3*time.Hour)
-	r.StoreError(collector.StoreWrite)
+	r.StoreError("write")
 	r.ConfigReloaded(true, Ago(time.Hour))
 	r.SetDiscovery("files", true, Ago(time.Minute))
 	r.SetDiscovery("https://example.com/tasks", false, time.Time{})
-	r.SetRejected(collector.RejectedInvalid, 2)
+	r.SetRejected("invalid", 2)
 }
 
 // Families are what was gathered.
