@@ -66,7 +66,7 @@ func (a *account) moment(sent, now time.Time, moved time.Duration) *planner.Hear
 	m := &planner.Heard{Round: a.planner.At(a.situation(now)), Vendor: &a.dialect}
 	m.Life = task.Moment{
 		Now: now, Left: sent, Sent: sent.Add(m.Offset), Moved: moved, Oldest: m.Oldest(),
-		Means: m.Means(), RowTimes: m.Capabilities.RowTimes, Windows: m.Capabilities.Windows, Jitter: a.random,
+		Means: m.Means(), Gradual: m.Capabilities.Gradual, Causes: m.Capabilities.Causes, Windows: m.Capabilities.Windows, Jitter: a.random,
 	}
 	return m
 }

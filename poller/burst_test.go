@@ -16,7 +16,7 @@ import (
 // windowsOf is a vendor of those rows that can be asked for windows.
 func windowsOf(vendor *joins) *stub {
 	return &stub{answer: vendor.answer, caps: vendorapi.Capabilities{
-		Windows: true, Paged: true, RowTimes: true, StatusFilter: true, MaxInFlight: 1,
+		Windows: true, Paged: true, Times: vendorapi.RowTimes{Created: true, Started: true, Finished: true}, Gradual: true, FilterWords: vendorapi.OneWord(prefetch.Waiting, prefetch.Running, prefetch.Succeeded, prefetch.Failed), MaxInFlight: 1,
 		PageSize: 100, LookBack: 72 * time.Hour, MaxSpan: longest,
 	}}
 }

@@ -140,7 +140,7 @@ func TestJoin(t *testing.T) {
 		}
 		synctest.Test(t, func(t *testing.T) {
 			v := &stub{answer: j.answer, caps: vendorapi.Capabilities{
-				Windows: true, Paged: true, StatusFilter: filter, RowTimes: true, MaxInFlight: 1,
+				Windows: true, Paged: true, FilterWords: filters(filter), Times: vendorapi.RowTimes{Created: true, Started: true, Finished: true}, Gradual: true, MaxInFlight: 1,
 				PageSize: pageSize, LookBack: 72 * time.Hour, MaxSpan: longest,
 			}}
 			a := account(edgeAccount, v, prefetch.Limit{Calls: 1, Per: 5 * time.Minute})
@@ -205,7 +205,7 @@ func TestRowsThatAreNotJoined(t *testing.T) {
 					}
 				}
 				v := &stub{answer: j.answer, caps: vendorapi.Capabilities{
-					Windows: true, Paged: true, RowTimes: true, MaxInFlight: 1, PageSize: 100, LookBack: 72 * time.Hour, MaxSpan: longest,
+					Windows: true, Paged: true, Times: vendorapi.RowTimes{Created: true, Started: true, Finished: true}, Gradual: true, MaxInFlight: 1, PageSize: 100, LookBack: 72 * time.Hour, MaxSpan: longest,
 				}}
 				r := start(t, newMemory(), []poller.Account{account(edgeAccount, v, prefetch.Limit{Calls: 1, Per: 5 * time.Minute})}, tasks...)
 				byWindow, byID := map[string]bool{}, map[string]int{}
@@ -246,7 +246,7 @@ func TestTheMarginsOfAWindow(t *testing.T) {
 		known, told := configured(edgeAccount, "a-known"), configured(edgeAccount, "b-told")
 		known.Created, told.Created, told.URLs = created, created, []string{"b"}
 		v := &stub{answer: j.answer, caps: vendorapi.Capabilities{
-			Windows: true, Paged: true, RowTimes: true, MaxInFlight: 1, PageSize: 100, LookBack: 72 * time.Hour, MaxSpan: longest,
+			Windows: true, Paged: true, Times: vendorapi.RowTimes{Created: true, Started: true, Finished: true}, Gradual: true, MaxInFlight: 1, PageSize: 100, LookBack: 72 * time.Hour, MaxSpan: longest,
 		}}
 		r := start(t, newMemory(), []poller.Account{account(edgeAccount, v, prefetch.Limit{Calls: 1, Per: 5 * time.Minute})}, known)
 		wait(30 * time.Minute)

@@ -351,7 +351,7 @@ func TestSnapshotsDoNotChange(t *testing.T) {
 func TestAStoreThatLosesTasks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		v := &stub{caps: vendorapi.Capabilities{MaxInFlight: 1, RowTimes: true}}
+		v := &stub{caps: vendorapi.Capabilities{MaxInFlight: 1, Times: vendorapi.RowTimes{Created: true, Started: true, Finished: true}, Gradual: true}}
 		created := time.Now().Add(-time.Hour)
 		v.answer = func(int, vendorapi.Query) (vendorapi.Answer, error) {
 			return vendorapi.Answer{Count: 1, URLs: []prefetch.URL{{

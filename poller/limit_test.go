@@ -106,7 +106,7 @@ func TestATaskThatWasDroppedIsRemembered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		v, m := moody()
-		v.caps.RowTimes = true
+		v.caps.Gradual = true
 		created := time.Now()
 		m.set("task-1", func() (vendorapi.Answer, error) {
 			ans, err := urls(prefetch.Running, prefetch.Waiting)()

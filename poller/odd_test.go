@@ -110,7 +110,7 @@ func TestResubmittedOnAPageInAnotherOrder(t *testing.T) {
 		}
 		vendor := &joins{rows: rows}
 		v := &stub{answer: vendor.answer, caps: vendorapi.Capabilities{
-			Windows: true, Paged: true, RowTimes: true, MaxInFlight: 1, PageSize: 10, LookBack: 72 * time.Hour, MaxSpan: longest,
+			Windows: true, Paged: true, Times: vendorapi.RowTimes{Created: true, Started: true, Finished: true}, Gradual: true, MaxInFlight: 1, PageSize: 10, LookBack: 72 * time.Hour, MaxSpan: longest,
 		}}
 		var specs []prefetch.Task
 		for id, created := range map[string]time.Time{"task": began, "other": began.Add(5 * time.Minute)} {

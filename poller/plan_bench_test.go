@@ -15,7 +15,7 @@ import (
 // none of which has settled. Each step is one slot after the last.
 func BenchmarkPlan(b *testing.B) {
 	edge := vendorapi.Capabilities{
-		Windows: true, Paged: true, StatusFilter: true, RowTimes: true, MaxInFlight: 1,
+		Windows: true, Paged: true, FilterWords: vendorapi.OneWord(prefetch.Waiting, prefetch.Running, prefetch.Succeeded, prefetch.Failed), Times: vendorapi.RowTimes{Created: true, Started: true, Finished: true}, Gradual: true, MaxInFlight: 1,
 		PageSize: 100, LookBack: 72 * time.Hour, MaxSpan: 24*time.Hour - time.Second,
 	}
 	sizes := []int{1_000, benchTasks}
@@ -93,7 +93,7 @@ func answeredOnce(b *testing.B, name prefetch.Account, caps vendorapi.Capabiliti
 		urls := make([]prefetch.URL, rows)
 		for i := range urls {
 			urls[i] = prefetch.URL{URL: fmt.Sprintf("https://example.com/%s/%d.mp4", q.TaskID, i), Status: prefetch.Running}
-			if at := created[q.TaskID]; caps.RowTimes {
+			if at := created[q.TaskID]; caps.Gradual {
 				urls[i].Created, urls[i].Started = at, at.Add(time.Minute)
 			}
 		}

@@ -208,7 +208,7 @@ func TestTasksOfAClockThatRanAhead(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					v, mood := moody()
-					v.caps.RowTimes = c.rowTimes
+					v.caps.Gradual = c.rowTimes
 					mood.set("task-0", c.says)
 					a := account(huaweiAccount, v, prefetch.Limit{Calls: 1, Per: slow})
 					m, st := newMachine(1000*time.Hour), newMemory()

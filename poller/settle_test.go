@@ -175,7 +175,7 @@ func TestDurationsAreObservedOnce(t *testing.T) {
 			{row("b", began), row("a", began), row("a", began), waiting}, // the same URL twice
 			{row("b", shifted), row("a", shifted), row("a", shifted), waiting},
 		}
-		v := &stub{caps: vendorapi.Capabilities{MaxInFlight: 1, RowTimes: true}}
+		v := &stub{caps: vendorapi.Capabilities{MaxInFlight: 1, Times: vendorapi.RowTimes{Created: true, Started: true, Finished: true}, Gradual: true}}
 		v.answer = func(n int, _ vendorapi.Query) (vendorapi.Answer, error) {
 			rows := answers[min(n, len(answers)-1)]
 			return vendorapi.Answer{URLs: rows, Count: len(rows)}, nil

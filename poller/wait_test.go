@@ -26,13 +26,21 @@ type endless struct {
 	problems []string
 }
 
+// filters is what a vendor can limit answers to: every status, or none.
+func filters(some bool) (words [prefetch.NumStatuses]int) {
+	if some {
+		return vendorapi.OneWord(prefetch.Waiting, prefetch.Running, prefetch.Succeeded, prefetch.Failed)
+	}
+	return words
+}
+
 func newEndless(rt *rapid.T) *endless {
 	e := &endless{
 		maxPage: rapid.IntRange(8, 100).Draw(rt, "largest page"),
 		offset:  time.Duration(rapid.IntRange(-5, 5).Draw(rt, "offset")) * time.Minute,
 	}
 	e.stub = &stub{answer: e.answer, caps: vendorapi.Capabilities{
-		Windows: true, Paged: true, StatusFilter: rapid.Bool().Draw(rt, "status filter"), RowTimes: true, MaxInFlight: 1,
+		Windows: true, Paged: true, FilterWords: filters(rapid.Bool().Draw(rt, "status filter")), Times: vendorapi.RowTimes{Created: true, Started: true, Finished: true}, Gradual: true, MaxInFlight: 1,
 		PageSize: 50, LookBack: 72 * time.Hour, MaxSpan: longest,
 	}}
 	return e
@@ -149,7 +157,7 @@ func (w *waiting) answers() int {
 	calls := 0
 	for _, task := range w.tasks {
 		n := (sizes[task.ID] + page - 1) / page
-		if n > 1 && w.caps.StatusFilter {
+		if n > 1 && w.caps.Filters(prefetch.Succeeded) {
 			n = 3 // the first page and two counts
 		}
 		calls += n

@@ -102,7 +102,7 @@ func TestTheLookBackMoves(t *testing.T) {
 func greedy() *stub {
 	return &stub{
 		caps: vendorapi.Capabilities{
-			Windows: true, Paged: true, StatusFilter: true, RowTimes: true,
+			Windows: true, Paged: true, FilterWords: vendorapi.OneWord(prefetch.Waiting, prefetch.Running, prefetch.Succeeded, prefetch.Failed), Times: vendorapi.RowTimes{Created: true, Started: true, Finished: true}, Gradual: true,
 			PageSize: 100, LookBack: lookBack, MaxSpan: longest, MaxInFlight: 1,
 		},
 		answer: func(_ int, q vendorapi.Query) (vendorapi.Answer, error) {

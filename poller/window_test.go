@@ -33,7 +33,7 @@ type windowed struct {
 func newWindowed(lookBack time.Duration) *windowed {
 	w := &windowed{lookBack: lookBack, rows: 1}
 	w.stub = &stub{answer: w.say, caps: vendorapi.Capabilities{
-		Windows: true, Paged: true, RowTimes: true, PageSize: 10, LookBack: lookBack, MaxSpan: longest, MaxInFlight: 1,
+		Windows: true, Paged: true, Times: vendorapi.RowTimes{Created: true, Started: true, Finished: true}, Gradual: true, PageSize: 10, LookBack: lookBack, MaxSpan: longest, MaxInFlight: 1,
 	}}
 	return w
 }

@@ -57,6 +57,13 @@ type TaskState struct {
 	// is set.
 	EdgeRatio    float64
 	HasEdgeRatio bool
+	// Progress is the mean of the vendor's per-URL progress, likewise.
+	Progress    float64
+	HasProgress bool
+	// Causes are the failed URLs that were read, by cause; they mean something only
+	// where HasCauses is set.
+	Causes    Causes
+	HasCauses bool
 
 	// URLs are the rows that are kept: all of them while the task is
 	// unsettled, only the failed ones after.
@@ -97,7 +104,7 @@ type Limit struct {
 // QueryState is one question to a vendor: one that was asked, or the one that
 // comes next.
 type QueryState struct {
-	// Kind is "task", "window" or "count".
+	// Kind is "task", "window", "count" or "list".
 	Kind string
 	// Task is the task that is asked for; empty for a window.
 	Task string

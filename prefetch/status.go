@@ -18,7 +18,7 @@ const (
 	// Succeeded: the vendor says that the URL was prefetched. It does not
 	// prove that an edge answers with a HIT.
 	Succeeded
-	// Failed: the vendor gave up. No vendor tells why.
+	// Failed: the vendor gave up; see [Cause].
 	Failed
 	// Unknown: the vendor used a word that it never documented, or none.
 	Unknown

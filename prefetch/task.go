@@ -24,6 +24,8 @@ const (
 	SourceFile   = "file"
 	SourceHTTP   = "http"
 	SourceAPI    = "api"
+	// SourceVendor: nobody named the task, the vendor listed it.
+	SourceVendor = "vendor"
 )
 
 // Task is what a user asks to have watched.
@@ -57,6 +59,10 @@ func (t Task) SaysAs(other Task) bool {
 type URL struct {
 	URL    string
 	Status Status
+	// Cause is why the URL failed, as far as the vendor tells, and Words are the
+	// vendor's own for it, in at most 300 bytes; empty if it gives none.
+	Cause Cause
+	Words string
 	// Created is when the vendor took the URL in, Started when it began to
 	// fetch it from the origin, Finished when the result was final.
 	Created, Started, Finished time.Time
@@ -64,6 +70,10 @@ type URL struct {
 	// between 0 and 1; it counts only where HasRate is set.
 	Rate    float64
 	HasRate bool
+	// Progress is how far the vendor says it is with the URL, between 0 and 1, which
+	// says nothing of success; it counts only where HasProgress is set.
+	Progress    float32
+	HasProgress bool
 	// Recovered is set for a failed URL that a later task of the account shows
 	// as succeeded. No vendor says so: the exporter compares tasks.
 	Recovered bool

@@ -40,6 +40,12 @@ func (r Redactor) Error(err error) *Error {
 // the vendor told them: they are what rows are recognised by.
 func (r Redactor) Answer(a Answer) Answer {
 	a.RequestID = r.Hide(a.RequestID)
+	for i := range a.URLs {
+		a.URLs[i].Words = r.Hide(a.URLs[i].Words)
+	}
+	for id, err := range a.Refused {
+		a.Refused[id] = r.Error(err)
+	}
 	for _, texts := range [][]string{a.UnknownWords, a.Oddities} {
 		for i, text := range texts {
 			texts[i] = r.Hide(text)

@@ -39,7 +39,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, now: noon, tasks: map[string]*planner.Candidate{}, sweepAt: noon.Add(time.Hour)}
 	w.Account = answers.Account{
 		Dialect: &dialect.Dialect{Capabilities: vendorapi.Capabilities{
-			Windows: true, Paged: true, StatusFilter: true, RowTimes: true, MaxInFlight: 1,
+			Windows: true, Paged: true, FilterWords: vendorapi.OneWord(prefetch.Waiting, prefetch.Running, prefetch.Succeeded, prefetch.Failed), Times: vendorapi.RowTimes{Created: true, Started: true, Finished: true}, Gradual: true, MaxInFlight: 1,
 			PageSize: 50, LookBack: 72 * time.Hour, MaxSpan: 24 * time.Hour,
 		}},
 		Planner: &planner.Planner{}, Watch: &lookback.LookBack{}, Health: &health.Health{},
@@ -88,7 +88,7 @@ func (w *world) heard() *planner.Heard {
 	m.Plan()
 	m.Life = task.Moment{
 		Now: w.now, Left: w.now, Sent: w.now.Add(m.Offset), Oldest: m.Oldest(), Means: m.Means(),
-		RowTimes: true, Windows: true, Jitter: func() float64 { return 0 },
+		Gradual: true, Windows: true, Jitter: func() float64 { return 0 },
 	}
 	return m
 }

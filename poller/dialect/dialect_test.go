@@ -17,7 +17,7 @@ var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 // huawei is a vendor that does everything.
 func huawei(l dialect.Learned) dialect.Dialect {
 	return dialect.Dialect{Learned: l, Capabilities: vendorapi.Capabilities{
-		Windows: true, Paged: true, StatusFilter: true, RowTimes: true,
+		Windows: true, Paged: true, FilterWords: vendorapi.OneWord(prefetch.Waiting, prefetch.Running, prefetch.Succeeded, prefetch.Failed), Times: vendorapi.RowTimes{Created: true, Started: true, Finished: true}, Gradual: true,
 		PageSize: 100, LookBack: 7 * 24 * time.Hour, MaxSpan: 24 * time.Hour,
 	}}
 }

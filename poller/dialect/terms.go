@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/prefetch"
 )
 
 const (
@@ -65,10 +66,14 @@ func (t *Terms) LookBack() time.Duration {
 func (t *Terms) Oldest() time.Time { return t.VendorNow().Add(Edge - t.LookBack()) }
 
 // CanCount reports whether the rows of one status can be counted.
-func (t *Terms) CanCount() bool { return t.Capabilities.StatusFilter && !t.NoStatusFilter }
+func (t *Terms) CanCount() bool {
+	return t.Capabilities.Filters(prefetch.Succeeded) && t.Capabilities.Filters(prefetch.Failed) && !t.NoStatusFilter
+}
 
 // CanScout reports whether a window can be limited to rows that run.
-func (t *Terms) CanScout() bool { return t.Capabilities.Windows && t.CanCount() && !t.NoRunFilter }
+func (t *Terms) CanScout() bool {
+	return t.Capabilities.Windows && t.CanCount() && t.Capabilities.Filters(prefetch.Running) && !t.NoRunFilter
+}
 
 // HasLookBack reports whether the vendor can be asked for everything that was
 // created in some time.

@@ -72,8 +72,11 @@ type watcher struct {
 
 func watching(v *vendor) *watcher {
 	d := dialect.Dialect{Capabilities: vendorapi.Capabilities{
-		Windows: true, Paged: true, StatusFilter: !v.uncount, PageSize: v.largest, LookBack: 72 * time.Hour, MaxSpan: 24 * time.Hour,
+		Windows: true, Paged: true, PageSize: v.largest, LookBack: 72 * time.Hour, MaxSpan: 24 * time.Hour,
 	}}
+	if !v.uncount {
+		d.Capabilities.FilterWords = vendorapi.OneWord(prefetch.Waiting, prefetch.Running, prefetch.Succeeded, prefetch.Failed)
+	}
 	return &watcher{
 		LookBack: &lookback.LookBack{}, v: v,
 		m: lookback.Moment{Terms: d.At(noon), PollInterval: time.Minute, Slot: slot},

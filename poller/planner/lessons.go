@@ -17,7 +17,7 @@ func (h *Heard) Learn(before *task.Task, t *Candidate, rows []prefetch.URL) {
 	was, is := before.Counted, t.Counted
 	lesson := lessons.Lesson{
 		Durations: &h.learned.Durations, Curve: h.curve, Now: h.Now, Sent: h.Life.Sent, Offset: h.Offset,
-		RowTimes: h.Capabilities.RowTimes,
+		RowTimes: h.Capabilities.Times.Created && h.Capabilities.Times.Finished,
 	}
 	switch {
 	case rows != nil:

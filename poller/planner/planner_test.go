@@ -48,7 +48,7 @@ func huawei() vendorapi.Capabilities { return vendorapi.Capabilities{MaxInFlight
 
 func cdnetworks() vendorapi.Capabilities {
 	return vendorapi.Capabilities{
-		Windows: true, Paged: true, StatusFilter: true, RowTimes: true, MaxInFlight: 1,
+		Windows: true, Paged: true, FilterWords: vendorapi.OneWord(prefetch.Waiting, prefetch.Running, prefetch.Succeeded, prefetch.Failed), Times: vendorapi.RowTimes{Created: true, Started: true, Finished: true}, Gradual: true, MaxInFlight: 1,
 		PageSize: 50, LookBack: 72 * time.Hour, MaxSpan: 24 * time.Hour,
 	}
 }
@@ -111,7 +111,7 @@ func (w *world) row(l *launched, i int) prefetch.URL {
 	if u.Status.Final() {
 		u.Finished = l.created.Add(ends)
 	}
-	if !w.dialect.Capabilities.RowTimes {
+	if !w.dialect.Capabilities.Gradual {
 		u.Created, u.Started, u.Finished = time.Time{}, time.Time{}, time.Time{}
 	}
 	return u
@@ -161,7 +161,7 @@ func (w *world) hear(q *planner.Question, ans vendorapi.Answer, left time.Time) 
 	h := &planner.Heard{Round: w.planner.At(w.m), Vendor: &w.dialect}
 	h.Life = task.Moment{
 		Now: w.m.Now, Left: left, Sent: left, Oldest: h.Oldest(), Means: h.Means(),
-		RowTimes: h.Capabilities.RowTimes, Windows: h.Capabilities.Windows, Jitter: func() float64 { return 0 },
+		Gradual: h.Capabilities.Gradual, Windows: h.Capabilities.Windows, Jitter: func() float64 { return 0 },
 	}
 	tell := func(c *planner.Candidate, apply func() []prefetch.URL) {
 		before := c.Task

@@ -59,6 +59,7 @@ func (t *Task) tooLarge(ans vendorapi.Answer, m *Moment) {
 	t.summarize(ans.URLs)
 	// The rest of the rows may have other rates, and may not have ended.
 	t.EdgeRatio, t.HasEdgeRatio, t.VendorFinished = 0, false, time.Time{}
+	t.Progress, t.HasProgress = 0, false
 	total := max(ans.Count, len(t.Expected))
 	switch c := t.Counted; {
 	case c != nil && c.Total == total:
@@ -80,7 +81,7 @@ func (t *Task) tooLarge(ans vendorapi.Answer, m *Moment) {
 // one submission have one creation, and are there a minute later. But those of a
 // page with several may be the oldest, while others still appear.
 func (t *Task) gradual(ans vendorapi.Answer, m *Moment) bool {
-	if !m.RowTimes || len(t.Expected) > 0 && ans.Count <= len(t.Expected) {
+	if !m.Gradual || len(t.Expected) > 0 && ans.Count <= len(t.Expected) {
 		return false
 	}
 	return !dated(ans.URLs) || !t.VendorCreated.Equal(t.NewestRow)
@@ -138,6 +139,7 @@ func (t *Task) tallied(status prefetch.Status, ans vendorapi.Answer, m *Moment) 
 	case prefetch.Failed:
 		next.Repeats = 0
 		t.Rows, t.Observations = t.Rows.merge(ans.URLs, t.Observations)
+		t.HasCauses = m.Causes
 	default:
 	}
 	t.Counted = &next

@@ -44,6 +44,7 @@ func (t *Task) Prove(urls []prefetch.URL, m *Moment) {
 	t.found(m)
 	same := prefetch.SameRows(t.Rows.URLs, urls)
 	t.Rows, t.Observations = t.Rows.merge(urls, t.Observations)
+	t.HasCauses = m.Causes
 
 	t.Counts = prefetch.CountURLs(urls)
 	// What was submitted and has no row yet waits.
@@ -94,7 +95,7 @@ func dated(urls []prefetch.URL) bool {
 // Where rows appear gradually, only an answer some time after the newest one
 // tells.
 func (t *Task) provenWhole(m *Moment) bool {
-	if !m.RowTimes {
+	if !m.Gradual {
 		return true
 	}
 	return !m.Surely().Before(cmp.Or(t.NewestRow, t.FirstSeen).Add(dialect.Proof))
@@ -114,14 +115,18 @@ func (t *Task) settle(m *Moment) {
 
 // summarize derives from the rows what is published of them.
 func (t *Task) summarize(urls []prefetch.URL) {
-	var rates float64
-	rated, finished := 0, 0
+	var rates, progress float64
+	rated, progressing, finished := 0, 0, 0
 	t.VendorCreated, t.NewestRow, t.VendorFinished = time.Time{}, time.Time{}, time.Time{}
 	for i := range urls {
 		u := &urls[i]
 		if u.HasRate {
 			rates += u.Rate
 			rated++
+		}
+		if u.HasProgress {
+			progress += float64(u.Progress)
+			progressing++
 		}
 		if !u.Finished.IsZero() {
 			finished++
@@ -135,11 +140,12 @@ func (t *Task) summarize(urls []prefetch.URL) {
 	if finished < len(urls) {
 		t.VendorFinished = time.Time{}
 	}
-	t.EdgeRatio, t.HasEdgeRatio = 0, rated > 0
-	if rated > 0 {
-		t.EdgeRatio = rates / float64(rated)
-	}
+	t.EdgeRatio, t.HasEdgeRatio = mean(rates, rated)
+	t.Progress, t.HasProgress = mean(progress, progressing)
 }
+
+// mean is that of n numbers, if there are any.
+func mean(sum float64, n int) (float64, bool) { return sum / float64(max(1, n)), n > 0 }
 
 // empty applies an answer without rows to q: it settles nothing.
 func (t *Task) empty(q vendorapi.Query, m *Moment) {

@@ -20,8 +20,8 @@ func at(after time.Duration) *task.Moment {
 	n := now.Add(after)
 	return &task.Moment{
 		Now: n, Left: n, Sent: n, Oldest: n.Add(-7 * 24 * time.Hour),
-		Means:    task.Means{PollInterval: time.Minute, Slot: time.Minute, CanCount: true, CanCountWaiting: true},
-		RowTimes: true, Windows: true, Jitter: func() float64 { return 0 },
+		Means:   task.Means{PollInterval: time.Minute, Slot: time.Minute, CanCount: true, CanCountWaiting: true},
+		Gradual: true, Windows: true, Jitter: func() float64 { return 0 },
 	}
 }
 
@@ -110,7 +110,7 @@ func TestSettledIsProven(t *testing.T) {
 		return urls
 	}
 	timeless := at(0)
-	timeless.RowTimes = false
+	timeless.Gradual = false
 	ahead := at(0)
 	ahead.Sent, ahead.Moved = now.Add(time.Hour), time.Hour
 	for _, c := range []struct {

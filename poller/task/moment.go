@@ -17,9 +17,11 @@ type Moment struct {
 	// Oldest is the earliest creation that the vendor can be asked for.
 	Oldest time.Time
 	Means
-	// RowTimes and Windows: the vendor gives rows their times, and can be asked for
+	// Gradual and Windows: rows may appear after others, and the vendor can be asked for
 	// windows.
-	RowTimes, Windows bool
+	Gradual, Windows bool
+	// Causes: the vendor tells why URLs failed.
+	Causes bool
 	// Jitter returns a number in [0, 1).
 	Jitter func() float64
 }

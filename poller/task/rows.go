@@ -154,6 +154,9 @@ type storedRow struct {
 	Started  int64           `json:"b,omitempty"`
 	Finished int64           `json:"f,omitempty"`
 	Rate     *float64        `json:"r,omitempty"`
+	Progress *float32        `json:"p,omitempty"`
+	Cause    prefetch.Cause  `json:"k,omitempty"`
+	Words    string          `json:"t,omitempty"`
 	Observed uint8           `json:"o,omitempty"`
 	Former   bool            `json:"x,omitempty"`
 	// Recovered is [prefetch.URL.Recovered].
@@ -166,11 +169,14 @@ func (r Rows) MarshalJSON() ([]byte, error) {
 	for i := range r.URLs {
 		u := &r.URLs[i]
 		stored[i] = storedRow{
-			URL: u.URL, Status: u.Status, Observed: r.observed[i], Recovered: u.Recovered,
+			URL: u.URL, Status: u.Status, Observed: r.observed[i], Recovered: u.Recovered, Cause: u.Cause, Words: u.Words,
 			Created: toUnix(u.Created), Started: toUnix(u.Started), Finished: toUnix(u.Finished),
 		}
 		if u.HasRate {
 			stored[i].Rate = &u.Rate
+		}
+		if u.HasProgress {
+			stored[i].Progress = &u.Progress
 		}
 	}
 	for _, f := range r.former {
@@ -196,11 +202,14 @@ func (r *Rows) UnmarshalJSON(data []byte) error {
 			continue
 		}
 		u := prefetch.URL{
-			URL: s.URL, Status: s.Status, Recovered: s.Recovered,
+			URL: s.URL, Status: s.Status, Recovered: s.Recovered, Cause: s.Cause, Words: s.Words,
 			Created: fromUnix(s.Created), Started: fromUnix(s.Started), Finished: fromUnix(s.Finished),
 		}
 		if s.Rate != nil {
 			u.Rate, u.HasRate = *s.Rate, true
+		}
+		if s.Progress != nil {
+			u.Progress, u.HasProgress = *s.Progress, true
 		}
 		r.URLs = append(r.URLs, u)
 		r.observed = append(r.observed, s.Observed)

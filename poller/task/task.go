@@ -66,7 +66,11 @@ type Record struct {
 	Counts       prefetch.Counts `json:"counts"`
 	EdgeRatio    float64         `json:"edge_ratio,omitempty"`
 	HasEdgeRatio bool            `json:"has_edge_ratio,omitempty"`
-	Rows         Rows            `json:"rows,omitzero"`
+	Progress     float64         `json:"progress,omitempty"`
+	HasProgress  bool            `json:"has_progress,omitempty"`
+	// HasCauses: the vendor tells why URLs failed; those of Rows are known.
+	HasCauses bool `json:"has_causes,omitempty"`
+	Rows      Rows `json:"rows,omitzero"`
 	// Rowless is for how many submitted URLs the vendor had no row, and RowlessSince
 	// since when the task waits for nothing else; zero if it does not.
 	Rowless      int       `json:"rowless,omitempty"`
@@ -215,7 +219,11 @@ func (t *Task) Published(account prefetch.Account) *prefetch.TaskState {
 		Finished: t.FinishedAt(), FinishTold: t.Phase == prefetch.Settled && !t.VendorFinished.IsZero(),
 		LastUnfinished: t.LastUnfinished, LastRefresh: t.LastRefresh, Up: t.Up,
 		Counts: t.Counts, Answered: t.Answered(), EdgeRatio: t.EdgeRatio, HasEdgeRatio: t.HasEdgeRatio,
+		Progress: t.Progress, HasProgress: t.HasProgress, HasCauses: t.HasCauses,
 		Recovered: t.recovered(), URLs: t.Rows.URLs, NoRow: t.noRow(),
+	}
+	if t.HasCauses {
+		s.Causes = prefetch.CountCauses(t.Rows.URLs)
 	}
 	if t.LastError != nil {
 		s.LastError = new(prefetch.Failure(*t.LastError))

@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -21,27 +19,27 @@ import (
 // vendor's pageNo is not read: its page calls it the number of pages, but it is the
 // page that was asked for.
 type page struct {
-	Code             scalar          `json:"Code"`
-	Message          scalar          `json:"Message"`
-	Msg              scalar          `json:"msg"`
-	Error            scalar          `json:"error"`
+	Code             vendorapi.Text  `json:"Code"`
+	Message          vendorapi.Text  `json:"Message"`
+	Msg              vendorapi.Text  `json:"msg"`
+	Error            vendorapi.Text  `json:"error"`
 	ErrorMessages    sentences       `json:"errorMessages"`
-	RequestID        scalar          `json:"requestId"`
-	CNCRequestID     scalar          `json:"x-cnc-request-id"`
-	Count            scalar          `json:"count"`
-	PageSize         scalar          `json:"pageSize"`
+	RequestID        vendorapi.Text  `json:"requestId"`
+	CNCRequestID     vendorapi.Text  `json:"x-cnc-request-id"`
+	Count            vendorapi.Text  `json:"count"`
+	PageSize         vendorapi.Text  `json:"pageSize"`
 	ResultDetail     json.RawMessage `json:"resultDetail"`
 	ResultDetailList json.RawMessage `json:"resultDetailList"`
 }
 
 // row is one element of resultDetail.
 type row struct {
-	URL        scalar `json:"url"`
-	Status     scalar `json:"status"`
-	Rate       scalar `json:"rate"`
-	CreateTime scalar `json:"createTime"`
-	BeginTime  scalar `json:"beginTime"`
-	FinishTime scalar `json:"finishTime"`
+	URL        vendorapi.Text `json:"url"`
+	Status     vendorapi.Text `json:"status"`
+	Rate       vendorapi.Text `json:"rate"`
+	CreateTime vendorapi.Text `json:"createTime"`
+	BeginTime  vendorapi.Text `json:"beginTime"`
+	FinishTime vendorapi.Text `json:"finishTime"`
 }
 
 // decodePage reads body into p. The error says that body is no JSON object.
@@ -58,39 +56,23 @@ func decodePage(body []byte, p *page) error {
 
 // succeeded reports whether the vendor's own code says that it answered.
 func (p *page) succeeded() bool {
-	code, ok := p.Code.natural()
+	code, ok := p.Code.Natural()
 	return ok && code == 1
 }
 
 // text is what the vendor says in words, bounded; empty if it says nothing.
 func (p *page) text() string {
-	return cmp.Or(p.Message.excerpt(), p.Msg.excerpt(), p.ErrorMessages.excerpt(), p.Error.excerpt())
+	return cmp.Or(p.Message.Excerpt(), p.Msg.Excerpt(), p.ErrorMessages.Excerpt(), p.Error.Excerpt())
 }
 
 // requestID is the vendor's id of the call, of those that have none in their header.
-func (p *page) requestID() string { return cmp.Or(p.CNCRequestID.value(), p.RequestID.value()) }
+func (p *page) requestID() string { return cmp.Or(p.CNCRequestID.Value(), p.RequestID.Value()) }
 
 // reader turns one answer's rows into URLs and keeps what was odd about them.
 type reader struct {
+	vendorapi.Notes
+
 	location *time.Location
-
-	unknownWords []string
-	oddities     []string
-	// told are the kinds of oddity that are in oddities: a page of a thousand
-	// odd rows is worth one sentence.
-	told map[string]struct{}
-}
-
-// oddf notes an oddity, unless one of the same kind was noted before.
-func (r *reader) oddf(kind, format string, args ...any) {
-	if _, ok := r.told[kind]; ok {
-		return
-	}
-	if r.told == nil {
-		r.told = map[string]struct{}{}
-	}
-	r.told[kind] = struct{}{}
-	r.oddities = append(r.oddities, fmt.Sprintf(format, args...))
 }
 
 // rows reads the elements of the answer's list, under whichever of its two names
@@ -122,8 +104,8 @@ func (r *reader) answer(q vendorapi.Query, body *page, urls []prefetch.URL, date
 		Count:        count,
 		Page:         q.Page,
 		PageSize:     pageSize,
-		UnknownWords: r.unknownWords,
-		Oddities:     r.oddities,
+		UnknownWords: r.UnknownWords,
+		Oddities:     r.Oddities,
 		RequestID:    body.requestID(),
 	}
 }
@@ -132,72 +114,41 @@ func (r *reader) answer(q vendorapi.Query, body *page, urls []prefetch.URL, date
 // is there.
 func (r *reader) url(w *row, raw json.RawMessage) prefetch.URL {
 	if w == nil {
-		r.oddf("row", "a row is not an object: %s", vendorapi.Excerpt(raw))
-		return prefetch.URL{Status: prefetch.Unknown}
+		return r.NoRow(raw)
 	}
 	u := prefetch.URL{
-		URL:      withoutSpace(w.URL.String),
-		Status:   r.status(w.Status),
+		URL:      r.URL(w.URL),
+		Status:   r.Status(w.Status, words),
 		Created:  r.time("createTime", w.CreateTime),
 		Started:  r.time("beginTime", w.BeginTime),
 		Finished: r.time("finishTime", w.FinishTime),
 	}
-	if u.URL == "" {
-		r.oddf("url", "a row has no url")
-	}
-	if w.URL.Cut {
-		// The row counts as it is: a status is not less true for a URL that
-		// nobody can have submitted.
-		r.oddf("long url", "a row has a url of more than %d bytes, of which the rest is cut", vendorapi.MaxText)
-	}
-	if w.Rate.value() != "" {
-		u.Rate, u.HasRate = w.Rate.rate()
+	if w.Rate.Value() != "" {
+		u.Rate, u.HasRate = w.Rate.Share()
 		if !u.HasRate {
-			r.oddf("rate", "rate %q is not a number from 0 to 100; taken as not told", w.Rate.excerpt())
+			r.Oddf("rate", "rate %q is not a number from 0 to 100; taken as not told", w.Rate.Excerpt())
 		}
 	}
 	return u
 }
 
-// withoutSpace removes white space, which no URL holds but the vendor's own
-// example does ("http: //…").
-func withoutSpace(s string) string {
-	return strings.Map(func(c rune) rune {
-		if unicode.IsSpace(c) {
-			return -1
-		}
-		return c
-	}, s)
-}
-
-// status reads a status word. The page writes them as Success, Failure, Wait
-// and Run, its example in lower case, and its error text adds init.
-func (r *reader) status(s scalar) prefetch.Status {
-	switch strings.ToLower(s.value()) {
-	case "success":
-		return prefetch.Succeeded
-	case "failure", "fail", "failed":
-		return prefetch.Failed
-	case "wait", "waiting", "init":
-		return prefetch.Waiting
-	case "run", "running":
-		return prefetch.Running
-	case "":
-		r.oddf("status", "a row has no status; taken as unknown")
-		return prefetch.Unknown
-	}
-	r.unknownWords = vendorapi.AddWord(r.unknownWords, s.excerpt())
-	return prefetch.Unknown
+// words are the statuses. The page writes them as Success, Failure, Wait and Run,
+// its example in lower case, and its error text adds init.
+var words = map[string]prefetch.Status{
+	"success": prefetch.Succeeded,
+	"failure": prefetch.Failed, "fail": prefetch.Failed, "failed": prefetch.Failed,
+	"wait": prefetch.Waiting, "waiting": prefetch.Waiting, "init": prefetch.Waiting,
+	"run": prefetch.Running, "running": prefetch.Running,
 }
 
 // time reads the time of a row's field; zero where it is not told.
-func (r *reader) time(field string, s scalar) time.Time {
-	if s.value() == "" {
+func (r *reader) time(field string, s vendorapi.Text) time.Time {
+	if s.Value() == "" {
 		return time.Time{}
 	}
-	t, ok := s.time(r.location)
+	t, ok := s.Time(r.location)
 	if !ok {
-		r.oddf(field, "%s %q is not a time of the form %s; taken as not told", field, s.excerpt(), timeLayout)
+		r.Oddf(field, "%s %q is not a time of the form %s; taken as not told", field, s.Excerpt(), timeLayout)
 		return time.Time{}
 	}
 	return t
@@ -205,13 +156,13 @@ func (r *reader) time(field string, s scalar) time.Time {
 
 // count is how many rows match, which is never less than the rows at hand.
 func (r *reader) count(body *page, rows int) int {
-	count, ok := body.Count.natural()
+	count, ok := body.Count.Natural()
 	switch {
 	case !ok:
-		r.oddf("count", "count %q is not a whole number; the %d rows of the page are taken for all", body.Count.excerpt(), rows)
+		r.Oddf("count", "count %q is not a whole number; the %d rows of the page are taken for all", body.Count.Excerpt(), rows)
 		return rows
 	case count < rows:
-		r.oddf("count", "count %d is less than the %d rows of the page", count, rows)
+		r.Oddf("count", "count %d is less than the %d rows of the page", count, rows)
 		return rows
 	}
 	return count
@@ -221,7 +172,7 @@ func (r *reader) count(body *page, rows int) int {
 // unless the rows at hand prove something else.
 func (r *reader) pageSize(q vendorapi.Query, body *page, count, rows int) int {
 	size := q.PageSize
-	if echo, ok := body.PageSize.natural(); ok && echo > 0 {
+	if echo, ok := body.PageSize.Natural(); ok && echo > 0 {
 		size = echo
 	}
 	if rows > size {
@@ -233,9 +184,9 @@ func (r *reader) pageSize(q vendorapi.Query, body *page, count, rows int) int {
 		return size
 	}
 	if rows == 0 {
-		r.oddf("page", "page %d of %d rows has no row, although %d rows match", q.Page, size, count)
+		r.Oddf("page", "page %d of %d rows has no row, although %d rows match", q.Page, size, count)
 		return size
 	}
-	r.oddf("page", "page %d has %d rows instead of %d, although %d rows match: the vendor capped the page", q.Page, rows, size, count)
+	r.Oddf("page", "page %d has %d rows instead of %d, although %d rows match: the vendor capped the page", q.Page, rows, size, count)
 	return rows
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -15,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
@@ -36,11 +34,11 @@ func (a *apiKeyAuth) Authorize(_ context.Context, req *http.Request, _ []byte, n
 	key := a.apiKey()
 	switch {
 	case a.username == "":
-		return noCredentials("the username is empty")
+		return vendorapi.NoCredentials("the username is empty")
 	case strings.Contains(a.username, ":"):
-		return noCredentials("the username has a colon, which Basic authentication cannot carry")
+		return vendorapi.NoCredentials("the username has a colon, which Basic authentication cannot carry")
 	case key == "":
-		return noCredentials("the API key is empty")
+		return vendorapi.NoCredentials("the API key is empty")
 	}
 	date := now.UTC().Format(http.TimeFormat)
 	mac := hmac.New(sha1.New, []byte(key))
@@ -95,12 +93,12 @@ func (a *akskAuth) Authorize(_ context.Context, req *http.Request, body []byte, 
 	accessKey, secretKey := a.accessKey(), a.secretKey()
 	switch {
 	case accessKey == "":
-		return noCredentials("the access key is empty")
+		return vendorapi.NoCredentials("the access key is empty")
 	case secretKey == "":
-		return noCredentials("the secret key is empty")
+		return vendorapi.NoCredentials("the secret key is empty")
 	}
 	timestamp := strconv.FormatInt(a.unusedSecond(now), 10)
-	toSign := akskAlgorithm + "\n" + timestamp + "\n" + hexSHA256(canonicalRequest(req, body))
+	toSign := akskAlgorithm + "\n" + timestamp + "\n" + vendorapi.SHA256(canonicalRequest(req, body))
 	mac := hmac.New(sha256.New, []byte(secretKey))
 	mac.Write([]byte(toSign))
 
@@ -144,15 +142,6 @@ func canonicalRequest(req *http.Request, body []byte) []byte {
 		"host:" + strings.ToLower(req.Host),
 		"",
 		signedHeaders,
-		hexSHA256(body),
+		vendorapi.SHA256(body),
 	}, "\n"))
-}
-
-func hexSHA256(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
-}
-
-func noCredentials(text string) error {
-	return &vendorapi.Error{Reason: prefetch.ReasonAuth, Unsent: true, Err: errors.New("authenticate: " + text)}
 }

@@ -22,10 +22,10 @@ import (
 // except that 429 leaves no doubt.
 func failure(q vendorapi.Query, resp *vendorapi.Response, body *page, decodeErr error) *vendorapi.Error {
 	e := &vendorapi.Error{
-		Code: body.Code.excerpt(), Message: body.text(), RequestID: body.requestID(),
+		Code: body.Code.Excerpt(), Message: body.text(), RequestID: body.requestID(),
 	}
 	if resp.Status != http.StatusTooManyRequests {
-		e.Reason, e.Refused = meaning(q, body.Code.value(), e.Message)
+		e.Reason, e.Refused = meaning(q, body.Code.Value(), e.Message)
 	}
 	switch {
 	case isSuccess(resp.Status) && decodeErr != nil:

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"time"
 
+	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
@@ -99,14 +100,15 @@ func timeZoneHeader(location *time.Location) (string, error) {
 // error of the query that it refused.
 func (p *Provider) Capabilities() vendorapi.Capabilities {
 	return vendorapi.Capabilities{
-		Windows:      true,
-		Paged:        true,
-		StatusFilter: true,
-		RowTimes:     true,
-		PageSize:     p.pageSize,
-		LookBack:     p.lookBack,
-		MaxSpan:      maxSpan,
-		MaxInFlight:  1,
+		Windows:     true,
+		Paged:       true,
+		FilterWords: vendorapi.OneWord(prefetch.Waiting, prefetch.Running, prefetch.Succeeded, prefetch.Failed),
+		Times:       vendorapi.RowTimes{Created: true, Started: true, Finished: true},
+		Gradual:     true,
+		PageSize:    p.pageSize,
+		LookBack:    p.lookBack,
+		MaxSpan:     maxSpan,
+		MaxInFlight: 1,
 	}
 }
 
@@ -144,8 +146,8 @@ func read(q vendorapi.Query, resp *vendorapi.Response, location *time.Location) 
 		return vendorapi.Answer{}, failure(q, resp, &body, err)
 	}
 	// Without a count only a page with room left shows that its rows are all.
-	if _, ok := body.Count.natural(); !ok && (q.Kind == vendorapi.QueryCount || len(rows) >= q.PageSize) {
-		return vendorapi.Answer{}, failure(q, resp, &body, fmt.Errorf("count %q is not a whole number", body.Count.excerpt()))
+	if _, ok := body.Count.Natural(); !ok && (q.Kind == vendorapi.QueryCount || len(rows) >= q.PageSize) {
+		return vendorapi.Answer{}, failure(q, resp, &body, fmt.Errorf("count %q is not a whole number", body.Count.Excerpt()))
 	}
 	return r.answer(q, &body, rows, resp.Date), nil
 }

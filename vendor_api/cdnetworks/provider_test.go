@@ -235,7 +235,7 @@ func TestQueryWithoutCredentials(t *testing.T) {
 func TestCapabilities(t *testing.T) {
 	t.Parallel()
 	want := vendorapi.Capabilities{
-		Windows: true, Paged: true, StatusFilter: true, RowTimes: true,
+		Windows: true, Paged: true, FilterWords: vendorapi.OneWord(prefetch.Waiting, prefetch.Running, prefetch.Succeeded, prefetch.Failed), Times: vendorapi.RowTimes{Created: true, Started: true, Finished: true}, Gradual: true,
 		PageSize: 100, LookBack: 72 * time.Hour, MaxSpan: 24*time.Hour - time.Second, MaxInFlight: 1,
 	}
 	client := newClient(t, nil)

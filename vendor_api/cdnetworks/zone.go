@@ -47,7 +47,7 @@ func (z zoneCheck) check(r *reader, urls []prefetch.URL) {
 		if offset, ok := z.fitting(urls); ok {
 			hint = fmt.Sprintf("; times of %s would fit", offset)
 		}
-		r.oddf("zone", "createTime %s %s: X-Time-Zone was probably ignored%s", z.print(created), where, hint)
+		r.Oddf("zone", "createTime %s %s: X-Time-Zone was probably ignored%s", z.print(created), where, hint)
 		return
 	}
 }

@@ -2,12 +2,9 @@ package huaweicloud
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"strings"
 	"time"
 
-	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
@@ -32,40 +29,18 @@ type Auth interface {
 // "", where there is none. All three functions are called for every request,
 // because temporary keys live 15 minutes to 24 hours and are replaced.
 func AKSK(accessKey, secretKey, securityToken func() string) Auth {
-	return &aksk{accessKey: accessKey, secretKey: secretKey, securityToken: securityToken}
+	return &aksk{vendorapi.Keys{AccessKey: accessKey, SecretKey: secretKey, Token: securityToken, Sign: sign}}
 }
 
-type aksk struct {
-	accessKey, secretKey, securityToken func() string
-}
+type aksk struct{ vendorapi.Keys }
 
-func (a *aksk) Authorize(_ context.Context, req *http.Request, body []byte, now time.Time) error {
-	accessKey, secretKey := a.accessKey(), a.secretKey()
-	if secretKey == "" {
-		return noCredentials("the secret key is empty")
-	}
-	if err := checkHeaderValue("the access key", accessKey); err != nil {
-		return err
-	}
-	if a.securityToken != nil {
-		if token := a.securityToken(); token != "" {
-			if err := checkHeaderValue("the security token", token); err != nil {
-				return err
-			}
-			req.Header.Set(headerSecurityToken, token)
-		}
+// sign signs a request that is sent at a time.
+func sign(req *http.Request, body []byte, c vendorapi.Credentials, now time.Time) {
+	if c.Token != "" {
+		req.Header.Set(headerSecurityToken, c.Token)
 	}
 	req.Header.Set(headerSDKDate, now.UTC().Format(sdkDateLayout))
-	Sign(req, body, accessKey, secretKey)
-	return nil
-}
-
-func (a *aksk) Secrets() []string {
-	secrets := []string{a.accessKey(), a.secretKey()}
-	if a.securityToken != nil {
-		secrets = append(secrets, a.securityToken())
-	}
-	return secrets
+	Sign(req, body, c.AccessKey, c.SecretKey)
 }
 
 // Refused does nothing: the keys are read anew for the next request anyway.
@@ -81,7 +56,7 @@ type readyToken struct {
 
 func (t *readyToken) Authorize(_ context.Context, req *http.Request, _ []byte, _ time.Time) error {
 	token := t.token()
-	if err := checkHeaderValue("the token", token); err != nil {
+	if err := vendorapi.CheckCredential("the token", token); err != nil {
 		return err
 	}
 	req.Header.Set(headerAuthToken, token)
@@ -92,20 +67,3 @@ func (t *readyToken) Secrets() []string { return []string{t.token()} }
 
 // Refused does nothing: the token is read anew for the next request anyway.
 func (*readyToken) Refused(*http.Request) {}
-
-// checkHeaderValue refuses what net/http would refuse to send, under the
-// reason that it is, and without showing it.
-func checkHeaderValue(what, value string) error {
-	switch {
-	case value == "":
-		return noCredentials(what + " is empty")
-	case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
-		return noCredentials(what + " holds a space, a line break or another character that no credential has")
-	default:
-		return nil
-	}
-}
-
-func noCredentials(text string) error {
-	return &vendorapi.Error{Reason: prefetch.ReasonAuth, Unsent: true, Err: errors.New(text)}
-}

@@ -181,7 +181,7 @@ func waitEnded(ctx context.Context) error {
 func (a *iam) request(ctx context.Context, now time.Time) (token string, life time.Duration, err error) {
 	password := a.opts.Password()
 	if password == "" {
-		return "", 0, noCredentials("the password for IAM is empty")
+		return "", 0, vendorapi.NoCredentials("the password for IAM is empty")
 	}
 	send := func() (refused bool) {
 		token, life, err = a.send(ctx, now, password)
@@ -244,7 +244,7 @@ func (a *iam) send(ctx context.Context, now time.Time, password string) (token s
 		if resp.Status >= http.StatusMultipleChoices || token == "" {
 			return vendorapi.Answer{}, noToken(resp)
 		}
-		return vendorapi.Answer{}, checkHeaderValue("the token from IAM", token)
+		return vendorapi.Answer{}, vendorapi.CheckCredential("the token from IAM", token)
 	})
 	if err != nil {
 		return "", 0, accountError(vendorapi.AsError(err))

@@ -1,14 +1,14 @@
 package huaweicloud
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	vendorapi "prefetch_exporter/vendor_api"
 )
 
 const (
@@ -39,20 +39,19 @@ func Sign(req *http.Request, body []byte, accessKey, secretKey string) {
 	headers, signed := canonicalHeaders(req.Header)
 	contentHash := req.Header.Get(headerContentSHA256)
 	if contentHash == "" {
-		contentHash = sha256Hex(body)
+		contentHash = vendorapi.SHA256(body)
 	}
 	canonical := strings.Join([]string{
 		req.Method,
 		canonicalPath(req.URL),
-		canonicalQuery(req.URL.Query()),
+		vendorapi.CanonicalQuery(req.URL.Query()),
 		headers,
 		signed,
 		contentHash,
 	}, "\n")
-	mac := hmac.New(sha256.New, []byte(secretKey))
-	mac.Write([]byte(algorithm + "\n" + date + "\n" + sha256Hex([]byte(canonical))))
+	mac := vendorapi.HMAC([]byte(secretKey), algorithm+"\n"+date+"\n"+vendorapi.SHA256([]byte(canonical)))
 	req.Header.Set(headerAuthorization, algorithm+" Access="+accessKey+
-		", SignedHeaders="+signed+", Signature="+hex.EncodeToString(mac.Sum(nil)))
+		", SignedHeaders="+signed+", Signature="+hex.EncodeToString(mac))
 }
 
 // canonicalPath escapes each segment, and always ends in a slash although the
@@ -63,29 +62,13 @@ func canonicalPath(u *url.URL) string {
 		if plain, err := url.PathUnescape(s); err == nil {
 			s = plain
 		}
-		segments[i] = escape(s)
+		segments[i] = vendorapi.Escape(s)
 	}
 	path := strings.Join(segments, "/")
 	if !strings.HasSuffix(path, "/") {
 		path += "/"
 	}
 	return path
-}
-
-// canonicalQuery orders by key and then by value, both before they are escaped.
-func canonicalQuery(query url.Values) string {
-	keys := make([]string, 0, len(query))
-	for key := range query {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	var pairs []string
-	for _, key := range keys {
-		for _, value := range slices.Sorted(slices.Values(query[key])) {
-			pairs = append(pairs, escape(key)+"="+escape(value))
-		}
-	}
-	return strings.Join(pairs, "&")
 }
 
 // canonicalHeaders returns the headers that are signed, one a line, and their
@@ -110,26 +93,4 @@ func canonicalHeaders(header http.Header) (lines, names string) {
 		}
 	}
 	return b.String(), strings.Join(signed, ";")
-}
-
-func sha256Hex(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
-}
-
-// escape percent-encodes every byte but RFC 3986's unreserved characters. A
-// space is %20 and never "+", which url.QueryEscape would make of it.
-func escape(s string) string {
-	const upperHex = "0123456789ABCDEF"
-	var b strings.Builder
-	b.Grow(len(s))
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', strings.IndexByte("-._~", c) >= 0:
-			b.WriteByte(c)
-		default:
-			b.Write([]byte{'%', upperHex[c>>4], upperHex[c&0xF]})
-		}
-	}
-	return b.String()
 }

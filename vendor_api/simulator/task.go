@@ -24,6 +24,9 @@ type URLPlan struct {
 	// Word, if set, is sent as the status at all times, in place of the right
 	// one: an undocumented word, or a documented one in another letter case.
 	Word string
+	// Reason is why a URL that fails does, in the vendor's own words; empty for the
+	// vendor's usual ones.
+	Reason string
 	// Appears is how long after the creation CDNetworks begins to show the
 	// row. Huawei Cloud ignores it.
 	Appears time.Duration
@@ -39,6 +42,9 @@ type Task struct {
 	// Created is when the vendor took the task in; zero means when it is given
 	// to Submit. Before Created nobody sees the task.
 	Created time.Time
+	// Purge: the task is a purge, or a refresh, and no prefetch: vendors whose answers
+	// mix both show it as such.
+	Purge bool
 	// URLs are the task's rows in the order of submission.
 	URLs []URLPlan
 }
@@ -90,6 +96,18 @@ func (p *URLPlan) finalFrom(created time.Time, v Vocabulary) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return later(visible, p.Finish(created)), true
+}
+
+// ProgressAt is how far the vendor is with the URL at now, between 0 and 1.
+func (p *URLPlan) ProgressAt(created, now time.Time) float64 {
+	switch s := p.StatusAt(created, now); {
+	case s.Final():
+		return 1
+	case s == prefetch.Waiting, p.Fetch <= 0:
+		return 0
+	default:
+		return min(1, float64(now.Sub(p.Begin(created)))/float64(p.Fetch))
+	}
 }
 
 // EdgeRate is the success rate that CDNetworks shows for a URL that has ended.

@@ -58,7 +58,7 @@ func (m *Terms) Due(t *task.Task) (d Timing) {
 	case !t.LastAsked.IsZero():
 		d.At = clock.Later(t.LastAsked, t.LastRefresh).Add(max(m.Means.PollInterval, t.RowlessGap(m.Means.Slot, m.LongestRowless)))
 	}
-	if m.Capabilities.RowTimes && d.Kind != NextPage {
+	if m.Capabilities.Gradual && d.Kind != NextPage {
 		// A row from the vendor's future must not keep the task from being asked.
 		proven, latest := m.provable(t), clock.Later(t.LastAsked, t.FirstSeen).Add(max(m.Means.PollInterval, clock.LongestRetry))
 		if proven.After(latest) {

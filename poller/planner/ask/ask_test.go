@@ -23,7 +23,7 @@ func ago(n int) time.Time { return noon.Add(-time.Duration(n) * minute) }
 // terms are those of a vendor with windows and row times, a call in five minutes.
 func terms(change func(*ask.Terms)) *ask.Terms {
 	d := dialect.Dialect{Capabilities: vendorapi.Capabilities{
-		Windows: true, Paged: true, StatusFilter: true, RowTimes: true, PageSize: 50, LookBack: 72 * time.Hour, MaxSpan: 24 * time.Hour,
+		Windows: true, Paged: true, FilterWords: vendorapi.OneWord(prefetch.Waiting, prefetch.Running, prefetch.Succeeded, prefetch.Failed), Times: vendorapi.RowTimes{Created: true, Started: true, Finished: true}, Gradual: true, PageSize: 50, LookBack: 72 * time.Hour, MaxSpan: 24 * time.Hour,
 	}}
 	m := &ask.Terms{Terms: d.At(noon), LongestRowless: 30 * minute}
 	m.Means = task.Means{PollInterval: minute, Slot: 5 * minute, Watched: 3, CanCount: true, CanCountWaiting: true}
@@ -51,7 +51,7 @@ func asked(n int) func(*task.Task) {
 
 func TestDue(t *testing.T) {
 	t.Parallel()
-	noTimes := func(m *ask.Terms) { m.Capabilities.RowTimes = false }
+	noTimes := func(m *ask.Terms) { m.Capabilities.Times, m.Capabilities.Gradual = vendorapi.RowTimes{}, false }
 	young := func(t *task.Task) { t.Created, t.FirstSeen = noon, noon }
 	proven := noon.Add(dialect.Proof + dialect.Pad)
 	for name, c := range map[string]struct {

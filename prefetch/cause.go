@@ -1,0 +1,59 @@
+package prefetch
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Cause is why a URL failed, as far as its vendor tells: the `cause` label. The zero
+// value is [CauseUnknown].
+type Cause uint8
+
+// The causes of a failure.
+const (
+	// CauseUnknown: the vendor does not say, or in words that nobody knows.
+	CauseUnknown Cause = iota
+	// CauseOrigin: the origin did not answer, or with an error.
+	CauseOrigin
+	// CauseVendor: something within the vendor's network, or its limits.
+	CauseVendor
+
+	// NumCauses is how many causes there are; see [Causes].
+	NumCauses = int(CauseVendor) + 1
+)
+
+var causeNames = [NumCauses]string{"unknown", "origin", "vendor"}
+
+// Causes is how many failed URLs have each cause, indexed by [Cause].
+type Causes [NumCauses]int
+
+// CountCauses counts the failed ones of urls by their cause.
+func CountCauses(urls []URL) (c Causes) {
+	for i := range urls {
+		if urls[i].Status == Failed {
+			c[urls[i].Cause]++
+		}
+	}
+	return c
+}
+
+// String returns the value of the `cause` label, such as "origin".
+func (c Cause) String() string {
+	if int(c) < NumCauses {
+		return causeNames[c]
+	}
+	return fmt.Sprintf("Cause(%d)", uint8(c))
+}
+
+// MarshalText returns the same word as [Cause.String].
+func (c Cause) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText reads what [Cause.MarshalText] wrote.
+func (c *Cause) UnmarshalText(text []byte) error {
+	i := slices.Index(causeNames[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("unknown cause %q", text)
+	}
+	*c = Cause(i) //nolint:gosec // one of three
+	return nil
+}

@@ -1,0 +1,68 @@
+package vendorapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"prefetch_exporter/prefetch"
+)
+
+// Notes are what a client finds odd about one answer while it reads the rows.
+type Notes struct {
+	UnknownWords []string
+	Oddities     []string
+	// told are the kinds of oddity that are in Oddities: a page of a thousand
+	// odd rows is worth one sentence.
+	told []string
+}
+
+// Oddf notes an oddity, unless one of the same kind was noted before.
+func (n *Notes) Oddf(kind, format string, args ...any) {
+	if !slices.Contains(n.told, kind) {
+		n.told, n.Oddities = append(n.told, kind), append(n.Oddities, fmt.Sprintf(format, args...))
+	}
+}
+
+// NoRow notes that a row is no object, and returns what stands for it.
+func (n *Notes) NoRow(raw json.RawMessage) prefetch.URL {
+	n.Oddf("row", "a row is not an object: %s", Excerpt(raw))
+	return prefetch.URL{Status: prefetch.Unknown}
+}
+
+// URL reads the URL of a row, without white space: no URL holds any, but vendors'
+// examples do.
+func (n *Notes) URL(t Text) string {
+	url := strings.Map(func(c rune) rune {
+		if unicode.IsSpace(c) {
+			return -1
+		}
+		return c
+	}, t.String)
+	if url == "" {
+		n.Oddf("url", "a row has no url")
+	}
+	if t.Cut {
+		// The row counts as it is: a status is not less true for a URL that
+		// nobody can have submitted.
+		n.Oddf("long url", "a row has a url of more than %d bytes, of which the rest is cut", MaxText)
+	}
+	return url
+}
+
+// Status reads a status word by a table of words in lower case. A word that is not
+// there is [prefetch.Unknown], and noted.
+func (n *Notes) Status(t Text, words map[string]prefetch.Status) prefetch.Status {
+	word := strings.ToLower(t.Value())
+	if s, ok := words[word]; ok {
+		return s
+	}
+	if word == "" {
+		n.Oddf("status", "a row has no status; taken as unknown")
+	} else {
+		n.UnknownWords = AddWord(n.UnknownWords, t.Excerpt())
+	}
+	return prefetch.Unknown
+}
