@@ -85,12 +85,12 @@ func TestRows(t *testing.T) {
 		"nothing told": {
 			row:      `{}`,
 			want:     prefetch.URL{Status: prefetch.Unknown},
-			oddities: []string{"a row has no status; taken as unknown", "a row has no url"},
+			oddities: []string{"a row has no url", "a row has no status; taken as unknown"},
 		},
 		"nulls": {
 			row:      `{"url":null,"status":null,"rate":null,"createTime":null,"beginTime":null,"finishTime":null}`,
 			want:     prefetch.URL{Status: prefetch.Unknown},
-			oddities: []string{"a row has no status; taken as unknown", "a row has no url"},
+			oddities: []string{"a row has no url", "a row has no status; taken as unknown"},
 		},
 		"empty texts": {
 			row:  `{"url":"u","status":"wait","rate":"","createTime":"","beginTime":"null","finishTime":" NULL "}`,
