@@ -9,7 +9,7 @@ import (
 
 // Value is the text without the space around it; empty where the vendor told
 // nothing, be it null, "" or the word null.
-func (t Text) Value() string {
+func (t *Text) Value() string {
 	v := strings.TrimSpace(t.String)
 	if strings.EqualFold(v, "null") {
 		return ""
@@ -18,12 +18,12 @@ func (t Text) Value() string {
 }
 
 // Excerpt is the value, bounded for an error or a log.
-func (t Text) Excerpt() string { return Excerpt([]byte(t.Value())) }
+func (t *Text) Excerpt() string { return Excerpt([]byte(t.Value())) }
 
 // Natural is the value as a whole number from 0. It reports false for
 // everything else, and for numbers beyond 32 bits, which keeps arithmetic on
 // pages from overflowing.
-func (t Text) Natural() (int, bool) {
+func (t *Text) Natural() (int, bool) {
 	f, err := strconv.ParseFloat(t.Value(), 64)
 	if err != nil || f != math.Trunc(f) || f < 0 || f > math.MaxInt32 {
 		return 0, false
@@ -33,7 +33,7 @@ func (t Text) Natural() (int, bool) {
 
 // Share is the value as a share between 0 and 1, read from a percentage with or
 // without its sign. It reports false for everything else.
-func (t Text) Share() (float64, bool) {
+func (t *Text) Share() (float64, bool) {
 	const whole = 100
 	number := strings.TrimSpace(strings.TrimSuffix(t.Value(), "%"))
 	percent, err := strconv.ParseFloat(number, 64)
@@ -51,7 +51,7 @@ var timeLayouts = [...]string{time.DateTime, time.RFC3339, "2006-01-02T15:04:05"
 // It reports false for what is no time, for times at or before the Unix epoch,
 // which databases print where they hold none, and for those of another age, which
 // stand for "never".
-func (t Text) Time(location *time.Location) (time.Time, bool) {
+func (t *Text) Time(location *time.Location) (time.Time, bool) {
 	v := t.Value()
 	for _, layout := range timeLayouts {
 		at, err := time.ParseInLocation(layout, v, location)
@@ -64,7 +64,7 @@ func (t Text) Time(location *time.Location) (time.Time, bool) {
 
 // Unix is the value as a time since 1970 that is counted in unit, a second or a
 // millisecond. It reports false for what no vendor can mean, 0 among them.
-func (t Text) Unix(unit time.Duration) (time.Time, bool) {
+func (t *Text) Unix(unit time.Duration) (time.Time, bool) {
 	n, err := strconv.ParseFloat(t.Value(), 64)
 	if err != nil || math.IsNaN(n) || n <= 0 || n > float64(math.MaxInt64)/float64(unit) {
 		return time.Time{}, false
