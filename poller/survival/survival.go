@@ -9,21 +9,26 @@ import (
 
 const (
 	// Ages are divided into bins that double every second bin, from the first
-	// 15 seconds to about two weeks.
+	// 15 seconds to about two weeks. Range: half and double of the first bin: nothing;
+	// one bin each doubling: cold start of 30 items 5 % sooner; four: 95th percentile of
+	// strangers with urls 12 % later.
 	ageBins         = 34
 	firstBin        = 15 * time.Second
 	binsPerDoubling = 2
 
 	// What is believed before anything was seen: Huawei's page speaks of three
-	// to five minutes, and some URLs always take much longer.
+	// to five minutes, and some URLs always take much longer. Range: half and double
+	// of the median cost launch night 12 %, those of the spread 37 to 50 %.
 	priorMedian = 4 * time.Minute
 	priorSigma  = 1.3
 	// priorWeight is how many ends must be seen at an age to weigh as much as
-	// that belief.
+	// that belief. Range: half and double move no scenario for the worse beyond
+	// chance.
 	priorWeight = 5
 
 	// fullMemory is how many finished URLs are remembered before what is older
-	// counts half.
+	// counts half. Range: the same figures from half to without end; at 1,000 nothing
+	// moves beyond chance either.
 	fullMemory = 50_000
 )
 
@@ -202,7 +207,9 @@ func (o *Observations) fit() *Curve {
 
 // spread lets each bin tell of its neighbours too, the farther the less.
 func spread(bins *[ageBins]float64) {
-	const faded = 0.4 // what is left of the weight one bin farther
+	// faded is what is left of the weight one bin farther. Range: half: trickle with
+	// urls +6.5 %; double: cold start of 12 items +11 %.
+	const faded = 0.4
 	var up, down [ageBins]float64
 	for bin := 1; bin < ageBins; bin++ {
 		up[bin] = faded * (up[bin-1] + bins[bin-1])

@@ -11,7 +11,8 @@ import (
 )
 
 // MostRepeats is how often what succeeded is counted before what failed is again:
-// that a URL failed is rare, but then no count of what succeeded ever tells.
+// that a URL failed is rare, but then no count of what succeeded ever tells. Range:
+// doubled nothing moves beyond chance; at one launch night is 37 % later.
 const MostRepeats = 3
 
 // Counted is what is known of a task whose URLs are counted.
