@@ -23,7 +23,7 @@ func hostileBodies() []hostileCase {
 		{name: "a true", wire: sends("true"), want: fails(decode, "")},
 		{name: "a number", wire: sends("1"), want: fails(decode, "")},
 		{name: "a text", wire: sends(`"success"`), want: fails(decode, "")},
-		{name: "an empty object", wire: sends("{}"), want: fails(decode, "the answer has no Code"), but: map[string]outcome{
+		{name: "an empty object", wire: sends("{}"), want: fails(decode, "the answer has no "), but: map[string]outcome{
 			huaweicloud.Name: answers(0, "the answer has no preheating_results"),
 		}},
 		{name: "an empty list", wire: sends("[]"), want: fails(decode, "")},
@@ -120,20 +120,20 @@ func hostileRows() []hostileCase {
 			return v.rows(strings.TrimSuffix(v.good("u"), "}")+extra+"}", v.good("u"))
 		})
 	}
-	noObject := map[string]outcome{cdnetworks.Name: answers(2, "a row is not an object")}
+	noObject := map[string]outcome{huaweicloud.Name: answers(2, "a row is no JSON object")}
 	noTime := func(shown string) map[string]outcome { return map[string]outcome{cdnetworks.Name: answers(2, shown)} }
 	text := map[string]outcome{huaweicloud.Name: answers(2, "has no url, or one that is not text")}
 	return []hostileCase{
-		{name: "a row of null", wire: elements("null"), want: answers(2, "a row is no JSON object"), but: noObject},
-		{name: "a row of 0", wire: elements("0"), want: answers(2, "a row is no JSON object"), but: noObject},
-		{name: "a row of text", wire: elements(`"u"`), want: answers(2, "a row is no JSON object"), but: noObject},
-		{name: "a row of rows", wire: elements(`[{}]`), want: answers(2, "a row is no JSON object"), but: noObject},
+		{name: "a row of null", wire: elements("null"), want: answers(2, "a row is not an object"), but: noObject},
+		{name: "a row of 0", wire: elements("0"), want: answers(2, "a row is not an object"), but: noObject},
+		{name: "a row of text", wire: elements(`"u"`), want: answers(2, "a row is not an object"), but: noObject},
+		{name: "a row of rows", wire: elements(`[{}]`), want: answers(2, "a row is not an object"), but: noObject},
 		{name: "an empty row", wire: elements("{}"), want: answers(2, "a row has no")},
-		{name: "rows of every kind", wire: elements("null", "true", "-1e5", `""`, "[]", "{}"), want: answers(7, "a row is no JSON object"), but: map[string]outcome{
-			cdnetworks.Name: answers(7, "a row is not an object"),
+		{name: "rows of every kind", wire: elements("null", "true", "-1e5", `""`, "[]", "{}"), want: answers(7, "a row is not an object"), but: map[string]outcome{
+			huaweicloud.Name: answers(7, "a row is no JSON object"),
 		}},
 		{name: "a URL of null", wire: url("null"), want: answers(2, "a row has no url")},
-		{name: "a URL of nothing", wire: url(`""`), want: answers(2, ""), but: noTime("a row has no url")},
+		{name: "a URL of nothing", wire: url(`""`), want: answers(2, "a row has no url"), but: map[string]outcome{huaweicloud.Name: answers(2, "")}},
 		{name: "a URL of 7", wire: url("7"), want: answers(2, ""), but: text},
 		{name: "a URL of true", wire: url("true"), want: answers(2, ""), but: text},
 		{name: "a URL of lists", wire: url(`["u"]`), want: answers(2, ""), but: text},
@@ -236,7 +236,7 @@ func hostileFloods() []hostileCase {
 			member := strings.TrimSuffix(strings.TrimPrefix(v.rows("0", "1"), "{"), "}")
 			return "{" + strings.Repeat(member+",", 99_999) + member + "}"
 		}), want: answers(2, "a row is n")},
-		{name: "a key of 6 MB", wire: sends(`{"` + strings.Repeat("k", 6_000_000) + `":0}`), want: fails(decode, "the answer has no Code"), but: map[string]outcome{
+		{name: "a key of 6 MB", wire: sends(`{"` + strings.Repeat("k", 6_000_000) + `":0}`), want: fails(decode, "the answer has no "), but: map[string]outcome{
 			huaweicloud.Name: answers(0, "the answer has no preheating_results"),
 		}},
 		{name: "6 MB of blanks", wire: sendsOf(func(v *hostileVendor) string { return strings.Repeat(" ", 6_000_000) + v.fine() }), want: answers(2, "")},

@@ -37,6 +37,8 @@ type hostileVendor struct {
 	// succeeded is the vendor's word, and refusal a body that refuses
 	// credentials in the vendor's own form.
 	succeeded, refusal string
+	// requestID is the header with the vendor's id of a call.
+	requestID string
 }
 
 func (v *hostileVendor) good(url string) string { return v.row(`"`+url+`"`, `"`+v.succeeded+`"`) }
@@ -70,6 +72,7 @@ func hostileVendors() []*hostileVendor {
 			row:       func(url, status string) string { return `{"url":` + url + `,"status":` + status + `}` },
 			succeeded: "succeed",
 			refusal:   `{"error_code":"VOD.10054","error_msg":"authentication failed"}`,
+			requestID: "X-Request-Id",
 		},
 		{
 			name: cdnetworks.Name,
@@ -88,6 +91,7 @@ func hostileVendors() []*hostileVendor {
 			},
 			succeeded: "success",
 			refusal:   `{"Code":0,"Message":"username is invalid"}`,
+			requestID: "X-Cnc-Request-Id",
 		},
 	}
 }

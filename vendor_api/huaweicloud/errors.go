@@ -72,40 +72,15 @@ func firstText(values ...vendorapi.Text) string {
 
 // classify says what an error answer means. The vendor's code counts before the
 // HTTP status, since internal errors come as 403 too.
-//
-// Without a code that is known, a status that judges the question or the
-// credentials (400, 403, 404) is believed only from the vendor's API itself:
-// from anything else it means that the API was not reached.
 func classify(status int, w words) prefetch.Reason {
 	if reason, ok := classifyCode(w.code); ok {
 		return reason
 	}
-	switch {
-	case status == http.StatusUnauthorized:
-		return prefetch.ReasonAuth
-	case status == http.StatusTooManyRequests:
-		return prefetch.ReasonThrottled
-	case status == http.StatusRequestTimeout, status == http.StatusGatewayTimeout:
-		return prefetch.ReasonTimeout
-	case status == http.StatusRequestURITooLong:
-		// The one part of the address that a user can make too long is the
-		// task's id.
-		return prefetch.ReasonInvalid
-	case status >= http.StatusInternalServerError, status < http.StatusBadRequest, !w.fromAPI:
+	if _, ok := gatewayCode(w.code); ok && status == http.StatusNotFound {
+		// The gateway knows no such API: a wrong endpoint, not a task that is gone.
 		return prefetch.ReasonUnavailable
-	case status == http.StatusForbidden:
-		// What is left are refusals by policy, such as a missing permission.
-		return prefetch.ReasonAuth
-	case status == http.StatusNotFound:
-		if _, ok := gatewayCode(w.code); ok {
-			// The gateway knows no such API: a wrong endpoint, not a task that
-			// is gone.
-			return prefetch.ReasonUnavailable
-		}
-		return prefetch.ReasonNotFound
-	default:
-		return prefetch.ReasonInvalid
 	}
+	return vendorapi.StatusReason(status, w.fromAPI)
 }
 
 // classifyCode knows the codes of VOD's page "Error Codes", and of the
