@@ -68,7 +68,9 @@ func texts(f families, name string) []string {
 
 func TestStaleDataIsWithdrawn(t *testing.T) {
 	t.Parallel()
-	withdrawn := []string{"prefetch_task_urls", "prefetch_task_success_ratio", "prefetch_task_edge_success_ratio"}
+	withdrawn := []string{
+		"prefetch_task_urls", "prefetch_task_success_ratio", "prefetch_task_edge_success_ratio", "prefetch_task_progress_ratio",
+	}
 	cases := []struct {
 		name  string
 		age   time.Duration
@@ -84,7 +86,7 @@ func TestStaleDataIsWithdrawn(t *testing.T) {
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			fresh, task := staleTask(), staleTask()
+			fresh, task := telling(staleTask()), telling(staleTask())
 			fresh.Phase, fresh.LastRefresh = tc.phase, now
 			task.Phase, task.LastRefresh = tc.phase, ago(tc.age)
 			want := gatherSnapshot(t, snapshotOf(vodAccount(fresh))).Names()
@@ -100,6 +102,13 @@ func TestStaleDataIsWithdrawn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// telling adds what some vendors tell.
+func telling(t *prefetch.TaskState) *prefetch.TaskState {
+	t.Progress, t.HasProgress = 0.5, true
+	t.Causes, t.HasCauses = prefetch.Causes{prefetch.CauseOrigin: 1}, true
+	return t
 }
 
 func without(all, removed []string) []string {
@@ -141,14 +150,41 @@ func TestFinishedOnlyOfSettledTasks(t *testing.T) {
 	}
 }
 
-func TestEdgeRatioNeedsAnAnswer(t *testing.T) {
+func TestWhatTheVendorTellsNeedsAnAnswer(t *testing.T) {
 	t.Parallel()
-	task := launch()
+	task := telling(launch())
 	task.Answered = false
 	task.EdgeRatio, task.HasEdgeRatio = 1, true
 	got := gatherSnapshot(t, snapshotOf(vodAccount(task)))
-	if series := got.Series("prefetch_task_edge_success_ratio"); len(series) != 0 {
-		t.Errorf("a ratio without an answer could never become stale: %v", series)
+	for _, name := range []string{"prefetch_task_edge_success_ratio", "prefetch_task_progress_ratio", "prefetch_task_failed_urls"} {
+		if series := got.Series(name); len(series) != 0 {
+			t.Errorf("what no answer told could never become stale: %v", series)
+		}
+	}
+}
+
+// Where the vendor tells causes, all of them are there, and nowhere else is one.
+func TestCausesOfFailedURLs(t *testing.T) {
+	t.Parallel()
+	const name = "prefetch_task_failed_urls"
+	got := gatherSnapshot(t, snapshotOf(vodAccount(launch()), tellingAccount()))
+	sum, account := 0.0, tellingAccount()
+	for _, cause := range prefetch.AllCauses() {
+		sum += got.Value(t, name, "account", account.Account.Name, "cause", cause.String())
+	}
+	if want := float64(account.Tasks[0].Counts[prefetch.Failed]); sum != want {
+		t.Errorf("%v URLs have a cause, want %v", sum, want)
+	}
+	for _, name := range []string{name, "prefetch_task_progress_ratio"} {
+		if series := got.Series(name, "provider", huawei.Provider); len(series) != 0 {
+			t.Errorf("of a vendor that does not tell: %v", series)
+		}
+	}
+
+	none := tellingAccount()
+	none.Tasks[0].Causes = prefetch.Causes{}
+	if series := gatherSnapshot(t, snapshotOf(none)).Series(name); len(series) != prefetch.NumCauses {
+		t.Errorf("of no failed URL: %v", series)
 	}
 }
 

@@ -23,7 +23,7 @@ type group struct {
 // notes are the introductions of the groups that need one.
 func notes() map[string]string {
 	return map[string]string{
-		"Tasks": "One series for each watched task, and for each status where there is one. " +
+		"Tasks": "One series for each watched task, and for each status or cause where there is one. " +
 			"What the vendor answered is cached, and `prefetch_task_last_refresh_timestamp_seconds` tells how old it is. Labels, age and deadline " +
 			"are those of this moment; `prefetch_task_up` and `prefetch_task_lost` tell of the last call, which may be newer than the last answer, " +
 			"and `prefetch_task_failed_urls_recovered` of the answers about later tasks.",
@@ -83,10 +83,11 @@ func labelsOf(m collector.Metric) string {
 
 func documentation(t *testing.T) string {
 	t.Helper()
-	statuses, phases, reasons := prefetch.Statuses(), prefetch.Phases(), prefetch.Reasons()
+	statuses, causes, phases, reasons := prefetch.Statuses(), prefetch.AllCauses(), prefetch.Phases(), prefetch.Reasons()
 	page, err := template.New("metrics.md.tmpl").Funcs(template.FuncMap{
 		"groups": groups, "labels": labelsOf, "meaning": meaning,
 		"statuses": func() string { return code(statuses[:]) },
+		"causes":   func() string { return code(causes[:]) },
 		"phases":   func() string { return code(phases[:]) },
 		"reasons":  func() string { return code(words(reasons[:])) },
 	}).ParseFiles(filepath.Join("testdata", "metrics.md.tmpl"))

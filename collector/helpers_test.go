@@ -21,6 +21,7 @@ var (
 	recorded     = collectortest.Record
 
 	vodAccount, windowAccount      = collectortest.VODAccount, collectortest.WindowAccount
+	tellingAccount                 = collectortest.TellingAccount
 	launch, settledTask, staleTask = collectortest.Launch, collectortest.SettledTask, collectortest.StaleTask
 )
 

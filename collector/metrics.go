@@ -25,16 +25,20 @@ const programName = "prefetch_exporter"
 //
 // The caller may change what it gets.
 func Metrics() []Metric {
-	all := slices.Concat(taskMetrics(), accountMetrics(), apiMetrics(), durationMetrics(), exporterMetrics())
+	all := slices.Concat(urlMetrics(), taskMetrics(), accountMetrics(), apiMetrics(), durationMetrics(), exporterMetrics())
 	for i := range all {
 		all[i].complete()
 	}
 	return all
 }
 
-func taskMetrics() []Metric {
-	const group = "Tasks"
-	statuses := prefetch.Statuses()
+// groupTasks is the heading of what is told of each task.
+const groupTasks = "Tasks"
+
+// urlMetrics are what a task is called, and how its URLs are.
+func urlMetrics() []Metric {
+	const group = groupTasks
+	statuses, causes := prefetch.Statuses(), prefetch.AllCauses()
 	return []Metric{
 		{
 			Name: "prefetch_task_info", Group: group,
@@ -61,12 +65,34 @@ func taskMetrics() []Metric {
 			Absent: "where the vendor gives no such rate; for an unsettled task whose data is older than `max_staleness`",
 			Tasks:  one(func(t Task) (float64, bool) { return t.EdgeRatio, t.HasEdgeRatio && t.shown() }),
 		}, {
+			Name: "prefetch_task_progress_ratio", Group: group,
+			Help: "Mean of the vendor's own progress of each URL, of the URLs that were read, from 0 to 1. It is no success rate: " +
+				"a URL that failed may be at 1." + cachedNote,
+			Absent: "where the vendor gives no progress; for an unsettled task whose data is older than `max_staleness`",
+			Tasks:  one(func(t Task) (float64, bool) { return t.Progress, t.HasProgress && t.shown() }),
+		}, {
+			Name: "prefetch_task_failed_urls", Group: group,
+			Help: "Failed URLs of the task by cause, as far as the vendor tells it, of the URLs that were read. All causes are published " +
+				"together." + cachedNote,
+			Absent: "before the first answer; where the vendor tells no causes",
+			Tasks: each("cause", causes[:], func(t Task, c prefetch.Cause) (float64, bool) {
+				return float64(t.Causes[c]), t.HasCauses && t.Answered
+			}),
+		}, {
 			Name: "prefetch_task_failed_urls_recovered", Group: group,
 			Help: "Failed URLs of the task that a later task of the account, by the time of creation, shows as succeeded; " +
 				"0 while there is none.",
 			Absent: "before the first answer",
 			Tasks:  one(func(t Task) (float64, bool) { return float64(t.Recovered), t.Answered }),
-		}, {
+		},
+	}
+}
+
+// taskMetrics are how a task as a whole is.
+func taskMetrics() []Metric {
+	const group = groupTasks
+	return []Metric{
+		{
 			Name: "prefetch_task_lost", Group: group,
 			Help:   "1 while the task is lost, because the vendor does not know it, else 0.",
 			Absent: "before the first answer or failure",
@@ -173,7 +199,7 @@ func apiMetrics() []Metric {
 		{
 			Name: "prefetch_api_requests_total", Group: group, Type: "counter", Labels: accountLabels("query"),
 			Help:     "Calls made to the vendor's API, by the question that was asked.",
-			recorded: func(r *Recorder, m *Metric) { r.requests = r.counters(m, "task", "window", "count") },
+			recorded: func(r *Recorder, m *Metric) { r.requests = r.counters(m, "task", "window", "count", "list") },
 		}, {
 			Name: "prefetch_api_request_failures_total", Group: group, Type: "counter", Labels: accountLabels("reason"),
 			Help:     "Calls to the vendor's API that did not answer, by reason.",

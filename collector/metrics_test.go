@@ -25,7 +25,7 @@ func everything(t testing.TB) families {
 	settled.ID = "settled"
 	recorder := collector.NewRecorder()
 	recorded(recorder)
-	return gather(t, newCollector(&source{snapshotOf(windowAccount(), vodAccount(launch(), settled))}), registered(recorder))
+	return gather(t, newCollector(&source{snapshotOf(windowAccount(), vodAccount(launch(), settled), tellingAccount())}), registered(recorder))
 }
 
 // TestTableIsWhatIsServed compares the table with what is collected, both ways.

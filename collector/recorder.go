@@ -89,7 +89,7 @@ func (r *Recorder) RemoveAccount(a prefetch.Account) {
 }
 
 // Called counts a call that left for the vendor. Kind is the question that it
-// asks: "task", "window" or "count".
+// asks: "task", "window", "count" or "list".
 func (r *Recorder) Called(a prefetch.Account, kind string) {
 	r.count(r.requests, a, kind)
 }

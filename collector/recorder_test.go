@@ -16,7 +16,7 @@ import (
 // how many each account has.
 func perAccount() map[string]int {
 	return map[string]int{
-		"prefetch_api_requests_total":           3, // the kinds of a query
+		"prefetch_api_requests_total":           4, // the kinds of a query
 		"prefetch_api_request_failures_total":   7, // the reasons of a failure
 		"prefetch_api_request_duration_seconds": 1,
 		"prefetch_url_wait_seconds":             1,
@@ -50,7 +50,7 @@ func TestAccountStartsWithZeros(t *testing.T) {
 			}
 		}
 	}
-	for _, kind := range []vendorapi.QueryKind{vendorapi.QueryTask, vendorapi.QueryWindow, vendorapi.QueryCount} {
+	for _, kind := range []vendorapi.QueryKind{vendorapi.QueryTask, vendorapi.QueryWindow, vendorapi.QueryCount, vendorapi.QueryList} {
 		got.Value(t, "prefetch_api_requests_total", "query", string(kind))
 	}
 	for _, reason := range prefetch.Reasons() {

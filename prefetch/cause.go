@@ -18,11 +18,14 @@ const (
 	// CauseVendor: something within the vendor's network, or its limits.
 	CauseVendor
 
-	// NumCauses is how many causes there are; see [Causes].
+	// NumCauses is how many causes there are; see [AllCauses].
 	NumCauses = int(CauseVendor) + 1
 )
 
 var causeNames = [NumCauses]string{"unknown", "origin", "vendor"}
+
+// AllCauses returns every cause, in the order in which people are told of them.
+func AllCauses() [NumCauses]Cause { return [NumCauses]Cause{CauseOrigin, CauseVendor, CauseUnknown} }
 
 // Causes is how many failed URLs have each cause, indexed by [Cause].
 type Causes [NumCauses]int

@@ -32,6 +32,7 @@ func Ago(d time.Duration) time.Time { return Now.Add(-d) }
 var (
 	Huawei = prefetch.Account{Provider: "huaweicloud_vod", Name: "vod-launches"}
 	Edge   = prefetch.Account{Provider: "cdnetworks", Name: "edge"}
+	CDN    = prefetch.Account{Provider: "huaweicloud_cdn", Name: "cn"}
 )
 
 // The ids of their tasks.
@@ -113,6 +114,19 @@ func WindowAccount() prefetch.AccountState {
 		WindowRefresh: Ago(20 * time.Minute),
 		Tasks:         []*prefetch.TaskState{t},
 	}
+}
+
+// TellingAccount is one whose vendor tells why URLs failed, and how far it is.
+func TellingAccount() prefetch.AccountState {
+	t := Launch()
+	t.Account, t.ID, t.Source = CDN, "6241", prefetch.SourceVendor
+	t.Labels = nil
+	t.Counts = prefetch.Counts{prefetch.Running: 2, prefetch.Succeeded: 10, prefetch.Failed: 8}
+	t.Progress, t.HasProgress = 0.9375, true
+	t.Causes, t.HasCauses = prefetch.Causes{prefetch.CauseOrigin: 6, prefetch.CauseVendor: 1, prefetch.CauseUnknown: 1}, true
+	a := VODAccount(t)
+	a.Account = CDN
+	return a
 }
 
 // Record brings every series of the recorder into being.

@@ -54,6 +54,9 @@ func (c *changing) changes() map[string]func(*rapid.T) {
 			c.task(t, func(task *prefetch.TaskState) {
 				task.Counts = anyCounts().Draw(t, "counts")
 				task.Answered, task.LastRefresh = true, c.now
+				task.HasCauses = rapid.Bool().Draw(t, "causes")
+				task.Causes[prefetch.CauseVendor] = rapid.IntRange(0, 3).Draw(t, "vendor")
+				task.Progress, task.HasProgress = rapid.Float64Range(0, 1).Draw(t, "progress"), rapid.Bool().Draw(t, "has progress")
 				task.Phase = rapid.SampledFrom([]prefetch.Phase{prefetch.Active, prefetch.Settled}).Draw(t, "phase")
 			})
 		},

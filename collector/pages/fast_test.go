@@ -81,7 +81,7 @@ func TestWithoutAFilter(t *testing.T) {
 	t.Parallel()
 	settled := settledTask()
 	settled.Deadline = now
-	o := handlerOptions(&source{snapshotOf(windowAccount(), vodAccount(settled))})
+	o := handlerOptions(&source{snapshotOf(windowAccount(), vodAccount(settled), tellingAccount())})
 	recorded(o.Recorder)
 	h := pages.NewHandler(o)
 	for _, accept := range []string{acceptText, acceptProtobuf} {

@@ -71,6 +71,7 @@ func states() []state {
 		{name: "failing", accounts: []prefetch.AccountState{failingAccount()}},
 		{name: "hostile_labels", accounts: []prefetch.AccountState{hostileAccount()}},
 		{name: "window", accounts: []prefetch.AccountState{windowAccount(), vodAccount(launch())}},
+		{name: "causes_and_progress", accounts: []prefetch.AccountState{tellingAccount(), vodAccount(launch())}},
 		{name: "recorder", record: recorded},
 	}
 }

@@ -31,6 +31,7 @@ var (
 	recorded = collectortest.Record
 
 	vodAccount, windowAccount      = collectortest.VODAccount, collectortest.WindowAccount
+	tellingAccount                 = collectortest.TellingAccount
 	launch, settledTask, staleTask = collectortest.Launch, collectortest.SettledTask, collectortest.StaleTask
 )
 

@@ -46,7 +46,7 @@ func TestOpenMetricsIsStrict(t *testing.T) {
 func everything() http.Handler {
 	settled := settledTask()
 	settled.ID = "settled"
-	o := handlerOptions(&source{snapshotOf(windowAccount(), vodAccount(launch(), settled))})
+	o := handlerOptions(&source{snapshotOf(windowAccount(), vodAccount(launch(), settled), tellingAccount())})
 	recorded(o.Recorder)
 	return pages.NewHandler(o)
 }

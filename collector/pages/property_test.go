@@ -61,6 +61,10 @@ func anyTask() *rapid.Generator[*prefetch.TaskState] {
 			Recovered:    rapid.IntRange(0, 1000).Draw(t, "recovered"),
 			EdgeRatio:    rapid.Float64Range(0, 1).Draw(t, "edge ratio"),
 			HasEdgeRatio: rapid.Bool().Draw(t, "has edge ratio"),
+			Progress:     rapid.Float64Range(0, 1).Draw(t, "progress"),
+			HasProgress:  rapid.Bool().Draw(t, "has progress"),
+			Causes:       prefetch.Causes{prefetch.CauseOrigin: rapid.IntRange(0, 1000).Draw(t, "origin")},
+			HasCauses:    rapid.Bool().Draw(t, "has causes"),
 		}
 	})
 }
