@@ -2,8 +2,11 @@ package config
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
+	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
 
 	"prefetch_exporter/config/form"
@@ -13,16 +16,26 @@ import (
 const (
 	maxCalls  = 10_000
 	maxPeriod = 31 * day
+	// maxDiscover is as far back as any vendor tells of tasks.
+	maxDiscover = 30 * day
 )
 
 // Provider returns the key of the account's section, which is the value of the
 // `provider` label.
 func (a *Account) Provider() string { return a.provider }
 
-// Identity returns whom the vendor counts, as provider|endpoint host|hash of who.
-// Accounts with the same identity share one budget. It contains no secret and
-// does not depend on the account's name or on values that rotate.
+// groupPlace stands for the endpoint's host in the identity of a group. No host has
+// a blank.
+const groupPlace = "rate_limit group"
+
+// Identity returns whom the vendor counts, as provider|endpoint host|hash of who,
+// or as provider|rate_limit group|hash of the group. Accounts with the same
+// identity share one budget. It contains no secret and does not depend on the
+// account's name or on values that rotate.
 func (a *Account) Identity() string {
+	if group := a.RateLimit.Group; group != "" {
+		return prefetch.Identity(a.provider, groupPlace, group)
+	}
 	endpoint, who := a.Vendor.identity()
 	return prefetch.Identity(a.provider, host(endpoint), who)
 }
@@ -90,6 +103,7 @@ func (ar *accountReader) account(v form.Value) Account {
 	}
 	s := a.readVendor(m)
 	a.RateLimit = readRateLimit(m.Get("rate_limit"), s.calls, s.per)
+	a.Discover = readDiscover(m.Get("discover"), s)
 	a.Tasks = readTasks(m.Get("tasks"), a.Name)
 	if len(v.R.Errs) == before {
 		ar.checkBudget(m.Get("rate_limit"), v, &a)
@@ -156,5 +170,32 @@ func readRateLimit(v form.Value, calls int, per time.Duration) RateLimit {
 	return RateLimit{
 		Calls: m.Get("calls").Integer(form.Span[int]{Def: calls, Low: 1, High: maxCalls}),
 		Per:   m.Get("per").Duration(form.Span[time.Duration]{Def: per, Low: shortest, High: maxPeriod}),
+		Group: readGroup(m.Get("group")),
 	}
+}
+
+// readGroup reads a name that is compared with others: two that look alike must be
+// the same, or one budget is spent twice.
+func readGroup(v form.Value) string {
+	if !v.Given() {
+		return ""
+	}
+	group := checkedText(v)
+	switch {
+	case strings.TrimSpace(group) != group:
+		v.Failf("must not begin or end with a blank")
+	case strings.ContainsFunc(group, func(r rune) bool { return !unicode.IsControl(r) && !unicode.IsPrint(r) }):
+		v.Failf("must not contain characters that cannot be seen")
+	}
+	return group
+}
+
+// readDiscover reads how young tasks must be that the vendor lists. No section
+// means that there is none, or more than one, which was reported.
+func readDiscover(v form.Value, s section) model.Duration {
+	discover := v.Duration(form.Span[time.Duration]{Low: time.Millisecond, High: maxDiscover})
+	if v.Given() && s.name != "" && !s.discovers {
+		v.Failf("%s does not tell which tasks there are; name them, in tasks or task_discovery", s.name)
+	}
+	return discover
 }

@@ -61,6 +61,9 @@ type Account struct {
 	RateLimit RateLimit `yaml:"rate_limit,flow"`
 	// PollInterval is the account's own, else the global one.
 	PollInterval model.Duration `yaml:"poll_interval"`
+	// Discover is how young a task that only the vendor lists must be to be watched;
+	// 0 watches none.
+	Discover model.Duration `yaml:"discover,omitempty"`
 	// Vendor is the section of its provider, under that provider's name.
 	Vendor Vendor `yaml:"vendor"`
 	// Tasks are the tasks of the configuration file, in its order, with
@@ -77,6 +80,9 @@ const vendorKey = "vendor"
 type RateLimit struct {
 	Calls int            `yaml:"calls"`
 	Per   model.Duration `yaml:"per"`
+	// Group names whom the vendor counts, for accounts that it counts together
+	// whatever their keys; empty if it counts the keys.
+	Group string `yaml:"group,omitempty"`
 }
 
 // Load reads the configuration file at path and every secret file that it

@@ -14,7 +14,7 @@ func levels() map[string]form.Level {
 		"global":   {Keys: keysOf[Global](), Form: "{poll_interval: 1m}"},
 		"accounts": {Form: "[{name: edge, cdnetworks: {…}}]"},
 		"accounts[]": {
-			Keys: slices.Concat([]string{"name", "rate_limit", "poll_interval"}, vendorNames(), []string{"tasks"}),
+			Keys: slices.Concat([]string{"name", "rate_limit", "poll_interval", "discover"}, vendorNames(), []string{"tasks"}),
 			Form: "{name: edge, cdnetworks: {…}}",
 		},
 		"accounts[].rate_limit":                    {Keys: keysOf[RateLimit](), Form: "{calls: 1, per: 5m}"},

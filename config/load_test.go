@@ -262,6 +262,36 @@ func TestSharedBudget(t *testing.T) {
 	}
 }
 
+// Accounts of one provider and group share a budget, whatever else they are.
+func TestGroup(t *testing.T) {
+	t.Parallel()
+	c := load(t, `accounts:
+  - {name: a, rate_limit: {group: tenant 7}, huaweicloud_vod: {region: cn-north-4, project_id: p, access_key: AK1, secret_key: s}}
+  - {name: b, rate_limit: {group: tenant 7}, huaweicloud_vod: {region: cn-east-2, project_id: q, token: t}}
+  - {name: other-group, rate_limit: {group: tenant 8}, huaweicloud_vod: {region: cn-north-4, project_id: p, access_key: AK1, secret_key: s}}
+  - {name: no-group, huaweicloud_vod: {region: cn-north-4, project_id: p, access_key: AK1, secret_key: s}}
+  - {name: other-provider, rate_limit: {group: tenant 7}, cdnetworks: {username: tenant 7, api_key: K}}
+  - {name: user, cdnetworks: {username: tenant 7, api_key: K}}
+`)
+	names := map[string]string{}
+	for i := range c.Accounts {
+		a := &c.Accounts[i]
+		names[a.Identity()] += a.Name + " "
+	}
+	want := map[string]bool{"a b ": true, "other-group ": true, "no-group ": true, "other-provider ": true, "user ": true}
+	for identity, together := range names {
+		if !want[together] {
+			t.Errorf("%q share %q", together, identity)
+		}
+		if strings.Contains(identity, "tenant") {
+			t.Errorf("the group is in clear: %q", identity)
+		}
+	}
+	if limit := c.Accounts[0].RateLimit; limit.Calls != 50 || limit.Group != "tenant 7" {
+		t.Errorf("limit %+v", limit)
+	}
+}
+
 func TestIAMEndpoint(t *testing.T) {
 	t.Parallel()
 	const account = "accounts:\n  - name: a\n    huaweicloud_vod: {%s, project_id: p, iam: {%s domain: d, username: u, password: p}}\n"

@@ -159,6 +159,7 @@ func anyAccount(rt *rapid.T, name, provider string, settings object) object {
 		"rate_limit": pick(rt, object{
 			"calls": rapid.IntRange(1, 10_000).Draw(rt, "calls"),
 			"per":   duration(rt, time.Second, 31*24*time.Hour),
+			"group": rapid.StringMatching(`[!-~]([ -~é]{0,10}[!-~])?`).Draw(rt, "group"),
 		}),
 		"tasks": tasks,
 	}))

@@ -26,6 +26,8 @@ type section struct {
 	// calls per time are what the vendor is asked if the account does not say.
 	calls int
 	per   time.Duration
+	// discovers: the vendor tells which tasks there are.
+	discovers bool
 	// keys are those that the section may have, and below are the levels under it,
 	// by their key.
 	keys  []string

@@ -49,6 +49,7 @@ func (p *providers) accounts(cfg *config.Config) ([]poller.Account, error) {
 			PollInterval: time.Duration(a.PollInterval),
 			Retention:    time.Duration(cfg.Global.Retention),
 			MaxStaleness: time.Duration(cfg.Global.MaxStaleness),
+			Discover:     time.Duration(a.Discover),
 			TaskLimit:    cfg.Global.TaskLimit,
 		}
 		if err := p.connect(&accounts[i], a.Vendor); err != nil {

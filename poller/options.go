@@ -59,6 +59,9 @@ type Account struct {
 	// MaxStaleness is how old an unsettled task's numbers may become before
 	// they are withdrawn.
 	MaxStaleness time.Duration
+	// Discover is how young a task must be to be watched though nobody named it,
+	// where the vendor lists tasks; 0 watches no such task.
+	Discover time.Duration
 	// TaskLimit is how many tasks are watched.
 	TaskLimit int
 	// WatchWindow counts every URL of the look-back too, where the vendor can
