@@ -179,6 +179,44 @@ accounts:
 	})
 }
 
+// Accounts of one group make as many calls together as one of them may, whatever
+// their keys; without the group each makes as many.
+func TestAccountsOfAGroupShareItsBudget(t *testing.T) {
+	t.Parallel()
+	for group, want := range map[string]int64{"": 20, ", group: tenant-7": 10} {
+		t.Run("with"+group, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				edge := simcdnetworks.New(simcdnetworks.Options{AccessKeys: map[string]string{"AK1": "SK", "AK2": "SK"}})
+				edge.Submit(unsettled("one", "AK1"))
+				edge.Submit(unsettled("two", "AK2"))
+				var calls atomic.Int64
+				count := func(r *http.Request) (*http.Response, error) {
+					calls.Add(1)
+					return simulator.Transport(edge).RoundTrip(r)
+				}
+				work(t, roundTripper(count), fmt.Sprintf(`
+global: {poll_interval: 1s}
+accounts:
+  - name: one
+    rate_limit: {calls: 10, per: 1h%[1]s}
+    cdnetworks: {endpoint: "http://one.test", access_key: AK1, secret_key: SK}
+    tasks: [{id: one}]
+  - name: two
+    rate_limit: {calls: 10, per: 1h%[1]s}
+    cdnetworks: {endpoint: "http://two.test", access_key: AK2, secret_key: SK}
+    tasks: [{id: two}]
+`, group))
+				time.Sleep(59 * time.Minute)
+				synctest.Wait()
+				if n := calls.Load(); n != want {
+					t.Errorf("%d calls in an hour, want %d", n, want)
+				}
+			})
+		})
+	}
+}
+
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -52,6 +52,17 @@ func rich() *exporter {
 			LastQuery: &prefetch.QueryState{Kind: "task", Task: "a/b %", Why: "never asked before", Time: fixed, Error: throttled},
 			Tasks: []*prefetch.TaskState{
 				// A vendor's times may be beyond what JSON's own form of a time can say.
+				// A vendor that tells why.
+				{
+					Account: vod, ID: "6241", Source: prefetch.SourceVendor, Phase: prefetch.Active, Created: fixed, LastRefresh: fixed, Answered: true, Up: true,
+					Counts: prefetch.Counts{prefetch.Running: 1, prefetch.Failed: 3}, Causes: prefetch.Causes{prefetch.CauseOrigin: 2, prefetch.CauseUnknown: 1}, HasCauses: true,
+					URLs: []prefetch.URL{
+						{URL: "https://example.com/a", Status: prefetch.Failed, Cause: prefetch.CauseOrigin, Words: "ORIGIN_ERROR <b>: \"404\" & more"},
+						{URL: "https://example.com/b", Status: prefetch.Failed, Cause: prefetch.CauseOrigin, Words: "no text: \xff"},
+						{URL: "https://example.com/c", Status: prefetch.Failed},
+						{URL: "https://example.com/d", Status: prefetch.Running, Words: "refilling"},
+					},
+				},
 				{Account: vod, ID: "a/b %", Source: prefetch.SourceAPI, Created: time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC)},
 			},
 		},
@@ -66,6 +77,7 @@ func TestLists(t *testing.T) {
 		"accounts.json":     "/api/v1/accounts",
 		"tasks.json":        "/api/v1/tasks",
 		"task_active.json":  "/api/v1/tasks/edge/active",
+		"task_causes.json":  "/api/v1/tasks/vod/6241",
 		"task_settled.json": "/api/v1/tasks/edge/settled",
 		"task_pending.json": "/api/v1/tasks/vod/a%2Fb%20%25",
 	} {

@@ -91,7 +91,7 @@ func (a *api) deleteTask(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		a.notKept(w, account, id, err)
 	case !existed:
-		fail(w, noTask(account, id))
+		fail(w, a.neverPut(account, id))
 	default:
 		a.log.Debug("a task was deleted through the API", "account", account, "task", id)
 		w.WriteHeader(http.StatusNoContent)
@@ -113,6 +113,20 @@ func (a *api) notKept(w http.ResponseWriter, account, id string, err error) {
 		a.log.Error("a change through the task API could not be stored", "account", account, "task", id, "err", err)
 	}
 	fail(w, apiError{http.StatusServiceUnavailable, errorUnavailable, "the change is not known to be durable; try again: " + err.Error()})
+}
+
+// neverPut is the answer to who deletes what is not kept. What only the vendor lists
+// is watched all the same.
+func (a *api) neverPut(account, id string) apiError {
+	state := a.snapshot().Account(account)
+	if state == nil {
+		return noTask(account, id)
+	}
+	if task := state.Task(id); task == nil || task.Source != prefetch.SourceVendor {
+		return noTask(account, id)
+	}
+	return apiError{http.StatusNotFound, errorNotFound, fmt.Sprintf(
+		"task %q of account %q was never put: the vendor lists it, and it is watched because the account has discover", id, account)}
 }
 
 func noTask(account, id string) apiError {

@@ -354,3 +354,29 @@ func TestRepeatedURL(t *testing.T) {
 		t.Errorf("kept %v", task)
 	}
 }
+
+// What only the vendor lists was never put, and can be.
+func TestTaskThatOnlyTheVendorLists(t *testing.T) {
+	t.Parallel()
+	e := newExporter()
+	a := &e.accounts[0]
+	a.Tasks = []*prefetch.TaskState{
+		{Account: a.Account, ID: "listed", Source: prefetch.SourceVendor},
+		{Account: a.Account, ID: "named", Source: prefetch.SourceHTTP},
+	}
+	h := handler(t, e.options())
+	for id, want := range map[string]string{"listed": "the vendor lists it", "named": "there is no task", "nobody's": "there is no task"} {
+		w := ask(t, h, "DELETE /api/v1/tasks/edge/"+id, "")
+		if got := open(t, w); w.Code != http.StatusNotFound || got.ErrorType != "not_found" || !strings.Contains(got.Error, want) {
+			t.Errorf("DELETE of %s: %d %s", id, w.Code, w.Body)
+		}
+	}
+	if w := ask(t, h, "DELETE /api/v1/tasks/nowhere/listed", ""); w.Code != http.StatusNotFound {
+		t.Errorf("DELETE without the account: %d %s", w.Code, w.Body)
+	}
+	w := ask(t, h, "GET /api/v1/tasks/edge/listed", "")
+	var task taskForm
+	if err := json.Unmarshal(open(t, w).Data, &task); err != nil || task.Source != "vendor" {
+		t.Errorf("GET: %v, %v", task, err)
+	}
+}

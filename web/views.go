@@ -46,6 +46,8 @@ type taskView struct {
 	URLs        *countsView       `json:"urls"` // null before the first answer
 	// FailedRecovered is null before the first answer too.
 	FailedRecovered *int `json:"failed_urls_recovered"`
+	// FailedCauses is null where the vendor tells no causes, too.
+	FailedCauses *causesView `json:"failed_causes"`
 }
 
 // countsView has every status. It is no map, which costs as much as the rest of
@@ -56,6 +58,13 @@ type countsView struct {
 	Succeeded int `json:"succeeded"`
 	Failed    int `json:"failed"`
 	Unknown   int `json:"unknown"`
+}
+
+// causesView has every cause.
+type causesView struct {
+	Origin  int `json:"origin"`
+	Vendor  int `json:"vendor"`
+	Unknown int `json:"unknown"`
 }
 
 type taskDetail struct {
@@ -76,6 +85,10 @@ type urlView struct {
 	Started  *string  `json:"started"`
 	Finished *string  `json:"finished"`
 	Rate     *float64 `json:"rate"`
+	// Cause is null unless the URL failed and the vendor tells causes; Words are the
+	// vendor's own, null if it has none.
+	Cause *string `json:"cause"`
+	Words *string `json:"words"`
 	// Recovered is true for failed URLs only.
 	Recovered bool `json:"recovered"`
 }
@@ -116,6 +129,11 @@ func viewTask(a *prefetch.AccountState, t *prefetch.TaskState) taskView {
 		}
 		view.FailedRecovered = &t.Recovered
 	}
+	if t.Answered && t.HasCauses {
+		view.FailedCauses = &causesView{
+			Origin: t.Causes[prefetch.CauseOrigin], Vendor: t.Causes[prefetch.CauseVendor], Unknown: t.Causes[prefetch.CauseUnknown],
+		}
+	}
 	return view
 }
 
@@ -133,7 +151,10 @@ func viewDetail(a *prefetch.AccountState, t *prefetch.TaskState, rows part) task
 		view := urlView{
 			URL: u.URL, Status: u.Status.String(),
 			Created: viewTime(u.Created), Started: viewTime(u.Started), Finished: viewTime(u.Finished),
-			Recovered: u.Recovered,
+			Words: orNull(u.Words), Recovered: u.Recovered,
+		}
+		if t.HasCauses && u.Status == prefetch.Failed {
+			view.Cause = orNull(u.Cause.String())
 		}
 		// JSON has no word for what is not a number.
 		if u.HasRate && u.Rate >= 0 && u.Rate <= 1 {

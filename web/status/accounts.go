@@ -133,7 +133,9 @@ func viewQuery(a *prefetch.AccountState, q *prefetch.QueryState, now time.Time, 
 	if q == nil {
 		return nil
 	}
-	v := &queryView{Kind: q.Kind, Why: words.Readable(q.Why), At: words.MomentOf(q.Time, now), Error: words.Readable(failureText(q.Error))}
+	v := &queryView{
+		Kind: kindText(q.Kind), Why: words.Readable(q.Why), At: words.MomentOf(q.Time, now), Error: words.Readable(failureText(q.Error)),
+	}
 	if q.Task != "" {
 		v.Task, v.Address = words.Shorten(words.Readable(q.Task)), taskAddress(root, a.Account.Name, q.Task)
 	}

@@ -150,6 +150,7 @@ func contains(t *prefetch.TaskState, lower string) bool {
 type taskRow struct {
 	Address, ID, Title, Account, Provider string
 	Badges                                []badge
+	Causes                                string // of failed URLs; empty if none is told
 	Error                                 string
 	Bar                                   bar
 	Success                               string
@@ -166,9 +167,9 @@ func (e entry) troubled() bool { return e.problems[0] < noProblem }
 func (e entry) row(now time.Time) taskRow {
 	r := taskRow{
 		Address: taskAddress(rootOfList, e.Account.Name, e.ID),
-		ID:      words.Shorten(words.Readable(e.ID)), Title: words.Shorten(words.Readable(e.Labels["title"])),
+		ID:      words.Shorten(words.Readable(e.ID)), Title: shortTitle(e.TaskState),
 		Account: words.Readable(e.Account.Name), Provider: e.Account.Provider,
-		Badges: badges(e.TaskState, e.problems), Error: words.Shorten(words.Readable(failureText(e.LastError))),
+		Badges: badges(e.TaskState, e.problems), Causes: causesOf(e.TaskState), Error: words.Shorten(words.Readable(failureText(e.LastError))),
 		Bar: barOf(e.TaskState), Age: words.Span(now.Sub(e.Created)), Created: words.MomentOf(e.Created, now),
 		Deadline: judgeDeadline(e.TaskState, now), Data: judgeData(e.TaskState, now, e.maxStaleness),
 	}

@@ -335,7 +335,7 @@ func (n *namedSite) snapshot() prefetch.Snapshot {
 		Account: account, ID: n.name, Source: prefetch.SourceAPI, Phase: prefetch.Active,
 		Labels:  map[string]string{"title": n.name, "other": n.name},
 		Created: fixed, FirstSeen: fixed, LastRefresh: fixed, LastError: failure, Answered: true, Counts: counts{failed: 1},
-		URLs: []prefetch.URL{{URL: n.name, Status: prefetch.Failed}},
+		URLs: []prefetch.URL{{URL: n.name, Status: prefetch.Failed, Words: n.name}},
 	}
 	return prefetch.Snapshot{Accounts: []prefetch.AccountState{{
 		Account: account, Failing: prefetch.ReasonDecode, LastQuery: query, NextQuery: query, Tasks: []*prefetch.TaskState{task},
@@ -420,5 +420,44 @@ func TestURLsWithoutARow(t *testing.T) {
 	}
 	if !strings.Contains(page, "251 URLs were submitted that the vendor showed no row for, which count as waiting. The first 100 are:") {
 		t.Error("it is not told how many there are")
+	}
+}
+
+// told is an account whose vendor tells which tasks there are, and why URLs failed.
+func told() prefetch.Snapshot {
+	return prefetch.Snapshot{Accounts: []prefetch.AccountState{{
+		Account: vod, Up: true, MaxStaleness: time.Hour,
+		LastQuery: &prefetch.QueryState{Kind: "list", Why: "one answer tells of 40 tasks", Time: fixed.Add(-time.Minute)},
+		Tasks: []*prefetch.TaskState{{
+			Account: vod, ID: "6241", Source: prefetch.SourceVendor, Phase: prefetch.Active, Up: true,
+			FirstSeen: fixed.Add(-time.Hour), Created: fixed.Add(-time.Hour), LastRefresh: fixed.Add(-time.Minute), Answered: true,
+			Counts: counts{running: 1, failed: 4}, Causes: prefetch.Causes{prefetch.CauseOrigin: 2, prefetch.CauseVendor: 1, prefetch.CauseUnknown: 1}, HasCauses: true,
+			Progress: 0.46, HasProgress: true,
+			URLs: []prefetch.URL{
+				{URL: "https://example.com/1.mp4", Status: prefetch.Failed, Cause: prefetch.CauseOrigin, Words: "<b>404</b> & \u202e" + strings.Repeat("x", 1000)},
+				{URL: "https://example.com/2.mp4", Status: prefetch.Failed, Cause: prefetch.CauseVendor, Words: "\xff"},
+				{URL: "https://example.com/3.mp4", Status: prefetch.Failed},
+				{URL: "https://example.com/4.mp4", Status: prefetch.Failed, Cause: prefetch.CauseOrigin, Recovered: true},
+				{URL: "https://example.com/5.mp4", Status: prefetch.Running},
+			},
+		}},
+	}}}
+}
+
+// Why URLs failed is told in the exporter's words and in the vendor's own, which are
+// bounded, and text whatever they are.
+func TestCauses(t *testing.T) {
+	t.Parallel()
+	h := pages(t, told())
+	golden(t, "task_causes.html", body(t, h, "/tasks/vod/6241"))
+	golden(t, "tasks_causes.html", body(t, h, "/tasks"))
+
+	silent := told()
+	task := silent.Accounts[0].Tasks[0]
+	task.HasCauses, task.URLs = false, []prefetch.URL{{URL: "https://example.com/1.mp4", Status: prefetch.Failed}}
+	for _, target := range []string{"/tasks", "/tasks/vod/6241"} {
+		if page := body(t, pages(t, silent), target); strings.Contains(page, "at the origin") || strings.Contains(page, "Cause") {
+			t.Errorf("%s tells causes that nobody told:\n%s", target, styles.ReplaceAllString(page, ""))
+		}
 	}
 }

@@ -16,9 +16,10 @@ type taskPage struct {
 	Account, Provider, AccountURL string
 	State                         badge
 	Badges                        []badge
-	Source                        string
+	Listed                        string
 	Bar                           bar
-	Success, Edge                 string
+	Success, Edge, Progress       string
+	Causes                        string // of failed URLs; empty if none is told
 	SuccessTone                   tone
 	Age                           string
 	Created, FirstSeen, Finished  words.Moment
@@ -43,13 +44,13 @@ type taskPage struct {
 	// and NoRows how many there are.
 	NoRow  []string
 	NoRows int
-	// Timed and Rated: some row has a time, or a rate.
-	Timed, Rated bool
-	Statuses     []tab
-	Refresh      []option
-	Status       string
-	Pager        pager
-	JSON         string
+	// Timed, Rated and Caused: some row has a time, a rate, or why it failed.
+	Timed, Rated, Caused bool
+	Statuses             []tab
+	Refresh              []option
+	Status               string
+	Pager                pager
+	JSON                 string
 }
 
 // mostNoRow is how many URLs without a row are named.
@@ -64,6 +65,8 @@ type urlRow struct {
 	Created, Started, Finished words.Moment
 	Wait, Fetch                string
 	Rate                       string
+	// Cause is why it failed, and Words are the vendor's own.
+	Cause, Words string
 }
 
 func (p *Pages) task(a *prefetch.AccountState, t *prefetch.TaskState, q urlQuery) taskPage {
@@ -72,7 +75,7 @@ func (p *Pages) task(a *prefetch.AccountState, t *prefetch.TaskState, q urlQuery
 	all := badges(t, found)
 	v := taskPage{
 		Now: words.MomentOf(now, now), ID: words.Readable(t.ID), Title: words.Readable(t.Labels["title"]),
-		Account: words.Readable(a.Account.Name), Provider: a.Account.Provider, Source: t.Source,
+		Account: words.Readable(a.Account.Name), Provider: a.Account.Provider, Listed: listedBy(t.Source), Causes: causesOf(t),
 		AccountURL: rootOfTask + listQuery{account: a.Account.Name, page: 1}.address(),
 		State:      all[0], Badges: all[1:],
 		Bar:     barOf(t),
@@ -86,6 +89,9 @@ func (p *Pages) task(a *prefetch.AccountState, t *prefetch.TaskState, q urlQuery
 	v.Success, v.SuccessTone = success(t)
 	if t.HasEdgeRatio {
 		v.Edge = words.Percent(t.EdgeRatio)
+	}
+	if t.HasProgress {
+		v.Progress = words.Percent(t.Progress)
 	}
 	if !t.Finished.IsZero() {
 		v.Duration, v.FinishTold = words.Span(t.Finished.Sub(t.Created)), t.FinishTold
@@ -121,13 +127,40 @@ func (v *taskPage) addURLs(t *prefetch.TaskState, q urlQuery, now time.Time) {
 		v.NoRow = append(v.NoRow, words.Readable(words.Cut(url, words.MaxURL)))
 	}
 	self := taskAddress(rootOfTask, t.Account.Name, t.ID)
+	v.addStatuses(t, q, self)
+	rows := make([]*prefetch.URL, 0, len(t.URLs))
+	for i := range t.URLs {
+		u := &t.URLs[i]
+		v.Rated = v.Rated || u.HasRate
+		v.Caused = v.Caused || u.Words != "" || t.HasCauses && u.Status == prefetch.Failed
+		v.Timed = v.Timed || !u.Created.IsZero() || !u.Started.IsZero() || !u.Finished.IsZero()
+		if q.status == "" || u.Status.String() == q.status {
+			rows = append(rows, u)
+		}
+	}
+	order := urgency()
+	placeOf := func(u *prefetch.URL) int {
+		if u.Recovered {
+			return prefetch.NumStatuses
+		}
+		return slices.Index(order[:], u.Status)
+	}
+	slices.SortStableFunc(rows, func(x, y *prefetch.URL) int { return placeOf(x) - placeOf(y) })
+	v.Pager = paginate(len(rows), q.page, func(n int) string {
+		return urlQuery{status: q.status, page: n, refresh: q.refresh}.link(self)
+	})
+	for _, u := range rows[v.Pager.From-1 : v.Pager.To] {
+		v.URLs = append(v.URLs, viewURL(u, now, t.HasCauses))
+	}
+}
+
+// addStatuses adds the choice of a status.
+func (v *taskPage) addStatuses(t *prefetch.TaskState, q urlQuery, self string) {
 	kept := prefetch.CountURLs(t.URLs)
 	v.Statuses = append(v.Statuses, tab{
 		Name: "all", Count: v.Kept, Current: q.status == "", Address: urlQuery{page: 1, refresh: q.refresh}.link(self),
 	})
-	place := map[prefetch.Status]int{}
-	for i, s := range urgency() {
-		place[s] = i
+	for _, s := range urgency() {
 		name := s.String()
 		if kept[s] > 0 || q.status == name {
 			v.Statuses = append(v.Statuses, tab{
@@ -136,43 +169,25 @@ func (v *taskPage) addURLs(t *prefetch.TaskState, q urlQuery, now time.Time) {
 			})
 		}
 	}
-	rows := make([]*prefetch.URL, 0, len(t.URLs))
-	for i := range t.URLs {
-		u := &t.URLs[i]
-		v.Rated = v.Rated || u.HasRate
-		v.Timed = v.Timed || !u.Created.IsZero() || !u.Started.IsZero() || !u.Finished.IsZero()
-		if q.status == "" || u.Status.String() == q.status {
-			rows = append(rows, u)
-		}
-	}
-	placeOf := func(u *prefetch.URL) int {
-		if u.Recovered {
-			return len(place)
-		}
-		return place[u.Status]
-	}
-	slices.SortStableFunc(rows, func(x, y *prefetch.URL) int { return placeOf(x) - placeOf(y) })
-	v.Pager = paginate(len(rows), q.page, func(n int) string {
-		return urlQuery{status: q.status, page: n, refresh: q.refresh}.link(self)
-	})
-	for _, u := range rows[v.Pager.From-1 : v.Pager.To] {
-		v.URLs = append(v.URLs, viewURL(u, now))
-	}
 }
 
 // urgency are the statuses in the order in which URLs are listed.
-func urgency() []prefetch.Status {
-	return []prefetch.Status{prefetch.Failed, prefetch.Unknown, prefetch.Running, prefetch.Waiting, prefetch.Succeeded}
+func urgency() [prefetch.NumStatuses]prefetch.Status {
+	return [...]prefetch.Status{prefetch.Failed, prefetch.Unknown, prefetch.Running, prefetch.Waiting, prefetch.Succeeded}
 }
 
-func viewURL(u *prefetch.URL, now time.Time) urlRow {
+// viewURL is a row; caused tells that the vendor says why URLs failed.
+func viewURL(u *prefetch.URL, now time.Time, caused bool) urlRow {
 	row := urlRow{
 		URL: words.Readable(words.Cut(u.URL, words.MaxURL)), Class: u.Status.String(), Status: u.Status.String(),
 		Created: words.MomentOf(u.Created, now), Started: words.MomentOf(u.Started, now), Finished: words.MomentOf(u.Finished, now),
-		Wait: between(u.Created, u.Started), Fetch: between(u.Started, u.Finished),
+		Wait: between(u.Created, u.Started), Fetch: between(u.Started, u.Finished), Words: vendorWords(u),
 	}
 	if u.Recovered {
 		row.Class, row.Status = "recovered", "failed, recovered"
+	}
+	if caused && u.Status == prefetch.Failed {
+		row.Cause = causeText(u.Cause)
 	}
 	if u.HasRate {
 		row.Rate = words.Percent(u.Rate)
