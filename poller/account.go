@@ -8,6 +8,7 @@ import (
 	"prefetch_exporter/poller/answers"
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/discover"
 	"prefetch_exporter/poller/health"
 	"prefetch_exporter/poller/journal"
 	"prefetch_exporter/poller/lookback"
@@ -54,6 +55,7 @@ type account struct {
 	removed  bool              // the account is not configured any more
 	unsaved  record.Changes    // what the store does not have yet
 	watch    lookback.LookBack // everything in the look-back
+	finder   discover.Listing  // which tasks the vendor lists
 	backlog  time.Duration     // how long the limit needs for the unsettled tasks
 	inFlight int
 	// gathering: the loop will be woken for changes of single tasks.
@@ -106,7 +108,7 @@ func (a *account) configure(o Account, b *quota.Budget) {
 func (a *account) anotherHost(identity string) {
 	a.identity, a.unsaved.Account = identity, true
 	a.dialect.Learned, a.planner.Knowledge = dialect.Learned{}, planner.Knowledge{}
-	a.watch = lookback.LookBack{}
+	a.watch, a.finder = lookback.LookBack{}, discover.Listing{}
 	a.health.Forgive()
 	for _, t := range a.tasks {
 		t.Forget()
@@ -168,7 +170,11 @@ func (a *account) signal() {
 func (a *account) list(tasks []prefetch.Task, pending []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.listing, a.known = roster.Listing{Tasks: make(map[string]prefetch.Task, len(tasks)), Pending: pending}, true
+	found := a.listing.Found
+	if found == nil {
+		found = map[string]prefetch.Task{}
+	}
+	a.listing, a.known = roster.Listing{Tasks: make(map[string]prefetch.Task, len(tasks)), Pending: pending, Found: found}, true
 	for _, spec := range tasks {
 		if _, twice := a.listing.Tasks[spec.ID]; !twice {
 			a.listing.Tasks[spec.ID] = spec
@@ -181,7 +187,9 @@ func (a *account) list(tasks []prefetch.Task, pending []string) {
 // reconcile makes the watched tasks those that are listed, as far as the task
 // limit lets it. It is called with the lock held.
 func (a *account) reconcile(now time.Time) {
-	out := roster.Reconcile(a.tasks, a.listing, roster.Rules{TaskLimit: a.options.TaskLimit, Retention: a.options.Retention}, now)
+	out := roster.Reconcile(a.tasks, a.listing, roster.Rules{
+		TaskLimit: a.options.TaskLimit, Retention: a.options.Retention, Discover: a.options.Discover,
+	}, now)
 	for _, t := range out.Changed {
 		a.touch(t)
 	}

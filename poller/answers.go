@@ -17,7 +17,11 @@ import (
 // and what changed is kept. It reports whether the call failed, and is called with
 // the lock held.
 func (a *account) hear(e errand, ans vendorapi.Answer, err error, took time.Duration) (failed bool) {
-	m := a.moment(e.Left, a.looked.Wall, a.answers.Heard(e.Query, ans, err, answers.When{Now: a.looked, Took: took}))
+	moved := a.answers.Heard(e.Query, ans, err, answers.When{Now: a.looked, Took: took})
+	if err == nil {
+		a.discovered(e.Query, &ans, e.Left)
+	}
+	m := a.moment(e.Left, a.looked.Wall, moved)
 	a.last = &prefetch.QueryState{Kind: string(e.Query.Kind), Task: e.TaskID(), Why: e.Why, Time: e.Left}
 	a.unsaved.Account = true // every answer teaches something
 	var told []*planner.Candidate
@@ -25,9 +29,7 @@ func (a *account) hear(e errand, ans vendorapi.Answer, err error, took time.Dura
 		told = a.answers.Succeeded(e.Question, e.Number, ans, m)
 	} else {
 		failed = a.failed(e, vendorapi.AsError(err), m)
-		if e.Task != nil {
-			told = append(told, e.Task)
-		}
+		told = e.Tasks()
 	}
 	a.keep(told, m.Now)
 	return failed

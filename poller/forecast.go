@@ -5,6 +5,7 @@ import (
 
 	"prefetch_exporter/poller/answers"
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/discover"
 	"prefetch_exporter/poller/lookback"
 	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/prefetch"
@@ -29,16 +30,17 @@ func (a *account) announce(from clock.Stamp) {
 // leave, until it lets one leave. Calls under way end when they usually do, and
 // their tasks are unfinished still. It changes nothing but its own copies.
 func (a *account) forecast(from clock.Stamp) (next *prefetch.QueryState) {
-	ahead, w, over := a.planner.Ahead(), a.watch.Clone(), a.usualEnd(from).Wall
+	ahead, w, l, over := a.planner.Ahead(), a.watch.Clone(), a.finder, a.usualEnd(from).Wall
 	for range mostForecasts {
 		under := a.inFlight > 0 && from.Wall.Before(over)
 		if !under {
 			w.Ended()
+			l.Ended()
 		}
 		m := a.planning(from)
 		m.Foreseen = !under
 		s := ahead.At(m)
-		q, found, at := a.choose(s, w)
+		q, found, at := a.choose(s, w, &l)
 		if !found && under {
 			at = clock.Earlier(at, over)
 		}
@@ -60,8 +62,17 @@ func (a *account) usualEnd(present clock.Stamp) clock.Stamp {
 	return present.Add(max(0, a.latency.Usual()-a.budget.LastLeft(a.name.Name).Elapsed(present)))
 }
 
-// choose picks the next question about tasks or about the look-back.
-func (a *account) choose(s *planner.Round, w *lookback.LookBack) (q answers.Question, found bool, wake time.Time) {
+// choose picks the next question about tasks, about which there are, or about the
+// look-back.
+func (a *account) choose(s *planner.Round, w *lookback.LookBack, l *discover.Listing) (q answers.Question, found bool, wake time.Time) {
+	if a.discovers() {
+		return a.chooseNew(s, l)
+	}
+	return a.chooseKnown(s, w)
+}
+
+// chooseKnown picks the next question about tasks or about the look-back.
+func (a *account) chooseKnown(s *planner.Round, w *lookback.LookBack) (q answers.Question, found bool, wake time.Time) {
 	q.Question, found, wake = s.Plan()
 	if !a.options.WatchWindow || !s.HasLookBack() || w.UnderWay() {
 		return q, found, wake

@@ -96,7 +96,7 @@ func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration
 		return sleep // the end of a call wakes the loop
 	}
 	s := a.planner.At(a.planning(present))
-	q, found, wake := a.choose(s, &a.watch)
+	q, found, wake := a.choose(s, &a.watch, &a.finder)
 	a.weighBacklog(s)
 	if !found {
 		a.budget.Rest(a.name.Name)
@@ -138,6 +138,7 @@ func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration
 // leaves notes that a question is on its way.
 func (a *account) leaves(s *planner.Round, q answers.Question) errand {
 	a.watch.Leaves(q.Watch != nil)
+	a.finder.Leaves(q.Discover, s.Now)
 	if q.Watch == nil {
 		s.Leaves(&q.Question)
 	}
@@ -259,11 +260,14 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.inFlight--
-	if q.Task != nil {
-		q.Task.InFlight = false
+	for _, t := range q.Tasks() {
+		t.InFlight = false
 	}
 	if q.Watch != nil {
 		a.watch.Ended()
+	}
+	if q.Discover {
+		a.finder.Ended()
 	}
 	defer a.signal()
 	if a.removed {
@@ -283,10 +287,13 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 		}
 		return false
 	}
-	if q.Task != nil && (a.tasks[q.Task.ID] != q.Task || q.Task.Ended) {
+	q.Each(func(t *planner.Candidate) *planner.Candidate {
+		if a.tasks[t.ID] == t && !t.Ended {
+			return t
+		}
 		// Its time ended while the call was under way: only the account learns.
-		q.Task = &planner.Candidate{Task: task.Task{ID: q.Task.ID}}
-	}
+		return &planner.Candidate{Task: task.Task{ID: t.ID}}
+	})
 	a.look(present)
 	a.latency.Learn(took)
 	e.Question, e.Left = q, sent

@@ -77,7 +77,7 @@ func (a *account) whyNoMore(made int) string {
 // wantsMore reports whether there is another question.
 func (a *account) wantsMore(present clock.Stamp) bool {
 	s := a.planner.At(a.planning(present))
-	_, found, _ := a.choose(s, &a.watch)
+	_, found, _ := a.choose(s, &a.watch, &a.finder)
 	return found
 }
 

@@ -26,7 +26,7 @@ func (a *account) load() error {
 }
 
 func (a *account) restore(r record.Account) {
-	a.health.State, a.identity, a.watch = r.Health, r.Identity, r.Watch
+	a.health.State, a.identity, a.watch, a.finder = r.Health, r.Identity, r.Watch, r.Discovered
 	a.dialect.Learned, a.planner.Knowledge = r.Learned.Learned, r.Learned.Knowledge
 	if a.health.Calls > 0 {
 		a.journal.Fails(a.health.Failing) // the process before has logged it
@@ -57,7 +57,7 @@ func (a *account) save() {
 	}
 	saved, err := a.unsaved.Save(a.store, a.name, &record.Account{
 		Health: a.health.State, Learned: record.Learned{Learned: a.dialect.Learned, Knowledge: a.planner.Knowledge},
-		Watch: a.watch, Identity: a.identity,
+		Watch: a.watch, Discovered: a.foundUntil(), Identity: a.identity,
 	}, a.unstorable)
 	if err != nil {
 		a.progress.Stored(err)

@@ -59,6 +59,7 @@ func (a *account) redate(by time.Duration, now time.Time) {
 	}
 	a.watch.Move(move)
 	a.watch.Clamp(now)
+	a.finder.Move(move)
 	a.health.Move(move)
 	for _, at := range []*time.Time{&a.began, &a.noWindow, &a.planner.UnwatchedAt, &a.dialect.RefusedAt} {
 		move(at)

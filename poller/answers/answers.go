@@ -36,8 +36,10 @@ type Account struct {
 type Question struct {
 	planner.Question
 
-	// Watch is set if the question is about the look-back.
-	Watch *lookback.Question
+	// Watch is set if the question is about the look-back. Discover: it is about which
+	// tasks there are.
+	Watch    *lookback.Question
+	Discover bool
 }
 
 // When is when an answer came, and how long the call took.
@@ -67,13 +69,67 @@ func (a *Account) Succeeded(q Question, number uint64, ans vendorapi.Answer, m *
 		return a.watchAnswered(q, ans, m)
 	case t == nil && q.Query.Kind == vendorapi.QueryCount:
 		return a.waitAnswered(q.Query, ans, m)
+	case q.Query.Kind == vendorapi.QueryList:
+		return a.listAnswered(q.Query, ans, m)
 	case t == nil:
 		return a.windowAnswered(q.Query, ans, m)
+	case len(q.Others) > 0:
+		a.severalAnswered(q, ans, m)
+	case ans.Refused[t.ID] != nil:
+		a.refused(t, ans.Refused[t.ID], m)
 	case q.Query.Kind == vendorapi.QueryCount && a.notCounted(t, q.Query, ans, m.Now):
 	default:
+		m.Life.Open = ans.Open
 		a.tell(t, m, func() ([]prefetch.URL, string) { return t.Apply(q.Query, ans, &m.Life) })
 	}
-	return []*planner.Candidate{q.Task}
+	return q.Tasks()
+}
+
+// severalAnswered applies the answer to a question for several tasks. If it does not
+// show them whole, each is asked for alone.
+func (a *Account) severalAnswered(q Question, ans vendorapi.Answer, m *planner.Heard) {
+	for _, t := range q.Tasks() {
+		switch err := ans.Refused[t.ID]; {
+		case err != nil:
+			a.refused(t, err, m)
+		case !ans.Whole():
+			t.Alone = true
+			t.AskAgain(m.Now)
+		default:
+			rows := ans.RowsOf(t.ID)
+			own := vendorapi.Answer{URLs: rows, Count: len(rows)}
+			a.tell(t, m, func() ([]prefetch.URL, string) { return t.Apply(q.Query, own, &m.Life) })
+		}
+	}
+}
+
+// refused notes that the vendor answered, but not about this task.
+func (a *Account) refused(t *planner.Candidate, err *vendorapi.Error, m *planner.Heard) {
+	phase := t.Phase
+	t.Fail(err, &m.Life)
+	a.Journal.Failed(err.Reason, t.ID, "task", t.ID, "reason", err.Reason, "err", err)
+	if t.Phase != phase {
+		a.Journal.Changed(&t.Task, phase)
+	}
+}
+
+// listAnswered applies what a list says of tasks, and returns those that it told of.
+func (a *Account) listAnswered(q vendorapi.Query, ans vendorapi.Answer, m *planner.Heard) (told []*planner.Candidate) {
+	tasks, missed := m.Listed(q, ans)
+	said := make(map[string]vendorapi.TaskSummary, len(ans.Tasks))
+	for _, s := range ans.Tasks {
+		said[s.ID] = s
+	}
+	for _, t := range tasks {
+		if s, ok := said[t.ID]; ok {
+			told = append(told, t)
+			a.tell(t, m, func() ([]prefetch.URL, string) {
+				t.Summarize(s, &m.Life)
+				return nil, ""
+			})
+		}
+	}
+	return append(told, a.missed(tasks, missed, ans, m)...)
 }
 
 // notCounted reports whether the vendor answered a question for how many of a task's
@@ -211,13 +267,19 @@ func (a *Account) windowAnswered(q vendorapi.Query, ans vendorapi.Answer, m *pla
 		t.BecomeExclusive()
 		t.Overlooked = false
 	}
-	for _, i := range r.Missed {
+	return append(told, a.missed(tasks, r.Missed, ans, m)...)
+}
+
+// missed has the tasks asked for alone that an answer should have told of, and
+// returns those of which that is new.
+func (a *Account) missed(tasks []*planner.Candidate, missed []int, ans vendorapi.Answer, m *planner.Heard) (told []*planner.Candidate) {
+	for _, i := range missed {
 		// A window that should have told of the task and did not will not the
 		// next time either: others crowd its rows out of the page, or they are
 		// not what they seemed.
 		switch t := tasks[i]; {
 		case m.Worth(t) <= 0: // it was not asked for the task's sake
-		case ans.Count == 0 && !t.Overlooked:
+		case !t.Overlooked && (ans.Count == 0 || m.Names() && t.VendorCreated.IsZero()):
 			t.Overlooked = true // an answer without any row may be a slip
 		default:
 			t.BecomeAmbiguous()
@@ -233,7 +295,7 @@ func (a *Account) scoutAnswered(q vendorapi.Query, ans vendorapi.Answer, m *plan
 	if a.Dialect.SawRows(q, ans.URLs, m.Now) {
 		// The filter was ignored: then this is a window of all rows.
 		q.Status = nil
-		if ans.Count > len(ans.URLs) {
+		if !ans.Whole() {
 			// It was not meant to show them all: of whom it does not tell says
 			// nothing.
 			tasks, r := m.Join(q, ans)

@@ -15,18 +15,26 @@ func (a *Account) Failed(q Question, c health.Call, err *vendorapi.Error, m *pla
 		a.Journal.Learned("the vendor does not support what its pages document; asking otherwise from now on",
 			"feature", err.Refused, "message", err.Message, "request_id", err.RequestID)
 		a.well(c.Number)
-		if q.Task != nil {
-			q.Task.AskAgain(m.Now)
+		for _, t := range q.Tasks() {
+			t.AskAgain(m.Now)
 		}
 		return false
 	}
-	if t := q.Task; t != nil {
+	several := len(q.Others) > 0 && err.Reason.ConcernsTask()
+	for _, t := range q.Tasks() {
+		if several {
+			// Nobody knows which of them it is.
+			t.Alone = true
+			t.AskAgain(m.Now)
+			continue
+		}
 		phase := t.Phase
 		t.Fail(err, &m.Life)
 		if t.Phase != phase {
 			a.Journal.Changed(&t.Task, phase)
 		}
-	} else if err.Reason.ConcernsTask() {
+	}
+	if q.Task == nil && err.Reason.ConcernsTask() {
 		// It will be the same again at once. Tasks do without windows for a while; but
 		// if the question was about the look-back that is no matter of theirs.
 		if until := m.Now.Add(clock.LongestRetry); q.Watch != nil {

@@ -75,6 +75,26 @@ func (t *Terms) CanScout() bool {
 	return t.Capabilities.Windows && t.CanCount() && t.Capabilities.Filters(prefetch.Running) && !t.NoRunFilter
 }
 
+// CanCountWaiting reports whether the rows that wait can be counted.
+func (t *Terms) CanCountWaiting() bool {
+	return t.Capabilities.Filters(prefetch.Waiting) && !t.NoWaitFilter
+}
+
+// Tells reports whether one answer can tell of everything that was created in some
+// time.
+func (t *Terms) Tells() bool { return t.Capabilities.Windows || t.Capabilities.Lists }
+
+// Names reports whether such an answer says of which tasks it is.
+func (t *Terms) Names() bool { return t.Capabilities.Discovers() }
+
+// Room is how much one such answer shows: rows, or tasks where the vendor lists those.
+func (t *Terms) Room() int {
+	if t.Capabilities.Lists {
+		return t.Capabilities.ListSize
+	}
+	return t.PageSize()
+}
+
 // HasLookBack reports whether the vendor can be asked for everything that was
 // created in some time.
 func (t *Terms) HasLookBack() bool { return t.Capabilities.Windows && t.LookBack() > 0 }

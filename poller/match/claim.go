@@ -7,6 +7,7 @@
 package match
 
 import (
+	"cmp"
 	"time"
 
 	"prefetch_exporter/poller/dialect"
@@ -40,6 +41,13 @@ type Claim struct {
 	// Ambiguous: the task's rows cannot be told from another's. Counted: they are
 	// counted, and not read.
 	Ambiguous, Counted bool
+	// ID is set where answers say of which tasks they are. Then Total is how many rows
+	// the task had last, 0 if nobody knows, and Dated says that its creation is known;
+	// Earliest is when it may have been created at the earliest if it is not.
+	ID       string
+	Total    int
+	Dated    bool
+	Earliest time.Time
 }
 
 // Page is one page of an answer about a window.
@@ -88,6 +96,9 @@ func (c *Claim) Joinable() bool {
 	if c.Ambiguous || c.Counted {
 		return false
 	}
+	if c.ID != "" {
+		return c.Dated
+	}
 	return c.RowsKnown || len(c.Expected) > 0 && !c.Configured.IsZero()
 }
 
@@ -96,11 +107,14 @@ func (c *Claim) Joinable() bool {
 // have appeared by then, a minute after the last one that its creation allows: what
 // is found before may be another submission's.
 func (c *Claim) Tellable() time.Time {
-	if c.RowsKnown {
+	if c.RowsKnown || c.ID != "" {
 		return time.Time{}
 	}
-	return c.Created.Add(c.Reach + dialect.Proof)
+	return c.appeared()
 }
+
+// appeared is from when on, in the vendor's time, the task's rows must be there.
+func (c *Claim) appeared() time.Time { return c.Created.Add(c.Reach + dialect.Proof) }
 
 // TellsApart reports whether the task's rows are known, and no other's.
 func (c *Claim) TellsApart() bool { return c.RowsKnown && !c.Counted && !c.Ambiguous }
@@ -110,12 +124,15 @@ func (c *Claim) Margin() time.Duration { return dialect.Pad + c.Reach }
 
 // MayShow reports whether rows of the task may be in the window.
 func (c *Claim) MayShow(q vendorapi.Query) bool {
-	return !c.Created.Add(c.Margin()).Before(q.From) && !c.Created.Add(-c.Margin()).After(q.To)
+	return !c.Created.Add(c.Margin()).Before(q.From) && !c.first().After(q.To)
 }
+
+// first is when the first of the task's rows may have been created.
+func (c *Claim) first() time.Time { return cmp.Or(c.Earliest, c.Created.Add(-c.Margin())) }
 
 // Within reports whether all of the task's rows must be in the window.
 func (c *Claim) Within(q vendorapi.Query) bool {
-	return !c.Created.Add(-c.Margin()).Before(q.From) && !c.Created.Add(c.Margin()).After(q.To)
+	return !c.first().Before(q.From) && !c.Created.Add(c.Margin()).After(q.To)
 }
 
 // byKey returns the places of rows by what tells them apart. Rows without a

@@ -28,7 +28,7 @@ type running struct {
 // that the page tells of: none of whose rows run, or which of them.
 func Running(p Page, claims []Claim) Result {
 	r := running{
-		Page: p, claims: slices.Clone(claims), whole: p.Count <= len(p.URLs), rows: byKey(p.URLs),
+		Page: p, claims: slices.Clone(claims), whole: p.Whole(), rows: byKey(p.URLs),
 		hints: make([]Hint, len(claims)), open: make([]map[prefetch.RowKey]int, len(claims)),
 	}
 	r.dispute()

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -50,7 +51,7 @@ func Window(p Page, claims []Claim) Result {
 			w.near = append(w.near, i)
 		}
 	}
-	w.see()
+	w.from, w.to, w.Result.Unordered = p.see()
 	// What is known comes before what must be found.
 	for _, i := range w.near {
 		if c := &claims[i]; c.RowsKnown && (c.Exclusive || w.sees(c.Created, c.NewestRow)) {
@@ -72,33 +73,50 @@ func Window(p Page, claims []Claim) Result {
 // (100 of 300 rows) shows every row up to the second of its last one, if rows come in
 // order of their creation, oldest or newest first. No vendor says whether they do:
 // the page itself must show it by three different creations, and no page before may
-// have shown otherwise.
-func (w *window) see() {
+// have shown otherwise. A page after the first shows what begins after its first row.
+// to is zero if it shows none for sure.
+func (p *Page) see() (from, to time.Time, unordered bool) {
 	// Different creations. Range: at two the figures are the same, at six crowded with
 	// urls is 26 % later.
 	const enough = 3
-	w.from, w.to = w.Query.From, w.Query.To
-	shown := make([]time.Time, 0, len(w.URLs))
-	for i := range w.URLs {
-		if c := w.URLs[i].Created; !c.IsZero() {
+	from, to = p.Query.From, p.Query.To
+	shown := make([]time.Time, 0, len(p.URLs))
+	for i := range p.URLs {
+		if c := p.URLs[i].Created; !c.IsZero() {
 			shown = append(shown, c)
 		}
 	}
 	forwards := slices.IsSortedFunc(shown, time.Time.Compare)
 	backwards := slices.IsSortedFunc(shown, func(a, b time.Time) int { return b.Compare(a) })
-	w.Result.Unordered = w.Page.Unordered || !forwards && !backwards
-	if w.Count <= len(w.URLs) {
-		return
+	unordered = p.Unordered || !forwards && !backwards
+	first := p.Query.Page <= 1 && p.Query.Cursor == ""
+	if first && p.Whole() {
+		return from, to, unordered
 	}
 	different := len(slices.CompactFunc(slices.Clone(shown), time.Time.Equal))
-	switch {
-	case w.Result.Unordered || different < enough:
-		w.to = time.Time{}
-	case forwards:
-		w.to = shown[len(shown)-1].Add(-time.Second)
-	default:
-		w.from = shown[len(shown)-1].Add(time.Second)
+	if unordered || different < enough {
+		return from, time.Time{}, unordered
 	}
+	begin, end := shown[0].Add(time.Second), shown[len(shown)-1].Add(-time.Second)
+	if !forwards {
+		begin, end = shown[0].Add(-time.Second), shown[len(shown)-1].Add(time.Second)
+	}
+	if first {
+		begin = time.Time{} // where the question does
+	}
+	if p.last() {
+		end = time.Time{}
+	}
+	if !forwards {
+		begin, end = end, begin
+	}
+	return cmp.Or(begin, from), cmp.Or(end, to), unordered
+}
+
+// last reports whether no page follows.
+func (p *Page) last() bool {
+	before := max(0, p.Query.Page-1) * p.Query.PageSize
+	return p.Next == "" && before+len(p.URLs) >= p.Count
 }
 
 // sees reports whether the page has every row that was created between two times.
@@ -138,7 +156,7 @@ func (w *window) search(claim int, c *Claim) {
 	// Beyond what a page shows there may be another submission of the same URLs:
 	// only one at just about the configured time is the task's then.
 	reach := c.Reach
-	if w.Count > len(w.URLs) {
+	if !w.Whole() {
 		reach = min(reach, dialect.Pad)
 	}
 	first, last := c.Created.Add(-reach), c.Created.Add(reach)

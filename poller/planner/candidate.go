@@ -22,6 +22,9 @@ type Candidate struct {
 	Overlooked bool
 	// OthersWait: rows of others may wait that were created with its own.
 	OthersWait bool
+	// Alone: it must be asked for by a question of its own, since one for several
+	// failed.
+	Alone bool
 	// hint is what a window showed of the task without proving it.
 	hint *hint
 }

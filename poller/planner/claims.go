@@ -9,7 +9,7 @@ import (
 )
 
 // claim is what is known of the task for whoever asks whose rows are its.
-func (t *Candidate) claim() match.Claim {
+func (s *Round) claim(t *Candidate) match.Claim {
 	c := match.Claim{
 		Created: t.CreatedAt(), Configured: t.Created, Reach: match.Drift, NewestRow: t.NewestRow,
 		Expected: t.Expected, Rows: t.Rows.URLs, RowsKnown: t.KnowsRows(), Exclusive: t.State == task.Exclusive,
@@ -18,13 +18,32 @@ func (t *Candidate) claim() match.Claim {
 	if !t.VendorCreated.IsZero() {
 		c.Reach = 0
 	}
+	if s.Names() {
+		// Who submits knows when to the second. If not, the task is asked for alone.
+		c.Reach = min(c.Reach, dialect.Pad)
+		c.ID, c.Dated = t.ID, !t.VendorCreated.IsZero() || !t.Created.IsZero() && !t.Overlooked
+		if t.Answered() {
+			c.Total = t.Counts.Total() - t.Rowless
+		}
+		if s.Capabilities.Lists && !c.Dated {
+			c.Dated, c.Earliest = true, s.Oldest() // a list may reach as far back
+		}
+	}
 	return c
 }
 
 // joinable reports whether a window can tell of the task.
-func (t *Candidate) joinable() bool {
-	c := t.claim()
+func (s *Round) joinable(t *Candidate) bool {
+	c := s.claim(t)
 	return c.Joinable()
+}
+
+// rowsOf is how much of an answer that tells of all tasks the task takes.
+func (s *Round) rowsOf(t *Candidate) int {
+	if s.Capabilities.Lists {
+		return 1
+	}
+	return s.sizeOf(t)
 }
 
 // claims are the tasks whose rows may be in a window, as far as they are wanted,
@@ -33,7 +52,7 @@ func (s *Round) claims(q vendorapi.Query, wanted func(*Candidate) bool) (tasks [
 	near := s.appraisals.between(q.From, q.To)
 	for i := range near {
 		t := near[i].task
-		if c := t.claim(); wanted(t) && c.MayShow(q) {
+		if c := s.claim(t); wanted(t) && c.MayShow(q) {
 			tasks, claims = append(tasks, t), append(claims, c)
 		}
 	}
@@ -52,7 +71,11 @@ type Heard struct {
 // tasks that it proves nothing of.
 func (h *Heard) Join(q vendorapi.Query, ans vendorapi.Answer) ([]*Candidate, match.Result) {
 	tasks, claims := h.claims(q, func(t *Candidate) bool { return t.Unsettled() })
-	r := match.Window(h.page(q, ans), claims)
+	find := match.Window
+	if h.Names() {
+		find = match.Named
+	}
+	r := find(h.page(q, ans), claims)
 	h.matched(tasks, r)
 	for _, shown := range r.Hints {
 		t := tasks[shown.Claim]
@@ -60,6 +83,13 @@ func (h *Heard) Join(q vendorapi.Query, ans vendorapi.Answer) ([]*Candidate, mat
 		h.appraisals.changed(t)
 	}
 	return tasks, r
+}
+
+// Listed are the tasks that a list may tell of, and the places of those that it should
+// have told of and did not.
+func (h *Heard) Listed(q vendorapi.Query, ans vendorapi.Answer) (tasks []*Candidate, missed []int) {
+	tasks, claims := h.claims(q, func(t *Candidate) bool { return t.Unsettled() })
+	return tasks, match.Listed(h.page(q, ans), claims)
 }
 
 // Scouted does so for a page of rows that run.
@@ -70,7 +100,11 @@ func (h *Heard) Scouted(q vendorapi.Query, ans vendorapi.Answer) ([]*Candidate, 
 		expected += float64(h.appraisals.all[t.place].running)
 	}
 	h.learned.learnRunning(expected, ans.Count)
-	r := match.Running(h.page(q, ans), claims)
+	find := match.Running
+	if h.Names() {
+		find = match.NamedRunning
+	}
+	r := find(h.page(q, ans), claims)
 	h.matched(tasks, r)
 	for _, shown := range r.Hints {
 		h.note(tasks[shown.Claim], shown)

@@ -210,11 +210,11 @@ func (s *Round) schedule(c *appraisal) bool {
 
 // fill makes the appraisal anew.
 func (s *Round) fill(c *appraisal) {
-	t, now, claim := c.task, s.Now.UnixNano(), c.task.claim()
+	t, now, claim := c.task, s.Now.UnixNano(), s.claim(c.task)
 	*c = appraisal{
 		task: t, created: c.created, margin: int64(claim.Margin()), deadline: c.deadline, asking: t.InFlight,
 		made: now, until: math.MaxInt64, fading: math.MaxInt64,
-		unsettled: t.Unsettled(), rows: int32(min(s.sizeOf(t), math.MaxInt32)), //nolint:gosec // bounded
+		unsettled: t.Unsettled(), rows: int32(min(s.rowsOf(t), math.MaxInt32)), //nolint:gosec // bounded
 	}
 	if c.unsettled && t.Phase != prefetch.Lost { // lost ones are asked for ever less often
 		c.calls = float32(s.callsFor(t))

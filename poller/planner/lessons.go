@@ -24,6 +24,8 @@ func (h *Heard) Learn(before *task.Task, t *Candidate, rows []prefetch.URL) {
 		lesson.Rows(before, rows)
 		h.checkScout(t.hint, rows)
 		t.hint = nil
+	case is == nil && was == nil && h.Capabilities.Lists && t.LastRefresh.After(before.LastRefresh):
+		lesson.Summary(before, t.Counts)
 	case is == nil:
 		if was != nil {
 			t.hint = nil

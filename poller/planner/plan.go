@@ -192,8 +192,10 @@ func (s *Round) Plan() (best Question, found bool, wake time.Time) {
 		return Question{}, false, wake
 	}
 	best, told := s.bestWindow()
-	if told == 0 || best.Priority.Compare(first.priority()) <= 0 {
-		best = s.ask(first)
+	alone := s.ask(first)
+	s.together(&alone)
+	if told == 0 || best.Priority.Compare(alone.Priority) <= 0 {
+		best = alone
 	}
 	if scout, ok := s.bestScout(best.Priority, told); ok {
 		return scout, true, wake

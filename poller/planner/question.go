@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"slices"
+
 	"prefetch_exporter/poller/planner/ask"
 	"prefetch_exporter/poller/planner/priority"
 	"prefetch_exporter/poller/planner/why"
@@ -10,10 +12,11 @@ import (
 
 // Question is what to ask, and why in a few words for people.
 type Question struct {
-	// Task is nil for a window.
-	Task  *Candidate
-	Query vendorapi.Query
-	Why   string
+	// Task is nil for a window. Others are further tasks of the same question.
+	Task   *Candidate
+	Others []*Candidate
+	Query  vendorapi.Query
+	Why    string
 	// Pressing: a deadline passed, or nothing is known of the task yet. The look-back
 	// waits longer for it.
 	Pressing bool
@@ -28,6 +31,57 @@ func (q *Question) TaskID() string {
 		return ""
 	}
 	return q.Task.ID
+}
+
+// Tasks are all tasks that are asked for by their ids.
+func (q *Question) Tasks() []*Candidate {
+	if q.Task == nil {
+		return nil
+	}
+	return append([]*Candidate{q.Task}, q.Others...)
+}
+
+// Each puts others in the place of the tasks that are asked for.
+func (q *Question) Each(other func(*Candidate) *Candidate) {
+	if q.Task != nil {
+		q.Task = other(q.Task)
+	}
+	q.Others = slices.Clone(q.Others)
+	for i, t := range q.Others {
+		q.Others[i] = other(t)
+	}
+}
+
+// together adds to a question about one task those that go next, as far as the vendor
+// takes several in one question.
+func (s *Round) together(q *Question) {
+	room := s.Capabilities.TasksPerQuery - 1
+	if room <= 0 || q.Query.Kind != vendorapi.QueryTask || q.Task.Alone || q.Follows || q.Query.Page > 0 {
+		return
+	}
+	var next []*appraisal
+	for i := range s.all {
+		c := &s.all[i]
+		if !c.due || c.task == q.Task || c.task.Alone || c.kind == ask.NextPage {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(next, c, func(a, b *appraisal) int {
+			if better(a, b) == a {
+				return -1
+			}
+			return 1
+		})
+		if at < room {
+			next = slices.Insert(next, at, c)[:min(len(next)+1, room)]
+		}
+	}
+	for _, c := range next {
+		q.Others, q.Query.Others = append(q.Others, c.task), append(q.Query.Others, c.task.ID)
+		q.Priority = q.Priority.Plus(c.priority())
+	}
+	if len(next) > 0 {
+		q.Why = "one answer tells of " + why.Tasks(1+len(next)) + "; first " + q.Why
+	}
 }
 
 // ask is the question about one task.

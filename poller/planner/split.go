@@ -15,7 +15,7 @@ import (
 func (s *Round) Means() task.Means {
 	return task.Means{
 		PollInterval: s.PollInterval, Slot: s.Slot, Watched: s.Watched,
-		CanCount: s.CanCount(), CanCountWaiting: !s.NoWaitFilter,
+		CanCount: s.CanCount(), CanCountWaiting: s.CanCountWaiting(), NeverWaits: s.Capabilities.NeverWaits,
 	}
 }
 
@@ -24,7 +24,7 @@ func (s *Round) Means() task.Means {
 func (s *Round) asksWaiting(t *Candidate) bool {
 	c := t.Counted
 	old := c.WaitingAt.IsZero() || c.Waiting > 0 && c.WaitingAt.Before(clock.Later(c.SucceededAt, c.FailedAt))
-	return old && c.Left() > 0 && !s.NoWaitFilter && s.Chance(t) < likelySettled
+	return old && c.Left() > 0 && s.CanCountWaiting() && s.Chance(t) < likelySettled
 }
 
 // waitWindow is the question how many rows wait of all large tasks that were
@@ -46,7 +46,7 @@ func (s *Round) waitWindow(t *Candidate) (q Question, ok bool) {
 	q.Query = vendorapi.Query{Kind: vendorapi.QueryCount, Status: new(prefetch.Waiting), Page: 1, PageSize: s.CountPage()}
 	q.Query.From, q.Query.To = s.Clamp(from, to)
 	q.Why = fmt.Sprintf("how many URLs of %s still wait", why.Tasks(n))
-	claim := t.claim()
+	claim := s.claim(t)
 	return q, n > 1 && claim.Within(q.Query)
 }
 

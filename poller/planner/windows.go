@@ -30,18 +30,20 @@ func (s *Round) again(left time.Time) time.Time {
 // window like it is asked for the sake of the same tasks, whatever it tells: one
 // that told nothing would tell nothing again, and could take the whole quota.
 func (s *Round) Leaves(q *Question) {
+	for _, t := range q.Tasks() {
+		t.InFlight = true
+		t.LastAsked, t.RetryAt = s.Now, time.Time{}
+		s.appraisals.changed(t)
+	}
 	if q.Task != nil {
-		q.Task.InFlight = true
-		q.Task.LastAsked, q.Task.RetryAt = s.Now, time.Time{}
-		s.appraisals.changed(q.Task)
 		return
 	}
 	near := s.appraisals.between(q.Query.From, q.Query.To)
 	for i := range near {
 		t := near[i].task
-		c := t.claim()
+		c := s.claim(t)
 		switch {
-		case !c.MayShow(q.Query), q.Query.Kind == vendorapi.QueryCount:
+		case !c.MayShow(q.Query), c.ID != "" && !c.Within(q.Query), q.Query.Kind == vendorapi.QueryCount:
 			continue
 		case q.Query.Status != nil:
 			t.scouted = s.Now
@@ -72,7 +74,16 @@ func (s *Round) window(w priority.Window, shares []priority.Share) vendorapi.Que
 	for i := w.First; i <= w.Last; i++ {
 		first, last = min(first, s.all[i].first()), max(last, s.all[i].last())
 	}
-	q := vendorapi.Query{Kind: vendorapi.QueryWindow, Page: 1, PageSize: s.PageSize()}
+	q := vendorapi.Query{Kind: vendorapi.QueryWindow, Page: 1, PageSize: s.Room()}
+	if s.Capabilities.Lists {
+		// What was created since costs nothing more, and neither does what may be older.
+		q.Kind, last = vendorapi.QueryList, s.VendorNow().Add(dialect.Pad).UnixNano()
+		for i := w.First; i <= w.Last; i++ {
+			if s.all[i].task.KnownCreation().IsZero() {
+				first = min(first, s.Oldest().UnixNano())
+			}
+		}
+	}
 	q.From, q.To = s.Clamp(time.Unix(0, first), time.Unix(0, last))
 	return q
 }
@@ -81,7 +92,7 @@ func (s *Round) window(w priority.Window, shares []priority.Share) vendorapi.Que
 // whose rows fit one page, as far as is known what rows there are. told is of how
 // many tasks it tells; none if there is no such window.
 func (s *Round) bestWindow() (best Question, told int) {
-	if !s.Capabilities.Windows || s.NoWindows {
+	if !s.Tells() || s.NoWindows {
 		return Question{}, 0
 	}
 	shares := s.appraisals.shares()
@@ -95,7 +106,11 @@ func (s *Round) bestWindow() (best Question, told int) {
 			x.Class, x.Worth = c.class, glimpse*c.worth
 		}
 	}
-	w := s.slide(float64(s.PageSize()), s.learned.unwatched(s.Now), shares)
+	others := s.learned.unwatched(s.Now)
+	if s.Capabilities.Lists {
+		others = 0 // a list has room
+	}
+	w := s.slide(float64(s.Room()), others, shares)
 	if w.Told == 0 {
 		return Question{}, 0
 	}

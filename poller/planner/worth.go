@@ -122,7 +122,7 @@ func (s *Round) appraise(c *appraisal, chance float64, left int, looked time.Tim
 	if then := s.settledAt(t, left, looked); then > 0 {
 		worth += waited * min(1/surest, then/max(surest, 1-then))
 	}
-	if s.Capabilities.Windows {
+	if s.Tells() {
 		c.lag, c.rootRate = float32(lag), float32(v.RootRate(s.curve, chance, horizon*s.Slot))
 	}
 	return worth
@@ -133,13 +133,13 @@ func (s *Round) novelty(t *Candidate, chance float64) float64 {
 	switch c := t.Counted; {
 	case t.Answered():
 		return 0
-	case c != nil && (c.FailedAt.IsZero() || c.Both() && !s.NoWaitFilter):
+	case c != nil && (c.FailedAt.IsZero() || c.Both() && s.CanCountWaiting()):
 		return uncounted
 	case c != nil:
 		return unseen
 	case s.Capabilities.Windows && s.CanCount() && s.sizeOf(t) > s.PageSize():
 		return stranger
-	case t.joinable() || !s.Capabilities.Windows:
+	case s.joinable(t) || !s.Tells():
 		return familiar
 	}
 	waited := max(0, s.Now.Sub(clock.Later(t.FirstSeen, t.LastAsked)).Minutes())
@@ -187,14 +187,18 @@ func (s *Round) callsFor(t *Candidate) float64 {
 	const bothCounts = 2
 	size, page := s.sizeOf(t), s.PageSize()
 	switch {
-	case !s.Capabilities.Paged || page <= 0:
+	case page <= 0:
+		return 1
+	case s.Capabilities.TasksPerQuery > 1:
+		return 1 / float64(s.Capabilities.TasksPerQuery)
+	case !s.Capabilities.Paged:
 		return 1
 	case s.terms.ByCount(&t.Task):
 		return bothCounts
 	case size > page && !t.CountsRather(size, page, s.Means()):
 		return float64(task.PagesOf(size, page))
-	case s.Capabilities.Windows && !s.NoWindows && size <= page && t.joinable():
-		return float64(size) / float64(page)
+	case s.Tells() && !s.NoWindows && size <= page && s.joinable(t):
+		return float64(s.rowsOf(t)) / float64(s.Room())
 	default:
 		return 1
 	}

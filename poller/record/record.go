@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/discover"
 	"prefetch_exporter/poller/health"
 	"prefetch_exporter/poller/lookback"
 	"prefetch_exporter/poller/planner"
@@ -33,6 +34,8 @@ type Account struct {
 	Health  health.State      `json:"health"`
 	Learned Learned           `json:"learned"`
 	Watch   lookback.LookBack `json:"watch,omitzero"`
+	// Discovered is how far the tasks are known that the vendor lists.
+	Discovered discover.Listing `json:"discovered,omitzero"`
 	// Identity is whom the vendor counted when that was learned.
 	Identity string `json:"identity,omitempty"`
 	// Removed is since when the account is not configured any more.

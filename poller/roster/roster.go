@@ -22,6 +22,9 @@ type Listing struct {
 	// Pending are the sources that were never read yet: tasks that came from them
 	// before a restart stay.
 	Pending []string
+	// Found are tasks that the vendor lists and that no source names, by id. Those that
+	// come to be watched are taken out.
+	Found map[string]prefetch.Task
 }
 
 // Rules are an account's.
@@ -30,6 +33,9 @@ type Rules struct {
 	TaskLimit int
 	// Retention is how long a task is remembered that no source lists.
 	Retention time.Duration
+	// Discover is how old a task may be that is watched because its vendor lists it; 0
+	// if none is.
+	Discover time.Duration
 }
 
 // Outcome is what became of the tasks.
@@ -61,6 +67,7 @@ func Reconcile(tasks map[string]*planner.Candidate, l Listing, rules Rules, now 
 	room := min(len(fresh), max(0, rules.TaskLimit-watched))
 	r.sort(fresh)
 	for _, spec := range fresh[:room] {
+		delete(l.Found, spec.ID)
 		t := tasks[spec.ID]
 		if t == nil {
 			t = planner.New(spec, now)
@@ -97,20 +104,63 @@ func (r *round) compare(l Listing) (fresh []prefetch.Task, watched int) {
 			watched++
 		}
 	}
+	fresh = append(fresh, r.found(l)...)
 	for id, t := range r.tasks {
-		_, listed := l.Tasks[id]
-		switch {
-		case listed:
-		case t.Unlisted.IsZero() && slices.Contains(l.Pending, t.Source):
-			t.Listed = true
-			if !t.Ended {
-				watched++
-			}
-		default:
-			r.unlist(t)
+		if _, listed := l.Tasks[id]; listed {
+			continue
+		}
+		if stays := r.unnamed(t, l); stays && !t.Ended {
+			watched++
 		}
 	}
 	return fresh, watched
+}
+
+// unnamed takes in that no source names the task, and reports whether it stays all the
+// same.
+func (r *round) unnamed(t *planner.Candidate, l Listing) (stays bool) {
+	switch {
+	case t.Unlisted.IsZero() && slices.Contains(l.Pending, t.Source):
+		t.Listed = true
+	case r.vendorLists(t):
+		if t.Describe(prefetch.Task{ID: t.ID, Created: t.KnownCreation(), Source: prefetch.SourceVendor}) {
+			r.changed(t)
+		}
+	default:
+		r.unlist(t)
+		return false
+	}
+	return true
+}
+
+// found are the tasks that the vendor lists and that are to be watched if there is
+// room. Others are taken out.
+func (r *round) found(l Listing) (fresh []prefetch.Task) {
+	for id, spec := range l.Found {
+		_, named := l.Tasks[id]
+		switch t := r.tasks[id]; {
+		case named, t != nil && (t.Listed || t.Ended), r.rules.Discover == 0, r.now.Sub(spec.Created) > r.rules.Discover:
+			delete(l.Found, id)
+		default:
+			fresh = append(fresh, spec)
+		}
+	}
+	return fresh
+}
+
+// vendorLists reports whether the task is watched though no source names it: its
+// vendor lists it, or does so as far as anybody knows of a task that was named. One
+// whose time is over is remembered for as long as the vendor may list it still.
+func (r *round) vendorLists(t *planner.Candidate) bool {
+	age := r.now.Sub(t.CreatedAt())
+	switch {
+	case r.rules.Discover == 0, !t.Unlisted.IsZero():
+		return false
+	case t.Ended:
+		return age < r.rules.Discover+r.rules.Retention
+	default:
+		return t.Source == prefetch.SourceVendor || t.Answered() && age < r.rules.Discover
+	}
 }
 
 // unlist stops watching a task that no source lists. What is known of it is
@@ -128,7 +178,7 @@ func (r *round) unlist(t *planner.Candidate) {
 }
 
 // sort orders tasks that are to be watched so that the newest, which the limit
-// drops, are last. One whose creation nobody told is as new as now.
+// drops, are last, after them those that nobody named. One whose creation nobody told is as new as now.
 func (r *round) sort(fresh []prefetch.Task) {
 	created := func(spec *prefetch.Task) time.Time {
 		switch t := r.tasks[spec.ID]; {
@@ -140,8 +190,14 @@ func (r *round) sort(fresh []prefetch.Task) {
 			return spec.Created
 		}
 	}
+	found := func(spec *prefetch.Task) int {
+		if spec.Source == prefetch.SourceVendor {
+			return 1
+		}
+		return 0
+	}
 	slices.SortFunc(fresh, func(x, y prefetch.Task) int {
-		return cmp.Or(created(&x).Compare(created(&y)), strings.Compare(x.ID, y.ID))
+		return cmp.Or(cmp.Compare(found(&x), found(&y)), created(&x).Compare(created(&y)), strings.Compare(x.ID, y.ID))
 	})
 }
 

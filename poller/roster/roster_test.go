@@ -143,6 +143,62 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
+// Tasks that the vendor lists are watched after those that somebody named, as long as
+// they are young enough, and for as long as it lists them.
+func TestReconcileWithWhatTheVendorLists(t *testing.T) {
+	t.Parallel()
+	type tasks []*planner.Candidate
+	vendors := func(t *planner.Candidate) { t.Source = prefetch.SourceVendor }
+	answered := func(t *planner.Candidate) { t.LastRefresh = now }
+	for name, c := range map[string]struct {
+		limit, discover int
+		known           tasks
+		listed, found   []prefetch.Task
+		pending         []string
+		want            string
+		left            int // found that find no room
+	}{
+		"found": {limit: 5, discover: 24, found: []prefetch.Task{spec("a", 1), spec("b", 2)}, want: "watched a b, changed a b, came 2"},
+		"after those that are named": {
+			limit: 2, discover: 24, found: []prefetch.Task{spec("a", 9), spec("b", 2)}, listed: []prefetch.Task{spec("c", 1)},
+			want: "watched a c, changed a c, came 2, dropped 1", left: 1,
+		},
+		"named meanwhile": {limit: 5, discover: 24, found: []prefetch.Task{spec("a", 1)}, listed: []prefetch.Task{spec("a", 1)}, want: "watched a, changed a, came 1"},
+		"too old":         {limit: 5, discover: 24, found: []prefetch.Task{spec("a", 25)}, want: "watched"},
+		"not any more":    {limit: 5, known: tasks{known("a", 1, vendors)}, found: []prefetch.Task{spec("b", 1)}, want: "watched, changed a, gone 1"},
+		"still":           {limit: 5, discover: 24, known: tasks{known("a", 30, vendors)}, want: "watched a"},
+		"restored":        {limit: 5, discover: 24, known: tasks{known("a", 1, vendors, restored)}, want: "watched a"},
+		"once named":      {limit: 5, discover: 24, known: tasks{known("a", 1, answered)}, want: "watched a, changed a"},
+		"named, and its source was not read yet": {
+			limit: 5, discover: 24, known: tasks{known("a", 1, answered, restored)}, pending: []string{"file"}, want: "watched a",
+		},
+		"its time is over":          {limit: 5, discover: 24, known: tasks{known("a", 9, vendors, ended)}, found: []prefetch.Task{spec("a", 9)}, want: "watched"},
+		"nobody will list it again": {limit: 5, discover: 24, known: tasks{known("a", 30, vendors, ended)}, want: "watched, changed a, gone 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			all := map[string]*planner.Candidate{}
+			for _, k := range c.known {
+				all[k.ID] = k
+			}
+			l := roster.Listing{Tasks: map[string]prefetch.Task{}, Pending: c.pending, Found: map[string]prefetch.Task{}}
+			for _, s := range c.listed {
+				l.Tasks[s.ID] = s
+			}
+			for _, s := range c.found {
+				s.Source = prefetch.SourceVendor
+				l.Found[s.ID] = s
+			}
+			out := roster.Reconcile(all, l, roster.Rules{
+				TaskLimit: c.limit, Retention: 3 * time.Hour, Discover: time.Duration(c.discover) * time.Hour,
+			}, now)
+			if got := said(all, &out); got != c.want || len(l.Found) != c.left {
+				t.Errorf("got  %s, %d left\nwant %s, %d left", got, len(l.Found), c.want, c.left)
+			}
+		})
+	}
+}
+
 // said tells an outcome in one line.
 func said(all map[string]*planner.Candidate, out *roster.Outcome) string {
 	var watched []string

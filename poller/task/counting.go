@@ -156,7 +156,7 @@ func (t *Task) tallied(status prefetch.Status, ans vendorapi.Answer, m *Moment) 
 // are not final wait: nobody is shown a split that the vendor did not give.
 func (t *Task) tally(m *Moment) {
 	c, asOf := t.Counted, clock.Earlier(t.Counted.SucceededAt, t.Counted.FailedAt)
-	if c.Left() > 0 && c.WaitingAt.IsZero() {
+	if c.Left() > 0 && c.WaitingAt.IsZero() && !m.NeverWaits {
 		t.known()
 		t.Failures = 0
 		t.unfinished(asOf)
@@ -240,6 +240,8 @@ type Means struct {
 	Watched int
 	// CanCount: the vendor can count by status; CanCountWaiting: by waiting, too.
 	CanCount, CanCountWaiting bool
+	// NeverWaits: no URL ever waits.
+	NeverWaits bool
 }
 
 // affords reports whether calls are not scarce: if every unsettled task had as many
@@ -266,7 +268,7 @@ func (t *Task) CountsRather(total, page int, m Means) bool {
 	case m.affords(pages):
 		return false
 	default:
-		return m.CanCountWaiting || t.noneWaits(total) || m.tooMany(pages)
+		return m.CanCountWaiting || m.NeverWaits || t.noneWaits(total) || m.tooMany(pages)
 	}
 }
 

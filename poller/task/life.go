@@ -95,8 +95,8 @@ func dated(urls []prefetch.URL) bool {
 // Where rows appear gradually, only an answer some time after the newest one
 // tells.
 func (t *Task) provenWhole(m *Moment) bool {
-	if !m.Gradual {
-		return true
+	if !m.Gradual || m.Open {
+		return !m.Open
 	}
 	return !m.Surely().Before(cmp.Or(t.NewestRow, t.FirstSeen).Add(dialect.Proof))
 }

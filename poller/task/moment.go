@@ -22,6 +22,8 @@ type Moment struct {
 	Gradual, Windows bool
 	// Causes: the vendor tells why URLs failed.
 	Causes bool
+	// Open: the vendor says that the task is not over.
+	Open bool
 	// Jitter returns a number in [0, 1).
 	Jitter func() float64
 }

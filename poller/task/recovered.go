@@ -45,13 +45,13 @@ func (t *Task) EachWarm(f func(hash uint64)) {
 }
 
 // warmed is what a task that settles keeps of the rows that succeeded. Of a task
-// whose URLs were counted these are the submitted ones that did not fail, if all
+// whose rows were not all read these are the submitted ones that did not fail, if all
 // that failed are known.
 func (t *Task) warmed() []byte {
 	var kept []byte
 	keep := func(hash uint64) { kept = binary.LittleEndian.AppendUint64(kept, hash) }
 	t.EachWarm(keep)
-	if t.Counted == nil || t.Counts.Total() != len(t.Expected) {
+	if len(t.Rows.URLs) == t.Counts.Total() || t.Counts.Total() != len(t.Expected) {
 		return kept
 	}
 	rows := t.Rows.failed().URLs

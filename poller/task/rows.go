@@ -135,9 +135,14 @@ func (r Rows) bytes() int {
 
 // failed keeps only the rows that failed: what a settled task needs still.
 func (r Rows) failed() Rows {
+	return r.keep(func(s prefetch.Status) bool { return s == prefetch.Failed })
+}
+
+// keep keeps only the rows of some statuses.
+func (r Rows) keep(of func(prefetch.Status) bool) Rows {
 	var kept Rows
 	for i := range r.URLs {
-		if r.URLs[i].Status == prefetch.Failed {
+		if of(r.URLs[i].Status) {
 			kept.URLs = append(kept.URLs, r.URLs[i])
 			kept.observed = append(kept.observed, r.observed[i])
 		}

@@ -55,7 +55,7 @@ func (m *Terms) Due(t *task.Task) (d Timing) {
 	case m.Hasty && clock.Later(t.LastAsked, t.LastRefresh).Before(m.Begun):
 	case d.Kind == NextPage || !t.RetryAt.IsZero():
 		d.Floor = t.RetryAt
-	case !t.LastAsked.IsZero():
+	case !t.LastAsked.IsZero() || t.Answered():
 		d.At = clock.Later(t.LastAsked, t.LastRefresh).Add(max(m.Means.PollInterval, t.RowlessGap(m.Means.Slot, m.LongestRowless)))
 	}
 	if m.Capabilities.Gradual && d.Kind != NextPage {
@@ -125,8 +125,8 @@ func (m *Terms) ByCount(t *task.Task) bool {
 // takes that, else with a window around its creation, else day by day from the
 // newest.
 func (m *Terms) Query(t *task.Task, q vendorapi.Query) vendorapi.Query {
-	q.TaskID = t.ID
-	if !m.Capabilities.Paged {
+	q.TaskID, q.Created = t.ID, t.KnownCreation()
+	if !m.Capabilities.Paged && !m.Continues(t) {
 		return q
 	}
 	if m.Continues(t) {

@@ -133,8 +133,9 @@ func TestQuery(t *testing.T) {
 			want: vendorapi.Query{From: noon.Add(dialect.Pad - 24*time.Hour), To: noon.Add(dialect.Pad), Page: 1, PageSize: 50},
 		},
 	} {
-		c.want.TaskID, c.want.Status = "a", c.status
-		got := terms(c.terms).Query(about(c.task), vendorapi.Query{Status: c.status})
+		t0 := about(c.task)
+		c.want.TaskID, c.want.Created, c.want.Status = "a", t0.KnownCreation(), c.status
+		got := terms(c.terms).Query(t0, vendorapi.Query{Status: c.status})
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}

@@ -61,6 +61,15 @@ func (l *Lesson) Rows(before *task.Task, urls []prefetch.URL) {
 	}
 }
 
+// Summary learns how long URLs take from what a list says of the task.
+func (l *Lesson) Summary(before *task.Task, counts prefetch.Counts) {
+	if !before.Answered() {
+		l.Durations.Sized(max(counts.Total(), len(before.Expected)))
+	}
+	l.Durations.Failed += float64(max(0, counts[prefetch.Failed]-before.Counts[prefetch.Failed]))
+	l.left(before, counts)
+}
+
 // left learns from how many URLs are left, where rows have no times.
 func (l *Lesson) left(t *task.Task, counts prefetch.Counts) {
 	if t.KnownCreation().IsZero() && !t.Answered() {

@@ -46,6 +46,17 @@ func (p Priority) Compare(o Priority) int {
 	}
 }
 
+// Plus is that of a question which answers two, of which p is the more pressing.
+func (p Priority) Plus(o Priority) Priority {
+	if o.Class == p.Class {
+		p.Weight += o.Weight
+	}
+	if o.Class != Hopeless || p.Class == Hopeless {
+		p.Worth += o.Worth
+	}
+	return p
+}
+
 // Presses reports whether a deadline wants the answer.
 func (p Priority) Presses() bool { return p.Class >= Imminent }
 

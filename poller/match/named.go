@@ -1,0 +1,60 @@
+package match
+
+import "prefetch_exporter/prefetch"
+
+// byTask are the rows of a page by the task that they name.
+func byTask(p *Page) map[string][]prefetch.URL {
+	rows := map[string][]prefetch.URL{}
+	for i, id := range p.RowTasks {
+		rows[id] = append(rows[id], p.URLs[i])
+	}
+	return rows
+}
+
+// Named matches a page of all rows that name their task. The page shows a claim
+// whole if it shows every row of when the claim was created, or if it has as many of
+// the claim's as there were before.
+func Named(p Page, claims []Claim) (r Result) {
+	shown := p.Query
+	shown.From, shown.To, r.Unordered = p.see()
+	rows := byTask(&p)
+	for i := range claims {
+		c := &claims[i]
+		urls, all := rows[c.ID], c.Within(shown)
+		switch {
+		case c.Counted:
+		case len(urls) > 0 && len(urls) >= c.Total && (all || c.Total > 0):
+			r.Found = append(r.Found, Found{i, urls})
+		case all && c.Joinable() && p.Asked.After(c.appeared()):
+			r.Missed = append(r.Missed, i)
+		}
+	}
+	return r
+}
+
+// NamedRunning matches a page of rows that run and name their task.
+func NamedRunning(p Page, claims []Claim) (r Result) {
+	r.Unordered = p.Unordered
+	rows := byTask(&p)
+	for i := range claims {
+		if n := len(rows[claims[i].ID]); claims[i].Within(p.Query) && (n > 0 || p.Whole()) {
+			r.Hints = append(r.Hints, Hint{Claim: i, Rows: n, Left: n})
+		}
+	}
+	return r
+}
+
+// Listed finds the claims that a list should have told of and did not.
+func Listed(p Page, claims []Claim) (missed []int) {
+	listed := make(map[string]bool, len(p.Tasks))
+	for i := range p.Tasks {
+		listed[p.Tasks[i].ID] = true
+	}
+	for i := range claims {
+		c := &claims[i]
+		if !listed[c.ID] && p.Whole() && c.Joinable() && c.Within(p.Query) && p.Asked.After(c.appeared()) {
+			missed = append(missed, i)
+		}
+	}
+	return missed
+}

@@ -1,0 +1,35 @@
+package task
+
+import (
+	"cmp"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+// Summarize applies what a list says of the whole task. It settles a task none of
+// whose URLs failed; which ones did, and why, only its rows tell.
+func (t *Task) Summarize(s vendorapi.TaskSummary, m *Moment) {
+	if s.Counts.Total() == 0 {
+		t.Up, t.LastError = true, nil
+		t.known()
+		return // as with an answer without rows: it settles nothing
+	}
+	t.found(m)
+	t.VendorCreated = cmp.Or(s.Created, t.VendorCreated)
+	t.NewestRow = cmp.Or(t.NewestRow, s.Created)
+	t.Counts = s.Counts
+	rowless := max(0, len(t.Expected)-s.Counts.Total())
+	t.Counts[prefetch.Waiting] += rowless
+	t.awaitRows(rowless, m.Now)
+	if prefetch.CountURLs(t.Rows.URLs) != t.Counts {
+		// Of other rows only what is final is true still.
+		t.Rows = t.Rows.keep(prefetch.Status.Final)
+	}
+	t.become(Evidence{State: Shown})
+	failed := t.Counts[prefetch.Failed]
+	t.judge(s.Done && (failed == 0 || failed == prefetch.CountURLs(t.Rows.URLs)[prefetch.Failed]), m.Left, m)
+	if t.Phase == prefetch.Active && s.Done && t.Counts.AllFinal() {
+		t.RetryAt = m.Now // its failed rows are all that is missing
+	}
+}

@@ -1,0 +1,80 @@
+package task_test
+
+import (
+	"testing"
+	"time"
+
+	"prefetch_exporter/poller/task"
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+func TestSummarize(t *testing.T) {
+	t.Parallel()
+	counts := func(waiting, running, succeeded, failed int) prefetch.Counts {
+		return prefetch.Counts{waiting, running, succeeded, failed}
+	}
+	created := now.Add(-30 * time.Minute)
+	for name, c := range map[string]struct {
+		urls  []string
+		rows  []prefetch.URL // read before
+		says  vendorapi.TaskSummary
+		phase prefetch.Phase
+		want  prefetch.Counts
+		kept  int
+		again bool // it is asked for at once
+	}{
+		"running":      {says: vendorapi.TaskSummary{Counts: counts(1, 2, 3, 0)}, phase: prefetch.Active, want: counts(1, 2, 3, 0)},
+		"settled":      {says: vendorapi.TaskSummary{Counts: counts(0, 0, 3, 0), Done: true}, phase: prefetch.Settled, want: counts(0, 0, 3, 0)},
+		"not done":     {says: vendorapi.TaskSummary{Counts: counts(0, 0, 3, 0)}, phase: prefetch.Active, want: counts(0, 0, 3, 0)},
+		"without URLs": {says: vendorapi.TaskSummary{Done: true}, phase: prefetch.Pending},
+		"more are wanted": {
+			urls: []string{"https://example.com/0", "https://example.com/1"}, says: vendorapi.TaskSummary{Counts: counts(0, 0, 1, 0), Done: true},
+			phase: prefetch.Active, want: counts(1, 0, 1, 0),
+		},
+		"which ones failed is not known": {
+			says: vendorapi.TaskSummary{Counts: counts(0, 0, 2, 1), Done: true}, phase: prefetch.Active, want: counts(0, 0, 2, 1), again: true,
+		},
+		"it is known": {
+			rows: append(rows(prefetch.Running, 2), rows(prefetch.Failed, 1)...),
+			says: vendorapi.TaskSummary{Counts: counts(0, 0, 2, 1), Done: true}, phase: prefetch.Settled, want: counts(0, 0, 2, 1), kept: 1,
+		},
+		"rows that ran are old": {
+			rows: append(rows(prefetch.Running, 2), rows(prefetch.Succeeded, 1)...),
+			says: vendorapi.TaskSummary{Counts: counts(0, 1, 2, 0)}, phase: prefetch.Active, want: counts(0, 1, 2, 0), kept: 1,
+		},
+		"nothing changed": {
+			rows: rows(prefetch.Running, 2), says: vendorapi.TaskSummary{Counts: counts(0, 2, 0, 0)}, phase: prefetch.Active, want: counts(0, 2, 0, 0), kept: 2,
+		},
+	} {
+		got := fresh(c.urls...)
+		if c.rows != nil {
+			apply(t, got, whole(c.rows), at(-time.Minute))
+		}
+		c.says.Created = created
+		m := at(0)
+		m.Gradual = false
+		got.Summarize(c.says, m)
+		if got.Phase != c.phase || got.Counts != c.want || len(got.Rows.URLs) != c.kept || !got.RetryAt.IsZero() != c.again || !got.Up {
+			t.Errorf("%s: %v, %v, %d rows, again at %v", name, got.Phase, got.Counts, len(got.Rows.URLs), got.RetryAt)
+		}
+		if name != "without URLs" && (!got.VendorCreated.Equal(created) || got.State != task.Shown) {
+			t.Errorf("%s: created %v, %v", name, got.VendorCreated, got.State)
+		}
+	}
+}
+
+// A vendor that says that a task is not over is believed, whatever its rows show.
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	got, m := fresh(), at(0)
+	m.Open = true
+	apply(t, got, whole(rows(prefetch.Succeeded, 2)), m)
+	if got.Phase != prefetch.Active || got.Counts[prefetch.Succeeded] != 2 {
+		t.Errorf("%v, %v", got.Phase, got.Counts)
+	}
+	apply(t, got, whole(rows(prefetch.Succeeded, 2)), at(time.Minute))
+	if got.Phase != prefetch.Settled {
+		t.Errorf("%v", got.Phase)
+	}
+}
