@@ -333,6 +333,32 @@ func TestNothingIsNoAlarm(t *testing.T) {
 	}
 }
 
+// TestNamesAreNoNumbers: the id 6241 of a task is not drawn as 6.24 K, as Grafana does
+// with whatever looks like a number where the column has a unit.
+func TestNamesAreNoNumbers(t *testing.T) {
+	t.Parallel()
+	for file, d := range read(t) {
+		for _, p := range d.Panels {
+			if p.Type != "table" {
+				continue
+			}
+			units := map[string]any{}
+			for _, o := range p.FieldConfig.Overrides {
+				for _, property := range o.Properties {
+					if property.ID == "unit" {
+						units[o.Matcher.Options] = property.Value
+					}
+				}
+			}
+			for _, name := range []string{"Account", "Task", "Title"} {
+				if units[name] != "string" {
+					t.Errorf("%s: panel %q: column %s has the unit %v", file, p.Title, name, units[name])
+				}
+			}
+		}
+	}
+}
+
 // TestLinksLeadSomewhere: every dashboard that is linked exists.
 func TestLinksLeadSomewhere(t *testing.T) {
 	t.Parallel()
