@@ -96,9 +96,10 @@ func (r *reader) rows(body *page) ([]prefetch.URL, error) {
 // answer makes the answer to q, which is complete, of its rows. date is the
 // vendor's clock, or zero.
 func (r *reader) answer(q vendorapi.Query, body *page, urls []prefetch.URL, date time.Time) vendorapi.Answer {
-	count := r.count(body, len(urls))
-	pageSize := r.pageSize(q, body, count, len(urls))
-	zoneCheck{from: q.From, to: q.To, date: date, location: r.location}.check(r, urls)
+	count := r.Count(body.Count, len(urls))
+	pageSize := r.PageSize(q, body.PageSize, count, len(urls))
+	zone := vendorapi.ZoneCheck{From: q.From, To: q.To, Date: date, Location: r.location, Suspicion: "X-Time-Zone was probably ignored"}
+	zone.Note(&r.Notes, urls)
 	return vendorapi.Answer{
 		URLs:         urls,
 		Count:        count,
@@ -152,41 +153,4 @@ func (r *reader) time(field string, s vendorapi.Text) time.Time {
 		return time.Time{}
 	}
 	return t
-}
-
-// count is how many rows match, which is never less than the rows at hand.
-func (r *reader) count(body *page, rows int) int {
-	count, ok := body.Count.Natural()
-	switch {
-	case !ok:
-		r.Oddf("count", "count %q is not a whole number; the %d rows of the page are taken for all", body.Count.Excerpt(), rows)
-		return rows
-	case count < rows:
-		r.Oddf("count", "count %d is less than the %d rows of the page", count, rows)
-		return rows
-	}
-	return count
-}
-
-// pageSize is the size of the page that the vendor made of q: what it says,
-// unless the rows at hand prove something else.
-func (r *reader) pageSize(q vendorapi.Query, body *page, count, rows int) int {
-	size := q.PageSize
-	if echo, ok := body.PageSize.Natural(); ok && echo > 0 {
-		size = echo
-	}
-	if rows > size {
-		return rows
-	}
-	// A division, since pages before this one times their size may overflow.
-	beyond := count/size < q.Page-1
-	if beyond || rows == size || count-(q.Page-1)*size <= rows {
-		return size
-	}
-	if rows == 0 {
-		r.Oddf("page", "page %d of %d rows has no row, although %d rows match", q.Page, size, count)
-		return size
-	}
-	r.Oddf("page", "page %d has %d rows instead of %d, although %d rows match: the vendor capped the page", q.Page, rows, size, count)
-	return rows
 }

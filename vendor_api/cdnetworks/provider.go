@@ -68,7 +68,7 @@ func New(o Options) (*Provider, error) {
 		},
 	}
 	if p.location == nil {
-		p.location = time.FixedZone("GMT+08:00", vendorOffset)
+		p.location = time.FixedZone("GMT+08:00", vendorapi.China)
 	}
 	var endpointErr, zoneErr error
 	p.url, endpointErr = vendorapi.ParseEndpoint(o.Endpoint)
@@ -92,7 +92,7 @@ func timeZoneHeader(location *time.Location) (string, error) {
 	if offset%int(time.Minute/time.Second) != 0 {
 		return "", fmt.Errorf("time zone %q is not off by whole minutes", location)
 	}
-	return offsetName(offset), nil
+	return vendorapi.OffsetName(offset), nil
 }
 
 // Capabilities says what the vendor can be asked, with the page size and the
