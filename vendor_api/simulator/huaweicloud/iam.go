@@ -46,7 +46,7 @@ type iamProject struct {
 }
 
 // answerIAM issues a token for a password.
-func (s *Server) answerIAM(r *http.Request, body []byte, a simulator.Arrival) simulator.Reply {
+func (g *gate) answerIAM(r *http.Request, body []byte, a simulator.Arrival) simulator.Reply {
 	if r.Method != http.MethodPost {
 		return iamError(http.StatusMethodNotAllowed, "Method not allowed.", simulator.RefusedRoute, a)
 	}
@@ -61,7 +61,7 @@ func (s *Server) answerIAM(r *http.Request, body []byte, a simulator.Arrival) si
 		return iamError(http.StatusBadRequest, message, message, a)
 	}
 	user := auth.Identity.Password.User
-	password, ok := s.options.IAMUsers[user.Domain.Name+"/"+user.Name]
+	password, ok := g.users[user.Domain.Name+"/"+user.Name]
 	if !ok || password != user.Password {
 		return iamError(http.StatusUnauthorized, "The username or password is wrong.", simulator.RefusedAuth, a)
 	}
@@ -69,11 +69,11 @@ func (s *Server) answerIAM(r *http.Request, body []byte, a simulator.Arrival) si
 	if project == nil {
 		// A token of a domain does not open a service of a project.
 		project = &iamProject{}
-	} else if project.ID != "" && s.options.Projects != nil && !slices.Contains(s.options.Projects, project.ID) {
+	} else if project.ID != "" && g.projects != nil && !slices.Contains(g.projects, project.ID) {
 		return iamError(http.StatusUnauthorized, "The project does not exist.", simulator.RefusedAuth, a)
 	}
-	token, expires := s.tokens.issue(*project, a.At)
-	s.TokenIssued()
+	token, expires := g.tokens.issue(*project, a.At)
+	g.issued()
 	return iamIssued(token, expires, *project, a)
 }
 

@@ -64,7 +64,7 @@ type Server struct {
 	*simulator.Server
 
 	options Options
-	tokens  *tokens
+	gate    gate
 }
 
 // New returns a simulator without tasks.
@@ -82,11 +82,11 @@ func New(options Options) *Server {
 	if options.ThrottleStatus == 0 {
 		options.ThrottleStatus = http.StatusTooManyRequests
 	}
-	return &Server{
-		options: options,
-		Server:  simulator.NewServer(options.Now, options.Quota, options.Latency, vocabulary()),
-		tokens:  newTokens(options.StaticTokens, options.TokenLife),
-	}
+	s := simulator.NewServer(options.Now, options.Quota, options.Latency, vocabulary())
+	return &Server{options: options, Server: s, gate: gate{
+		accessKeys: options.AccessKeys, securityTokens: options.SecurityTokens, users: options.IAMUsers, projects: options.Projects,
+		tokens: newTokens(options.StaticTokens, options.TokenLife), issued: s.TokenIssued,
+	}}
 }
 
 // Submit gives a task to the vendor, in place of an earlier one of the same ID.
@@ -100,12 +100,12 @@ func (s *Server) Submit(task simulator.Task) {
 
 // RevokeTokens makes every token that is accepted now invalid, the static ones
 // included, as a change of the user's password does.
-func (s *Server) RevokeTokens() { s.tokens.revoke() }
+func (s *Server) RevokeTokens() { s.gate.tokens.revoke() }
 
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == iamPath {
-		s.Serve(w, r, simulator.Call{Answer: s.answerIAM})
+		s.Serve(w, r, simulator.Call{Answer: s.gate.answerIAM})
 		return
 	}
 	project, _ := preheatingProject(r.URL.Path)
@@ -133,10 +133,9 @@ func preheatingProject(path string) (string, bool) {
 func (s *Server) answer(r *http.Request, body []byte, a simulator.Arrival) simulator.Reply {
 	project, ok := preheatingProject(r.URL.Path)
 	if !ok || r.Method != http.MethodGet {
-		return gatewayError(http.StatusNotFound, "APIGW.0101",
-			"The API does not exist or has not been published in the environment", simulator.RefusedRoute).reply(a)
+		return noSuchAPI().reply(a)
 	}
-	if refused := s.authenticate(r, project, body, a.At); refused != nil {
+	if refused := s.gate.authenticate(r, project, body, a.At); refused != nil {
 		return refused.reply(a)
 	}
 	if !s.projectMatches(r, project) {
@@ -175,9 +174,17 @@ func (s *Server) answerTask(project, id string, a simulator.Arrival) simulator.R
 }
 
 func (s *Server) throttled(a simulator.Arrival) simulator.Reply {
-	message := fmt.Sprintf("The throttling threshold has been reached: policy user over ratelimit,limit:%d,time:%v",
-		s.options.Quota.Calls, s.options.Quota.Per)
-	return gatewayError(s.options.ThrottleStatus, "APIGW.0308", message, simulator.RefusedThrottled).reply(a)
+	return overQuota(s.options.ThrottleStatus, s.options.Quota).reply(a)
+}
+
+func overQuota(status int, q simulator.Quota) *refusal {
+	return gatewayError(status, "APIGW.0308", fmt.Sprintf(
+		"The throttling threshold has been reached: policy user over ratelimit,limit:%d,time:%v", q.Calls, q.Per), simulator.RefusedThrottled)
+}
+
+func noSuchAPI() *refusal {
+	return gatewayError(http.StatusNotFound, "APIGW.0101",
+		"The API does not exist or has not been published in the environment", simulator.RefusedRoute)
 }
 
 // preheatingAnswer is the answer of the page, which has nothing else.
@@ -198,6 +205,8 @@ type refusal struct {
 	// reason is the key of Stats.Refused.
 	reason  string
 	gateway bool
+	// nested: the body is within an object "error".
+	nested bool
 }
 
 // vodError is an error of the VOD service itself.
@@ -214,16 +223,22 @@ func wrongProject() *refusal {
 	return vodError(http.StatusForbidden, "VOD.10057", "The tenant or project ID check failed.")
 }
 
+// errorBody is an error as it is told.
+type errorBody struct {
+	Code      string `json:"error_code"`
+	Message   string `json:"error_msg"`
+	RequestID string `json:"request_id,omitempty"`
+}
+
 func (e *refusal) reply(a simulator.Arrival) simulator.Reply {
-	body := struct {
-		Code      string `json:"error_code"`
-		Message   string `json:"error_msg"`
-		RequestID string `json:"request_id,omitempty"`
-	}{Code: e.code, Message: e.message}
+	body := errorBody{Code: e.code, Message: e.message}
 	if e.gateway {
 		body.RequestID = requestID(a)
 	}
 	answer := newReply(e.status, a, body)
+	if e.nested {
+		answer = newReply(e.status, a, map[string]errorBody{"error": body})
+	}
 	answer.Refused = e.reason
 	return answer
 }
