@@ -75,6 +75,21 @@ func hostileVendors() []*hostileVendor {
 			requestID: "X-Request-Id",
 		},
 		{
+			name: huaweicloud.CDNName,
+			provider: func(endpoint string, c *vendorapi.Client) (vendorapi.Provider, error) {
+				return huaweicloud.NewCDN(huaweicloud.CDNOptions{Endpoint: endpoint, Client: c, Auth: huaweicloud.Token(secret)})
+			},
+			envelope: func(list string) string {
+				return `{"task_type":"preheating","status":"task_done","total":2,"urls":` + list + `}`
+			},
+			row: func(url, status string) string {
+				return `{"create_time":1795255200000,"task_type":"PREHEATING","status":` + status + `,"url":` + url + `}`
+			},
+			succeeded: "succeed",
+			refusal:   `{"error":{"error_code":"CDN.0002","error_msg":"authentication failed"}}`,
+			requestID: "X-Request-Id",
+		},
+		{
 			name: cdnetworks.Name,
 			provider: func(endpoint string, c *vendorapi.Client) (vendorapi.Provider, error) {
 				return cdnetworks.New(cdnetworks.Options{

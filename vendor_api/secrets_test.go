@@ -59,6 +59,24 @@ func logins(token string) map[string]login {
 			},
 		}
 	}
+	cdn := func(auth huaweicloud.Auth, secrets ...string) login {
+		return login{
+			provider: func(c *vendorapi.Client) (vendorapi.Provider, error) {
+				return huaweicloud.NewCDN(huaweicloud.CDNOptions{Endpoint: "https://vendor.example", Client: c, Auth: auth})
+			},
+			secrets: secrets, requestID: "X-Request-Id",
+			says: map[string]int{
+				`{"error_code":"APIGW.0301","error_msg":%s}`:         http.StatusForbidden,
+				`{"error":{"error_code":"CDN.0108","error_msg":%s}}`: http.StatusOK,
+				`{"error":%s}`:                                             http.StatusOK,
+				`{"total":%s,"urls":[]}`:                                   http.StatusOK,
+				`{"total":1,"task_type":%s,"urls":[]}`:                     http.StatusOK,
+				`{"total":1,"status":%s,"urls":[{"url":"u","status":%s}]}`: http.StatusOK,
+				`{"total":1,"urls":[{"status":"failed","fail_classify":%s,"create_time":%s}]}`: http.StatusOK,
+				`{"total":1,"status":"task_done","urls":[{"status":"failed","fail_desc":%s}]}`: http.StatusOK,
+			},
+		}
+	}
 	edge := func(auth vendorapi.Auth, secrets ...string) login {
 		return login{
 			provider: func(c *vendorapi.Client) (vendorapi.Provider, error) {
@@ -83,6 +101,8 @@ func logins(token string) map[string]login {
 		"huaweicloud, AK/SK":          vod(huaweicloud.AKSK(key, secret, nil), echoedKey, echoedSecret),
 		"huaweicloud, temporary keys": vod(huaweicloud.AKSK(key, secret, ready), echoedKey, echoedSecret, token),
 		"huaweicloud, token":          vod(huaweicloud.Token(ready), token),
+		"huaweicloud CDN, AK/SK":      cdn(huaweicloud.AKSK(key, secret, ready), echoedKey, echoedSecret, token),
+		"huaweicloud CDN, token":      cdn(huaweicloud.Token(ready), token),
 		"cdnetworks, API key":         edge(cdnetworks.APIKey("ops", ready), token),
 		"cdnetworks, AK/SK":           edge(cdnetworks.AKSK(key, secret), echoedKey, echoedSecret),
 	}

@@ -23,11 +23,8 @@ func parseAnswer(body []byte) (vendorapi.Answer, error) {
 		ErrorCode json.RawMessage `json:"error_code"`
 		RequestID vendorapi.Text  `json:"request_id"`
 	}
-	if kind(bytes.TrimSpace(body)) != '{' {
-		return vendorapi.Answer{}, errors.New("the answer is not a JSON object")
-	}
-	if err := json.Unmarshal(body, &doc); err != nil {
-		return vendorapi.Answer{}, fmt.Errorf("the answer is not JSON: %w", err)
+	if err := decode(body, &doc); err != nil {
+		return vendorapi.Answer{}, err
 	}
 	if isNull(doc.Results) {
 		if !isNull(doc.ErrorCode) {
@@ -52,6 +49,25 @@ func parseAnswer(body []byte) (vendorapi.Answer, error) {
 	}
 	a.Count, a.Oddities = len(a.URLs), odd.sentences()
 	return a, nil
+}
+
+// decode reads the body of a success, which is an object, into doc.
+func decode(body []byte, doc any) error {
+	if kind(bytes.TrimSpace(body)) != '{' {
+		return errors.New("the answer is not a JSON object")
+	}
+	if err := json.Unmarshal(body, doc); err != nil {
+		return fmt.Errorf("the answer is not JSON: %w", err)
+	}
+	return nil
+}
+
+// unreadable is the error of an answer that cannot be read, and why.
+func unreadable(resp *vendorapi.Response, cause error) *vendorapi.Error {
+	if e, ok := errors.AsType[*vendorapi.Error](cause); ok {
+		return e // it was read, and is no answer
+	}
+	return &vendorapi.Error{Reason: prefetch.ReasonDecode, Message: vendorapi.Excerpt(resp.Body), Err: cause}
 }
 
 // row is one element of preheating_results.

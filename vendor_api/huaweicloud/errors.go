@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -70,6 +71,25 @@ func firstText(values ...vendorapi.Text) string {
 	return ""
 }
 
+// isSuccess reports whether an HTTP status says that the vendor answered.
+func isSuccess(status int) bool {
+	return status >= http.StatusOK && status < http.StatusMultipleChoices
+}
+
+// refusal is the error of an answer that is none. It tells auth if the vendor
+// refused the credentials.
+func refusal(auth Auth, req *http.Request, resp *vendorapi.Response) *vendorapi.Error {
+	w := readWords(resp.Body)
+	e := w.error(classify(resp.Status, w))
+	if e.Reason == prefetch.ReasonAuth {
+		e.Err = skewOf(req, resp, w)
+	}
+	if credentialsRefused(resp.Status, w) {
+		auth.Refused(req)
+	}
+	return e
+}
+
 // classify says what an error answer means. The vendor's code counts before the
 // HTTP status, since internal errors come as 403 too.
 func classify(status int, w words) prefetch.Reason {
@@ -80,11 +100,18 @@ func classify(status int, w words) prefetch.Reason {
 		// The gateway knows no such API: a wrong endpoint, not a task that is gone.
 		return prefetch.ReasonUnavailable
 	}
+	if isSuccess(status) && strings.HasPrefix(strings.ToUpper(w.code), cdnCodes) {
+		return prefetch.ReasonInvalid // CDN says most of what it refuses under 200
+	}
 	return vendorapi.StatusReason(status, w.fromAPI)
 }
 
-// classifyCode knows the codes of VOD's page "Error Codes", and of the
-// gateway's.
+// cdnCodes begins the codes of CDN.
+const cdnCodes = "CDN."
+
+// classifyCode knows the codes of VOD's and CDN's pages "Error Codes", and of the
+// gateway's. What it lacks of CDN's concerns submissions: as the answer to a
+// question it is invalid.
 func classifyCode(code string) (prefetch.Reason, bool) {
 	if number, ok := gatewayCode(code); ok {
 		switch number {
@@ -97,13 +124,15 @@ func classifyCode(code string) (prefetch.Reason, bool) {
 		}
 	}
 	switch strings.ToUpper(code) {
-	case "VOD.10051", "VOD.10052", "VST.10002":
+	case "VOD.10051", "VOD.10052", "VST.10002", "CDN.0000":
 		return prefetch.ReasonUnavailable, true
-	case "VOD.10054", "VOD.10055", "VOD.10056", "VOD.10057", "VST.10004":
+	case "VOD.10054", "VOD.10055", "VOD.10056", "VOD.10057", "VST.10004", "CDN.0002", "CDN.0004", "CDN.0020", "CDN.0021", "CDN.0114":
 		return prefetch.ReasonAuth, true
-	case "VOD.10053", "VOD.10058", "VOD.10059", "VST.10001":
+	case "VOD.10053", "VOD.10058", "VOD.10059", "VST.10001", "CDN.0001":
 		return prefetch.ReasonInvalid, true
-	case "VOD.10062":
+	case "VOD.10062", "CDN.0003", "CDN.0108":
+		// The last one speaks of a domain of another tenant; the details of a task that
+		// does not exist are answered so.
 		return prefetch.ReasonNotFound, true
 	default:
 		return "", false
@@ -128,7 +157,7 @@ func credentialsRefused(status int, w words) bool {
 		return true
 	}
 	switch strings.ToUpper(w.code) {
-	case "VOD.10054", "VST.10004":
+	case "VOD.10054", "VST.10004", "CDN.0002":
 		return true
 	default:
 		return status == http.StatusUnauthorized
@@ -141,11 +170,15 @@ func (w words) error(reason prefetch.Reason) *vendorapi.Error {
 }
 
 // skewOf is the cause of an error if req was signed at a time that the vendor
-// does not accept; nil otherwise.
-func skewOf(req *http.Request, resp *vendorapi.Response) error {
+// does not accept, by its clock or by its words; nil otherwise.
+func skewOf(req *http.Request, resp *vendorapi.Response, w words) error {
 	signed, err := time.Parse(sdkDateLayout, req.Header.Get(headerSDKDate))
 	if err != nil {
 		return nil //nolint:nilerr // a request that is not signed has no date
 	}
-	return vendorapi.Skew(signed, resp.Date, maxSkew)
+	skew := vendorapi.Skew(signed, resp.Date, maxSkew)
+	if number, ok := gatewayCode(w.code); skew == nil && ok && number == "0303" {
+		return fmt.Errorf("by the vendor's words its clock and the one here are more than %v apart", maxSkew)
+	}
+	return skew
 }

@@ -35,7 +35,8 @@ type IAMOptions struct {
 	Username string
 	// Password returns the user's password; it is called for every fetch.
 	Password func() string
-	// ProjectID is the project that the token is good for.
+	// ProjectID is the project that the token is good for; empty for one that is good
+	// for the whole account, which a global service such as CDN takes.
 	ProjectID string
 	// Client sends the requests.
 	Client *vendorapi.Client
@@ -66,7 +67,7 @@ type iam struct {
 	opts IAMOptions
 }
 
-// IAMToken is a token of IAM, for one user and one project. Its zero value has not
+// IAMToken is a token of IAM, for one user and one project or account. Its zero value has not
 // been fetched yet. It is safe for concurrent use.
 type IAMToken struct {
 	mu      sync.Mutex
@@ -258,6 +259,10 @@ func (a *iam) newRequest(ctx context.Context, password string) (*http.Request, e
 		user    map[string]any
 		content map[string]any
 	)
+	scope := content{"project": name{"id": a.opts.ProjectID}}
+	if a.opts.ProjectID == "" {
+		scope = content{"domain": name{"name": a.opts.Domain}}
+	}
 	body, err := json.Marshal(content{"auth": content{
 		"identity": content{
 			"methods": []string{"password"},
@@ -265,7 +270,7 @@ func (a *iam) newRequest(ctx context.Context, password string) (*http.Request, e
 				"domain": name{"name": a.opts.Domain}, "name": a.opts.Username, "password": password,
 			}},
 		},
-		"scope": content{"project": name{"id": a.opts.ProjectID}},
+		"scope": scope,
 	}})
 	if err != nil {
 		return nil, errors.New("the request for a token cannot be written")

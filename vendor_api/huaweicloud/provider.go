@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"time"
 
-	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
@@ -83,17 +82,15 @@ func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answ
 
 // read turns a response into an answer or a classified error.
 func (p *Provider) read(req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
-	if resp.Status < http.StatusOK || resp.Status >= http.StatusMultipleChoices {
-		return vendorapi.Answer{}, p.refusal(req, resp)
+	if !isSuccess(resp.Status) {
+		return vendorapi.Answer{}, refusal(p.auth, req, resp)
 	}
 	answer, err := parseAnswer(resp.Body)
 	switch {
 	case errors.Is(err, errErrorBody):
-		return vendorapi.Answer{}, p.refusal(req, resp)
+		return vendorapi.Answer{}, refusal(p.auth, req, resp)
 	case err != nil:
-		e := readWords(resp.Body).error(prefetch.ReasonDecode)
-		e.Err = err
-		return vendorapi.Answer{}, e
+		return vendorapi.Answer{}, unreadable(resp, err)
 	}
 	return answer, nil
 }
@@ -126,18 +123,4 @@ func (p *Provider) request(ctx context.Context, taskID string) (*http.Request, e
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Project-Id", p.projectID)
 	return req, nil
-}
-
-// refusal is the error of an answer that is none. It tells Auth if the vendor
-// refused the credentials.
-func (p *Provider) refusal(req *http.Request, resp *vendorapi.Response) *vendorapi.Error {
-	w := readWords(resp.Body)
-	e := w.error(classify(resp.Status, w))
-	if e.Reason == prefetch.ReasonAuth {
-		e.Err = skewOf(req, resp)
-	}
-	if credentialsRefused(resp.Status, w) {
-		p.auth.Refused(req)
-	}
-	return e
 }

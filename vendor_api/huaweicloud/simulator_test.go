@@ -56,7 +56,6 @@ func simulated() *simhuaweicloud.Server {
 // a task, also where something on the way compresses its answers and IAM's.
 func TestAgainstSimulator(t *testing.T) {
 	t.Parallel()
-	plain := func(h http.Handler) http.Handler { return h }
 	for way, auth := range ways() {
 		for network, between := range map[string]func(http.Handler) http.Handler{"plain": plain, "compressing": simulator.Compressing} {
 			t.Run(way+", "+network, func(t *testing.T) {

@@ -1,0 +1,220 @@
+package huaweicloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+// CDNName is Huawei Cloud CDN's value of the `provider` label.
+const CDNName = "huaweicloud_cdn"
+
+// What "Querying Historical Tasks" and "Querying Historical Task Details" of the
+// CDN's API reference say.
+const (
+	cdnTasksPath = "/v1.0/cdn/historytasks"
+	// cdnPage is the largest page_size, of tasks and of URLs.
+	cdnPage = 10_000
+	// cdnLookBack is how old a task may be to be found by its id. How old one in a
+	// list may be is not documented.
+	cdnLookBack = 15 * 24 * time.Hour
+	// cdnYoung is the age up to which a task is found without create_time, with a day
+	// to spare: the vendor says 7 days.
+	cdnYoung = 6 * 24 * time.Hour
+	// cdnInFlight keeps a slow answer from holding up another. The vendor limits
+	// calls per second, 30, and not calls at once.
+	cdnInFlight = 2
+)
+
+// headerDomainID names the account that is asked for, as the vendor's SDK does.
+const headerDomainID = "X-Domain-Id"
+
+// CDNOptions are what a [CDN] needs to know; DomainID, EnterpriseProjectID and Now can
+// be left out.
+type CDNOptions struct {
+	// Endpoint is scheme and host of the API, such as https://cdn.myhuaweicloud.com.
+	Endpoint string
+	// DomainID is the id of the account that the tasks belong to.
+	DomainID string
+	// EnterpriseProjectID limits answers to an enterprise project; "all" means every
+	// one that the user may see.
+	EnterpriseProjectID string
+	// Client sends the requests.
+	Client *vendorapi.Client
+	// Auth proves who is asking.
+	Auth Auth
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// CDN asks Huawei Cloud CDN about the preheating tasks of one account. It is a
+// [vendorapi.Provider], safe for concurrent use.
+type CDN struct {
+	target            url.URL
+	domainID          string
+	enterpriseProject string
+	auth              Auth
+	call              vendorapi.Call
+	now               func() time.Time
+}
+
+var _ vendorapi.Provider = (*CDN)(nil)
+
+// NewCDN returns a provider, or an error if the endpoint is none. It makes no request.
+func NewCDN(o CDNOptions) (*CDN, error) {
+	target, err := vendorapi.ParseEndpoint(o.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	now := o.Now
+	if now == nil {
+		now = time.Now
+	}
+	return &CDN{
+		target: *target, domainID: o.DomainID, enterpriseProject: o.EnterpriseProjectID, auth: o.Auth, now: now,
+		call: vendorapi.Call{
+			Client: o.Client, Auth: o.Auth, Now: now, Public: []string{headerSDKDate}, RequestID: headerRequestID,
+		},
+	}, nil
+}
+
+// Capabilities says that the vendor tells which tasks there are, with their counts,
+// and of each its URLs. The details can be limited to one status, but the vendor has
+// two words for what runs, and a page holds every URL of a task.
+func (*CDN) Capabilities() vendorapi.Capabilities {
+	return vendorapi.Capabilities{
+		Lists:       true,
+		Paged:       true,
+		Times:       vendorapi.RowTimes{Created: true},
+		Causes:      true,
+		PageSize:    cdnPage,
+		ListSize:    cdnPage,
+		LookBack:    cdnLookBack,
+		MaxSpan:     cdnLookBack,
+		MaxInFlight: cdnInFlight,
+	}
+}
+
+// Query asks for a page of the rows of one task, or of the tasks of a span of time.
+// Every other question is refused without a request.
+//
+// The error is always a [*vendorapi.Error].
+func (c *CDN) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answer, error) {
+	q.Page = max(q.Page, 1)
+	if q.PageSize == 0 {
+		q.PageSize = cdnPage
+	}
+	return c.call.Do(ctx, func() (*http.Request, []byte, error) {
+		if err := checkCDN(&q); err != nil {
+			return nil, nil, err
+		}
+		req, err := c.request(ctx, &q)
+		return req, nil, err
+	}, func(req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
+		return c.read(&q, req, resp)
+	})
+}
+
+// checkCDN refuses what the vendor cannot be asked, or not by this client.
+func checkCDN(q *vendorapi.Query) error {
+	switch {
+	case q.Status != nil:
+		return errors.New("the question is limited to a status, which is never asked of this vendor")
+	case q.Kind == vendorapi.QueryList && q.TaskID == "":
+		return nil
+	case q.Kind != vendorapi.QueryTask:
+		return fmt.Errorf("the vendor cannot be asked for a %q of this form", string(q.Kind))
+	case q.TaskID == "" || len(q.Others) > 0:
+		return errors.New("the question must name one task")
+	case !q.From.IsZero(), !q.To.IsZero():
+		return errors.New("the vendor cannot limit the rows of a task by time")
+	default:
+		return nil
+	}
+}
+
+// request builds the question without its credentials.
+func (c *CDN) request(ctx context.Context, q *vendorapi.Query) (*http.Request, error) {
+	target := c.target
+	// The page says that both are sent, or neither.
+	query := url.Values{"page_size": {strconv.Itoa(q.PageSize)}, "page_number": {strconv.Itoa(q.Page)}}
+	if q.Kind == vendorapi.QueryList {
+		target.Path = cdnTasksPath
+		query.Set("task_type", taskPreheating)
+		setMillis(query, "start_date", q.From)
+		setMillis(query, "end_date", q.To)
+	} else {
+		// Path and RawPath say the same, so that what is sent is what is signed.
+		target.Path = cdnTasksPath + "/" + q.TaskID + "/detail"
+		target.RawPath = cdnTasksPath + "/" + vendorapi.Escape(q.TaskID) + "/detail"
+		if c.now().Sub(q.Created) > cdnYoung {
+			setMillis(query, "create_time", q.Created)
+		}
+	}
+	if c.enterpriseProject != "" {
+		query.Set("enterprise_project_id", c.enterpriseProject)
+	}
+	target.RawQuery = vendorapi.CanonicalQuery(query)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("building the request: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if c.domainID != "" {
+		req.Header.Set(headerDomainID, c.domainID)
+	}
+	return req, nil
+}
+
+// setMillis sets a time in milliseconds since 1970, unless it is not known.
+func setMillis(query url.Values, name string, t time.Time) {
+	if !t.IsZero() {
+		query.Set(name, strconv.FormatInt(t.UnixMilli(), 10))
+	}
+}
+
+// read turns a response into an answer or a classified error. Most errors come under
+// HTTP 200, so that a body is an error before it is anything else.
+func (c *CDN) read(q *vendorapi.Query, req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
+	var body cdnBody
+	err := decode(resp.Body, &body)
+	if !isSuccess(resp.Status) || err == nil && body.refused() {
+		return vendorapi.Answer{}, c.refusal(q, req, resp)
+	}
+	var answer vendorapi.Answer
+	if err == nil {
+		r := cdnReader{query: q, body: &body}
+		if q.Kind == vendorapi.QueryList {
+			answer, err = r.list()
+		} else {
+			answer, err = r.detail()
+		}
+	}
+	if err != nil {
+		return vendorapi.Answer{}, unreadable(resp, err)
+	}
+	return answer, nil
+}
+
+// refusal is the error of an answer that is none.
+func (c *CDN) refusal(q *vendorapi.Query, req *http.Request, resp *vendorapi.Response) *vendorapi.Error {
+	e := refusal(c.auth, req, resp)
+	switch code := strings.ToUpper(e.Code); {
+	case e.Err != nil:
+	case code == "CDN.0020", code == "CDN.0021":
+		e.Err = errors.New("set enterprise_project_id to a project that the user may see, or to all")
+	case code == "CDN.0001" && strings.Contains(strings.ToLower(e.Message), "page_size"):
+		e.Refused = vendorapi.FeaturePageSize
+	case e.Reason == prefetch.ReasonNotFound && q.Kind == vendorapi.QueryList:
+		e.Reason = prefetch.ReasonInvalid // a list has no task that could be missing
+	}
+	return e
+}
