@@ -164,10 +164,13 @@ func HexSum(s string) string {
 }
 
 // HexMAC is the HMAC-SHA256 of a text in hexadecimal digits.
-func HexMAC(key, message string) string {
+func HexMAC(key, message string) string { return hex.EncodeToString([]byte(RawMAC(key, message))) }
+
+// RawMAC is the same in bytes, which are the key of another one.
+func RawMAC(key, message string) string {
 	mac := hmac.New(sha256.New, []byte(key))
 	mac.Write([]byte(message))
-	return hex.EncodeToString(mac.Sum(nil))
+	return string(mac.Sum(nil))
 }
 
 // CDNAnswer is what a CDNetworks answer says.
