@@ -9,6 +9,7 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/cdnetworks"
 	"prefetch_exporter/vendor_api/huaweicloud"
+	"prefetch_exporter/vendor_api/volcengine"
 )
 
 // hostileBodies are bodies of a success that are not as any vendor writes them.
@@ -123,7 +124,10 @@ func hostileRows() []hostileCase {
 		})
 	}
 	noObject := map[string]outcome{huaweicloud.Name: answers(2, "a row is no JSON object")}
-	noTime := func(shown string) map[string]outcome { return map[string]outcome{cdnetworks.Name: answers(2, shown)} }
+	// Volcengine counts seconds since 1970 in a field of nearly the same name.
+	noTime := func(shown string) map[string]outcome {
+		return map[string]outcome{cdnetworks.Name: answers(2, shown), volcengine.Name: answers(2, "is not a time in seconds since 1970")}
+	}
 	text := map[string]outcome{huaweicloud.Name: answers(2, "has no url, or one that is not text")}
 	return []hostileCase{
 		{name: "a row of null", wire: elements("null"), want: answers(2, "a row is not an object"), but: noObject},
@@ -168,7 +172,9 @@ func hostileRows() []hostileCase {
 		{name: "times in year 9999", wire: others(`"9999-12-31 23:59:59"`), want: answers(2, ""), but: noTime("is not a time")},
 		{name: "times of 30 February", wire: others(`"2026-02-30 00:00:00"`), want: answers(2, ""), but: noTime("is not a time")},
 		{name: "times with a leap second", wire: others(`"2026-12-31 23:59:60"`), want: answers(2, ""), but: noTime("is not a time")},
-		{name: "times in milliseconds", wire: others("1795255200000"), want: answers(2, ""), but: noTime("is not a time")},
+		{name: "times in milliseconds", wire: others("1795255200000"), want: answers(2, ""), but: map[string]outcome{
+			cdnetworks.Name: answers(2, "is not a time"), volcengine.Name: answers(2, "is in milliseconds"),
+		}},
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/cdnetworks"
 	"prefetch_exporter/vendor_api/huaweicloud"
+	"prefetch_exporter/vendor_api/volcengine"
 )
 
 // hostileVendor is what the table of hostile cases must know of a vendor. A new
@@ -37,7 +38,8 @@ type hostileVendor struct {
 	// succeeded is the vendor's word, and refusal a body that refuses
 	// credentials in the vendor's own form.
 	succeeded, refusal string
-	// requestID is the header with the vendor's id of a call.
+	// requestID is the header with the vendor's id of a call; empty where that is the
+	// RequestId of the body.
 	requestID string
 }
 
@@ -107,6 +109,23 @@ func hostileVendors() []*hostileVendor {
 			succeeded: "success",
 			refusal:   `{"Code":0,"Message":"username is invalid"}`,
 			requestID: "X-Cnc-Request-Id",
+		},
+		{
+			name: volcengine.Name,
+			provider: func(endpoint string, c *vendorapi.Client) (vendorapi.Provider, error) {
+				return volcengine.New(volcengine.Options{
+					Product: volcengine.Name, Endpoint: endpoint, Region: "cn-north-1", Client: c, AccessKey: secret, SecretKey: secret,
+					PageSize: vendorapi.MaxRows + 1,
+				})
+			},
+			envelope: func(list string) string {
+				return `{"ResponseMetadata":{"RequestId":"","Action":"DescribeContentTasks"},"Result":{"PageNum":1,"PageSize":20001,"Data":` + list + `}}`
+			},
+			row: func(url, status string) string {
+				return `{"CreateTime":1795255200,"TaskID":"` + hostileTask + `","Process":"100%","Remark":"","Status":` + status + `,"Url":` + url + `}`
+			},
+			succeeded: "complete",
+			refusal:   `{"ResponseMetadata":{"Error":{"CodeN":100010,"Code":"SignatureDoesNotMatch","Message":"words"}}}`,
 		},
 	}
 }

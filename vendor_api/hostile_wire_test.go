@@ -209,7 +209,12 @@ func trickling(beginning, rest string) func(*hostileVendor, net.Conn) {
 // hostileHeaders are headers around two good rows.
 func hostileHeaders() []hostileCase {
 	requestID := func(value string) func(*hostileVendor) string {
-		return func(v *hostileVendor) string { return response("200 OK", v.requestID+": "+value+"\r\n", v.fine()) }
+		return func(v *hostileVendor) string {
+			if v.requestID == "" {
+				return response("200 OK", "", strings.Replace(v.fine(), `"RequestId":""`, `"RequestId":"`+strings.ReplaceAll(value, "\t", `\t`)+`"`, 1))
+			}
+			return response("200 OK", v.requestID+": "+value+"\r\n", v.fine())
+		}
 	}
 	return []hostileCase{
 		{name: "no colon", wire: header("nonsense\r\n"), want: fails(unavailable, "malformed MIME header")},

@@ -18,6 +18,7 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/cdnetworks"
 	"prefetch_exporter/vendor_api/huaweicloud"
+	"prefetch_exporter/vendor_api/volcengine"
 )
 
 const (
@@ -97,12 +98,32 @@ func logins(token string) map[string]login {
 			},
 		}
 	}
+	fast := func(token func() string, secrets ...string) login {
+		return login{
+			provider: func(c *vendorapi.Client) (vendorapi.Provider, error) {
+				return volcengine.New(volcengine.Options{
+					Product: volcengine.NameBytePlus, Endpoint: "https://vendor.example", Region: "ap-singapore-1", PageSize: 100, Client: c,
+					AccessKey: key, SecretKey: secret, Token: token,
+				})
+			},
+			secrets: secrets, requestID: "X-None",
+			says: map[string]int{
+				`{"ResponseMetadata":{"RequestId":%s,"Error":{"CodeN":1,"Code":%s,"Message":%s}}}`: http.StatusOK,
+				`{"errorcode":%s,"message":%s}`:                                                   http.StatusForbidden,
+				`{"ResponseMetadata":{"RequestId":%s},"Result":{"Total":%s,"Data":[%s]}}`:         http.StatusOK,
+				`{"Result":{"Data":[{"Url":"u","Status":%s,"TaskType":%s,"Process":%s}]}}`:        http.StatusOK,
+				`{"Result":{"Data":[{"Url":"u","Status":"failed","Remark":%s,"CreateTime":%s}]}}`: http.StatusOK,
+			},
+		}
+	}
 	return map[string]login{
 		"huaweicloud, AK/SK":          vod(huaweicloud.AKSK(key, secret, nil), echoedKey, echoedSecret),
 		"huaweicloud, temporary keys": vod(huaweicloud.AKSK(key, secret, ready), echoedKey, echoedSecret, token),
 		"huaweicloud, token":          vod(huaweicloud.Token(ready), token),
 		"huaweicloud CDN, AK/SK":      cdn(huaweicloud.AKSK(key, secret, ready), echoedKey, echoedSecret, token),
 		"huaweicloud CDN, token":      cdn(huaweicloud.Token(ready), token),
+		"volcengine, AK/SK":           fast(nil, echoedKey, echoedSecret),
+		"volcengine, temporary keys":  fast(ready, echoedKey, echoedSecret, token),
 		"cdnetworks, API key":         edge(cdnetworks.APIKey("ops", ready), token),
 		"cdnetworks, AK/SK":           edge(cdnetworks.AKSK(key, secret), echoedKey, echoedSecret),
 	}
@@ -140,7 +161,11 @@ func (l *login) ask(t querier, answer roundTrip) string {
 		t.Fatal(err)
 	}
 	a, err := p.Query(t.Context(), vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: hostileTask})
-	return strings.TrimSpace(fmt.Sprintln(err, a.UnknownWords, a.Oddities, a.RequestID))
+	shown := fmt.Sprintln(err, a.UnknownWords, a.Oddities, a.RequestID)
+	for i := range a.URLs {
+		shown += a.URLs[i].Words
+	}
+	return strings.TrimSpace(shown)
 }
 
 // Wherever an answer repeats what it was sent, and whatever surrounds that, no

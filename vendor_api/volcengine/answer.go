@@ -84,6 +84,9 @@ var words = map[string]prefetch.Status{
 type reader struct {
 	vendorapi.Notes
 
+	// rows is how many were read, and tasks are their tasks up to the last one that
+	// told it.
+	rows  int
 	tasks []string
 	// refreshes are the rows that are of no prefetch.
 	refreshes []int
@@ -107,6 +110,7 @@ func (d *document) answer(q vendorapi.Query) (vendorapi.Answer, error) {
 			return vendorapi.Answer{}, fmt.Errorf("the Data %w", err)
 		}
 	}
+	r.pad(len(urls))
 	if len(r.refreshes) > 0 && q.TaskID != "" {
 		return vendorapi.Answer{}, &vendorapi.Error{
 			Reason: prefetch.ReasonInvalid, Err: errors.New("the task is a refresh and no prefetch"),
@@ -133,13 +137,16 @@ func (d *document) answer(q vendorapi.Query) (vendorapi.Answer, error) {
 // url reads one row, nil if it is no object. Whatever cannot be read of it, the row
 // is there.
 func (r *reader) url(w *row, raw json.RawMessage) prefetch.URL {
+	r.rows++
 	if w == nil {
-		r.tasks = append(r.tasks, "")
 		return r.NoRow(raw)
 	}
-	r.tasks = append(r.tasks, w.TaskID.Value())
+	if id := w.TaskID.Value(); id != "" {
+		r.pad(r.rows - 1)
+		r.tasks = append(r.tasks, id)
+	}
 	if kind := w.TaskType.Excerpt(); strings.HasPrefix(strings.ToLower(kind), "refresh") {
-		r.refreshes = append(r.refreshes, len(r.tasks)-1)
+		r.refreshes = append(r.refreshes, r.rows-1)
 		r.Oddf("type", "a row is of a task of the type %s, although only prefetches were asked for; it is left out", kind)
 	}
 	u := prefetch.URL{URL: r.URL(w.URL), Status: r.Status(w.Status, words), Created: r.created(w)}
@@ -155,6 +162,9 @@ func (r *reader) url(w *row, raw json.RawMessage) prefetch.URL {
 	}
 	return u
 }
+
+// pad makes the tasks as many as that.
+func (r *reader) pad(rows int) { r.tasks = append(r.tasks, make([]string, rows-len(r.tasks))...) }
 
 // created is when a row was created; zero where that is not told.
 func (r *reader) created(w *row) time.Time {

@@ -113,11 +113,7 @@ func TestAnswers(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				want := tt.want
-				for i := range want.URLs {
-					want.URLs[i].URL = strings.TrimSpace(want.URLs[i].URL)
-				}
-				if diff := cmp.Diff(want, got); diff != "" {
+				if diff := cmp.Diff(tt.want, got); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
 			}

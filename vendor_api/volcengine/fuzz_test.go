@@ -64,7 +64,9 @@ func FuzzAnswer(f *testing.F) {
 // elements is how many rows a body has, found out without the package's own decoder.
 func elements(body []byte) int {
 	var object struct {
-		Result struct{ Data any }
+		Result struct {
+			Data any `json:"Data"`
+		} `json:"Result"`
 	}
 	_ = json.Unmarshal(body, &object)
 	list, _ := object.Result.Data.([]any)

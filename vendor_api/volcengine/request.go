@@ -45,26 +45,14 @@ var refreshID = regexp.MustCompile(`^refresh_(url|dir|regex)_`)
 // complete returns q with its window, page and page size filled in, or says why the
 // API has no form for it.
 func (p *Provider) complete(q vendorapi.Query) (vendorapi.Query, error) {
-	hasWindow := !q.From.IsZero()
-	switch {
-	case q.Kind == vendorapi.QueryList:
-		return q, errors.New("the vendor cannot list tasks")
-	case len(q.Others) > 0:
-		return q, errors.New("the vendor can be asked for one task at a time only")
-	case hasWindow == q.To.IsZero():
-		return q, errors.New("the window has only one end")
-	case q.TaskID == "" && (q.Kind == vendorapi.QueryTask || !hasWindow):
-		return q, errors.New("neither a task nor a window to ask for")
-	case refreshID.MatchString(q.TaskID):
-		return q, errors.New("the id is of a refresh, not of a prefetch")
-	case q.To.Before(q.From), q.To.Sub(q.From) > maxSpan:
-		return q, fmt.Errorf("the window spans %v, not between 0 and %v", q.To.Sub(q.From), maxSpan)
-	case q.Page < 0 || q.PageSize < 0:
-		return q, fmt.Errorf("page %d of %d rows is negative", q.Page, q.PageSize)
-	case q.Status != nil && filterWords[*q.Status] == "":
-		return q, fmt.Errorf("the vendor has no filter for the status %v", *q.Status)
+	caps := p.Capabilities()
+	if err := caps.Check(&q); err != nil {
+		return q, err
 	}
-	if !hasWindow {
+	if refreshID.MatchString(q.TaskID) {
+		return q, errors.New("the id is of a refresh, not of a prefetch")
+	}
+	if q.From.IsZero() {
 		q.To = p.now()
 		q.From = q.To.Add(-lookBack)
 		if created := q.Created.Add(-beforeCreation); created.After(q.From) && created.Before(q.To) {

@@ -88,17 +88,17 @@ func TestRefusedUnsent(t *testing.T) {
 		return q
 	}
 	for want, q := range map[string]vendorapi.Query{
-		"cannot list tasks":    {Kind: vendorapi.QueryList, From: noon.Add(-time.Hour), To: noon},
-		"one task at a time":   change(taskQuery(), func(q *vendorapi.Query) { q.Others = []string{"b"} }),
-		"only one end":         change(windowQuery(), func(q *vendorapi.Query) { q.To = time.Time{} }),
-		"neither a task nor":   {Kind: vendorapi.QueryCount},
-		"neither a task":       change(windowQuery(), func(q *vendorapi.Query) { q.Kind = vendorapi.QueryTask }),
-		"is of a refresh":      {Kind: vendorapi.QueryTask, TaskID: "refresh_url_" + strings.Repeat("0", 48)},
-		"spans -1h0m0s":        change(windowQuery(), func(q *vendorapi.Query) { q.From, q.To = q.To, q.From }),
-		"spans 168h0m1s":       change(windowQuery(), func(q *vendorapi.Query) { q.From = q.To.Add(-7*24*time.Hour - time.Second) }),
-		"page -1 of 0 rows":    change(taskQuery(), func(q *vendorapi.Query) { q.Page = -1 }),
-		"page 0 of -1 rows":    change(taskQuery(), func(q *vendorapi.Query) { q.PageSize = -1 }),
-		"no filter for the st": change(taskQuery(), func(q *vendorapi.Query) { q.Status = new(prefetch.Waiting) }),
+		"cannot be asked for a \"list\"": {Kind: vendorapi.QueryList, From: noon.Add(-time.Hour), To: noon},
+		"asked for 2 tasks at once":      change(taskQuery(), func(q *vendorapi.Query) { q.Others = []string{"b"} }),
+		"only one end":                   change(windowQuery(), func(q *vendorapi.Query) { q.To = time.Time{} }),
+		"neither a task nor":             {Kind: vendorapi.QueryCount},
+		"neither a task":                 change(windowQuery(), func(q *vendorapi.Query) { q.Kind = vendorapi.QueryTask }),
+		"is of a refresh":                {Kind: vendorapi.QueryTask, TaskID: "refresh_url_" + strings.Repeat("0", 48)},
+		"spans -1h0m0s":                  change(windowQuery(), func(q *vendorapi.Query) { q.From, q.To = q.To, q.From }),
+		"spans 168h0m1s":                 change(windowQuery(), func(q *vendorapi.Query) { q.From = q.To.Add(-7*24*time.Hour - time.Second) }),
+		"page -1 of 0 rows":              change(taskQuery(), func(q *vendorapi.Query) { q.Page = -1 }),
+		"page 0 of -1 rows":              change(taskQuery(), func(q *vendorapi.Query) { q.PageSize = -1 }),
+		"filter by the status waiting":   change(taskQuery(), func(q *vendorapi.Query) { q.Status = new(prefetch.Waiting) }),
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()

@@ -34,46 +34,67 @@ func claimedKey(r *http.Request) string {
 	return key
 }
 
+// signedBy is what an Authorization header says.
+type signedBy struct {
+	key, signature string
+	// scope is the day, the region, the service and the word request.
+	scope  []string
+	signed []string
+}
+
+// parse reads the header. The service may be named in either way.
+func parse(header string) (by signedBy, ok bool) {
+	claim, ok := simulator.ParseSignature(header, scheme)
+	credential := strings.Split(claim["Credential"], "/")
+	if !ok || len(credential) != partsOfCredential || !strings.EqualFold(credential[3], "cdn") || credential[4] != "request" {
+		return by, false
+	}
+	return signedBy{credential[0], claim["Signature"], credential[1:], strings.Split(claim["SignedHeaders"], ";")}, true
+}
+
 // authenticate returns who asks, by the signature over the headers that the client
 // itself names.
 func (s *Server) authenticate(r *http.Request, body []byte, now time.Time) (owner string, refused *refusal) {
-	header := r.Header.Get("Authorization")
-	if header == "" {
-		return "", unauthorized(100005, "MissingSignature", "The request has no signature.")
-	}
-	claim, ok := simulator.ParseSignature(header, scheme)
-	credential := strings.Split(claim["Credential"], "/")
-	if !ok || len(credential) != partsOfCredential || credential[4] != "request" || !strings.EqualFold(credential[3], "cdn") {
-		return "", unauthorized(100003, "MissingAuthenticationToken", "The Authorization header is malformed.")
-	}
-	owner = credential[0]
-	secret, ok := s.options.AccessKeys[owner]
+	by, ok := parse(r.Header.Get("Authorization"))
 	if !ok {
-		return "", unauthorized(100009, "InvalidAccessKey", "The AccessKey "+owner+" is not valid.")
-	}
-	if token, temporary := s.options.SecurityTokens[owner]; temporary && r.Header.Get("X-Security-Token") != token {
-		return "", unauthorized(100009, "InvalidAccessKey", "The security token is not valid.")
-	}
-	if problem := s.checkDate(r, credential[1], now); problem != "" {
-		e := unauthorized(100006, "InvalidTimestamp", problem)
-		e.status = http.StatusBadRequest
-		return "", e
-	}
-	signed := strings.Split(claim["SignedHeaders"], ";")
-	mismatch := unauthorized(100010, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided.")
-	for name := range r.Header {
-		name = strings.ToLower(name)
-		if (name == "x-date" || name == "x-security-token") && !slices.Contains(signed, name) {
-			return "", mismatch
+		if r.Header.Get("Authorization") == "" {
+			return "", &refusal{http.StatusUnauthorized, 100005, "MissingSignature", "The request has no signature.", simulator.RefusedAuth}
+		}
+		return "", &refusal{
+			http.StatusUnauthorized, 100003, "MissingAuthenticationToken", "The Authorization header is malformed.", simulator.RefusedAuth,
 		}
 	}
-	if s.options.Region != "" && credential[2] != s.options.Region {
-		return "", mismatch
+	secret, ok := s.options.AccessKeys[by.key]
+	if token, temporary := s.options.SecurityTokens[by.key]; !ok || temporary && r.Header.Get("X-Security-Token") != token {
+		return "", &refusal{
+			http.StatusUnauthorized, 100009, "InvalidAccessKey", "The AccessKey or its token is not valid.", simulator.RefusedAuth,
+		}
 	}
-	if wanted, err := signature(r, body, signed, secret, credential[1:]); err != nil || !hmac.Equal([]byte(claim["Signature"]), []byte(wanted)) {
-		return "", mismatch
+	if problem := s.checkDate(r, by.scope[0], now); problem != "" {
+		return "", &refusal{http.StatusBadRequest, 100006, "InvalidTimestamp", problem, simulator.RefusedAuth}
 	}
-	return owner, nil
+	if !s.matches(r, body, by, secret) {
+		return "", &refusal{
+			http.StatusUnauthorized, 100010, "SignatureDoesNotMatch",
+			"The request signature we calculated does not match the signature you provided.", simulator.RefusedAuth,
+		}
+	}
+	return by.key, nil
+}
+
+// matches reports whether the signature is the one of the request, whose date and
+// token must be signed.
+func (s *Server) matches(r *http.Request, body []byte, by signedBy, secret string) bool {
+	for _, name := range []string{"X-Date", "X-Security-Token"} {
+		if r.Header.Get(name) != "" && !slices.Contains(by.signed, strings.ToLower(name)) {
+			return false
+		}
+	}
+	if s.options.Region != "" && by.scope[1] != s.options.Region {
+		return false
+	}
+	wanted, err := by.of(r, body, secret)
+	return err == nil && hmac.Equal([]byte(by.signature), []byte(wanted))
 }
 
 // checkDate says what is wrong with the date of a request.
@@ -94,8 +115,8 @@ func (s *Server) checkDate(r *http.Request, dayOfScope string, now time.Time) (p
 	return ""
 }
 
-// signature is what the headers that are signed, the query and the body give.
-func signature(r *http.Request, body []byte, signed []string, secret string, scope []string) (string, error) {
+// of is the signature that the headers which are signed, the query and the body give.
+func (by *signedBy) of(r *http.Request, body []byte, secret string) (string, error) {
 	hash := simulator.HexSHA256(body)
 	if stated := r.Header.Get("X-Content-Sha256"); stated != "" && stated != hash {
 		return "", fmt.Errorf("the body's hash is %s, not %s", hash, stated)
@@ -105,7 +126,7 @@ func signature(r *http.Request, body []byte, signed []string, secret string, sco
 		return "", err
 	}
 	var headers strings.Builder
-	for _, name := range signed {
+	for _, name := range by.signed {
 		value := r.Header.Get(name)
 		if name == "host" {
 			value = r.Host
@@ -113,14 +134,14 @@ func signature(r *http.Request, body []byte, signed []string, secret string, sco
 		headers.WriteString(name + ":" + strings.TrimSpace(value) + "\n")
 	}
 	canonical := strings.Join([]string{
-		r.Method, r.URL.EscapedPath(), query, headers.String(), strings.Join(signed, ";"), hash,
+		r.Method, r.URL.EscapedPath(), query, headers.String(), strings.Join(by.signed, ";"), hash,
 	}, "\n")
 	key := []byte(secret)
-	for _, part := range scope {
+	for _, part := range by.scope {
 		key = sum(key, part)
 	}
 	toSign := strings.Join([]string{
-		scheme, r.Header.Get("X-Date"), strings.Join(scope, "/"), simulator.HexSHA256([]byte(canonical)),
+		scheme, r.Header.Get("X-Date"), strings.Join(by.scope, "/"), simulator.HexSHA256([]byte(canonical)),
 	}, "\n")
 	return hex.EncodeToString(sum(key, toSign)), nil
 }
@@ -138,8 +159,4 @@ func canonicalQuery(u *url.URL) (string, error) {
 		return "", fmt.Errorf("query: %w", err)
 	}
 	return strings.ReplaceAll(parameters.Encode(), "+", "%20"), nil
-}
-
-func unauthorized(number int, code, message string) *refusal {
-	return &refusal{http.StatusUnauthorized, number, code, message, simulator.RefusedAuth}
 }

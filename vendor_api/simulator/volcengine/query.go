@@ -35,10 +35,15 @@ type question struct {
 // parseQuestion reads a body. Numbers must be numbers and texts texts.
 func (s *Server) parseQuestion(body []byte, now time.Time) (question, *refusal) {
 	var fields struct {
-		TaskType, TaskID, Status, URL, DomainName, Remark string
-		URLList                                           []string `json:"UrlList"`
-		StartTime, EndTime                                *int64
-		PageNum, PageSize                                 *int
+		TaskType  string   `json:"TaskType"`
+		TaskID    string   `json:"TaskID"`
+		Status    string   `json:"Status"`
+		URL       string   `json:"Url"`
+		URLList   []string `json:"UrlList"`
+		StartTime *int64   `json:"StartTime"`
+		EndTime   *int64   `json:"EndTime"`
+		PageNum   *int     `json:"PageNum"`
+		PageSize  *int     `json:"PageSize"`
 	}
 	if err := json.Unmarshal(body, &fields); err != nil {
 		return question{}, invalid("", "The body is not valid: "+err.Error())
