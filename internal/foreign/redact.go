@@ -59,8 +59,8 @@ func Carried(header http.Header, names ...string) []string {
 	}
 	_, credentials, _ := strings.Cut(header.Get("Authorization"), " ")
 	secrets = append(secrets, credentials)
-	for field := range strings.SplitSeq(credentials, ", ") {
-		if name, value, _ := strings.Cut(field, "="); name != "SignedHeaders" {
+	for field := range strings.SplitSeq(credentials, ",") { // with a space after it, or without
+		if name, value, _ := strings.Cut(strings.TrimSpace(field), "="); name != "SignedHeaders" {
 			secrets = append(secrets, value)
 		}
 	}
