@@ -98,7 +98,9 @@ func (c *Call) send(ctx context.Context, req *http.Request, read Read) (Answer, 
 		return a, nil
 	}
 	e := *AsError(err)
-	e.HTTPStatus, e.Date, e.RetryAfter = resp.Status, resp.Date, c.Client.RetryAfter(resp)
+	e.HTTPStatus, e.Date = resp.Status, resp.Date
+	// A vendor's own hint is not in the header that the client knows.
+	e.RetryAfter = max(e.RetryAfter, c.Client.RetryAfter(resp))
 	e.RequestID = cmp.Or(id, Excerpt([]byte(e.RequestID)))
 	return Answer{}, &e
 }
