@@ -60,7 +60,7 @@ func hostileBodies() []hostileCase {
 		{
 			name: "a key in capitals", want: answers(2, ""),
 			wire: sendsOf(func(v *hostileVendor) string {
-				return strings.NewReplacer("preheating_results", "PREHEATING_RESULTS", "resultDetail", "RESULTDETAIL").Replace(v.fine())
+				return strings.NewReplacer("preheating_results", "PREHEATING_RESULTS", "resultDetail", "RESULTDETAIL", "Tasks", "TASKS").Replace(v.fine())
 			}),
 		},
 		{

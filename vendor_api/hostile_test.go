@@ -20,6 +20,7 @@ import (
 
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/alibabacloud"
 	"prefetch_exporter/vendor_api/cdnetworks"
 	"prefetch_exporter/vendor_api/huaweicloud"
 	"prefetch_exporter/vendor_api/volcengine"
@@ -90,6 +91,23 @@ func hostileVendors() []*hostileVendor {
 			succeeded: "succeed",
 			refusal:   `{"error":{"error_code":"CDN.0002","error_msg":"authentication failed"}}`,
 			requestID: "X-Request-Id",
+		},
+		{
+			name: string(alibabacloud.CDN),
+			provider: func(endpoint string, c *vendorapi.Client) (vendorapi.Provider, error) {
+				return alibabacloud.New(alibabacloud.Options{
+					Product: alibabacloud.CDN, Endpoint: endpoint, Client: c,
+					Auth: alibabacloud.Keys(func() string { return "AKEXAMPLE" }, secret, secret),
+				})
+			},
+			envelope: func(list string) string { return `{"Tasks":` + list + `}` },
+			row: func(url, status string) string {
+				return `{"TaskId":"` + hostileTask + `","ObjectType":"preload","ObjectPath":` + url + `,"Process":"100%","Status":` + status +
+					`,"CreationTime":"2026-11-21T10:00:00Z","Description":""}`
+			},
+			succeeded: "Complete",
+			refusal:   `{"HostId":"cdn.aliyuncs.com","Code":"InvalidAccessKeyId.NotFound","Message":"Specified access key is not found."}`,
+			requestID: "X-Acs-Request-Id",
 		},
 		{
 			name: cdnetworks.Name,

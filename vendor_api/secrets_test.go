@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/alibabacloud"
 	"prefetch_exporter/vendor_api/cdnetworks"
 	"prefetch_exporter/vendor_api/huaweicloud"
 	"prefetch_exporter/vendor_api/volcengine"
@@ -43,6 +44,25 @@ type login struct {
 func logins(token string) map[string]login {
 	key, secret := func() string { return echoedKey }, func() string { return echoedSecret }
 	ready := func() string { return token }
+	ali := func(product alibabacloud.Product, securityToken func() string, secrets ...string) login {
+		return login{
+			provider: func(c *vendorapi.Client) (vendorapi.Provider, error) {
+				return alibabacloud.New(alibabacloud.Options{
+					Product: product, Endpoint: "https://vendor.example", Client: c, Auth: alibabacloud.Keys(key, secret, securityToken),
+				})
+			},
+			secrets: secrets, requestID: "X-Acs-Request-Id",
+			says: map[string]int{
+				`{"Code":"InvalidAccessKeyId.NotFound","Message":%s}`:                           http.StatusNotFound,
+				`{"Code":%s,"RequestId":%s}`:                                                    http.StatusForbidden,
+				`{"AccessDeniedDetail":{"headers":[%s]}}`:                                       http.StatusForbidden,
+				`{"TotalCount":%s,"RequestId":%s,"Tasks":[%s]}`:                                 http.StatusOK,
+				`{"Tasks":[{"TaskId":%s,"Status":%s,"Process":%s,"CreationTime":%s}]}`:          http.StatusOK,
+				`{"Tasks":[{"ObjectPath":"u","Status":"Failed","Description":%s}]}`:             http.StatusOK,
+				`{"Tasks":[{"ObjectPath":"u","ObjectType":%s,"Status":"Complete"}],"Other":%s}`: http.StatusOK,
+			},
+		}
+	}
 	vod := func(auth huaweicloud.Auth, secrets ...string) login {
 		return login{
 			provider: func(c *vendorapi.Client) (vendorapi.Provider, error) {
@@ -117,6 +137,8 @@ func logins(token string) map[string]login {
 		}
 	}
 	return map[string]login{
+		"alibaba, keys":               ali(alibabacloud.CDN, nil, echoedKey, echoedSecret),
+		"alibaba, temporary keys":     ali(alibabacloud.DCDN, ready, echoedKey, echoedSecret, token),
 		"huaweicloud, AK/SK":          vod(huaweicloud.AKSK(key, secret, nil), echoedKey, echoedSecret),
 		"huaweicloud, temporary keys": vod(huaweicloud.AKSK(key, secret, ready), echoedKey, echoedSecret, token),
 		"huaweicloud, token":          vod(huaweicloud.Token(ready), token),

@@ -1,0 +1,257 @@
+package alibabacloud
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+// page is the body of an answer, or of an error.
+type page struct {
+	RequestID  vendorapi.Text  `json:"RequestId"`
+	Code       vendorapi.Text  `json:"Code"`
+	Message    vendorapi.Text  `json:"Message"`
+	TotalCount vendorapi.Text  `json:"TotalCount"`
+	PageSize   vendorapi.Text  `json:"PageSize"`
+	Tasks      json.RawMessage `json:"Tasks"`
+}
+
+// row is one URL of a task.
+type row struct {
+	TaskID       vendorapi.Text `json:"TaskId"`
+	ObjectPath   vendorapi.Text `json:"ObjectPath"`
+	ObjectType   vendorapi.Text `json:"ObjectType"`
+	CreationTime vendorapi.Text `json:"CreationTime"`
+	Process      vendorapi.Text `json:"Process"`
+	Status       vendorapi.Text `json:"Status"`
+	Description  vendorapi.Text `json:"Description"`
+}
+
+// decodePage reads body into p. The error says that body is no JSON object.
+func decodePage(body []byte, p *page) error {
+	body = bytes.TrimSpace(body)
+	if err := json.Unmarshal(body, p); err != nil {
+		return fmt.Errorf("the answer is not a JSON object: %w", err)
+	}
+	if body[0] != '{' {
+		return errors.New("the answer is not a JSON object")
+	}
+	return nil
+}
+
+// list is the list of rows: Tasks.CDNTask of CDN's list, Tasks.Task of DCDN's, Tasks
+// itself of an answer by id. Each is accepted everywhere, and none for no rows.
+func (p *page) list() json.RawMessage {
+	none := json.RawMessage("[]")
+	if len(p.Tasks) == 0 || p.Tasks[0] == 'n' {
+		return none
+	}
+	var below struct {
+		CDNTask json.RawMessage `json:"CDNTask"`
+		Task    json.RawMessage `json:"Task"`
+	}
+	if p.Tasks[0] != '{' || json.Unmarshal(p.Tasks, &below) != nil {
+		return p.Tasks
+	}
+	for _, list := range []json.RawMessage{below.CDNTask, below.Task} {
+		if len(list) > 0 && list[0] != 'n' {
+			return list
+		}
+	}
+	if len(below.CDNTask)+len(below.Task) > 0 || len(bytes.TrimSpace(p.Tasks[1:len(p.Tasks)-1])) == 0 {
+		return none
+	}
+	return p.Tasks // of another form, and the error of that
+}
+
+// reader turns one answer's rows into URLs and keeps what was odd about them.
+type reader struct {
+	vendorapi.Notes
+
+	query    vendorapi.Query
+	pageSize int
+	// tasks are the ids of the rows, and purges tells which rows, counted from 0, are
+	// of no prefetch.
+	tasks  []string
+	purges []int
+}
+
+// answer makes the answer of a body.
+func (r *reader) answer(body *page) (vendorapi.Answer, error) {
+	urls, err := vendorapi.Rows(body.list(), r.row)
+	if err != nil {
+		return vendorapi.Answer{}, fmt.Errorf("Tasks %w", err) //nolint:staticcheck // the vendor's key
+	}
+	if body.Tasks == nil && body.RequestID.Value() == "" {
+		return vendorapi.Answer{}, errors.New("the answer has no Tasks")
+	}
+	if err := r.checkTotal(body, len(urls)); err != nil {
+		return vendorapi.Answer{}, err
+	}
+	count := len(urls)
+	if body.TotalCount.Value() != "" {
+		count = r.Count(body.TotalCount, len(urls))
+	}
+	a := vendorapi.Answer{RequestID: body.RequestID.Value()}
+	if !byID(&r.query) {
+		a.Page, a.PageSize = r.query.Page, r.PageSize(r.query, body.PageSize, count, len(urls))
+	}
+	var purges map[string]bool
+	a.URLs, a.RowTasks, purges = r.prefetches(urls)
+	a.Count = count - len(urls) + len(a.URLs)
+	a.Refused = r.refused(purges, a.RowTasks)
+	if byID(&r.query) && len(r.query.Others) == 0 && !a.Whole() {
+		r.firstPage(&a)
+	}
+	a.UnknownWords, a.Oddities = r.UnknownWords, r.Oddities
+	return a, nil
+}
+
+// checkTotal refuses an answer that does not tell how many rows there are, where its
+// own need not be all.
+func (r *reader) checkTotal(body *page, rows int) error {
+	_, told := body.TotalCount.Natural()
+	counting := r.query.Kind == vendorapi.QueryCount
+	if told || byID(&r.query) || !counting && rows < r.query.PageSize {
+		return nil
+	}
+	return fmt.Errorf("TotalCount %q is not a whole number", body.TotalCount.Excerpt())
+}
+
+// firstPage makes of an answer by id that is cut what the list would have given for
+// its first page, so that the pages after it fit. No page says that such answers are
+// cut, nor that they are not.
+func (r *reader) firstPage(a *vendorapi.Answer) {
+	rows := min(len(a.URLs), r.pageSize)
+	a.URLs, a.RowTasks = a.URLs[:rows], a.RowTasks[:rows]
+	a.Page, a.PageSize = 1, rows
+}
+
+// row reads one row, nil if it is no object. Whatever cannot be read of it, the row
+// is there.
+func (r *reader) row(w *row, raw json.RawMessage) prefetch.URL {
+	if w == nil {
+		_ = r.mark(&row{})
+		return r.NoRow(raw)
+	}
+	if r.mark(w) {
+		return prefetch.URL{}
+	}
+	u := prefetch.URL{URL: r.URL(w.ObjectPath), Status: r.Status(w.Status, words)}
+	if w.CreationTime.Value() != "" {
+		var ok bool
+		if u.Created, ok = w.CreationTime.Time(time.UTC); !ok {
+			u.Created = time.Time{}
+			r.Oddf("time", "CreationTime %q is not a time of the form %s; taken as not told", w.CreationTime.Excerpt(), dateLayout)
+		}
+	}
+	if w.Process.Value() != "" {
+		share, ok := w.Process.Share()
+		u.Progress, u.HasProgress = float32(share), ok
+		if !ok {
+			r.Oddf("process", "Process %q is not a number from 0 to 100; taken as not told", w.Process.Excerpt())
+		}
+	}
+	if u.Status == prefetch.Failed {
+		u.Cause, u.Words = cause(w)
+	}
+	return u
+}
+
+// mark keeps whose row it is, and reports whether it is of a purge. One that does not
+// tell its task belongs to the one that was asked for, if that is one.
+func (r *reader) mark(w *row) (purge bool) {
+	task, kind := w.TaskID.Value(), strings.ToLower(w.ObjectType.Value())
+	asked := r.query.TaskID
+	if task == "" && len(r.query.Others) == 0 {
+		task = asked
+	}
+	if asked != "" && len(r.query.Others) == 0 && task != asked {
+		r.Oddf("task", "a row is of the task %q, which was not asked for", vendorapi.Excerpt([]byte(task)))
+	}
+	if purge = kind != "" && kind != preload; purge {
+		r.purges = append(r.purges, len(r.tasks))
+	}
+	if len(r.tasks) == cap(r.tasks) {
+		r.tasks = slices.Grow(r.tasks, max(len(r.tasks), r.pageSize)) // append would grow it by less at a time
+	}
+	r.tasks = append(r.tasks, task)
+	return purge
+}
+
+// prefetches are the rows of prefetches, their tasks, and the tasks of the others.
+func (r *reader) prefetches(rows []prefetch.URL) (urls []prefetch.URL, tasks []string, purges map[string]bool) {
+	if len(r.purges) == 0 {
+		return rows, r.tasks, nil
+	}
+	r.Oddf("purge", "rows of purges, which are not counted: %d", len(r.purges))
+	urls, tasks, purges = rows[:0], r.tasks[:0], map[string]bool{}
+	left := r.purges
+	for i, task := range r.tasks {
+		if len(left) > 0 && left[0] == i {
+			purges[task], left = true, left[1:]
+			continue
+		}
+		urls, tasks = append(urls, rows[i]), append(tasks, task)
+	}
+	return urls, tasks, purges
+}
+
+// refused are the tasks asked for that have rows of purges only.
+func (r *reader) refused(purges map[string]bool, tasks []string) map[string]*vendorapi.Error {
+	for _, task := range tasks {
+		delete(purges, task)
+	}
+	var refused map[string]*vendorapi.Error
+	for _, id := range r.query.Tasks() {
+		if !purges[id] {
+			continue
+		}
+		if refused == nil {
+			refused = map[string]*vendorapi.Error{}
+		}
+		refused[id] = &vendorapi.Error{
+			Reason: prefetch.ReasonInvalid, Err: errors.New("the id is that of a purge (a refresh task), and of no prefetch"),
+		}
+	}
+	return refused
+}
+
+// words are the statuses. Complete, Refreshing and Failed are on every page of the
+// vendor, the others on some; two of them end a URL that was not fetched.
+var words = map[string]prefetch.Status{
+	"complete": prefetch.Succeeded, "refreshing": prefetch.Running, "pending": prefetch.Waiting,
+	"failed": prefetch.Failed, "timeout": prefetch.Failed, "canceled": prefetch.Failed, "cancelled": prefetch.Failed,
+}
+
+// cause is why a URL failed: Description, which is written with and without spaces
+// (Origin Timeout, OriginReturnStatusCode 5XX, Internal Error), or else the status
+// if that says more than that it failed. Beside any other status Description means
+// nothing: the vendor's example has an internal error of a URL that is complete.
+func cause(w *row) (cause prefetch.Cause, said string) {
+	description := strings.ToLower(strings.Map(func(c rune) rune {
+		if unicode.IsSpace(c) {
+			return -1
+		}
+		return c
+	}, w.Description.Value()))
+	switch {
+	case strings.HasPrefix(description, "origin"):
+		cause = prefetch.CauseOrigin
+	case strings.HasPrefix(description, "internal"):
+		cause = prefetch.CauseVendor
+	}
+	if status := w.Status.Value(); !strings.EqualFold(status, "failed") {
+		said = w.Status.Excerpt()
+	}
+	return cause, cmp.Or(w.Description.Excerpt(), said)
+}
