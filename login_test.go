@@ -29,14 +29,23 @@ func TestEveryWayToLogIn(t *testing.T) {
 		IAMUsers:       map[string]string{"domain/user": testSecret},
 	})
 	vod.Submit(simulator.Task{ID: "task", Owner: testProject, Created: time.Now().Add(-time.Hour), URLs: urls})
+	cdn := simhuaweicloud.NewCDN(simhuaweicloud.CDNOptions{
+		DomainID: "tenant", EnterpriseProjects: []string{"7"},
+		AccessKeys:     map[string]string{"AKTEMP": testSecret},
+		SecurityTokens: map[string]string{"AKTEMP": "temporary"},
+		StaticTokens:   []string{"a-ready-token"},
+		IAMUsers:       map[string]string{"domain/user": testSecret},
+	})
+	cdn.Submit(simulator.Task{ID: "task", Owner: "tenant", Created: time.Now().Add(-time.Hour), URLs: urls})
 	edge := simcdnetworks.New(simcdnetworks.Options{
 		APIKeys: map[string]string{"ops": testSecret}, AccessKeys: map[string]string{"AKEDGE": testSecret},
 	})
 	for _, owner := range []string{"ops", "AKEDGE"} {
 		edge.Submit(simulator.Task{ID: "task-" + owner, Owner: owner, Created: time.Now().Add(-time.Hour), URLs: urls})
 	}
-	vodServer, edgeServer := httptest.NewServer(vod), httptest.NewServer(edge)
+	vodServer, cdnServer, edgeServer := httptest.NewServer(vod), httptest.NewServer(cdn), httptest.NewServer(edge)
 	t.Cleanup(vodServer.Close)
+	t.Cleanup(cdnServer.Close)
 	t.Cleanup(edgeServer.Close)
 	file := writeFile(t, "config.yml", fmt.Sprintf(`
 accounts:
@@ -52,19 +61,33 @@ accounts:
       project_id: %[3]s
       iam: {endpoint: %[1]q, domain: domain, username: user, password: %[4]s}
     tasks: [{id: task}]
+  - name: cdn-temporary-keys
+    huaweicloud_cdn:
+      {endpoint: %[5]q, domain_id: tenant, enterprise_project_id: 7, access_key: AKTEMP, secret_key: %[4]s, security_token: temporary}
+    tasks: [{id: task}]
+  - name: cdn-token
+    huaweicloud_cdn: {endpoint: %[5]q, enterprise_project_id: all, token: a-ready-token}
+    tasks: [{id: task}]
+  - name: cdn-iam
+    huaweicloud_cdn:
+      endpoint: %[5]q
+      enterprise_project_id: all
+      iam: {endpoint: %[5]q, domain: domain, username: user, password: %[4]s}
+    tasks: [{id: task}]
   - name: api-key
     cdnetworks: {endpoint: %[2]q, username: ops, api_key: %[4]s}
     tasks: [{id: task-ops}]
   - name: access-key
     cdnetworks: {endpoint: %[2]q, access_key: AKEDGE, secret_key: %[4]s}
     tasks: [{id: task-AKEDGE}]
-`, vodServer.URL, edgeServer.URL, testProject, testSecret))
+`, vodServer.URL, edgeServer.URL, testProject, testSecret, cdnServer.URL))
 	stdout, stderr, err := command(t, "--once", "--config.file="+file, "--storage.path="+t.TempDir())
 	if err != nil {
 		t.Fatalf("%v\n%s", err, stderr)
 	}
 	for account, provider := range map[string]string{
 		"temporary-keys": "huaweicloud_vod", "token": "huaweicloud_vod", "iam": "huaweicloud_vod",
+		"cdn-temporary-keys": "huaweicloud_cdn", "cdn-token": "huaweicloud_cdn", "cdn-iam": "huaweicloud_cdn",
 		"api-key": "cdnetworks", "access-key": "cdnetworks",
 	} {
 		series := fmt.Sprintf("prefetch_account_tasks{account=%q,phase=\"settled\",provider=%q}", account, provider)

@@ -68,7 +68,8 @@ func echo(form string) http.HandlerFunc {
 			_, _ = fmt.Fprintf(w, `{"error_code":%s,"Code":0,"Message":%s}`, quoted, quoted)
 		case "word":
 			_, _ = fmt.Fprintf(w, `{"preheating_results":[{"url":"u","status":%s}],"Code":1,"Message":%s,`+
-				`"result":{"count":1,"data":[{"url":"u","status":%s,"createTime":%s}]}}`, quoted, quoted, quoted, quoted)
+				`"result":{"count":1,"data":[{"url":"u","status":%s,"createTime":%s}]},`+
+				`"total":1,"urls":[{"url":"u","status":"failed","fail_classify":%s,"fail_desc":%s}]}`, quoted, quoted, quoted, quoted, quoted, quoted)
 		case "redirect":
 			w.Header().Set("Location", "/?"+url.QueryEscape(string(dump)))
 			w.WriteHeader(http.StatusFound)
@@ -95,6 +96,12 @@ accounts:
     tasks: [{id: task}]
   - name: iam
     huaweicloud_vod: {endpoint: %[1]q, project_id: %[2]s, iam: {endpoint: %[1]q, domain: domain, username: user, password: %[7]s}}
+    tasks: [{id: task}]
+  - name: cdn
+    huaweicloud_cdn: {endpoint: %[1]q, access_key: %[3]s, secret_key: %[4]s, security_token: %[5]s}
+    tasks: [{id: task}]
+  - name: cdn-iam
+    huaweicloud_cdn: {endpoint: %[1]q, iam: {endpoint: %[1]q, domain: domain, username: another, password: %[7]s}}
     tasks: [{id: task}]
   - name: api-key
     cdnetworks: {endpoint: %[1]q, username: ops, api_key: %[8]s}
@@ -163,7 +170,7 @@ func TestPlantedSecrets(t *testing.T) {
 
 func readEverything(t *testing.T, address string, asked *atomic.Int64, args ...string) {
 	t.Helper()
-	const accounts, sources = 5, 2
+	const accounts, sources = 7, 2
 	file, storage := writeFile(t, "config.yml", plantedConfig(address)), t.TempDir()
 	args = append(args, "--config.file="+file, "--log.level=debug")
 	texts := map[string]string{}
@@ -180,11 +187,11 @@ func readEverything(t *testing.T, address string, asked *atomic.Int64, args ...s
 	})
 	for _, path := range []string{
 		"/", "/metrics", "/tasks", "/config", "/runbooks/", "/-/healthy", "/-/ready", "/debug/pprof/cmdline", "/debug/pprof/goroutine?debug=2",
-		"/api/v1/accounts", "/api/v1/tasks", "/api/v1/tasks/iam/task", "/api/v1/tasks/api-key/task",
+		"/api/v1/accounts", "/api/v1/tasks", "/api/v1/tasks/iam/task", "/api/v1/tasks/cdn/task", "/api/v1/tasks/api-key/task",
 	} {
 		_, texts[path] = p.get(path)
 	}
-	for _, account := range []string{"temporary-keys", "token", "iam", "api-key", "access-key"} {
+	for _, account := range []string{"temporary-keys", "token", "iam", "cdn", "cdn-iam", "api-key", "access-key"} {
 		_, texts["the page of "+account] = p.get("/tasks/" + account + "/task")
 	}
 	if err := os.WriteFile(file, []byte(plantedConfig(address)+"surprise: "+planted["secret key"]), 0o600); err != nil {

@@ -3,6 +3,7 @@ package config_test
 import (
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 func secretPlaces() map[string]struct{ key, kind, text string } {
 	const (
 		vod    = "accounts:\n  - name: a\n    huaweicloud_vod:\n      region: cn-north-4\n      project_id: p\n"
+		cdn    = "accounts:\n  - name: a\n    huaweicloud_cdn:\n      domain_id: d\n"
 		edge   = "accounts:\n  - name: a\n    cdnetworks:\n      username: u\n"
 		source = "accounts:\n  - name: a\n    cdnetworks: {username: u, api_key: k}\n" +
 			"task_discovery:\n  http:\n    - url: https://h/\n      http_client_config:\n        "
@@ -27,6 +29,11 @@ func secretPlaces() map[string]struct{ key, kind, text string } {
 		"huawei security token": {"security_token", "key", vod + "      access_key: a\n      secret_key: s\n      %s\n"},
 		"huawei token":          {"token", "key", vod + "      %s\n"},
 		"IAM password":          {"password", "password", vod + "      iam:\n        domain: d\n        username: u\n        %s\n"},
+		"CDN access key":        {"access_key", "key", cdn + "      secret_key: s\n      %s\n"},
+		"CDN secret key":        {"secret_key", "key", cdn + "      access_key: a\n      %s\n"},
+		"CDN security token":    {"security_token", "key", cdn + "      access_key: a\n      secret_key: s\n      %s\n"},
+		"CDN token":             {"token", "key", cdn + "      %s\n"},
+		"CDN IAM password":      {"password", "password", cdn + "      iam:\n        domain: d\n        username: u\n        %s\n"},
 		"API key":               {"api_key", "key", edge + "      %s\n"},
 		"access key":            {"access_key", "key", edge + "      secret_key: s\n      %s\n"},
 		"secret key":            {"secret_key", "key", edge + "      access_key: a\n      %s\n"},
@@ -125,16 +132,24 @@ func TestByteOrderMark(t *testing.T) {
 
 // secretsOf returns the secrets of an account by their key.
 func secretsOf(a *config.Account) map[string]*secret.Secret {
-	if c, ok := a.Vendor.(*config.CDNetworks); ok {
-		return map[string]*secret.Secret{"api_key": c.APIKey, "access_key": c.AccessKey, "secret_key": c.SecretKey}
+	secrets := map[string]*secret.Secret{}
+	var collect func(section reflect.Value)
+	collect = func(section reflect.Value) {
+		for field, value := range section.Fields() {
+			key, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+			switch v := value.Interface().(type) {
+			case *secret.Secret:
+				if _, known := secrets[key]; !known || v != nil {
+					secrets[key] = v
+				}
+			case *config.IAM:
+				if v != nil {
+					collect(value.Elem())
+				}
+			}
+		}
 	}
-	h := vod(a)
-	secrets := map[string]*secret.Secret{
-		"access_key": h.AccessKey, "secret_key": h.SecretKey, "security_token": h.SecurityToken, "token": h.Token,
-	}
-	if h.IAM != nil {
-		secrets["password"] = h.IAM.Password
-	}
+	collect(reflect.ValueOf(a.Vendor).Elem())
 	return secrets
 }
 

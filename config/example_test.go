@@ -23,6 +23,7 @@ accounts:
     rate_limit: {unknown: 1}
     huaweicloud_vod: {unknown: 1, iam: {unknown: 1}}
     tasks: [{unknown: 1}]
+  - huaweicloud_cdn: {unknown: 1, iam: {unknown: 1}}
   - cdnetworks: {unknown: 1}
 task_discovery: {unknown: 1, http: [{unknown: 1}]}
 `,

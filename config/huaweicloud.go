@@ -51,8 +51,8 @@ func huaweiCloudVOD() section {
 }
 
 var (
-	regionForm    = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-	projectIDForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	regionForm   = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	huaweiIDForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 )
 
 // huaweiRegions returns the regions that have the VOD service, after
@@ -90,8 +90,7 @@ func readHuaweiCloudVOD(m form.Mapping) Vendor {
 	h := &HuaweiCloudVOD{Region: readRegion(m.Get("region"))}
 	h.Endpoint = readHuaweiEndpoint(m, h.Region)
 	h.ProjectID = readProjectID(m.Get("project_id"))
-	keys := way{wayAccessKey, []string{"access_key", "secret_key", "security_token"}}
-	switch readWay(m, keys, way{wayToken, []string{"token"}}, way{wayIAM, []string{"iam"}}) {
+	switch readHuaweiWay(m) {
 	case wayAccessKey:
 		h.AccessKey = m.RequiredSecret("access_key")
 		h.SecretKey = m.RequiredSecret("secret_key")
@@ -99,10 +98,16 @@ func readHuaweiCloudVOD(m form.Mapping) Vendor {
 	case wayToken:
 		h.Token = m.Secret("token")
 	case wayIAM:
-		h.IAM = readIAM(m.Get("iam"), h.Region)
+		h.IAM = readIAM(m.Get("iam"), huaweiIAM(h.Region), "no region is given")
 	}
 	h.HTTPClientConfig = readVendorHTTP(m.Get("http_client_config"))
 	return h
+}
+
+// readHuaweiWay returns the one way to authenticate at Huawei Cloud that m gives.
+func readHuaweiWay(m form.Mapping) string {
+	keys := way{wayAccessKey, []string{"access_key", "secret_key", "security_token"}}
+	return readWay(m, keys, way{wayToken, []string{"token"}}, way{wayIAM, []string{"iam"}})
 }
 
 func readRegion(v form.Value) string {
@@ -131,16 +136,28 @@ func readHuaweiEndpoint(m form.Mapping, region string) string {
 	return endpoint
 }
 
-func readProjectID(v form.Value) string {
-	id := v.RequiredText()
-	// The id becomes part of a path.
-	if id != "" && !projectIDForm.MatchString(id) {
-		v.Failf("%s is not a project id such as 0123456789abcdef0123456789abcdef", strict.Quote(id))
+func readProjectID(v form.Value) string { return checkedID(v, v.RequiredText(), "a project id") }
+
+// checkedID returns the id of something, which becomes part of an address or of a
+// header; empty if it was not given.
+func checkedID(v form.Value, id, what string) string {
+	if id != "" && !huaweiIDForm.MatchString(id) {
+		v.Failf("%s is not %s such as 0123456789abcdef0123456789abcdef", strict.Quote(id), what)
 	}
 	return id
 }
 
-func readIAM(v form.Value, region string) *IAM {
+// huaweiIAM returns the endpoint of IAM in a region; empty without one.
+func huaweiIAM(region string) string {
+	if region == "" {
+		return ""
+	}
+	return "https://iam." + region + ".myhuaweicloud.com"
+}
+
+// readIAM reads the section, with an endpoint where none is given; empty if it can
+// be known only otherwise, which unless says.
+func readIAM(v form.Value, endpoint, unless string) *IAM {
 	m, ok := v.Mapping()
 	if !ok {
 		return nil
@@ -149,14 +166,12 @@ func readIAM(v form.Value, region string) *IAM {
 		Domain:   checkedText(m.Get("domain")),
 		Username: checkedText(m.Get("username")),
 		Password: m.RequiredPassword("password"),
+		Endpoint: endpoint,
 	}
-	switch {
-	case m.Has("endpoint"):
+	if m.Has("endpoint") {
 		iam.Endpoint = readEndpoint(m.Get("endpoint"))
-	case region != "":
-		iam.Endpoint = "https://iam." + region + ".myhuaweicloud.com"
-	default:
-		m.Get("endpoint").Failf("is required where no region is given")
+	} else if endpoint == "" {
+		m.Get("endpoint").Failf("is required where %s", unless)
 	}
 	return iam
 }

@@ -231,6 +231,19 @@ func TestIdentity(t *testing.T) {
 			"huaweicloud_vod", "{region: cn-east-2, project_id: p, iam: {domain: d, username: u, password: p}}",
 			"huaweicloud_vod|vod.cn-east-2.myhuaweicloud.com|d",
 		},
+		"huawei CDN access key": {
+			"huaweicloud_cdn", "{domain_id: d, access_key: AK, secret_key: s}", "huaweicloud_cdn|cdn.myhuaweicloud.com|AK",
+		},
+		"huawei CDN access key that rotates": {
+			"huaweicloud_cdn", "{domain_id: d, access_key_file: ak, secret_key: s}", "huaweicloud_cdn|cdn.myhuaweicloud.com|d",
+		},
+		"huawei CDN token": {
+			"huaweicloud_cdn", "{endpoint: 'https://cdn.myhuaweicloud.eu', token: t}", "huaweicloud_cdn|cdn.myhuaweicloud.eu|",
+		},
+		"huawei CDN iam": {
+			"huaweicloud_cdn", "{domain_id: d, iam: {domain: company, username: u, password: p}}",
+			"huaweicloud_cdn|cdn.myhuaweicloud.com|company",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -63,7 +63,12 @@ func plain(c *config.Config) []any {
 				values = append(values, key, secret.Value())
 			}
 		}
-		if h, ok := a.Vendor.(*config.HuaweiCloudVOD); ok {
+		if h, ok := a.Vendor.(*config.HuaweiCloudCDN); ok {
+			values = append(values, h.Endpoint, h.DomainID, h.EnterpriseProjectID, h.HTTPClientConfig.TLSConfig)
+			if h.IAM != nil {
+				values = append(values, h.IAM.Endpoint, h.IAM.Domain, h.IAM.Username)
+			}
+		} else if h, ok := a.Vendor.(*config.HuaweiCloudVOD); ok {
 			values = append(values, h.Region, h.Endpoint, h.ProjectID, h.HTTPClientConfig.TLSConfig, h.HTTPClientConfig.ProxyURL.Redacted())
 			if h.IAM != nil {
 				values = append(values, h.IAM.Endpoint, h.IAM.Domain, h.IAM.Username)
@@ -89,7 +94,7 @@ func anyConfig(rt *rapid.T) object {
 			"max_staleness": duration(rt, time.Second, 365*24*time.Hour),
 			"task_limit":    rapid.IntRange(1, 1_000_000).Draw(rt, "task limit"),
 		}),
-		"accounts": []any{anyHuawei(rt), anyCDNetworks(rt)},
+		"accounts": []any{anyHuawei(rt), anyHuaweiCDN(rt), anyCDNetworks(rt)},
 		"task_discovery": pick(rt, object{
 			"files": []string{"a/*.yml", "/b.json"},
 			"http": []any{merge(
@@ -106,19 +111,30 @@ func anyConfig(rt *rapid.T) object {
 	}
 }
 
-func anyHuawei(rt *rapid.T) object {
-	ways := []object{
+// huaweiWay is one of the ways to authenticate at Huawei Cloud.
+func huaweiWay(rt *rapid.T) object {
+	return rapid.SampledFrom([]object{
 		merge(aSecret(rt, "access_key"), aSecret(rt, "secret_key"), pick(rt, aSecret(rt, "security_token"))),
 		aSecret(rt, "token"),
-		{"iam": merge(object{"domain": "d", "username": "u"}, aSecret(rt, "password"))},
-	}
+		{"iam": merge(object{"endpoint": "https://iam.example.com", "domain": "d", "username": "u"}, aSecret(rt, "password"))},
+	}).Draw(rt, "way")
+}
+
+func anyHuaweiCDN(rt *rapid.T) object {
+	return merge(anyAccount(rt, "cdn", "huaweicloud_cdn", merge(
+		pick(rt, object{"endpoint": "https://cdn.example.com:8443", "domain_id": "0123", "enterprise_project_id": "all"}),
+		huaweiWay(rt),
+	)), pick(rt, object{"discover": duration(rt, time.Second, 30*24*time.Hour)}))
+}
+
+func anyHuawei(rt *rapid.T) object {
 	return anyAccount(rt, "vod", "huaweicloud_vod", merge(
 		object{"region": "cn-north-4", "project_id": "p"},
 		pick(rt, object{"endpoint": "https://vod.example.com:8443"}),
 		pick(rt, object{"http_client_config": object{
 			"proxy_url": "http://proxy.example.com", "tls_config": object{"server_name": "a", "min_version": "TLS13"},
 		}}),
-		rapid.SampledFrom(ways).Draw(rt, "way"),
+		huaweiWay(rt),
 	))
 }
 

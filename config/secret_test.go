@@ -39,6 +39,12 @@ func TestNothingPrintsASecret(t *testing.T) {
     huaweicloud_vod: {region: cn-east-2, project_id: p, token: %[1]s}
   - name: iam
     huaweicloud_vod: {region: cn-north-4, project_id: p, iam: {domain: d, username: u, password: %[1]s}}
+  - name: cdn
+    huaweicloud_cdn: {domain_id: d, enterprise_project_id: all, access_key: AK, secret_key: %[1]s, security_token: %[1]s}
+  - name: cdn-token
+    huaweicloud_cdn: {endpoint: "https://cdn.myhuaweicloud.eu", token: %[1]s}
+  - name: cdn-iam
+    huaweicloud_cdn: {iam: {domain: d, username: u, password: %[1]s}}
 task_discovery:
   http:
     - url: https://u:%[1]s@example.com/?token=%[1]s

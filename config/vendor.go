@@ -38,7 +38,7 @@ type section struct {
 }
 
 // sections are the vendors, in the order in which users are told of them.
-var sections = []section{huaweiCloudVOD(), cdnetworks()}
+var sections = []section{huaweiCloudVOD(), huaweiCloudCDN(), cdnetworks()}
 
 func vendorNames() []string {
 	names := make([]string, len(sections))

@@ -68,6 +68,8 @@ func (p *providers) connect(a *poller.Account, vendor config.Vendor) (err error)
 	switch v := vendor.(type) {
 	case *config.HuaweiCloudVOD:
 		a.Provider, err = p.huaweiCloudVOD(v)
+	case *config.HuaweiCloudCDN:
+		a.Provider, err = p.huaweiCloudCDN(v)
 	case *config.CDNetworks:
 		a.Provider, err = p.cdnetworks(v)
 		a.WatchWindow = v.WatchWindow
