@@ -23,6 +23,7 @@ import (
 	"prefetch_exporter/vendor_api/alibabacloud"
 	"prefetch_exporter/vendor_api/cdnetworks"
 	"prefetch_exporter/vendor_api/huaweicloud"
+	"prefetch_exporter/vendor_api/tencentcloud"
 	"prefetch_exporter/vendor_api/volcengine"
 )
 
@@ -39,6 +40,8 @@ type hostileVendor struct {
 	// succeeded is the vendor's word, and refusal a body that refuses
 	// credentials in the vendor's own form.
 	succeeded, refusal string
+	// counts: the envelope says that there are two rows.
+	counts bool
 	// requestID is the header with the vendor's id of a call; empty where that is the
 	// RequestId of the body.
 	requestID string
@@ -90,6 +93,7 @@ func hostileVendors() []*hostileVendor {
 			},
 			succeeded: "succeed",
 			refusal:   `{"error":{"error_code":"CDN.0002","error_msg":"authentication failed"}}`,
+			counts:    true,
 			requestID: "X-Request-Id",
 		},
 		{
@@ -126,6 +130,7 @@ func hostileVendors() []*hostileVendor {
 			},
 			succeeded: "success",
 			refusal:   `{"Code":0,"Message":"username is invalid"}`,
+			counts:    true,
 			requestID: "X-Cnc-Request-Id",
 		},
 		{
@@ -145,6 +150,29 @@ func hostileVendors() []*hostileVendor {
 			succeeded: "complete",
 			refusal:   `{"ResponseMetadata":{"Error":{"CodeN":100010,"Code":"SignatureDoesNotMatch","Message":"words"}}}`,
 		},
+		hostileTencentCloud(tencentcloud.EdgeOneName, tencentcloud.NewEdgeOne, "Tasks", `{"JobId":"`+hostileTask+`","Type":"prefetch_url","Target":`, "success"),
+		hostileTencentCloud(tencentcloud.CDNName, tencentcloud.NewCDN, "PushLogs", `{"TaskId":"`+hostileTask+`","Percent":100,"Url":`, "done"),
+	}
+}
+
+// hostileTencentCloud is one of the products that share an envelope.
+func hostileTencentCloud(
+	name string, create func(tencentcloud.Options) (*tencentcloud.Provider, error), key, begin, succeeded string,
+) *hostileVendor {
+	secret := func() string { return hostileSecret }
+	return &hostileVendor{
+		name: name,
+		provider: func(endpoint string, c *vendorapi.Client) (vendorapi.Provider, error) {
+			return create(tencentcloud.Options{Endpoint: endpoint, Client: c, SecretID: func() string { return "AK" }, SecretKey: secret, ZoneID: "zone-1"})
+		},
+		envelope: func(list string) string { return `{"Response":{"TotalCount":2,"` + key + `":` + list + `}}` },
+		row: func(url, status string) string {
+			return begin + url + `,"CreateTime":"2026-11-21 10:00:00","UpdateTime":"2026-11-21 10:00:05","Status":` + status + `}`
+		},
+		requestID: "X-Tc-Requestid",
+		counts:    true,
+		succeeded: succeeded,
+		refusal:   `{"Response":{"Error":{"Code":"AuthFailure.SignatureFailure","Message":"check your signature"},"RequestId":""}}`,
 	}
 }
 
@@ -161,6 +189,9 @@ type hostileCase struct {
 	// timeout is the call's limit, half a minute unless set.
 	timeout time.Duration
 	want    outcome
+	// counted is what vendors make of it whose envelope counts two rows, where that is
+	// something else.
+	counted outcome
 	// but is for vendors that mean something else by the same answer.
 	but map[string]outcome
 }
@@ -232,6 +263,9 @@ func (c *hostileCase) test(t *testing.T, v *hostileVendor) {
 	server.checkCost(t, allocated()-before, c.decoded)
 
 	want := c.want
+	if v.counts && c.counted != (outcome{}) {
+		want = c.counted
+	}
 	if but, ok := c.but[v.name]; ok {
 		want = but
 	}

@@ -28,7 +28,9 @@ func (n *Notes) Oddf(kind, format string, args ...any) {
 
 // NoRow notes that a row is no object, and returns what stands for it.
 func (n *Notes) NoRow(raw json.RawMessage) prefetch.URL {
-	n.Oddf("row", "a row is not an object: %s", Excerpt(raw))
+	if !slices.Contains(n.told, "row") { // an excerpt of each would cost memory
+		n.Oddf("row", "a row is not an object: %s", Excerpt(raw))
+	}
 	return prefetch.URL{Status: prefetch.Unknown}
 }
 

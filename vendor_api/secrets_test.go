@@ -19,6 +19,7 @@ import (
 	"prefetch_exporter/vendor_api/alibabacloud"
 	"prefetch_exporter/vendor_api/cdnetworks"
 	"prefetch_exporter/vendor_api/huaweicloud"
+	"prefetch_exporter/vendor_api/tencentcloud"
 	"prefetch_exporter/vendor_api/volcengine"
 )
 
@@ -136,6 +137,25 @@ func logins(token string) map[string]login {
 			},
 		}
 	}
+	teo := func(create func(tencentcloud.Options) (*tencentcloud.Provider, error), token func() string, secrets ...string) login {
+		return login{
+			provider: func(c *vendorapi.Client) (vendorapi.Provider, error) {
+				return create(tencentcloud.Options{
+					Endpoint: "https://vendor.example", Client: c, SecretID: key, SecretKey: secret, Token: token, ZoneID: "zone-1",
+				})
+			},
+			secrets: secrets, requestID: "X-Tc-Requestid",
+			says: map[string]int{
+				`{"Response":{"Error":{"Code":"AuthFailure","Message":%s}}}`:                    http.StatusOK,
+				`{"Response":{"Error":{"Code":%s}}}`:                                            http.StatusForbidden,
+				`{"Response":{"Error":%s,"RequestId":%s}}`:                                      http.StatusOK,
+				`{"Response":{"TotalCount":%s,"RequestId":%s}}`:                                 http.StatusOK,
+				`{"Response":{"Tasks":[{"Status":%s,"Type":%s,"CreateTime":%s}]}}`:              http.StatusOK,
+				`{"Response":{"PushLogs":[{"Status":%s,"Percent":%s,"CreateTime":%s}]}}`:        http.StatusOK,
+				`{"Response":{"Tasks":[{"Status":"failed","FailType":%s,"FailMessage":"no"}]}}`: http.StatusOK,
+			},
+		}
+	}
 	return map[string]login{
 		"alibaba, keys":               ali(alibabacloud.CDN, nil, echoedKey, echoedSecret),
 		"alibaba, temporary keys":     ali(alibabacloud.DCDN, ready, echoedKey, echoedSecret, token),
@@ -148,6 +168,8 @@ func logins(token string) map[string]login {
 		"volcengine, temporary keys":  fast(ready, echoedKey, echoedSecret, token),
 		"cdnetworks, API key":         edge(cdnetworks.APIKey("ops", ready), token),
 		"cdnetworks, AK/SK":           edge(cdnetworks.AKSK(key, secret), echoedKey, echoedSecret),
+		"tencentcloud, EdgeOne":       teo(tencentcloud.NewEdgeOne, nil, echoedKey, echoedSecret),
+		"tencentcloud, CDN, token":    teo(tencentcloud.NewCDN, ready, echoedKey, echoedSecret, token),
 	}
 }
 
