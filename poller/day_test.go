@@ -11,6 +11,8 @@ import (
 	"prefetch_exporter/vendor_api/simulator"
 	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
+	simtencentcloud "prefetch_exporter/vendor_api/simulator/tencentcloud"
+	"prefetch_exporter/vendor_api/tencentcloud"
 )
 
 // dayLatency is the most that a call takes: long enough that the time between
@@ -39,6 +41,39 @@ func TestDay(t *testing.T) {
 				o.Latency = simulator.Jitter(uint64(n), dayLatency)
 				vendor := simcdnetworks.New(o)
 				day(t, vendor, edge(t, vendor), user, n, 20)
+			})
+		})
+	}
+}
+
+// TestTencentCloudDay is [TestDay] at a vendor whose rows tell their task.
+func TestTencentCloudDay(t *testing.T) {
+	t.Parallel()
+	const zone = "zone-1"
+	o := simtencentcloud.Options{Quota: simulator.Quota{Calls: 60, Per: time.Minute}, SecretKeys: map[string]string{"AK": "SK"}}
+	key, secret := func() string { return "AK" }, func() string { return "SK" }
+	for name, product := range map[string]struct {
+		simulate func(simtencentcloud.Options) *simtencentcloud.Server
+		create   func(tencentcloud.Options) (*tencentcloud.Provider, error)
+		zones    []string
+	}{
+		tencentcloud.EdgeOneName: {simtencentcloud.NewEdgeOne, tencentcloud.NewEdgeOne, []string{zone}},
+		tencentcloud.CDNName:     {simtencentcloud.NewCDN, tencentcloud.NewCDN, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o := o
+				o.Latency, o.Zones = simulator.Jitter(1, dayLatency), product.zones
+				vendor := product.simulate(o)
+				p, err := product.create(tencentcloud.Options{
+					Endpoint: "http://tencent.test", Client: client(t, vendor), SecretID: key, SecretKey: secret, ZoneID: zone,
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				a := account(prefetch.Account{Provider: name, Name: "a"}, p, prefetch.Limit{Calls: 60, Per: time.Minute})
+				day(t, vendor, a, zone, 20, 20)
 			})
 		})
 	}
