@@ -275,6 +275,20 @@ func TestSharedBudget(t *testing.T) {
 	}
 }
 
+func TestDiscover(t *testing.T) {
+	t.Parallel()
+	c := load(t, `accounts:
+  - {name: named, huaweicloud_cdn: {access_key: AK, secret_key: s}}
+  - {name: listed, discover: 36h, huaweicloud_cdn: {access_key: AK, secret_key: s}}
+`)
+	if c.Accounts[0].Discover != 0 || c.Accounts[1].Discover != every(36*time.Hour) {
+		t.Errorf("discover %v and %v", c.Accounts[0].Discover, c.Accounts[1].Discover)
+	}
+	if masked := string(c.Masked()); strings.Count(masked, "discover") != 1 || !strings.Contains(masked, "    discover: 1d12h\n") {
+		t.Errorf("it is shown as\n%s", masked)
+	}
+}
+
 // Accounts of one provider and group share a budget, whatever else they are.
 func TestGroup(t *testing.T) {
 	t.Parallel()

@@ -57,7 +57,7 @@ func plain(c *config.Config) []any {
 	values := []any{c.Global, c.TaskDiscovery.Files}
 	for i := range c.Accounts {
 		a := &c.Accounts[i]
-		values = append(values, a.Name, a.Provider(), a.Identity(), a.RateLimit, a.PollInterval, a.Tasks)
+		values = append(values, a.Name, a.Provider(), a.Identity(), a.RateLimit, a.PollInterval, a.Discover, a.Tasks)
 		for _, key := range sorted(secretsOf(a)) {
 			if secret := secretsOf(a)[key]; secret != nil {
 				values = append(values, key, secret.Value())

@@ -2,9 +2,11 @@ package exporter_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -215,6 +217,89 @@ accounts:
 			})
 		})
 	}
+}
+
+// With discover a task that nobody named is watched as the vendor lists it, with why
+// its URLs failed; without it nobody asks.
+func TestDiscover(t *testing.T) {
+	t.Parallel()
+	for discover, want := range map[string]struct {
+		tasks string
+		lists bool
+	}{"": {`[]`, false}, "    discover: 24h\n": {`["6241 vendor {\"origin\":1,\"vendor\":1,\"unknown\":0}"]`, true}} {
+		t.Run("with"+discover, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				cdn := simhuaweicloud.NewCDN(simhuaweicloud.CDNOptions{DomainID: testOwner, StaticTokens: []string{"token"}})
+				task := simulator.Task{ID: "6241", Owner: testOwner, Created: time.Now().Add(-time.Hour), URLs: []simulator.URLPlan{
+					{URL: "https://example.com/a", Fails: true, Reason: "ORIGIN_ERROR: 404"},
+					{URL: "https://example.com/b", Fails: true, Reason: "INNER_ERROR: no node"},
+					{URL: "https://example.com/c"},
+				}}
+				purge, old := task, task
+				purge.ID, purge.Purge = "6242", true
+				old.ID, old.Created = "6243", time.Now().Add(-25*time.Hour)
+				for _, task := range []simulator.Task{task, purge, old} {
+					cdn.Submit(task)
+				}
+				w := work(t, simulator.Transport(cdn), `
+accounts:
+  - name: cn
+`+discover+`    huaweicloud_cdn: {endpoint: "http://cdn.test", token: token}
+`)
+				time.Sleep(10 * time.Minute)
+				synctest.Wait()
+				if got := w.tasks(); got != want.tasks {
+					t.Errorf("tasks %s, want %s", got, want.tasks)
+				}
+				metrics := w.get("/metrics")
+				for series, there := range map[string]bool{
+					`prefetch_task_failed_urls{account="cn",cause="origin",provider="huaweicloud_cdn",task="6241"} 1`: want.lists,
+					`prefetch_api_requests_total{account="cn",provider="huaweicloud_cdn",query="list"} 0`:             !want.lists,
+				} {
+					if strings.Contains(metrics, series+"\n") != there {
+						t.Errorf("%s is there: %v", series, !there)
+					}
+				}
+			})
+		})
+	}
+}
+
+// get is the body of a page.
+func (w *working) get(path string) string {
+	w.t.Helper()
+	pages, err := w.e.Pages()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	answer := httptest.NewRecorder()
+	pages.ServeHTTP(answer, httptest.NewRequestWithContext(w.t.Context(), http.MethodGet, path, http.NoBody))
+	return answer.Body.String()
+}
+
+// tasks are the ids of all tasks, with their sources and causes.
+func (w *working) tasks() string {
+	w.t.Helper()
+	var answer struct {
+		Data []struct {
+			ID     string          `json:"id"`
+			Source string          `json:"source"`
+			Causes json.RawMessage `json:"failed_causes"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal([]byte(w.get("/api/v1/tasks")), &answer); err != nil {
+		w.t.Fatal(err)
+	}
+	all := []string{}
+	for _, task := range answer.Data {
+		all = append(all, fmt.Sprintf("%s %s %s", task.ID, task.Source, task.Causes))
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(text)
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
