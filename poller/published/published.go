@@ -18,6 +18,8 @@ type State struct {
 
 	TaskLimit int
 	Budget    *quota.Budget
+	// Found is how many of the dropped tasks the vendor lists and nobody named.
+	Found int
 }
 
 // Board has the state that was published last. Its task states are immutable. It is
@@ -70,14 +72,21 @@ func (b *Board) Phases() [prefetch.NumPhases]int {
 	return b.state.Phases
 }
 
-// Room is how many more tasks the account can watch, and the limit that says so:
-// settled ones make room, and those that are listed and not watched take it.
+// Room is how many more tasks the account can watch that somebody names, and the limit
+// that says so: settled ones make room, and so do those that nobody named; those that
+// are listed and not watched take it.
 func (b *Board) Room() (room, limit int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := &b.state
 	unsettled := s.Phases[prefetch.Pending] + s.Phases[prefetch.Active] + s.Phases[prefetch.Lost]
-	return s.TaskLimit - unsettled - s.Dropped, s.TaskLimit
+	room = s.TaskLimit - unsettled - s.Dropped + s.Found
+	for _, t := range s.Tasks {
+		if t.Source == prefetch.SourceVendor && !t.Settled() {
+			room++
+		}
+	}
+	return room, s.TaskLimit
 }
 
 // Snapshot is the account as it stands now.

@@ -76,4 +76,11 @@ func TestRoom(t *testing.T) {
 	if room, limit := b.Room(); room != 1 || limit != 5 {
 		t.Errorf("room for %d of %d, want 1 of 5", room, limit)
 	}
+	unnamed := task("d", prefetch.Active)
+	unnamed.Source = prefetch.SourceVendor
+	s.Tasks, s.Found = append(s.Tasks, unnamed), 1
+	b.Set(s)
+	if room, _ := b.Room(); room != 2 {
+		t.Errorf("room for %d besides those that nobody named, want 2", room)
+	}
 }

@@ -64,6 +64,7 @@ func Reconcile(tasks map[string]*planner.Candidate, l Listing, rules Rules, now 
 	r := round{tasks: tasks, rules: rules, now: now}
 	fresh, watched := r.compare(l)
 	watched -= r.makeRoom(watched + len(fresh) - rules.TaskLimit)
+	watched -= r.giveWay(watched+named(fresh)-rules.TaskLimit, l.Found)
 	room := min(len(fresh), max(0, rules.TaskLimit-watched))
 	r.sort(fresh)
 	for _, spec := range fresh[:room] {
@@ -77,7 +78,7 @@ func Reconcile(tasks map[string]*planner.Candidate, l Listing, rules Rules, now 
 		t.Describe(spec)
 		r.changed(t)
 	}
-	r.Dropped = len(fresh) - room
+	r.Dropped = named(fresh[room:]) + len(l.Found)
 	if over := watched - rules.TaskLimit; over > 0 {
 		r.dropNewest(over)
 		r.Dropped += over
@@ -219,13 +220,44 @@ func (r *round) makeRoom(n int) int {
 	return len(settled)
 }
 
+// named is how many of the tasks somebody named.
+func named(fresh []prefetch.Task) (n int) {
+	for i := range fresh {
+		if fresh[i].Source != prefetch.SourceVendor {
+			n++
+		}
+	}
+	return n
+}
+
+// giveWay stops watching up to n tasks that nobody named, the newest first, for those
+// that somebody did, and returns how many. They come in again when there is room.
+func (r *round) giveWay(n int, found map[string]prefetch.Task) int {
+	if n <= 0 {
+		return 0
+	}
+	unnamed := r.watched(func(t *planner.Candidate) bool { return t.Source == prefetch.SourceVendor })
+	newestFirst(unnamed)
+	unnamed = unnamed[:min(n, len(unnamed))]
+	for _, t := range unnamed {
+		found[t.ID] = prefetch.Task{ID: t.ID, Created: t.CreatedAt(), Source: prefetch.SourceVendor}
+		t.Unlist(r.now)
+		r.changed(t)
+	}
+	return len(unnamed)
+}
+
+func newestFirst(tasks []*planner.Candidate) {
+	slices.SortFunc(tasks, func(x, y *planner.Candidate) int {
+		return cmp.Or(y.CreatedAt().Compare(x.CreatedAt()), strings.Compare(y.ID, x.ID))
+	})
+}
+
 // dropNewest stops watching the newest n tasks, after the limit was lowered.
 // They are remembered for a while, like tasks that are not listed any more.
 func (r *round) dropNewest(n int) {
 	watched := r.watched(func(*planner.Candidate) bool { return true })
-	slices.SortFunc(watched, func(x, y *planner.Candidate) int {
-		return cmp.Or(y.CreatedAt().Compare(x.CreatedAt()), strings.Compare(y.ID, x.ID))
-	})
+	newestFirst(watched)
 	for _, t := range watched[:min(n, len(watched))] {
 		t.Unlist(r.now)
 		r.changed(t)

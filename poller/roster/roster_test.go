@@ -163,6 +163,10 @@ func TestReconcileWithWhatTheVendorLists(t *testing.T) {
 			limit: 2, discover: 24, found: []prefetch.Task{spec("a", 9), spec("b", 2)}, listed: []prefetch.Task{spec("c", 1)},
 			want: "watched a c, changed a c, came 2, dropped 1", left: 1,
 		},
+		"in the place of one that nobody named": {
+			limit: 2, discover: 24, known: tasks{known("a", 9, vendors), known("b", 2, vendors)}, listed: []prefetch.Task{spec("c", 1)},
+			want: "watched a c, changed b c, came 1, dropped 1", left: 1,
+		},
 		"named meanwhile": {limit: 5, discover: 24, found: []prefetch.Task{spec("a", 1)}, listed: []prefetch.Task{spec("a", 1)}, want: "watched a, changed a, came 1"},
 		"too old":         {limit: 5, discover: 24, found: []prefetch.Task{spec("a", 25)}, want: "watched"},
 		"not any more":    {limit: 5, known: tasks{known("a", 1, vendors)}, found: []prefetch.Task{spec("b", 1)}, want: "watched, changed a, gone 1"},
