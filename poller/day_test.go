@@ -33,6 +33,23 @@ func TestDay(t *testing.T) {
 			day(t, vendor, huawei(t, vendor), project, tasks, urls)
 		})
 	})
+	// Named, or found in the vendor's lists.
+	for name, discover := range map[string]time.Duration{"huaweicloud_cdn": 0, "huaweicloud_cdn/discovered": 24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				const tasks, urls = 60, 10
+				vendor := simhuaweicloud.NewCDN(simhuaweicloud.CDNOptions{
+					Quota: simulator.Quota{Calls: 60, Per: time.Minute}, Latency: simulator.Jitter(tasks, dayLatency),
+					DomainID: project, AccessKeys: map[string]string{"AK": "SK"},
+				})
+				vendor.Submit(simulator.Task{ID: "refresh", Owner: project, Purge: true, URLs: plans(urls, 40*time.Minute)})
+				a := huaweiCDN(t, vendor)
+				a.Discover = discover
+				day(t, vendor, a, project, tasks, urls)
+			})
+		})
+	}
 	for _, n := range []int{1, 100} {
 		t.Run(fmt.Sprintf("cdnetworks/%d", n), func(t *testing.T) {
 			t.Parallel()
@@ -99,6 +116,7 @@ func day(t *testing.T, v vendor, a poller.Account, owner string, tasks, urls int
 		if i%10 == 0 {
 			p[0].Stuck = true
 		}
+		p[1].Fails = i%3 == 1
 		v.Submit(simulator.Task{ID: id, Owner: owner, Created: created, URLs: p})
 		listed[i] = configured(a.Account, id)
 		listed[i].Created = created
@@ -110,7 +128,9 @@ func day(t *testing.T, v vendor, a poller.Account, owner string, tasks, urls int
 		for n < tasks && !listed[n].Created.After(now) {
 			n++
 		}
-		r.list(listed[:n]...)
+		if a.Discover == 0 {
+			r.list(listed[:n]...)
+		}
 		time.Sleep(time.Until(now.Add(10 * time.Minute)))
 	}
 	r.stop()

@@ -131,6 +131,18 @@ func huawei(t *testing.T, h http.Handler) poller.Account {
 	return account(huaweiAccount, p, prefetch.Limit{Calls: 50, Per: time.Minute})
 }
 
+func huaweiCDN(t *testing.T, h http.Handler) poller.Account {
+	t.Helper()
+	p, err := huaweicloud.NewCDN(huaweicloud.CDNOptions{
+		Endpoint: "http://cdn.test", Client: client(t, h),
+		Auth: huaweicloud.AKSK(func() string { return "AK" }, func() string { return "SK" }, nil),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return account(prefetch.Account{Provider: huaweicloud.CDNName, Name: "cdn"}, p, prefetch.Limit{Calls: 60, Per: time.Minute})
+}
+
 func edge(t *testing.T, h http.Handler) poller.Account {
 	t.Helper()
 	return edgeWith(t, h, nil, nil)

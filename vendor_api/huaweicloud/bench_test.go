@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"prefetch_exporter/vendor_api/huaweicloud"
 )
 
 // BenchmarkDecodeAnswer reads an answer of ten URLs, as many as a task can have
@@ -23,6 +25,26 @@ func BenchmarkDecodeAnswer(b *testing.B) {
 		answer, err := p.Query(b.Context(), taskQuery())
 		if err != nil || len(answer.URLs) != n {
 			b.Fatalf("%d URLs, %v", len(answer.URLs), err)
+		}
+	}
+}
+
+// BenchmarkCDNList reads a list of as many tasks as a page holds.
+func BenchmarkCDNList(b *testing.B) {
+	const n = 10_000
+	task := `{"id":"%d","task_type":"preheating","status":"task_done","processing":0,"succeed":9,"failed":1,"total":10,` +
+		`"create_time":1795255200000,"file_type":"file"}`
+	tasks := make([]string, n)
+	for i := range tasks {
+		tasks[i] = fmt.Sprintf(task, 100_000_000+i)
+	}
+	body := fmt.Sprintf(`{"total":%d,"tasks":[%s]}`, n, strings.Join(tasks, ","))
+	p := newCDN(b, func(*http.Request) (*http.Response, error) { return respond(http.StatusOK, body), nil }, huaweicloud.CDNOptions{})
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if a, err := p.Query(b.Context(), listQuery()); err != nil || len(a.Tasks) != n {
+			b.Fatalf("%d tasks, %v", len(a.Tasks), err)
 		}
 	}
 }

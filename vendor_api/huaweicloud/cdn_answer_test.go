@@ -194,7 +194,7 @@ func TestCDNLists(t *testing.T) {
 			[]vendorapi.TaskSummary{summary("7", false, 0, 0, 1, 0)}, []string{"task_paused"}, nil,
 		},
 		{
-			"what is no preheating", `{"total":4,"tasks":[null,{"status":"task_done"},{"id":"9","task_type":"refresh","total":1},` +
+			"what is no preheating", `{"total":5,"tasks":[null,{"status":"task_done"},{"id":"` + strings.Repeat("7", vendorapi.MaxText+1) + `"},{"id":"9","task_type":"refresh","total":1},` +
 				`{"id":"7","create_time":1795255200000,"status":"task_done","processing":0,"succeed":1,"failed":0,"total":1}]}`,
 			[]vendorapi.TaskSummary{summary("7", true, 0, 0, 1, 0)}, nil, []string{
 				"a task is not an object, and left out: null", "a task has no id, and is left out", `task 9 is of type "refresh", and left out`,

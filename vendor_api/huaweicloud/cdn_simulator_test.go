@@ -227,6 +227,34 @@ func TestCDNRefusalsOfSimulator(t *testing.T) {
 	})
 }
 
+// A token that CDN refuses in its own words, under 200, is fetched anew for the next
+// question.
+func TestCDNRefusesAToken(t *testing.T) {
+	t.Parallel()
+	fetches := 0
+	auth := huaweicloud.IAM(huaweicloud.IAMOptions{
+		Endpoint: "https://iam.example", Domain: "company", Username: "ops", Password: text(password),
+		Client: newClient(t, roundTrip(func(*http.Request) (*http.Response, error) {
+			fetches++
+			return respond(http.StatusCreated, "{}", "X-Subject-Token", fmt.Sprint("TOKEN", fetches)), nil
+		})),
+	})
+	p := newCDN(t, func(r *http.Request) (*http.Response, error) {
+		if r.Header.Get("X-Auth-Token") == "TOKEN1" {
+			return respond(http.StatusOK, `{"error":{"error_code":"CDN.0002","error_msg":"authentication failed"}}`), nil
+		}
+		return respond(http.StatusOK, `{"total":0}`), nil
+	}, huaweicloud.CDNOptions{Auth: auth})
+	for i, want := range []prefetch.Reason{prefetch.ReasonAuth, "", ""} {
+		if _, err := p.Query(t.Context(), listQuery()); reasonOf(err) != want {
+			t.Errorf("call %d: %v, want %q", i, err, want)
+		}
+	}
+	if fetches != 2 {
+		t.Errorf("%d fetches", fetches)
+	}
+}
+
 // CDN is no service of a project: without one the token is for the whole account.
 func TestIAMTokenOfAnAccount(t *testing.T) {
 	t.Parallel()
