@@ -16,6 +16,7 @@ import (
 	"prefetch_exporter/vendor_api/simulator"
 	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
+	simtencentcloud "prefetch_exporter/vendor_api/simulator/tencentcloud"
 )
 
 // TestEveryWayToLogIn asks each vendor once with each kind of credentials.
@@ -43,6 +44,16 @@ func TestEveryWayToLogIn(t *testing.T) {
 	for _, owner := range []string{"ops", "AKEDGE"} {
 		edge.Submit(simulator.Task{ID: "task-" + owner, Owner: owner, Created: time.Now().Add(-time.Hour), URLs: urls})
 	}
+	tencent := simtencentcloud.Options{SecretKeys: map[string]string{"AKTEMP": testSecret}, Tokens: map[string]string{"AKTEMP": "temporary"}}
+	push := simtencentcloud.NewCDN(tencent)
+	tencent.Zones = []string{"zone-1"}
+	teo := simtencentcloud.NewEdgeOne(tencent)
+	for _, vendor := range []*simtencentcloud.Server{push, teo} {
+		vendor.Submit(simulator.Task{ID: "task", Owner: "zone-1", Created: time.Now().Add(-time.Hour), URLs: urls})
+	}
+	pushServer, teoServer := httptest.NewServer(push), httptest.NewServer(teo)
+	t.Cleanup(pushServer.Close)
+	t.Cleanup(teoServer.Close)
 	vodServer, cdnServer, edgeServer := httptest.NewServer(vod), httptest.NewServer(cdn), httptest.NewServer(edge)
 	t.Cleanup(vodServer.Close)
 	t.Cleanup(cdnServer.Close)
@@ -74,13 +85,19 @@ accounts:
       enterprise_project_id: all
       iam: {endpoint: %[5]q, domain: domain, username: user, password: %[4]s}
     tasks: [{id: task}]
+  - name: edgeone
+    tencentcloud_edgeone: {endpoint: %[6]q, zone_id: zone-1, secret_id: AKTEMP, secret_key: %[4]s, token: temporary}
+    tasks: [{id: task}]
+  - name: push
+    tencentcloud_cdn: {endpoint: %[7]q, secret_id: AKTEMP, secret_key: %[4]s, token: temporary}
+    tasks: [{id: task}]
   - name: api-key
     cdnetworks: {endpoint: %[2]q, username: ops, api_key: %[4]s}
     tasks: [{id: task-ops}]
   - name: access-key
     cdnetworks: {endpoint: %[2]q, access_key: AKEDGE, secret_key: %[4]s}
     tasks: [{id: task-AKEDGE}]
-`, vodServer.URL, edgeServer.URL, testProject, testSecret, cdnServer.URL))
+`, vodServer.URL, edgeServer.URL, testProject, testSecret, cdnServer.URL, teoServer.URL, pushServer.URL))
 	stdout, stderr, err := command(t, "--once", "--config.file="+file, "--storage.path="+t.TempDir())
 	if err != nil {
 		t.Fatalf("%v\n%s", err, stderr)
@@ -88,6 +105,7 @@ accounts:
 	for account, provider := range map[string]string{
 		"temporary-keys": "huaweicloud_vod", "token": "huaweicloud_vod", "iam": "huaweicloud_vod",
 		"cdn-temporary-keys": "huaweicloud_cdn", "cdn-token": "huaweicloud_cdn", "cdn-iam": "huaweicloud_cdn",
+		"edgeone": "tencentcloud_edgeone", "push": "tencentcloud_cdn",
 		"api-key": "cdnetworks", "access-key": "cdnetworks",
 	} {
 		series := fmt.Sprintf("prefetch_account_tasks{account=%q,phase=\"settled\",provider=%q}", account, provider)

@@ -62,14 +62,16 @@ func echo(form string) http.HandlerFunc {
 		switch form {
 		case "401":
 			w.WriteHeader(http.StatusUnauthorized)
-			_, _ = fmt.Fprintf(w, `{"error_code":"APIGW.0301","error_msg":%s,"Code":0,"Message":%s}`, quoted, quoted)
+			_, _ = fmt.Fprintf(w, `{"error_code":"APIGW.0301","error_msg":%s,"Code":0,"Message":%s,"Response":{"Error":{"Code":"AuthFailure","Message":%s}}}`, quoted, quoted, quoted)
 		case "400":
 			w.WriteHeader(http.StatusBadRequest)
-			_, _ = fmt.Fprintf(w, `{"error_code":%s,"Code":0,"Message":%s}`, quoted, quoted)
+			_, _ = fmt.Fprintf(w, `{"error_code":%s,"Code":0,"Message":%s,"Response":{"Error":{"Code":%s}}}`, quoted, quoted, quoted)
 		case "word":
 			_, _ = fmt.Fprintf(w, `{"preheating_results":[{"url":"u","status":%s}],"Code":1,"Message":%s,`+
 				`"result":{"count":1,"data":[{"url":"u","status":%s,"createTime":%s}]},`+
-				`"total":1,"urls":[{"url":"u","status":"failed","fail_classify":%s,"fail_desc":%s}]}`, quoted, quoted, quoted, quoted, quoted, quoted)
+				`"total":1,"urls":[{"url":"u","status":"failed","fail_classify":%s,"fail_desc":%s}],`+
+				`"Response":{"TotalCount":1,"Tasks":[{"Target":"u","Status":"failed","FailMessage":%s,"CreateTime":%s}]}}`,
+				quoted, quoted, quoted, quoted, quoted, quoted, quoted, quoted)
 		case "redirect":
 			w.Header().Set("Location", "/?"+url.QueryEscape(string(dump)))
 			w.WriteHeader(http.StatusFound)
@@ -102,6 +104,12 @@ accounts:
     tasks: [{id: task}]
   - name: cdn-iam
     huaweicloud_cdn: {endpoint: %[1]q, iam: {endpoint: %[1]q, domain: domain, username: another, password: %[7]s}}
+    tasks: [{id: task}]
+  - name: edgeone
+    tencentcloud_edgeone: {endpoint: %[1]q, zone_id: zone-1, secret_id: %[3]s, secret_key: %[4]s, token: %[5]s}
+    tasks: [{id: task}]
+  - name: push
+    tencentcloud_cdn: {endpoint: %[1]q, secret_id: %[3]s, secret_key: %[4]s, token: %[5]s}
     tasks: [{id: task}]
   - name: api-key
     cdnetworks: {endpoint: %[1]q, username: ops, api_key: %[8]s}
@@ -170,7 +178,7 @@ func TestPlantedSecrets(t *testing.T) {
 
 func readEverything(t *testing.T, address string, asked *atomic.Int64, args ...string) {
 	t.Helper()
-	const accounts, sources = 7, 2
+	const accounts, sources = 9, 2
 	file, storage := writeFile(t, "config.yml", plantedConfig(address)), t.TempDir()
 	args = append(args, "--config.file="+file, "--log.level=debug")
 	texts := map[string]string{}
@@ -187,11 +195,11 @@ func readEverything(t *testing.T, address string, asked *atomic.Int64, args ...s
 	})
 	for _, path := range []string{
 		"/", "/metrics", "/tasks", "/config", "/runbooks/", "/-/healthy", "/-/ready", "/debug/pprof/cmdline", "/debug/pprof/goroutine?debug=2",
-		"/api/v1/accounts", "/api/v1/tasks", "/api/v1/tasks/iam/task", "/api/v1/tasks/cdn/task", "/api/v1/tasks/api-key/task",
+		"/api/v1/accounts", "/api/v1/tasks", "/api/v1/tasks/iam/task", "/api/v1/tasks/cdn/task", "/api/v1/tasks/edgeone/task", "/api/v1/tasks/push/task", "/api/v1/tasks/api-key/task",
 	} {
 		_, texts[path] = p.get(path)
 	}
-	for _, account := range []string{"temporary-keys", "token", "iam", "cdn", "cdn-iam", "api-key", "access-key"} {
+	for _, account := range []string{"temporary-keys", "token", "iam", "cdn", "cdn-iam", "edgeone", "push", "api-key", "access-key"} {
 		_, texts["the page of "+account] = p.get("/tasks/" + account + "/task")
 	}
 	if err := os.WriteFile(file, []byte(plantedConfig(address)+"surprise: "+planted["secret key"]), 0o600); err != nil {

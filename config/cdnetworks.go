@@ -1,8 +1,6 @@
 package config
 
 import (
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -10,17 +8,12 @@ import (
 
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/config/secret"
-	"prefetch_exporter/internal/strict"
 )
 
 const (
 	defaultCDNetworksEndpoint = "https://api.cdnetworks.com"
-	// defaultTimeZone is what the vendor uses if it is not told a time zone:
-	// https://documents.cdnetworks.com/document/api-doc/api-key-authentication
-	defaultTimeZone = "GMT+08:00"
-
-	maxPageSize     = 10_000
-	defaultPageSize = 100
+	maxPageSize               = 10_000
+	defaultPageSize           = 100
 
 	// The vendor's error text and Chinese page say 3 days, its English page 7:
 	// https://documents.cdnetworks.com/cn/document/api-doc/23807
@@ -28,16 +21,6 @@ const (
 	maxLookBack     = 7 * day
 	minLookBack     = 10 * time.Minute
 )
-
-// The clocks of the world are between 12 hours behind and 14 hours ahead of
-// GMT, and no zone is off by other than quarters of an hour.
-const (
-	westernmost = -12 * time.Hour
-	easternmost = 14 * time.Hour
-	zoneStep    = 15 * time.Minute
-)
-
-var timeZoneForm = regexp.MustCompile(`^GMT([+-])(\d\d):([0-5]\d)$`)
 
 // CDNetworks is an account at CDNetworks or Wangsu. It authenticates in exactly
 // one way: with Username and APIKey, or with AccessKey and SecretKey.
@@ -62,12 +45,6 @@ type CDNetworks struct {
 	AccessKey *secret.Secret `yaml:"access_key,omitempty"`
 	SecretKey *secret.Secret `yaml:"secret_key,omitempty"`
 }
-
-// TimeZone is a fixed offset, whose name is the vendor's form of it.
-type TimeZone struct{ *time.Location }
-
-// MarshalText returns the name of the time zone.
-func (z TimeZone) MarshalText() ([]byte, error) { return []byte(z.String()), nil }
 
 func cdnetworks() section {
 	return section{
@@ -127,41 +104,4 @@ func readOwner(m form.Mapping) string {
 		username.Failf("is required with access_key_file: it tells whose quota is spent")
 	}
 	return ""
-}
-
-func readTimeZone(v form.Value) TimeZone {
-	name := defaultTimeZone
-	if v.Given() {
-		if name = v.Text(); name == "" {
-			return TimeZone{}
-		}
-	}
-	offset, ok := parseTimeZone(name)
-	if !ok {
-		v.Failf("%s is not a fixed offset such as GMT+08:00; names of zones are refused because their offset changes over the year",
-			strict.Quote(name))
-		return TimeZone{}
-	}
-	return TimeZone{time.FixedZone(name, int(offset/time.Second))}
-}
-
-func parseTimeZone(name string) (time.Duration, bool) {
-	parts := timeZoneForm.FindStringSubmatch(name)
-	if parts == nil {
-		return 0, false
-	}
-	offset := time.Duration(atoi(parts[2]))*time.Hour + time.Duration(atoi(parts[3]))*time.Minute
-	if parts[1] == "-" {
-		offset = -offset
-	}
-	return offset, offset >= westernmost && offset <= easternmost && offset%zoneStep == 0
-}
-
-// atoi returns the number that s is, and 0 if s is none.
-func atoi(s string) int {
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		return 0
-	}
-	return n
 }

@@ -18,6 +18,7 @@ func secretPlaces() map[string]struct{ key, kind, text string } {
 	const (
 		vod    = "accounts:\n  - name: a\n    huaweicloud_vod:\n      region: cn-north-4\n      project_id: p\n"
 		cdn    = "accounts:\n  - name: a\n    huaweicloud_cdn:\n      domain_id: d\n"
+		teo    = "accounts:\n  - name: a\n    tencentcloud_edgeone:\n      zone_id: zone-1\n"
 		edge   = "accounts:\n  - name: a\n    cdnetworks:\n      username: u\n"
 		source = "accounts:\n  - name: a\n    cdnetworks: {username: u, api_key: k}\n" +
 			"task_discovery:\n  http:\n    - url: https://h/\n      http_client_config:\n        "
@@ -34,6 +35,9 @@ func secretPlaces() map[string]struct{ key, kind, text string } {
 		"CDN security token":    {"security_token", "key", cdn + "      access_key: a\n      secret_key: s\n      %s\n"},
 		"CDN token":             {"token", "key", cdn + "      %s\n"},
 		"CDN IAM password":      {"password", "password", cdn + "      iam:\n        domain: d\n        username: u\n        %s\n"},
+		"secret id":             {"secret_id", "key", teo + "      secret_key: s\n      %s\n"},
+		"secret id's key":       {"secret_key", "key", teo + "      secret_id: i\n      %s\n"},
+		"secret id's token":     {"token", "key", teo + "      secret_id: i\n      secret_key: s\n      %s\n"},
 		"API key":               {"api_key", "key", edge + "      %s\n"},
 		"access key":            {"access_key", "key", edge + "      secret_key: s\n      %s\n"},
 		"secret key":            {"secret_key", "key", edge + "      access_key: a\n      %s\n"},

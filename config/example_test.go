@@ -25,6 +25,8 @@ accounts:
     tasks: [{unknown: 1}]
   - huaweicloud_cdn: {unknown: 1, iam: {unknown: 1}}
   - cdnetworks: {unknown: 1}
+  - tencentcloud_edgeone: {unknown: 1}
+  - tencentcloud_cdn: {unknown: 1}
 task_discovery: {unknown: 1, http: [{unknown: 1}]}
 `,
 	}

@@ -244,6 +244,12 @@ func TestIdentity(t *testing.T) {
 			"huaweicloud_cdn", "{domain_id: d, iam: {domain: company, username: u, password: p}}",
 			"huaweicloud_cdn|cdn.myhuaweicloud.com|company",
 		},
+		"tencent secret id": {
+			"tencentcloud_edgeone", "{zone_id: zone-1, secret_id: AK, secret_key: s}", "tencentcloud_edgeone|teo.tencentcloudapi.com|AK",
+		},
+		"tencent secret id that rotates": {
+			"tencentcloud_cdn", "{secret_id_file: ak, secret_key: s}", "tencentcloud_cdn|cdn.tencentcloudapi.com|",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

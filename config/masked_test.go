@@ -63,19 +63,23 @@ func plain(c *config.Config) []any {
 				values = append(values, key, secret.Value())
 			}
 		}
-		if h, ok := a.Vendor.(*config.HuaweiCloudCDN); ok {
-			values = append(values, h.Endpoint, h.DomainID, h.EnterpriseProjectID, h.HTTPClientConfig.TLSConfig)
-			if h.IAM != nil {
-				values = append(values, h.IAM.Endpoint, h.IAM.Domain, h.IAM.Username)
+		switch v := a.Vendor.(type) {
+		case *config.HuaweiCloudCDN:
+			values = append(values, v.Endpoint, v.DomainID, v.EnterpriseProjectID, v.HTTPClientConfig.TLSConfig)
+			if v.IAM != nil {
+				values = append(values, v.IAM.Endpoint, v.IAM.Domain, v.IAM.Username)
 			}
-		} else if h, ok := a.Vendor.(*config.HuaweiCloudVOD); ok {
-			values = append(values, h.Region, h.Endpoint, h.ProjectID, h.HTTPClientConfig.TLSConfig, h.HTTPClientConfig.ProxyURL.Redacted())
-			if h.IAM != nil {
-				values = append(values, h.IAM.Endpoint, h.IAM.Domain, h.IAM.Username)
+		case *config.HuaweiCloudVOD:
+			values = append(values, v.Region, v.Endpoint, v.ProjectID, v.HTTPClientConfig.TLSConfig, v.HTTPClientConfig.ProxyURL.Redacted())
+			if v.IAM != nil {
+				values = append(values, v.IAM.Endpoint, v.IAM.Domain, v.IAM.Username)
 			}
-		} else {
-			n := edge(a)
-			values = append(values, n.Endpoint, n.Username, n.TimeZone.String(), n.PageSize, n.LookBack, n.WatchWindow, n.HTTPClientConfig.TLSConfig)
+		case *config.TencentCloudEdgeOne:
+			values = append(values, v.Endpoint, v.ZoneID, v.HTTPClientConfig.TLSConfig)
+		case *config.TencentCloudCDN:
+			values = append(values, v.Endpoint, v.TimeZone.String(), v.HTTPClientConfig.TLSConfig)
+		case *config.CDNetworks:
+			values = append(values, v.Endpoint, v.Username, v.TimeZone.String(), v.PageSize, v.LookBack, v.WatchWindow, v.HTTPClientConfig.TLSConfig)
 		}
 	}
 	for _, h := range c.TaskDiscovery.HTTP {
@@ -94,7 +98,7 @@ func anyConfig(rt *rapid.T) object {
 			"max_staleness": duration(rt, time.Second, 365*24*time.Hour),
 			"task_limit":    rapid.IntRange(1, 1_000_000).Draw(rt, "task limit"),
 		}),
-		"accounts": []any{anyHuawei(rt), anyHuaweiCDN(rt), anyCDNetworks(rt)},
+		"accounts": []any{anyHuawei(rt), anyHuaweiCDN(rt), anyCDNetworks(rt), anyEdgeOne(rt), anyTencentCDN(rt)},
 		"task_discovery": pick(rt, object{
 			"files": []string{"a/*.yml", "/b.json"},
 			"http": []any{merge(
@@ -135,6 +139,22 @@ func anyHuawei(rt *rapid.T) object {
 			"proxy_url": "http://proxy.example.com", "tls_config": object{"server_name": "a", "min_version": "TLS13"},
 		}}),
 		huaweiWay(rt),
+	))
+}
+
+func tencentKeys(rt *rapid.T) object {
+	return merge(aSecret(rt, "secret_id"), aSecret(rt, "secret_key"), pick(rt, aSecret(rt, "token")))
+}
+
+func anyEdgeOne(rt *rapid.T) object {
+	return anyAccount(rt, "edgeone", "tencentcloud_edgeone", merge(
+		object{"zone_id": "zone-2noz78a8ev6k"}, pick(rt, object{"endpoint": "https://teo.intl.tencentcloudapi.com"}), tencentKeys(rt),
+	))
+}
+
+func anyTencentCDN(rt *rapid.T) object {
+	return anyAccount(rt, "tencent", "tencentcloud_cdn", merge(
+		pick(rt, object{"endpoint": "https://cdn.intl.tencentcloudapi.com", "time_zone": "GMT+00:00"}), tencentKeys(rt),
 	))
 }
 

@@ -45,6 +45,10 @@ func TestNothingPrintsASecret(t *testing.T) {
     huaweicloud_cdn: {endpoint: "https://cdn.myhuaweicloud.eu", token: %[1]s}
   - name: cdn-iam
     huaweicloud_cdn: {iam: {domain: d, username: u, password: %[1]s}}
+  - name: edgeone
+    tencentcloud_edgeone: {zone_id: zone-1, secret_id: %[1]s, secret_key: %[1]s, token: %[1]s}
+  - name: tencent-cdn
+    tencentcloud_cdn: {endpoint: "https://cdn.intl.tencentcloudapi.com", secret_id: AK, secret_key: %[1]s}
 task_discovery:
   http:
     - url: https://u:%[1]s@example.com/?token=%[1]s

@@ -38,7 +38,7 @@ type section struct {
 }
 
 // sections are the vendors, in the order in which users are told of them.
-var sections = []section{huaweiCloudVOD(), huaweiCloudCDN(), cdnetworks()}
+var sections = []section{huaweiCloudVOD(), huaweiCloudCDN(), cdnetworks(), tencentCloudEdgeOne(), tencentCloudCDN()}
 
 func vendorNames() []string {
 	names := make([]string, len(sections))

@@ -70,6 +70,10 @@ func (p *providers) connect(a *poller.Account, vendor config.Vendor) (err error)
 		a.Provider, err = p.huaweiCloudVOD(v)
 	case *config.HuaweiCloudCDN:
 		a.Provider, err = p.huaweiCloudCDN(v)
+	case *config.TencentCloudEdgeOne:
+		a.Provider, err = p.tencentCloudEdgeOne(v)
+	case *config.TencentCloudCDN:
+		a.Provider, err = p.tencentCloudCDN(v)
 	case *config.CDNetworks:
 		a.Provider, err = p.cdnetworks(v)
 		a.WatchWindow = v.WatchWindow

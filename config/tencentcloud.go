@@ -1,0 +1,117 @@
+package config
+
+import (
+	"regexp"
+	"time"
+
+	"prefetch_exporter/config/form"
+	"prefetch_exporter/config/secret"
+	"prefetch_exporter/internal/strict"
+)
+
+// The endpoints of the site in China; the international one has "intl" in them.
+const (
+	edgeOneEndpoint    = "https://teo.tencentcloudapi.com"
+	tencentCDNEndpoint = "https://cdn.tencentcloudapi.com"
+)
+
+// TencentCloudEdgeOne is an account at EdgeOne, and one of its zones.
+type TencentCloudEdgeOne struct {
+	// Endpoint is scheme://host[:port].
+	Endpoint string `yaml:"endpoint"`
+	// ZoneID is the site whose tasks are asked for, such as zone-2noz78a8ev6k.
+	ZoneID           string           `yaml:"zone_id"`
+	HTTPClientConfig HTTPClientConfig `yaml:"http_client_config,omitempty"`
+
+	// Token is nil where the keys are not temporary.
+	SecretID  *secret.Secret `yaml:"secret_id"`
+	SecretKey *secret.Secret `yaml:"secret_key"`
+	Token     *secret.Secret `yaml:"token,omitempty"`
+}
+
+// TencentCloudCDN is an account at Tencent Cloud CDN.
+type TencentCloudCDN struct {
+	// Endpoint is scheme://host[:port].
+	Endpoint string `yaml:"endpoint"`
+	// TimeZone is what the vendor's times are read in: they have no offset.
+	TimeZone         TimeZone         `yaml:"time_zone"`
+	HTTPClientConfig HTTPClientConfig `yaml:"http_client_config,omitempty"`
+
+	// Token is nil where the keys are not temporary.
+	SecretID  *secret.Secret `yaml:"secret_id"`
+	SecretKey *secret.Secret `yaml:"secret_key"`
+	Token     *secret.Secret `yaml:"token,omitempty"`
+}
+
+var zoneIDForm = regexp.MustCompile(`^zone-[A-Za-z0-9_-]{1,64}$`)
+
+func tencentCloudEdgeOne() section {
+	return section{
+		name:  "tencentcloud_edgeone",
+		calls: 60, per: time.Minute,
+		discovers: true,
+		keys:      keysOf[TencentCloudEdgeOne](),
+		form:      "{zone_id: …, secret_id: …, secret_key_file: …}",
+		read: func(m form.Mapping) Vendor {
+			e := &TencentCloudEdgeOne{Endpoint: readEndpointOr(m, edgeOneEndpoint), ZoneID: readZoneID(m.Get("zone_id"))}
+			e.SecretID, e.SecretKey, e.Token = readTencentKeys(m)
+			e.HTTPClientConfig = readVendorHTTP(m.Get("http_client_config"))
+			return e
+		},
+	}
+}
+
+func tencentCloudCDN() section {
+	return section{
+		name:  "tencentcloud_cdn",
+		calls: 60, per: time.Minute,
+		discovers: true,
+		keys:      keysOf[TencentCloudCDN](),
+		form:      "{secret_id: …, secret_key_file: …}",
+		read: func(m form.Mapping) Vendor {
+			c := &TencentCloudCDN{Endpoint: readEndpointOr(m, tencentCDNEndpoint), TimeZone: readTimeZone(m.Get("time_zone"))}
+			c.SecretID, c.SecretKey, c.Token = readTencentKeys(m)
+			c.HTTPClientConfig = readVendorHTTP(m.Get("http_client_config"))
+			return c
+		},
+	}
+}
+
+// identity tells the secret id, and not the zone: the vendor counts the account.
+func (e *TencentCloudEdgeOne) identity() (endpoint, who string) {
+	return e.Endpoint, steadyKey(e.SecretID)
+}
+
+// identity tells the secret id.
+func (c *TencentCloudCDN) identity() (endpoint, who string) {
+	return c.Endpoint, steadyKey(c.SecretID)
+}
+
+// steadyKey is a key that tells whom the vendor counts, unless it stands in a file
+// and may change: nobody can know whether two such keys are of one account, so that
+// they share one budget.
+func steadyKey(key *secret.Secret) string {
+	if key == nil || key.FromFile() {
+		return ""
+	}
+	return key.Value()
+}
+
+func readEndpointOr(m form.Mapping, usual string) string {
+	if m.Has("endpoint") {
+		return readEndpoint(m.Get("endpoint"))
+	}
+	return usual
+}
+
+func readTencentKeys(m form.Mapping) (id, key, token *secret.Secret) {
+	return m.RequiredSecret("secret_id"), m.RequiredSecret("secret_key"), m.Secret("token")
+}
+
+func readZoneID(v form.Value) string {
+	id := v.RequiredText()
+	if id != "" && !zoneIDForm.MatchString(id) {
+		v.Failf("%s is not a zone id such as zone-2noz78a8ev6k", strict.Quote(id))
+	}
+	return id
+}
