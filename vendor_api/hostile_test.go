@@ -21,6 +21,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/alibabacloud"
+	"prefetch_exporter/vendor_api/baiducloud"
 	"prefetch_exporter/vendor_api/cdnetworks"
 	"prefetch_exporter/vendor_api/huaweicloud"
 	"prefetch_exporter/vendor_api/tencentcloud"
@@ -149,6 +150,22 @@ func hostileVendors() []*hostileVendor {
 			},
 			succeeded: "complete",
 			refusal:   `{"ResponseMetadata":{"Error":{"CodeN":100010,"Code":"SignatureDoesNotMatch","Message":"words"}}}`,
+		},
+		{
+			name: baiducloud.Name,
+			provider: func(endpoint string, c *vendorapi.Client) (vendorapi.Provider, error) {
+				return baiducloud.New(baiducloud.Options{
+					Endpoint: endpoint, Edition: baiducloud.China, Client: c, AccessKey: secret, SecretKey: secret,
+				})
+			},
+			envelope: func(list string) string { return `{"isTruncated":false,"details":` + list + `}` },
+			row: func(url, status string) string {
+				return `{"status":` + status + `,"createdAt":"2026-11-21T10:00:00Z","startedAt":"2026-11-21T10:00:01Z",` +
+					`"finishedAt":"2026-11-21T10:00:05Z","progress":100,"task":{"url":` + url + `}}`
+			},
+			succeeded: "completed",
+			refusal:   `{"code":"SignatureDoesNotMatch","message":"words","requestId":""}`,
+			requestID: "X-Bce-Request-Id",
 		},
 		hostileTencentCloud(tencentcloud.EdgeOneName, tencentcloud.NewEdgeOne, "Tasks", `{"JobId":"`+hostileTask+`","Type":"prefetch_url","Target":`, "success"),
 		hostileTencentCloud(tencentcloud.CDNName, tencentcloud.NewCDN, "PushLogs", `{"TaskId":"`+hostileTask+`","Percent":100,"Url":`, "done"),

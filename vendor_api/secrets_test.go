@@ -17,6 +17,7 @@ import (
 
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/alibabacloud"
+	"prefetch_exporter/vendor_api/baiducloud"
 	"prefetch_exporter/vendor_api/cdnetworks"
 	"prefetch_exporter/vendor_api/huaweicloud"
 	"prefetch_exporter/vendor_api/tencentcloud"
@@ -137,6 +138,23 @@ func logins(token string) map[string]login {
 			},
 		}
 	}
+	bce := func(token func() string, secrets ...string) login {
+		return login{
+			provider: func(c *vendorapi.Client) (vendorapi.Provider, error) {
+				return baiducloud.New(baiducloud.Options{
+					Endpoint: "https://vendor.example", Edition: baiducloud.China, Client: c, AccessKey: key, SecretKey: secret, Token: token,
+				})
+			},
+			secrets: secrets, requestID: "X-Bce-Request-Id",
+			says: map[string]int{
+				`{"code":%s,"message":%s,"requestId":%s}`:                                          http.StatusForbidden,
+				`{"code":"AccessDenied","message":%s}`:                                             http.StatusOK,
+				`{"details":[%s],"requestId":%s}`:                                                  http.StatusOK,
+				`{"details":[{"status":%s,"createdAt":%s,"progress":%s,"task":{"startTime":%s}}]}`: http.StatusOK,
+				`{"details":[],"isTruncated":true,"nextMarker":%s}`:                                http.StatusOK,
+			},
+		}
+	}
 	teo := func(create func(tencentcloud.Options) (*tencentcloud.Provider, error), token func() string, secrets ...string) login {
 		return login{
 			provider: func(c *vendorapi.Client) (vendorapi.Provider, error) {
@@ -164,6 +182,8 @@ func logins(token string) map[string]login {
 		"huaweicloud, token":          vod(huaweicloud.Token(ready), token),
 		"huaweicloud CDN, AK/SK":      cdn(huaweicloud.AKSK(key, secret, ready), echoedKey, echoedSecret, token),
 		"huaweicloud CDN, token":      cdn(huaweicloud.Token(ready), token),
+		"baiducloud, AK/SK":           bce(nil, echoedKey, echoedSecret),
+		"baiducloud, temporary keys":  bce(ready, echoedKey, echoedSecret, token),
 		"volcengine, AK/SK":           fast(nil, echoedKey, echoedSecret),
 		"volcengine, temporary keys":  fast(ready, echoedKey, echoedSecret, token),
 		"cdnetworks, API key":         edge(cdnetworks.APIKey("ops", ready), token),
@@ -183,7 +203,7 @@ func (l *login) all(r *http.Request) []string {
 	if _, password, ok := r.BasicAuth(); ok {
 		return append(secrets, authorization, password, strings.TrimPrefix(authorization, "Basic "))
 	}
-	_, signature, _ := strings.Cut(authorization, "Signature=")
+	signature := authorization[strings.LastIndexAny(authorization, "=/")+1:]
 	return append(secrets, authorization, signature)
 }
 

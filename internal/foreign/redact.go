@@ -57,8 +57,13 @@ func Carried(header http.Header, names ...string) []string {
 	if _, password, ok := req.BasicAuth(); ok {
 		secrets = append(secrets, password)
 	}
-	_, credentials, _ := strings.Cut(header.Get("Authorization"), " ")
+	authorization := header.Get("Authorization")
+	_, credentials, spaced := strings.Cut(authorization, " ")
 	secrets = append(secrets, credentials)
+	if !spaced {
+		// A scheme that is written as a path, whose end is the signature.
+		secrets = append(secrets, authorization[strings.LastIndexByte(authorization, '/')+1:])
+	}
 	for field := range strings.SplitSeq(credentials, ",") { // with a space after it, or without
 		if name, value, _ := strings.Cut(strings.TrimSpace(field), "="); name != "SignedHeaders" {
 			secrets = append(secrets, value)

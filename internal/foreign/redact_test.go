@@ -52,6 +52,7 @@ func TestCarried(t *testing.T) {
 			http.Header{"Authorization": {"SDK Access=AK, SignedHeaders=host, Signature=0123"}, "X-Key": {"k1", "k2"}},
 			[]string{"AK", "0123", "k1", "k2"},
 		},
+		"a signature in a path": {http.Header{"Authorization": {"v1/AK/time/1800/host/0123"}}, []string{"0123", "v1/AK/time/1800/host/0123"}},
 	} {
 		got := foreign.Carried(test.header, "Authorization", "X-Key")
 		for _, want := range test.want {

@@ -1,0 +1,131 @@
+package baiducloud
+
+import (
+	"crypto/hmac"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"prefetch_exporter/vendor_api/simulator"
+)
+
+const (
+	// timeForm is the form of every time, in UTC.
+	timeForm = "2006-01-02T15:04:05Z"
+	// skew is how far the time of a signature may be off.
+	skew = 30 * time.Minute
+	// partsOfSignature are the version, the access key, the time, the seconds that it is
+	// good for, the names of the headers and the signature itself.
+	partsOfSignature = 6
+)
+
+// claim is what an Authorization header says.
+type claim struct {
+	prefix, key string
+	signed      []string
+	signature   string
+	at          time.Time
+	lives       time.Duration
+}
+
+func parse(header string) (c claim, ok bool) {
+	parts := strings.Split(header, "/")
+	if len(parts) != partsOfSignature || parts[0] != "bce-auth-v1" {
+		return claim{}, false
+	}
+	at, err := time.Parse(timeForm, parts[2])
+	seconds, secondsErr := strconv.ParseUint(parts[3], 10, 32)
+	if err != nil || secondsErr != nil {
+		return claim{}, false
+	}
+	return claim{
+		prefix: strings.Join(parts[:4], "/"), key: parts[1], at: at, lives: time.Duration(seconds) * time.Second,
+		signed: strings.Split(parts[4], ";"), signature: parts[5],
+	}, true
+}
+
+type refusal struct {
+	status        int
+	code, message string
+}
+
+// authenticate returns who asks, by the signature over the headers that the client
+// itself names.
+func (s *Server) authenticate(r *http.Request, now time.Time) (owner string, refused *refusal) {
+	header := r.Header.Get("Authorization")
+	if header == "" {
+		return "", &refusal{http.StatusForbidden, "AccessDenied", "Access denied: no authorization."}
+	}
+	c, ok := parse(header)
+	if !ok {
+		return "", &refusal{http.StatusBadRequest, "InvalidHTTPAuthHeader", "The HTTP authorization header is invalid."}
+	}
+	secret, ok := s.options.AccessKeys[c.key]
+	if token, temporary := s.options.SessionTokens[c.key]; !ok || temporary && r.Header.Get("X-Bce-Security-Token") != token {
+		return "", &refusal{http.StatusForbidden, "InvalidAccessKeyId", "The Access Key ID you provided does not exist in our records."}
+	}
+	if now.Sub(c.at).Abs() > skew || now.After(c.at.Add(c.lives)) {
+		return "", &refusal{http.StatusBadRequest, "RequestExpired", "Request has expired. Timestamp date is " + c.at.Format(timeForm) + "."}
+	}
+	if wanted, err := c.of(r, secret); err != nil || !hmac.Equal([]byte(c.signature), []byte(wanted)) {
+		return "", &refusal{
+			http.StatusBadRequest, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided.",
+		}
+	}
+	return c.key, nil
+}
+
+// of is the signature that a request should have. Its host and its own headers of the
+// vendor must be signed.
+func (c *claim) of(r *http.Request, secret string) (string, error) {
+	signed := append([]string{"host"}, c.signed...)
+	for name := range r.Header {
+		if name = strings.ToLower(name); strings.HasPrefix(name, "x-bce-") && !slices.Contains(c.signed, name) {
+			return "", fmt.Errorf("%s is not signed", name)
+		}
+	}
+	if !slices.Contains(signed[1:], "host") {
+		return "", fmt.Errorf("%q lacks the host", c.signed)
+	}
+	query, err := canonicalQuery(r.URL)
+	if err != nil {
+		return "", err
+	}
+	var headers []string
+	for _, name := range c.signed {
+		value := r.Header.Get(name)
+		if name == "host" {
+			value = r.Host
+		}
+		headers = append(headers, escape(name)+":"+escape(strings.TrimSpace(value)))
+	}
+	slices.Sort(headers)
+	path := strings.ReplaceAll(escape(r.URL.Path), "%2F", "/")
+	canonical := strings.Join([]string{r.Method, path, query, strings.Join(headers, "\n")}, "\n")
+	return simulator.HexHMAC(simulator.HexHMAC(secret, c.prefix), canonical), nil
+}
+
+// canonicalQuery sorts the parameters as they are written.
+func canonicalQuery(u *url.URL) (string, error) {
+	parameters, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return "", fmt.Errorf("query: %w", err)
+	}
+	var pairs []string
+	for name, values := range parameters {
+		for _, value := range values {
+			pairs = append(pairs, escape(name)+"="+escape(value))
+		}
+	}
+	slices.Sort(pairs)
+	return strings.Join(pairs, "&"), nil
+}
+
+// escape escapes everything but the unreserved characters; a space is %20.
+func escape(s string) string {
+	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
+}
