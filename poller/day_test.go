@@ -8,7 +8,9 @@ import (
 
 	"prefetch_exporter/poller"
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/vendor_api/alibabacloud"
 	"prefetch_exporter/vendor_api/simulator"
+	simalibabacloud "prefetch_exporter/vendor_api/simulator/alibabacloud"
 	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 	simtencentcloud "prefetch_exporter/vendor_api/simulator/tencentcloud"
@@ -47,6 +49,29 @@ func TestDay(t *testing.T) {
 				a := huaweiCDN(t, vendor)
 				a.Discover = discover
 				day(t, vendor, a, project, tasks, urls)
+			})
+		})
+	}
+	for name, discover := range map[string]time.Duration{"alibabacloud_cdn": 0, "alibabacloud_cdn/discovered": 24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				const tasks, urls = 40, 20
+				vendor := simalibabacloud.New(simalibabacloud.Options{
+					Quota: simulator.Quota{Calls: 60, Per: time.Minute}, Latency: simulator.Jitter(tasks, dayLatency),
+					AccessKeys: map[string]string{"AK": "SK"},
+				})
+				vendor.Submit(simulator.Task{ID: "refresh", Owner: "AK", Purge: true, URLs: plans(urls, 40*time.Minute)})
+				p, err := alibabacloud.New(alibabacloud.Options{
+					Product: alibabacloud.CDN, Endpoint: "http://cdn.test", Client: client(t, vendor),
+					Auth: alibabacloud.Keys(func() string { return "AK" }, func() string { return "SK" }, nil),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				a := account(prefetch.Account{Provider: string(alibabacloud.CDN), Name: "cn"}, p, prefetch.Limit{Calls: 60, Per: time.Minute})
+				a.Discover = discover
+				day(t, vendor, a, "AK", tasks, urls)
 			})
 		})
 	}
