@@ -14,6 +14,7 @@ import (
 
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/vendor_api/simulator"
+	simalibabacloud "prefetch_exporter/vendor_api/simulator/alibabacloud"
 	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 	simtencentcloud "prefetch_exporter/vendor_api/simulator/tencentcloud"
@@ -38,6 +39,13 @@ func TestEveryWayToLogIn(t *testing.T) {
 		IAMUsers:       map[string]string{"domain/user": testSecret},
 	})
 	cdn.Submit(simulator.Task{ID: "task", Owner: "tenant", Created: time.Now().Add(-time.Hour), URLs: urls})
+	ali := simalibabacloud.New(simalibabacloud.Options{
+		DCDN:       true,
+		AccessKeys: map[string]string{"AKTEMP": testSecret}, SecurityTokens: map[string]string{"AKTEMP": "temporary"},
+	})
+	ali.Submit(simulator.Task{ID: "12719676361", Owner: "AKTEMP", Created: time.Now().Add(-time.Hour), URLs: urls})
+	aliServer := httptest.NewServer(ali)
+	t.Cleanup(aliServer.Close)
 	edge := simcdnetworks.New(simcdnetworks.Options{
 		APIKeys: map[string]string{"ops": testSecret}, AccessKeys: map[string]string{"AKEDGE": testSecret},
 	})
@@ -91,19 +99,23 @@ accounts:
   - name: push
     tencentcloud_cdn: {endpoint: %[7]q, secret_id: AKTEMP, secret_key: %[4]s, token: temporary}
     tasks: [{id: task}]
+  - name: dcdn
+    alibabacloud_dcdn: {endpoint: %[8]q, access_key_id: AKTEMP, access_key_secret: %[4]s, security_token: temporary}
+    tasks: [{id: 12719676361}]
   - name: api-key
     cdnetworks: {endpoint: %[2]q, username: ops, api_key: %[4]s}
     tasks: [{id: task-ops}]
   - name: access-key
     cdnetworks: {endpoint: %[2]q, access_key: AKEDGE, secret_key: %[4]s}
     tasks: [{id: task-AKEDGE}]
-`, vodServer.URL, edgeServer.URL, testProject, testSecret, cdnServer.URL, teoServer.URL, pushServer.URL))
+`, vodServer.URL, edgeServer.URL, testProject, testSecret, cdnServer.URL, teoServer.URL, pushServer.URL, aliServer.URL))
 	stdout, stderr, err := command(t, "--once", "--config.file="+file, "--storage.path="+t.TempDir())
 	if err != nil {
 		t.Fatalf("%v\n%s", err, stderr)
 	}
 	for account, provider := range map[string]string{
 		"temporary-keys": "huaweicloud_vod", "token": "huaweicloud_vod", "iam": "huaweicloud_vod",
+		"dcdn":               "alibabacloud_dcdn",
 		"cdn-temporary-keys": "huaweicloud_cdn", "cdn-token": "huaweicloud_cdn", "cdn-iam": "huaweicloud_cdn",
 		"edgeone": "tencentcloud_edgeone", "push": "tencentcloud_cdn",
 		"api-key": "cdnetworks", "access-key": "cdnetworks",

@@ -111,6 +111,9 @@ accounts:
   - name: push
     tencentcloud_cdn: {endpoint: %[1]q, secret_id: %[3]s, secret_key: %[4]s, token: %[5]s}
     tasks: [{id: task}]
+  - name: alibaba
+    alibabacloud_cdn: {endpoint: %[1]q, access_key_id: %[3]s, access_key_secret: %[4]s, security_token: %[5]s}
+    tasks: [{id: task}]
   - name: api-key
     cdnetworks: {endpoint: %[1]q, username: ops, api_key: %[8]s}
     tasks: [{id: task}]
@@ -178,7 +181,7 @@ func TestPlantedSecrets(t *testing.T) {
 
 func readEverything(t *testing.T, address string, asked *atomic.Int64, args ...string) {
 	t.Helper()
-	const accounts, sources = 9, 2
+	const accounts, sources = 10, 2
 	file, storage := writeFile(t, "config.yml", plantedConfig(address)), t.TempDir()
 	args = append(args, "--config.file="+file, "--log.level=debug")
 	texts := map[string]string{}
@@ -195,11 +198,11 @@ func readEverything(t *testing.T, address string, asked *atomic.Int64, args ...s
 	})
 	for _, path := range []string{
 		"/", "/metrics", "/tasks", "/config", "/runbooks/", "/-/healthy", "/-/ready", "/debug/pprof/cmdline", "/debug/pprof/goroutine?debug=2",
-		"/api/v1/accounts", "/api/v1/tasks", "/api/v1/tasks/iam/task", "/api/v1/tasks/cdn/task", "/api/v1/tasks/edgeone/task", "/api/v1/tasks/push/task", "/api/v1/tasks/api-key/task",
+		"/api/v1/accounts", "/api/v1/tasks", "/api/v1/tasks/iam/task", "/api/v1/tasks/cdn/task", "/api/v1/tasks/alibaba/task", "/api/v1/tasks/edgeone/task", "/api/v1/tasks/push/task", "/api/v1/tasks/api-key/task",
 	} {
 		_, texts[path] = p.get(path)
 	}
-	for _, account := range []string{"temporary-keys", "token", "iam", "cdn", "cdn-iam", "edgeone", "push", "api-key", "access-key"} {
+	for _, account := range []string{"temporary-keys", "token", "iam", "cdn", "cdn-iam", "alibaba", "edgeone", "push", "api-key", "access-key"} {
 		_, texts["the page of "+account] = p.get("/tasks/" + account + "/task")
 	}
 	if err := os.WriteFile(file, []byte(plantedConfig(address)+"surprise: "+planted["secret key"]), 0o600); err != nil {

@@ -19,6 +19,7 @@ func secretPlaces() map[string]struct{ key, kind, text string } {
 		vod    = "accounts:\n  - name: a\n    huaweicloud_vod:\n      region: cn-north-4\n      project_id: p\n"
 		cdn    = "accounts:\n  - name: a\n    huaweicloud_cdn:\n      domain_id: d\n"
 		teo    = "accounts:\n  - name: a\n    tencentcloud_edgeone:\n      zone_id: zone-1\n"
+		ali    = "accounts:\n  - name: a\n    alibabacloud_dcdn:\n"
 		edge   = "accounts:\n  - name: a\n    cdnetworks:\n      username: u\n"
 		source = "accounts:\n  - name: a\n    cdnetworks: {username: u, api_key: k}\n" +
 			"task_discovery:\n  http:\n    - url: https://h/\n      http_client_config:\n        "
@@ -38,6 +39,9 @@ func secretPlaces() map[string]struct{ key, kind, text string } {
 		"secret id":             {"secret_id", "key", teo + "      secret_key: s\n      %s\n"},
 		"secret id's key":       {"secret_key", "key", teo + "      secret_id: i\n      %s\n"},
 		"secret id's token":     {"token", "key", teo + "      secret_id: i\n      secret_key: s\n      %s\n"},
+		"Alibaba key id":        {"access_key_id", "key", ali + "      access_key_secret: s\n      %s\n"},
+		"Alibaba secret":        {"access_key_secret", "key", ali + "      access_key_id: a\n      %s\n"},
+		"Alibaba token":         {"security_token", "key", ali + "      access_key_id: a\n      access_key_secret: s\n      %s\n"},
 		"API key":               {"api_key", "key", edge + "      %s\n"},
 		"access key":            {"access_key", "key", edge + "      secret_key: s\n      %s\n"},
 		"secret key":            {"secret_key", "key", edge + "      access_key: a\n      %s\n"},

@@ -24,6 +24,7 @@ accounts:
     huaweicloud_vod: {unknown: 1, iam: {unknown: 1}}
     tasks: [{unknown: 1}]
   - huaweicloud_cdn: {unknown: 1, iam: {unknown: 1}}
+  - alibabacloud_cdn: {unknown: 1}
   - cdnetworks: {unknown: 1}
   - tencentcloud_edgeone: {unknown: 1}
   - tencentcloud_cdn: {unknown: 1}

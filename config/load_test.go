@@ -231,6 +231,16 @@ func TestIdentity(t *testing.T) {
 			"huaweicloud_vod", "{region: cn-east-2, project_id: p, iam: {domain: d, username: u, password: p}}",
 			"huaweicloud_vod|vod.cn-east-2.myhuaweicloud.com|d",
 		},
+		"alibaba": {
+			"alibabacloud_cdn", "{access_key_id: AK, access_key_secret: s}", "alibabacloud_cdn|cdn.aliyuncs.com|AK",
+		},
+		"alibaba DCDN": {
+			"alibabacloud_dcdn", "{access_key_id: AK, access_key_secret: s, security_token: t}", "alibabacloud_dcdn|dcdn.aliyuncs.com|AK",
+		},
+		"alibaba access key that rotates": {
+			"alibabacloud_cdn", "{endpoint: 'https://cdn.ap-southeast-1.aliyuncs.com', access_key_id_file: ak, access_key_secret: s}",
+			"alibabacloud_cdn|cdn.ap-southeast-1.aliyuncs.com|",
+		},
 		"huawei CDN access key": {
 			"huaweicloud_cdn", "{domain_id: d, access_key: AK, secret_key: s}", "huaweicloud_cdn|cdn.myhuaweicloud.com|AK",
 		},

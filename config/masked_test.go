@@ -78,6 +78,8 @@ func plain(c *config.Config) []any {
 			values = append(values, v.Endpoint, v.ZoneID, v.HTTPClientConfig.TLSConfig)
 		case *config.TencentCloudCDN:
 			values = append(values, v.Endpoint, v.TimeZone.String(), v.HTTPClientConfig.TLSConfig)
+		case *config.AlibabaCloud:
+			values = append(values, v.Endpoint, v.HTTPClientConfig.TLSConfig)
 		case *config.CDNetworks:
 			values = append(values, v.Endpoint, v.Username, v.TimeZone.String(), v.PageSize, v.LookBack, v.WatchWindow, v.HTTPClientConfig.TLSConfig)
 		}
@@ -98,7 +100,7 @@ func anyConfig(rt *rapid.T) object {
 			"max_staleness": duration(rt, time.Second, 365*24*time.Hour),
 			"task_limit":    rapid.IntRange(1, 1_000_000).Draw(rt, "task limit"),
 		}),
-		"accounts": []any{anyHuawei(rt), anyHuaweiCDN(rt), anyCDNetworks(rt), anyEdgeOne(rt), anyTencentCDN(rt)},
+		"accounts": []any{anyHuawei(rt), anyHuaweiCDN(rt), anyAlibaba(rt), anyCDNetworks(rt), anyEdgeOne(rt), anyTencentCDN(rt)},
 		"task_discovery": pick(rt, object{
 			"files": []string{"a/*.yml", "/b.json"},
 			"http": []any{merge(
@@ -128,6 +130,14 @@ func anyHuaweiCDN(rt *rapid.T) object {
 	return merge(anyAccount(rt, "cdn", "huaweicloud_cdn", merge(
 		pick(rt, object{"endpoint": "https://cdn.example.com:8443", "domain_id": "0123", "enterprise_project_id": "all"}),
 		huaweiWay(rt),
+	)), pick(rt, object{"discover": duration(rt, time.Second, 30*24*time.Hour)}))
+}
+
+func anyAlibaba(rt *rapid.T) object {
+	product := rapid.SampledFrom([]string{"alibabacloud_cdn", "alibabacloud_dcdn"}).Draw(rt, "product")
+	return merge(anyAccount(rt, "alibaba", product, merge(
+		pick(rt, object{"endpoint": "https://cdn.example.com:8443"}),
+		aSecret(rt, "access_key_id"), aSecret(rt, "access_key_secret"), pick(rt, aSecret(rt, "security_token")),
 	)), pick(rt, object{"discover": duration(rt, time.Second, 30*24*time.Hour)}))
 }
 

@@ -49,6 +49,10 @@ func TestNothingPrintsASecret(t *testing.T) {
     tencentcloud_edgeone: {zone_id: zone-1, secret_id: %[1]s, secret_key: %[1]s, token: %[1]s}
   - name: tencent-cdn
     tencentcloud_cdn: {endpoint: "https://cdn.intl.tencentcloudapi.com", secret_id: AK, secret_key: %[1]s}
+  - name: alibaba
+    alibabacloud_cdn: {access_key_id: "%[1]s-id", access_key_secret: %[1]s, security_token: %[1]s}
+  - name: alibaba-dynamic
+    alibabacloud_dcdn: {endpoint: "https://dcdn.example.com", access_key_id: AK, access_key_secret: %[1]s}
 task_discovery:
   http:
     - url: https://u:%[1]s@example.com/?token=%[1]s

@@ -38,7 +38,15 @@ type section struct {
 }
 
 // sections are the vendors, in the order in which users are told of them.
-var sections = []section{huaweiCloudVOD(), huaweiCloudCDN(), cdnetworks(), tencentCloudEdgeOne(), tencentCloudCDN()}
+var sections = []section{
+	huaweiCloudVOD(),
+	huaweiCloudCDN(),
+	cdnetworks(),
+	tencentCloudEdgeOne(),
+	tencentCloudCDN(),
+	alibabaCloud("alibabacloud_cdn", "https://cdn.aliyuncs.com"),
+	alibabaCloud("alibabacloud_dcdn", "https://dcdn.aliyuncs.com"),
+}
 
 func vendorNames() []string {
 	names := make([]string, len(sections))

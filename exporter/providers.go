@@ -77,6 +77,8 @@ func (p *providers) connect(a *poller.Account, vendor config.Vendor) (err error)
 	case *config.CDNetworks:
 		a.Provider, err = p.cdnetworks(v)
 		a.WatchWindow = v.WatchWindow
+	case *config.AlibabaCloud:
+		a.Provider, err = p.alibabaCloud(a.Account.Provider, v)
 	default:
 		err = fmt.Errorf("no client for the provider %s", a.Account.Provider)
 	}
