@@ -18,7 +18,7 @@ import (
 // of many more tasks than one page of all rows does. covered is of how many tasks
 // one window of all rows tells.
 func (s *Round) bestScout(rival priority.Priority, covered int) (best Question, ok bool) {
-	if !s.CanScout() || s.NoWindows || rival.Class > priority.Ordinary || rival.Class == priority.Ordinary && rival.Worth >= certain {
+	if !s.CanScout() || s.NoWindows || rival.Class > priority.Ordinary {
 		return Question{}, false
 	}
 	ratio, calls := s.learned.runningRatio(), s.prices(covered)

@@ -95,10 +95,6 @@ const (
 	// night with urls +39 %; 0.35: +13 %, strangers with urls +9 %; 0.7: crowded +44 %,
 	// trickle +9 %; 1: crowded +85 %, trickle +18 %.
 	scouting = 0.5
-	// certain (minutes) is the worth of questions that no scout precedes: what they prove
-	// is known already. Origin: chosen. Range: half: busy +5.5 %; double, and no such worth
-	// at all: the same figures to the digit in nearly all seeds.
-	certain = 50.0
 	// newborn is how old a task must be for rows that do not run to mean much: before
 	// they wait. Origin: derived, by then every row must have appeared. Range: zero,
 	// half and double: nothing.
