@@ -58,10 +58,6 @@ const (
 	// is the last that is missing to show the task, and may tell of others too. Origin:
 	// measured on launch night. Range: half and double: nothing; zero: launch night +21 %.
 	uncounted = 4.0
-	// unseen (minutes) is the worth of the first count of what succeeded: without it
-	// nothing is shown of the task either. Origin: chosen. Range: zero
-	// and half: nothing; double: launch night with urls +3.8 %.
-	unseen = 1.5
 	// familiar (minutes) is the worth of the first answer about any other task. Origin:
 	// measured, one worth for all first answers is 19 % later. Range: zero: nothing; double:
 	// strangers with urls +3.3 %, 95th percentile of trickle with urls +11 %.
