@@ -31,8 +31,7 @@ func (s *Round) oneCount(t *Candidate) float64 {
 
 // countNext is which of a large task's URLs to count: those that succeeded, or
 // those that failed. Both together prove it settled, however long ago the other
-// was counted. While it has probably not settled, those that wait are counted after
-// each look, until none does.
+// was counted. Those that wait are counted after each look, until none does.
 func (s *Round) countNext(t *Candidate) prefetch.Status {
 	c := t.Counted
 	switch {

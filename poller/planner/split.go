@@ -24,7 +24,7 @@ func (s *Round) Means() task.Means {
 func (s *Round) asksWaiting(t *Candidate) bool {
 	c := t.Counted
 	old := c.WaitingAt.IsZero() || c.Waiting > 0 && c.WaitingAt.Before(clock.Later(c.SucceededAt, c.FailedAt))
-	return old && c.Left() > 0 && s.CanCountWaiting() && s.Chance(t) < likelySettled
+	return old && c.Left() > 0 && s.CanCountWaiting()
 }
 
 // waitWindow is the question how many rows wait of all large tasks that were

@@ -96,10 +96,6 @@ const (
 	// they wait. Origin: derived, by then every row must have appeared. Range: zero,
 	// half and double: nothing.
 	newborn = 2 * time.Minute
-	// likelySettled is the chance to have settled from which on it is asked whether a
-	// task has, before those are counted that wait. Origin: chosen. Range: half, double, and
-	// always counted: nothing; never: 95th percentile of launch night with urls +16 %.
-	likelySettled = 0.3
 )
 
 // What is learned of rows that are not ours.
