@@ -54,7 +54,7 @@ type appraisal struct {
 	rows    int32
 	running float32
 	weight  float32 // see Priority
-	hidden  bool    // a scout cannot tell of it: it may have rows that neither run nor are final
+	hidden  bool    // a scout cannot tell of it: it has rows that neither run nor are final
 	moved   bool    // it is out of order, since created is new
 }
 
@@ -248,6 +248,6 @@ func (s *Round) fill(c *appraisal) {
 		return
 	}
 	c.due = true
-	c.hidden = s.waits(t) || scoutAt.After(s.Now)
+	c.hidden = t.Counts[prefetch.Waiting] > 0 || scoutAt.After(s.Now)
 	s.weigh(c, left, looked)
 }

@@ -55,14 +55,6 @@ func (s *Round) prices(covered int) estimate.Calls {
 	return estimate.CallsAt(s.Slot, s.alone+s.shared/float64(max(1, covered)))
 }
 
-// waits reports whether the task may have rows that neither run nor are final.
-func (s *Round) waits(t *Candidate) bool {
-	if t.Answered() {
-		return t.Counts[prefetch.Waiting] > 0
-	}
-	return s.age(&t.Task, s.Now) < newborn
-}
-
 // runningRatio is how many rows run for each that is expected to.
 func (l *Knowledge) runningRatio() float64 {
 	if l.RunningRatio <= 0 {
@@ -79,7 +71,7 @@ func (l *Knowledge) learnRunning(expected float64, running int) {
 
 // note keeps what a page of rows that run hints at of a task.
 func (h *Heard) note(t *Candidate, shown match.Hint) {
-	if shown.Left == 0 && h.waits(t) {
+	if shown.Left == 0 && t.Counts[prefetch.Waiting] > 0 {
 		return
 	}
 	if before := t.hint; before != nil && before.scouted && t.Counted != nil {

@@ -51,10 +51,11 @@ func (s *Round) waitWindow(t *Candidate) (q Question, ok bool) {
 }
 
 // unsplit reports whether a window around the task's creation that shows no row that
-// waits would tell something of it. Rows that appeared gradually may lie elsewhere.
+// waits would tell something of it: every row must have appeared by now. Those that
+// appeared gradually may lie elsewhere.
 func (s *Round) unsplit(t *Candidate) bool {
 	c := t.Counted
-	return t.Unsettled() && c != nil && c.WaitingAt.IsZero() && !t.OthersWait && s.age(&t.Task, s.Now) >= newborn &&
+	return t.Unsettled() && c != nil && c.WaitingAt.IsZero() && !t.OthersWait && s.age(&t.Task, s.Now) >= dialect.Proof+dialect.Pad &&
 		!c.Gradual && !t.VendorCreated.IsZero() && t.VendorCreated.Equal(t.NewestRow)
 }
 

@@ -92,10 +92,6 @@ const (
 	// night with urls +39 %; 0.35: +13 %, strangers with urls +9 %; 0.7: crowded +44 %,
 	// trickle +9 %; 1: crowded +85 %, trickle +18 %.
 	scouting = 0.5
-	// newborn is how old a task must be for rows that do not run to mean much: before
-	// they wait. Origin: derived, by then every row must have appeared. Range: zero,
-	// half and double: nothing.
-	newborn = 2 * time.Minute
 )
 
 // What is learned of rows that are not ours.
