@@ -66,7 +66,7 @@ func (l *Knowledge) runningRatio() float64 {
 // learnRunning learns from how many rows run where so many were expected to.
 func (l *Knowledge) learnRunning(expected float64, running int) {
 	ratio := (float64(running) + runningDoubt) / (expected + runningDoubt)
-	l.RunningRatio = min(mostRunning, max(leastRunning, runningMemory*l.runningRatio()+(1-runningMemory)*ratio))
+	l.RunningRatio = runningMemory*l.runningRatio() + (1-runningMemory)*ratio
 }
 
 // note keeps what a page of rows that run hints at of a task.

@@ -105,14 +105,13 @@ const (
 	unwatchedHalve  = time.Hour
 	unwatchedMemory = 0.8
 	// runningDoubt (rows) is added to what runs and to what is expected to, since few
-	// rows tell little, and runningMemory is what is kept of the ratio before. It is
-	// leastRunning to mostRunning. Origin: chosen; without the ratio crowded +67 %.
+	// rows tell little, and runningMemory is what is kept of the ratio before. Origin:
+	// chosen; without the ratio crowded +67 %.
 	// Range: runningDoubt half: crowded -5 %; double: crowded with urls +9 %; zero: nothing.
 	// runningMemory half: crowded with urls +8 %; 0.75: nothing; zero: crowded with urls
-	// +12 %. The bounds: the same figures to the digit at half, double and without.
-	runningDoubt              = 5
-	runningMemory             = 0.5
-	leastRunning, mostRunning = 0.1, 30.0
+	// +12 %.
+	runningDoubt  = 5
+	runningMemory = 0.5
 )
 
 // Deadlines.
