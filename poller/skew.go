@@ -61,7 +61,7 @@ func (a *account) redate(by time.Duration, now time.Time) {
 	a.watch.Clamp(now)
 	a.finder.Move(move)
 	a.health.Move(move)
-	for _, at := range []*time.Time{&a.began, &a.noWindow, &a.planner.UnwatchedAt, &a.dialect.RefusedAt} {
+	for _, at := range []*time.Time{&a.began, &a.noWindow, &a.planner.UnwatchedAt, &a.planner.RunningAt, &a.dialect.RefusedAt} {
 		move(at)
 	}
 	if a.last != nil {

@@ -99,7 +99,7 @@ func (h *Heard) Scouted(q vendorapi.Query, ans vendorapi.Answer) ([]*Candidate, 
 	for _, t := range tasks {
 		expected += float64(h.appraisals.all[t.place].running)
 	}
-	h.learned.learnRunning(expected, ans.Count)
+	h.learned.learnRunning(h.Now, expected, ans.Count)
 	find := match.Running
 	if h.Names() {
 		find = match.NamedRunning

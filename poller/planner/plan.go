@@ -35,8 +35,10 @@ type Knowledge struct {
 	// task that is watched, as the last window showed, at UnwatchedAt.
 	Unwatched   float64   `json:"strangers,omitempty"`
 	UnwatchedAt time.Time `json:"strangers_at,omitzero"`
-	// RunningRatio is how many rows run for each that is expected to; 0 stands for 1.
-	RunningRatio float64 `json:"crowd,omitempty"`
+	// RunningRatio is how many rows ran for each that was expected to, as the last
+	// scouts showed until RunningAt.
+	RunningRatio float64   `json:"crowd,omitempty"`
+	RunningAt    time.Time `json:"crowd_at,omitzero"`
 
 	Durations survival.Observations `json:"durations,omitzero"`
 }

@@ -594,6 +594,26 @@ func TestScoutsThatMislead(t *testing.T) {
 	}
 }
 
+// Where many rows of others ran no scout is sent, which alone would tell that they are
+// gone: after four hours it is tried.
+func TestScoutsReturn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, cdnetworks(), 5*minute)
+	for i := range 24 {
+		w.launch(fmt.Sprint("task-", i), time.Duration(i)*3*minute, 8, 5*time.Hour+time.Duration(7*i)*minute, everything)
+	}
+	w.at(noon)
+	w.planner.RunningRatio, w.planner.RunningAt = 1e6, noon
+	w.run(4*time.Hour - minute)
+	if strings.Contains(w.asked(), "still run") {
+		t.Errorf("a scout whose page others fill:\n%s", w.asked())
+	}
+	w.run(2 * time.Hour)
+	if !strings.Contains(w.asked(), "still run") {
+		t.Errorf("no scout for six hours:\n%s", w.asked())
+	}
+}
+
 // Calls are as slow as the slowest of late, and no slower than is of use.
 func TestLatency(t *testing.T) {
 	t.Parallel()

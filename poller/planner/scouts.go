@@ -3,6 +3,7 @@ package planner
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"prefetch_exporter/poller/match"
 	"prefetch_exporter/poller/planner/estimate"
@@ -21,7 +22,7 @@ func (s *Round) bestScout(rival priority.Priority, covered int) (best Question, 
 	if !s.CanScout() || s.NoWindows || rival.Class > priority.Ordinary {
 		return Question{}, false
 	}
-	ratio, calls := s.learned.runningRatio(), s.prices(covered)
+	ratio, calls := s.learned.runningRatio(s.Now), s.prices(covered)
 	shares := s.appraisals.shares()
 	for i := range s.all {
 		c, x := &s.all[i], &shares[i]
@@ -55,18 +56,19 @@ func (s *Round) prices(covered int) estimate.Calls {
 	return estimate.CallsAt(s.Slot, s.alone+s.shared/float64(max(1, covered)))
 }
 
-// runningRatio is how many rows run for each that is expected to.
-func (l *Knowledge) runningRatio() float64 {
-	if l.RunningRatio <= 0 {
+// runningRatio is how many rows run for each that is expected to. Only scouts tell, and
+// where many ran none is sent: after a while that is tried again.
+func (l *Knowledge) runningRatio(now time.Time) float64 {
+	if now.Sub(l.RunningAt) > runningKept {
 		return 1
 	}
 	return l.RunningRatio
 }
 
 // learnRunning learns from how many rows run where so many were expected to.
-func (l *Knowledge) learnRunning(expected float64, running int) {
+func (l *Knowledge) learnRunning(now time.Time, expected float64, running int) {
 	ratio := (float64(running) + runningDoubt) / (expected + runningDoubt)
-	l.RunningRatio = runningMemory*l.runningRatio() + (1-runningMemory)*ratio
+	l.RunningRatio, l.RunningAt = runningMemory*l.runningRatio(now)+(1-runningMemory)*ratio, now
 }
 
 // note keeps what a page of rows that run hints at of a task.

@@ -105,13 +105,16 @@ const (
 	unwatchedHalve  = time.Hour
 	unwatchedMemory = 0.8
 	// runningDoubt (rows) is added to what runs and to what is expected to, since few
-	// rows tell little, and runningMemory is what is kept of the ratio before. Origin:
+	// rows tell little, runningMemory is what is kept of the ratio before, and runningKept
+	// how long it is believed when no scout was sent since. Origin:
 	// chosen; without the ratio crowded +67 %.
 	// Range: runningDoubt half: crowded -5 %; double: crowded with urls +9 %; zero: nothing.
 	// runningMemory half: crowded with urls +8 %; 0.75: nothing; zero: crowded with urls
-	// +12 %.
+	// +12 %. runningKept: the same figures to the digit for ever; a quarter: nothing. From a
+	// ratio of 30 on, which a burst of others leaves, for ever: stragglers +108 %.
 	runningDoubt  = 5
 	runningMemory = 0.5
+	runningKept   = 4 * time.Hour
 )
 
 // Deadlines.
