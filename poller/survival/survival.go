@@ -27,8 +27,10 @@ const (
 	priorWeight = 5
 
 	// fullMemory is how many finished URLs are remembered before what is older
-	// counts half. Range: the same figures from half to without end; at 1,000 nothing
-	// moves beyond chance either.
+	// counts half. Without an end nothing that was learned in a year would ever change,
+	// which costs as much as not to learn at all. Range: the same figures from half to
+	// without end, since scenarios last for a day; at 1,000 nothing moves beyond chance
+	// either.
 	fullMemory = 50_000
 )
 
@@ -115,6 +117,7 @@ func (o *Observations) fade() {
 		o.AtRisk[bin] /= half
 	}
 	o.Final, o.Failed = o.Final/half, o.Failed/half
+	o.Items, o.Sizes = o.Items/half, o.Sizes/half
 }
 
 // EndedBetween learns that n URLs under way at age `from` had ended at age `to`.
@@ -150,10 +153,6 @@ func (o *Observations) FailureRate() float64 {
 
 // Sized learns how many URLs a task has.
 func (o *Observations) Sized(n int) {
-	const memory = 1000
-	if o.Items >= memory {
-		o.Items, o.Sizes = o.Items/2, o.Sizes/2
-	}
 	o.Items++
 	o.Sizes += float64(n)
 }

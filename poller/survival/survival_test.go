@@ -116,15 +116,13 @@ func TestOldObservationsFade(t *testing.T) {
 	var o survival.Observations
 	o.Failed = 6000
 	for range 60 {
+		o.Sized(40)
 		o.EndedAt(1000, minute)
 	}
 	if o.Final != 35_000 || o.Failed != 3000 || o.FailureRate() < 0.08 {
 		t.Errorf("%v of %v failed, a rate of %v", o.Failed, o.Final, o.FailureRate())
 	}
-	for range 1500 {
-		o.Sized(40)
-	}
-	if o.TypicalSize() != 40 || o.Items != 1000 {
+	if o.TypicalSize() != 39 || o.Items != 35 {
 		t.Errorf("a task has %d URLs, as %v tell", o.TypicalSize(), o.Items)
 	}
 }
