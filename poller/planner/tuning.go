@@ -67,8 +67,10 @@ const (
 	// Origin: derived, any number far below a minute. Range: nothing from zero to 1e-3.
 	residue = 1e-6
 	// slowest (waits since the last look) bounds how long the rest of the tasks is
-	// believed to take to settle: a smaller rate was learned from too little. Origin:
-	// chosen. Range: half: trickle +3.2 %; double, and no bound at all: nothing.
+	// believed to take to settle: a smaller rate was learned from too little. Origin: chosen;
+	// safety, where a rate is near zero the worth has no end, and what windows are worth
+	// could not be added up any more. Range: half: trickle +3.2 %; double, and no bound at
+	// all: nothing.
 	slowest = 2
 	// glimpse (part of a task's worth) is what a window has of it that shows its rows but
 	// cannot prove that they are all. Origin: measured, without it stragglers +3.4 %.
