@@ -136,7 +136,7 @@ func (s *Round) novelty(t *Candidate, chance float64) float64 {
 	case c != nil && (c.FailedAt.IsZero() || c.Both() && s.CanCountWaiting()):
 		return uncounted
 	case c != nil:
-		return 0
+		return unseen
 	case s.Capabilities.Windows && s.CanCount() && s.sizeOf(t) > s.PageSize():
 		return stranger
 	case s.joinable(t) || !s.Tells():
