@@ -95,6 +95,7 @@ func TestThrottledHint(t *testing.T) {
 		"x-ratelimit-user=Limit:1,Remain:0,TimeLeft:2000,Reset:1234":                         2 * time.Second,
 		"x-ratelimit-user-api=Limit:1, Remain:0, TimeLeft: 1500":                             1500 * time.Millisecond,
 		"x-ratelimit-user=Limit:1,Remain:0,TimeLeft:2000;x-ratelimit-user-api=TimeLeft:9000": 9 * time.Second,
+		"x-ratelimit-user=TimeLeft:9000;x-ratelimit-user-api=TimeLeft:2000":                  9 * time.Second,
 		"x-ratelimit-user=TimeLeft:2000;Retry-After=5":                                       5 * time.Second,
 		"x-ratelimit-user=TimeLeft:999999999999":                                             time.Hour,
 		"x-ratelimit-user=TimeLeft:9999999999999999999999":                                   0,
