@@ -57,8 +57,9 @@ type Page struct {
 	Query vendorapi.Query
 	// Asked is the earliest that it can have been asked for, in the vendor's time.
 	Asked time.Time
-	// Unordered: rows are known not to come in order of their creation.
-	Unordered bool
+	// Unordered: rows are known not to come in order of their creation. Gradual: a task's
+	// may be created after its first, by up to a minute each.
+	Unordered, Gradual bool
 }
 
 // Result is what a page says of claims, each by its place. Hints of one kind are in
@@ -106,11 +107,17 @@ func (c *Claim) Joinable() bool {
 // tell of the task. Where its rows are looked for by their URLs, all of them must
 // have appeared by then, a minute after the last one that its creation allows: what
 // is found before may be another submission's.
+// Where answers name their tasks, it is when a window that ends now, but for the
+// padding, must have all of the task within.
 func (c *Claim) Tellable() time.Time {
-	if c.RowsKnown || c.ID != "" {
+	switch {
+	case c.ID != "":
+		return c.Created.Add(c.Reach)
+	case c.RowsKnown:
 		return time.Time{}
+	default:
+		return c.appeared()
 	}
-	return c.appeared()
 }
 
 // appeared is from when on, in the vendor's time, the task's rows must be there.

@@ -74,13 +74,16 @@ func (s *Round) window(w priority.Window, shares []priority.Share) vendorapi.Que
 	for i := w.First; i <= w.Last; i++ {
 		first, last = min(first, s.all[i].first()), max(last, s.all[i].last())
 	}
+	if s.Names() && s.Capabilities.Gradual {
+		first, last = first-int64(dialect.Proof), last+int64(dialect.Proof) // other rows of theirs may be there
+	}
 	q := vendorapi.Query{Kind: vendorapi.QueryWindow, Page: 1, PageSize: s.Room()}
 	if s.Capabilities.Lists {
 		// What was created since costs nothing more, and neither does what may be older.
 		q.Kind, last = vendorapi.QueryList, s.VendorNow().Add(dialect.Pad).UnixNano()
 		for i := w.First; i <= w.Last; i++ {
-			if s.all[i].task.KnownCreation().IsZero() {
-				first = min(first, s.Oldest().UnixNano())
+			if c := s.claim(s.all[i].task); !c.Earliest.IsZero() {
+				first = min(first, c.Earliest.UnixNano())
 			}
 		}
 	}
