@@ -1,6 +1,12 @@
 package match
 
-import "prefetch_exporter/prefetch"
+import (
+	"time"
+
+	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+)
 
 // byTask are the rows of a page by the task that they name.
 func byTask(p *Page) map[string][]prefetch.URL {
@@ -18,11 +24,15 @@ func Named(p Page, claims []Claim) (r Result) {
 	shown := p.Query
 	shown.From, shown.To, r.Unordered = p.see()
 	rows := byTask(&p)
+	if len(rows[""]) > 0 {
+		shown.To = time.Time{} // they may be anybody's
+	}
 	for i := range claims {
 		c := &claims[i]
 		urls, all := rows[c.ID], c.Within(shown)
 		switch {
 		case c.Counted:
+		case len(urls) > 0 && p.hides(c, urls, shown):
 		case len(urls) > 0 && len(urls) >= c.Total && (all || c.Total > 0):
 			r.Found = append(r.Found, Found{i, urls})
 		case all && c.Joinable() && p.Asked.After(c.appeared()):
@@ -30,6 +40,22 @@ func Named(p Page, claims []Claim) (r Result) {
 		}
 	}
 	return r
+}
+
+// hides reports whether there may be more rows of a task, some of which the page shows:
+// they were created before what it shows, or after, and at another time than these.
+func (p *Page) hides(c *Claim, urls []prefetch.URL, shown vendorapi.Query) bool {
+	if !p.Gradual {
+		return false
+	}
+	for i := range urls {
+		u := &urls[i]
+		before := c.Reach > 0 && u.Created.Before(shown.From.Add(dialect.Proof))
+		if before || shown.To.Before(p.Asked) && shown.To.Before(u.Created.Add(dialect.Proof)) {
+			return true
+		}
+	}
+	return false
 }
 
 // NamedRunning matches a page of rows that run and name their task.

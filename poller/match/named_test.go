@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/poller/match"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -21,7 +22,10 @@ func tagged(count int, rows ...string) vendorapi.Answer {
 			age  int
 			word string
 		)
-		_, _ = fmt.Sscan(r, &id, &age, &word)
+		if _, err := fmt.Sscan(r, &id, &age, &word); err != nil {
+			id = ""
+			_, _ = fmt.Sscan(r, &age, &word)
+		}
 		u := prefetch.URL{URL: r, Created: ten.Add(-time.Duration(age) * time.Second)}
 		_ = u.Status.UnmarshalText([]byte(word))
 		ans.URLs, ans.RowTasks = append(ans.URLs, u), append(ans.RowTasks, id)
@@ -36,12 +40,17 @@ func TestNamed(t *testing.T) {
 	claim := func(id string, seconds, total int) match.Claim {
 		return match.Claim{ID: id, Created: ago(seconds), Total: total, Dated: true}
 	}
+	told := func(c match.Claim) match.Claim {
+		c.Reach = 2 * time.Second
+		return c
+	}
 	few := []string{"a 300 running", "a 300 running", "b 200 failed", "x 100 running"}
 	for name, c := range map[string]struct {
 		ans    vendorapi.Answer
 		claims []match.Claim
 		asked  int // seconds ago
 		page   int // of four rows
+		to     int // the window ends so many seconds ago; 0 if it does not yet
 		want   string
 	}{
 		"all of a page":             {ans: tagged(0, few...), claims: []match.Claim{claim("a", 300, 0), claim("b", 200, 1)}, want: "found a2 b1"},
@@ -69,12 +78,25 @@ func TestNamed(t *testing.T) {
 			claims: []match.Claim{claim("a", 300, 0), claim("b", 200, 0), claim("x", 100, 0)}, page: 2, want: "found a2 b1",
 		},
 		"counted ones are not read": {ans: tagged(0, few...), claims: []match.Claim{{ID: "a", Created: ago(300), Dated: true, Counted: true}}},
+		"a row that does not name its task": {
+			ans: tagged(0, append(few, " 150 running")...), claims: []match.Claim{claim("a", 300, 0), claim("b", 200, 0), claim("c", 250, 0)},
+		},
+		"rows may have been created after the window": {
+			ans: tagged(0, few...), to: 99, claims: []match.Claim{claim("b", 200, 1), claim("x", 103, 1), claim("c", 150, 0)}, want: "found b1missed c",
+		},
+		"or before it": {
+			ans:    tagged(0, "a 590 running", "b 500 running"),
+			claims: []match.Claim{told(claim("a", 595, 0)), told(claim("b", 500, 0))}, want: "found b1",
+		},
 		"of unknown creation": {
 			ans: tagged(0, few...), claims: []match.Claim{{ID: "c", Created: ago(300)}, {ID: "a", Created: ago(0), Earliest: ago(550)}}, want: "found a2",
 		},
 	} {
 		q := vendorapi.Query{Kind: vendorapi.QueryWindow, From: ago(600), To: ten.Add(10 * time.Second), Page: c.page, PageSize: 4}
-		r := match.Named(match.Page{Answer: c.ans, Query: q, Asked: ago(c.asked)}, c.claims)
+		if c.to > 0 {
+			q.To = ago(c.to)
+		}
+		r := match.Named(match.Page{Answer: c.ans, Query: q, Asked: ago(c.asked), Gradual: c.to > 0 || name == "or before it"}, c.claims)
 		if got := shown(r, c.claims); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
@@ -131,5 +153,21 @@ func TestListed(t *testing.T) {
 	page.Count = 2
 	if got := match.Listed(page, claims); len(got) > 0 {
 		t.Errorf("a list that is cut missed %v", got)
+	}
+}
+
+// A window that ends when it is asked for, but for the padding, has all of a task
+// within from when on it can tell of the task.
+func TestTellableWhereRowsNameTheirTask(t *testing.T) {
+	t.Parallel()
+	ten := time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC)
+	for _, reach := range []time.Duration{0, 2 * time.Second} {
+		c := match.Claim{ID: "a", Created: ten, Reach: reach, Dated: true}
+		window := func(now time.Time) vendorapi.Query {
+			return vendorapi.Query{From: ten.Add(-time.Hour), To: now.Add(dialect.Pad)}
+		}
+		if at := c.Tellable(); !c.Within(window(at)) || c.Within(window(at.Add(-time.Second))) {
+			t.Errorf("with a reach of %v it can be told of from %v on", reach, at)
+		}
 	}
 }

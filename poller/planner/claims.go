@@ -113,7 +113,7 @@ func (h *Heard) Scouted(q vendorapi.Query, ans vendorapi.Answer) ([]*Candidate, 
 }
 
 func (h *Heard) page(q vendorapi.Query, ans vendorapi.Answer) match.Page {
-	return match.Page{Answer: ans, Query: q, Asked: h.Life.Surely(), Unordered: h.Vendor.Unordered}
+	return match.Page{Answer: ans, Query: q, Asked: h.Life.Surely(), Unordered: h.Vendor.Unordered, Gradual: h.Capabilities.Gradual}
 }
 
 // matched notes what a page shows of the vendor, and of whom nothing can be told.
