@@ -6,6 +6,7 @@ package answers
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"prefetch_exporter/poller/clock"
@@ -86,15 +87,15 @@ func (a *Account) Succeeded(q Question, number uint64, ans vendorapi.Answer, m *
 }
 
 // severalAnswered applies the answer to a question for several tasks. If it does not
-// show them whole, each is asked for alone.
+// show them whole, or not whose all rows are, each is asked for alone.
 func (a *Account) severalAnswered(q Question, ans vendorapi.Answer, m *planner.Heard) {
+	whole := ans.Whole() && len(ans.RowTasks) == len(ans.URLs) && !slices.Contains(ans.RowTasks, "")
 	for _, t := range q.Tasks() {
 		switch err := ans.Refused[t.ID]; {
 		case err != nil:
 			a.refused(t, err, m)
-		case !ans.Whole():
-			t.Alone = true
-			t.AskAgain(m.Now)
+		case !whole:
+			t.AskAlone(m.Now)
 		default:
 			rows := ans.RowsOf(t.ID)
 			own := vendorapi.Answer{URLs: rows, Count: len(rows)}

@@ -472,8 +472,14 @@ func TestSeveralTasks(t *testing.T) {
 	ans = tagged(prefetch.Succeeded, "e")
 	ans.Count = 4
 	w.tells(several(e, f), ans)
-	if !e.Alone || !f.Alone || e.Answered() || !e.RetryAt.Equal(w.now) {
+	if e.AloneUntil.IsZero() || f.AloneUntil.IsZero() || e.Answered() || !e.RetryAt.Equal(w.now) {
 		t.Errorf("after a cut answer e is %+v", e.Task)
+	}
+	g, h := w.watch("g", 2), w.watch("h", 2)
+	ans = tagged(prefetch.Succeeded, "g", "h")
+	ans.RowTasks[3] = ""
+	if w.tells(several(g, h), ans); g.Answered() || h.Answered() || g.AloneUntil.IsZero() {
+		t.Errorf("after a row of nobody's g is %+v", g.Task)
 	}
 	alone := about(f, vendorapi.QueryTask)
 	w.tells(alone, vendorapi.Answer{Refused: map[string]*vendorapi.Error{"f": {Reason: prefetch.ReasonInvalid}}})
@@ -491,13 +497,18 @@ func TestSeveralTasksRefused(t *testing.T) {
 	if !w.Failed(several(a, b), health.Call{Number: w.Health.Leaves()}, err, w.heard()) {
 		t.Error("it did not fail")
 	}
-	if !a.Alone || !b.Alone || a.Failures+b.Failures > 0 || !a.RetryAt.Equal(w.now) || !w.noWindow.IsZero() {
+	if a.AloneUntil.IsZero() || b.AloneUntil.IsZero() || a.Failures+b.Failures > 0 || !a.RetryAt.Equal(w.now) || !w.noWindow.IsZero() {
 		t.Errorf("a is %+v", a.Task)
 	}
 	w.Failed(about(a, vendorapi.QueryTask), health.Call{Number: w.Health.Leaves()}, err, w.heard())
 	w.Failed(several(b, a), health.Call{Number: w.Health.Leaves()}, &vendorapi.Error{Reason: prefetch.ReasonTimeout}, w.heard())
 	if a.Failures != 1 || b.Failures != 0 || b.Up || w.Health.Up {
 		t.Errorf("a failed %d times, b %d", a.Failures, b.Failures)
+	}
+	c, d := w.watch("c", 2), w.watch("d", 2)
+	w.Failed(several(c, d), health.Call{Number: w.Health.Leaves()}, &vendorapi.Error{Reason: prefetch.ReasonTimeout}, w.heard())
+	if c.AloneUntil.IsZero() || c.Up || c.LastError == nil {
+		t.Errorf("after a timeout c is %+v", c.Task)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/health"
 	"prefetch_exporter/poller/planner"
+	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
@@ -20,13 +21,14 @@ func (a *Account) Failed(q Question, c health.Call, err *vendorapi.Error, m *pla
 		}
 		return false
 	}
-	several := len(q.Others) > 0 && err.Reason.ConcernsTask()
+	several := len(q.Others) > 0
 	for _, t := range q.Tasks() {
-		if several {
-			// Nobody knows which of them it is.
-			t.Alone = true
-			t.AskAgain(m.Now)
+		if several && err.Reason.ConcernsTask() {
+			t.AskAlone(m.Now) // nobody knows which of them it is
 			continue
+		}
+		if several && err.Reason == prefetch.ReasonTimeout {
+			t.AskAlone(m.Now) // it may be too much, or one of them
 		}
 		phase := t.Phase
 		t.Fail(err, &m.Life)

@@ -22,9 +22,9 @@ type Candidate struct {
 	Overlooked bool
 	// OthersWait: rows of others may wait that were created with its own.
 	OthersWait bool
-	// Alone: it must be asked for by a question of its own, since one for several
-	// failed.
-	Alone bool
+	// AloneUntil is until when it is asked for by a question of its own, since one for
+	// several failed.
+	AloneUntil time.Time
 	// hint is what a window showed of the task without proving it.
 	hint *hint
 }
@@ -34,6 +34,14 @@ func New(spec prefetch.Task, now time.Time) *Candidate {
 	return &Candidate{Task: task.New(spec, now)}
 }
 
+// AskAlone has the task asked for at once, and by a question of its own for a while:
+// what made one for several fail may be over then.
+func (t *Candidate) AskAlone(now time.Time) {
+	const long = time.Hour
+	t.AskAgain(now)
+	t.AloneUntil = now.Add(long)
+}
+
 // Forget forgets what windows showed of the task without proving it.
 func (t *Candidate) Forget() { t.hint = nil }
 
@@ -41,6 +49,7 @@ func (t *Candidate) Forget() { t.hint = nil }
 func (t *Candidate) Redate(move func(at *time.Time), now time.Time) {
 	move(&t.windowed)
 	move(&t.scouted)
+	move(&t.AloneUntil)
 	if t.hint != nil {
 		move(&t.hint.at)
 	}

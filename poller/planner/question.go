@@ -56,13 +56,13 @@ func (q *Question) Each(other func(*Candidate) *Candidate) {
 // takes several in one question.
 func (s *Round) together(q *Question) {
 	room := s.Capabilities.TasksPerQuery - 1
-	if room <= 0 || q.Query.Kind != vendorapi.QueryTask || q.Task.Alone || q.Follows || q.Query.Page > 0 {
+	if room <= 0 || q.Query.Kind != vendorapi.QueryTask || q.Task.AloneUntil.After(s.Now) || q.Follows || q.Query.Page > 0 {
 		return
 	}
 	var next []*appraisal
 	for i := range s.all {
 		c := &s.all[i]
-		if !c.due || c.task == q.Task || c.task.Alone || c.kind == ask.NextPage {
+		if !c.due || c.task == q.Task || c.task.AloneUntil.After(s.Now) || c.kind == ask.NextPage {
 			continue
 		}
 		at, _ := slices.BinarySearchFunc(next, c, func(a, b *appraisal) int {
