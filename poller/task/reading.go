@@ -142,6 +142,10 @@ func begin(before *Reading, count int, m *Moment) *Reading {
 // page applies an answer to a question for the task's rows, which may be one page of
 // several: see Apply. Its next page takes turns with other questions.
 func (t *Task) page(q vendorapi.Query, ans vendorapi.Answer, m *Moment) (rows []prefetch.URL, complaint string) {
+	if q.Page > 1 && t.Reading == nil {
+		t.Up, t.LastError = true, nil
+		return nil, "" // another answer told of the task while this one was under way
+	}
 	if q.Page <= 1 || t.Reading == nil {
 		if complaint = t.unreadable(ans, m); complaint != "" {
 			t.giveUp(complaint, m)

@@ -166,3 +166,20 @@ func TestReadingEnds(t *testing.T) {
 		t.Errorf("%+v", a.LastError)
 	}
 }
+
+// A page that comes when what was read before it was thrown away tells nothing.
+func TestPageOfNothing(t *testing.T) {
+	t.Parallel()
+	got, m := fresh(), at(0)
+	m.CanCount = false
+	apply(t, got, vendorapi.Answer{URLs: rows(prefetch.Succeeded, 2), Count: 5}, m)
+	got.Summarize(vendorapi.TaskSummary{Counts: prefetch.Counts{0, 1, 4, 0}}, at(time.Second)) // while the second page is under way
+	q := ask()
+	q.Page = 2
+	for range 2 {
+		rows, complaint := got.Apply(q, vendorapi.Answer{URLs: rows(prefetch.Succeeded, 3), Count: 5}, m)
+		if len(rows) > 0 || complaint != "" || got.Reading != nil || got.Counts[prefetch.Running] != 1 || !got.Up {
+			t.Errorf("%d rows, %q, %+v", len(rows), complaint, got)
+		}
+	}
+}

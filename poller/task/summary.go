@@ -15,6 +15,7 @@ func (t *Task) Summarize(s vendorapi.TaskSummary, m *Moment) {
 		t.known()
 		return // as with an answer without rows: it settles nothing
 	}
+	failures, misses, retry := t.Failures, t.Misses, t.RetryAt
 	t.found(m)
 	t.VendorCreated = cmp.Or(s.Created, t.VendorCreated)
 	t.NewestRow = cmp.Or(t.NewestRow, s.Created)
@@ -26,10 +27,17 @@ func (t *Task) Summarize(s vendorapi.TaskSummary, m *Moment) {
 		// Of other rows only what is final is true still.
 		t.Rows = t.Rows.keep(prefetch.Status.Final)
 	}
-	t.become(Evidence{State: Shown})
+	over := s.Done && t.Counts.AllFinal() && t.provenWhole(m)
+	if t.Reading == nil || !over || t.Reading.Begun.Before(t.LastUnfinished) {
+		t.become(Evidence{State: Shown})
+	}
 	failed := t.Counts[prefetch.Failed]
-	t.judge(s.Done && (failed == 0 || failed == prefetch.CountURLs(t.Rows.URLs)[prefetch.Failed]), m.Left, m)
-	if t.Phase == prefetch.Active && s.Done && t.Counts.AllFinal() {
-		t.RetryAt = m.Now // its failed rows are all that is missing
+	t.judge(over && (failed == 0 || failed == prefetch.CountURLs(t.Rows.URLs)[prefetch.Failed]), m.Left, m)
+	if t.Phase != prefetch.Active || !over {
+		return
+	}
+	// Its failed rows are all that is missing.
+	if t.RetryAt = m.Now; failures+misses > 0 {
+		t.Failures, t.Misses, t.RetryAt = failures, misses, retry // they were asked for in vain
 	}
 }

@@ -64,6 +64,59 @@ func TestSummarize(t *testing.T) {
 	}
 }
 
+// Whose failed rows were asked for in vain is not asked at once again for every list.
+func TestSummarizeInVain(t *testing.T) {
+	t.Parallel()
+	failed := vendorapi.TaskSummary{Created: now.Add(-time.Hour), Counts: prefetch.Counts{0, 0, 2, 1}, Done: true}
+	got := fresh()
+	got.Summarize(failed, at(0))
+	apply(t, got, whole(nil), at(time.Second))
+	retry := got.RetryAt
+	got.Summarize(failed, at(time.Minute))
+	if got.Misses != 1 || !got.RetryAt.Equal(retry) || !retry.After(now.Add(time.Second)) {
+		t.Errorf("after %d answers without rows it is asked again at %v, not %v", got.Misses, got.RetryAt, retry)
+	}
+	got.Fail(&vendorapi.Error{Reason: prefetch.ReasonDecode}, at(2*time.Minute))
+	retry = got.RetryAt
+	got.Summarize(failed, at(3*time.Minute))
+	if got.Failures != 1 || !got.RetryAt.Equal(retry) || got.Counts != failed.Counts || !got.Up {
+		t.Errorf("after %d failures it is asked again at %v, not %v", got.Failures, got.RetryAt, retry)
+	}
+}
+
+// A list does not settle what may have more rows soon, and ends no reading that tells
+// more.
+func TestSummarizeWhileRowsAppear(t *testing.T) {
+	t.Parallel()
+	over := vendorapi.TaskSummary{Created: now.Add(-30 * time.Second), Counts: prefetch.Counts{0, 0, 3, 0}, Done: true}
+	got, m := fresh(), at(0)
+	m.Gradual = true
+	if got.Summarize(over, m); got.Phase != prefetch.Active {
+		t.Errorf("30 s after its creation it is %v", got.Phase)
+	}
+	m = at(time.Minute)
+	m.Gradual = true
+	if got.Summarize(over, m); got.Phase != prefetch.Settled {
+		t.Errorf("later it is %v", got.Phase)
+	}
+	failed := vendorapi.TaskSummary{Created: now.Add(-time.Hour), Counts: prefetch.Counts{0, 0, 2, 1}, Done: true}
+	first := vendorapi.Answer{URLs: rows(prefetch.Failed, 1), Count: 3}
+	for name, c := range map[string]struct {
+		says  vendorapi.TaskSummary
+		state task.State
+	}{
+		"all that is missing":         {says: failed, state: task.BeingRead},
+		"it went on when it was read": {says: vendorapi.TaskSummary{Counts: prefetch.Counts{0, 1, 1, 1}}, state: task.Shown},
+	} {
+		got, m = fresh(), at(0)
+		m.CanCount = false
+		apply(t, got, first, m)
+		if got.Summarize(c.says, at(time.Second)); got.State != c.state || got.Counts != c.says.Counts {
+			t.Errorf("%s: %v with %v", name, got.State, got.Counts)
+		}
+	}
+}
+
 // A vendor that says that a task is not over is believed, whatever its rows show.
 func TestOpen(t *testing.T) {
 	t.Parallel()
