@@ -66,7 +66,9 @@ func (a *account) discovered(q vendorapi.Query, ans *vendorapi.Answer, sent time
 		if !a.isNew(f, m) || len(a.listing.Found) >= mostFound {
 			continue
 		}
-		a.listing.Found[f.ID] = prefetch.Task{Account: a.name.Name, ID: f.ID, Created: cmp.Or(f.Created, now), Source: prefetch.SourceVendor}
+		a.listing.Found[f.ID] = prefetch.Task{
+			Account: a.name.Name, ID: f.ID, Created: cmp.Or(f.Created, m.VendorNow()), Source: prefetch.SourceVendor,
+		}
 		fresh = true
 	}
 	if fresh {

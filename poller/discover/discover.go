@@ -28,8 +28,9 @@ type Listing struct {
 	// seen how much the pages before it had.
 	next *vendorapi.Query
 	seen int
-	// underWay: a question is. turn: the last call that left was for this.
-	underWay, turn bool
+	// underWay: a question is. turn: the last call that left was for this. vain: the
+	// last answer was of no use, and to ask again at once would be of none.
+	underWay, turn, vain bool
 }
 
 // Moment is what the choice depends on besides.
@@ -68,12 +69,20 @@ func (l *Listing) Behind(m *Moment) bool {
 // Next is the question to ask next, and from when on.
 func (l *Listing) Next(m *Moment) (q vendorapi.Query, due time.Time) {
 	switch {
-	case l.askedAt.IsZero(), l.askedAt.After(m.Now), m.Hasty && l.askedAt.Before(m.Begun), l.Behind(m):
+	case l.askedAt.IsZero(), l.askedAt.After(m.Now), m.Hasty && l.askedAt.Before(m.Begun), !l.vain && l.Behind(m):
 	default:
 		due = l.askedAt.Add(m.PollInterval)
 	}
-	if l.next != nil {
-		return *l.next, due
+	if n := l.next; n != nil {
+		gone := n.From.Before(m.Oldest().Add(-dialect.Edge / 2))
+		if !gone && n.PageSize <= m.Room() {
+			return *n, due
+		}
+		// The vendor does not take it any more. What was created about when it began
+		// would be out of reach again before all is read.
+		if l.next = nil; gone {
+			l.Until = clock.Later(l.Until, m.Oldest().Add(dialect.Lead+overlap))
+		}
 	}
 	q = vendorapi.Query{Kind: vendorapi.QueryWindow, From: l.from(m), To: m.VendorNow().Add(dialect.Pad), Page: 1, PageSize: m.Room()}
 	if m.Capabilities.Lists {
@@ -118,7 +127,12 @@ type Found struct {
 // it, and returns the tasks in it. sent is when it left, in the vendor's time.
 func (l *Listing) Saw(q vendorapi.Query, ans *vendorapi.Answer, sent time.Time, m *Moment) []Found {
 	follows := l.next != nil && q.From.Equal(l.next.From) && q.Page == l.next.Page
-	if follows || q.Page == 1 && !q.From.After(l.from(m)) && !q.To.Before(l.Until) {
+	known := l.Until
+	if known.After(sent) {
+		known = sent // the vendor's clock was set back
+	}
+	anew := q.Page == 1 && !q.From.After(l.from(m)) && !q.To.Before(known)
+	if follows || anew && (l.next == nil || ans.Whole()) {
 		l.proceed(q, ans, sent)
 		l.askedAt = clock.Later(l.askedAt, sent.Add(-m.Offset))
 	}
@@ -132,8 +146,12 @@ func (l *Listing) proceed(q vendorapi.Query, ans *vendorapi.Answer, sent time.Ti
 		l.seen = 0
 	}
 	l.seen += rows
-	if rows == 0 || ans.Next == "" && l.seen >= ans.Count {
-		l.next, l.Until = nil, clock.Later(l.Until, clock.Earlier(q.To, sent))
+	switch l.vain = false; {
+	case ans.Next != "" && ans.Next == q.Cursor, ans.Next == "" && l.seen == 0 && ans.Count > 0:
+		l.next, l.vain = nil, true // it never ends, or does not show what it counts
+		return
+	case ans.Next == "" && (rows == 0 || l.seen >= ans.Count):
+		l.next, l.Until = nil, clock.Earlier(q.To, sent)
 		return
 	}
 	next := q

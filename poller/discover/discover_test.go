@@ -144,3 +144,89 @@ func TestOthersQuestions(t *testing.T) {
 		t.Error("another's call is its own")
 	}
 }
+
+// What the vendor cannot mean is asked for once a poll interval, and nothing is taken
+// for known by it.
+func TestPagesThatDoNotAddUp(t *testing.T) {
+	t.Parallel()
+	row := vendorapi.Answer{RowTasks: []string{"a"}, URLs: []prefetch.URL{{Created: noon}}, Count: 1}
+	loop := row
+	loop.Next = "again"
+	for name, pages := range map[string][]vendorapi.Answer{
+		"no row of many":             {{Count: 300}},
+		"the same page for ever":     {loop, loop},
+		"an empty page, and another": {{Next: "b"}, row},
+		"tasks went meanwhile":       {{RowTasks: row.RowTasks, URLs: row.URLs, Count: 300}, {Count: 300}},
+	} {
+		var l discover.Listing
+		m := moment(noon)
+		for i := range pages {
+			q, due := l.Next(m)
+			if due.After(noon) || q.Page != i+1 {
+				t.Fatalf("%s: page %d is due at %v", name, q.Page, due)
+			}
+			l.Leaves(true, noon)
+			l.Saw(q, &pages[i], noon, m)
+		}
+		q, due := l.Next(m)
+		if known := name == "an empty page, and another" || name == "tasks went meanwhile"; q.Page != 1 || !due.Equal(noon.Add(time.Minute)) || known != l.Until.Equal(noon) {
+			t.Errorf("%s: page %d is due at %v, known until %v", name, q.Page, due, l.Until)
+		}
+	}
+}
+
+// A list that the vendor does not take any more is begun anew, with what can be read
+// in time.
+func TestPagesThatLeaveTheLookBack(t *testing.T) {
+	t.Parallel()
+	cut := vendorapi.Answer{RowTasks: []string{"a"}, URLs: []prefetch.URL{{Created: noon}}, Count: 300}
+	var l discover.Listing
+	m := moment(noon)
+	m.Age = m.LookBack()
+	q, _ := l.Next(m)
+	l.Leaves(true, noon)
+	l.Saw(q, &cut, noon, m)
+	later := moment(noon.Add(3 * time.Minute))
+	later.Age = m.Age
+	if q, _ = l.Next(later); q.Page != 1 || q.From.Before(later.Oldest().Add(30*time.Minute)) {
+		t.Errorf("page %d from %v on is asked for, and %v is the oldest", q.Page, q.From, later.Oldest())
+	}
+	l.Saw(q, &cut, later.Now, later)
+	later.Learned.PageSize = 50
+	if q, _ = l.Next(later); q.Page != 1 || q.PageSize != 50 {
+		t.Errorf("page %d of %d is asked for after smaller pages were learned", q.Page, q.PageSize)
+	}
+}
+
+// Others ask for the first page only: what is read page by page goes on meanwhile.
+func TestOthersDoNotBeginAnew(t *testing.T) {
+	t.Parallel()
+	cut := vendorapi.Answer{RowTasks: []string{"a"}, URLs: []prefetch.URL{{Created: noon}}, Count: 300}
+	l := discover.Listing{Until: noon.Add(-time.Hour)}
+	m := moment(noon)
+	for page := 1; page < 4; page++ {
+		q, _ := l.Next(m)
+		if q.Page != page {
+			t.Fatalf("page %d instead of %d", q.Page, page)
+		}
+		l.Saw(q, &cut, noon, m)
+		q.Page, q.From = 1, q.From.Add(-time.Hour)
+		l.Saw(q, &cut, noon, m)
+	}
+}
+
+// A vendor's clock that was ahead for a while hides nothing for longer.
+func TestKnownUntilTheFuture(t *testing.T) {
+	t.Parallel()
+	l := discover.Listing{Until: noon.Add(3 * time.Hour)}
+	m := moment(noon)
+	q, _ := l.Next(m)
+	cut := vendorapi.Answer{RowTasks: []string{"a"}, URLs: []prefetch.URL{{Created: noon}}, Count: 2}
+	l.Saw(q, &cut, noon, m)
+	if q, _ = l.Next(m); q.Page != 2 {
+		t.Fatalf("page %d follows", q.Page)
+	}
+	if l.Saw(q, &cut, noon, m); !l.Until.Equal(noon) {
+		t.Errorf("known until %v", l.Until)
+	}
+}
