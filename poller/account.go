@@ -188,7 +188,7 @@ func (a *account) list(tasks []prefetch.Task, pending []string) {
 // limit lets it. It is called with the lock held.
 func (a *account) reconcile(now time.Time) {
 	out := roster.Reconcile(a.tasks, a.listing, roster.Rules{
-		TaskLimit: a.options.TaskLimit, Retention: a.options.Retention, Discover: a.options.Discover,
+		TaskLimit: a.options.TaskLimit, Retention: a.options.Retention, Discover: a.options.Discover, Ahead: a.dialect.Offset,
 	}, now)
 	for _, t := range out.Changed {
 		a.touch(t)

@@ -34,8 +34,8 @@ type Rules struct {
 	// Retention is how long a task is remembered that no source lists.
 	Retention time.Duration
 	// Discover is how old a task may be that is watched because its vendor lists it; 0
-	// if none is.
-	Discover time.Duration
+	// if none is. Ahead is how far the vendor's clock is, which told its creation.
+	Discover, Ahead time.Duration
 }
 
 // Outcome is what became of the tasks.
@@ -80,7 +80,7 @@ func Reconcile(tasks map[string]*planner.Candidate, l Listing, rules Rules, now 
 	}
 	r.Dropped = named(fresh[room:]) + len(l.Found)
 	if over := watched - rules.TaskLimit; over > 0 {
-		r.dropNewest(over)
+		r.dropNewest(over, l)
 		r.Dropped += over
 	}
 	return r.Outcome
@@ -140,7 +140,7 @@ func (r *round) found(l Listing) (fresh []prefetch.Task) {
 	for id, spec := range l.Found {
 		_, named := l.Tasks[id]
 		switch t := r.tasks[id]; {
-		case named, t != nil && (t.Listed || t.Ended), r.rules.Discover == 0, r.now.Sub(spec.Created) > r.rules.Discover:
+		case named, t != nil && (t.Listed || t.Ended), r.rules.Discover == 0, r.age(spec.Created) > r.rules.Discover:
 			delete(l.Found, id)
 		default:
 			fresh = append(fresh, spec)
@@ -149,11 +149,14 @@ func (r *round) found(l Listing) (fresh []prefetch.Task) {
 	return fresh
 }
 
+// age is that of a task by the vendor's clock.
+func (r *round) age(created time.Time) time.Duration { return r.now.Add(r.rules.Ahead).Sub(created) }
+
 // vendorLists reports whether the task is watched though no source names it: its
 // vendor lists it, or does so as far as anybody knows of a task that was named. One
 // whose time is over is remembered for as long as the vendor may list it still.
 func (r *round) vendorLists(t *planner.Candidate) bool {
-	age := r.now.Sub(t.CreatedAt())
+	age := r.age(t.CreatedAt())
 	switch {
 	case r.rules.Discover == 0, !t.Unlisted.IsZero():
 		return false
@@ -254,13 +257,17 @@ func newestFirst(tasks []*planner.Candidate) {
 }
 
 // dropNewest stops watching the newest n tasks, after the limit was lowered.
-// They are remembered for a while, like tasks that are not listed any more.
-func (r *round) dropNewest(n int) {
+// They are remembered for a while, like tasks that are not listed any more; those that
+// only the vendor lists are found still.
+func (r *round) dropNewest(n int, l Listing) {
 	watched := r.watched(func(*planner.Candidate) bool { return true })
 	newestFirst(watched)
 	for _, t := range watched[:min(n, len(watched))] {
 		t.Unlist(r.now)
 		r.changed(t)
+		if t.Source == prefetch.SourceVendor {
+			l.Found[t.ID] = prefetch.Task{ID: t.ID, Created: t.CreatedAt(), Source: t.Source}
+		}
 	}
 }
 

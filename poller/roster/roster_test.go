@@ -152,6 +152,7 @@ func TestReconcileWithWhatTheVendorLists(t *testing.T) {
 	answered := func(t *planner.Candidate) { t.LastRefresh = now }
 	for name, c := range map[string]struct {
 		limit, discover int
+		ahead           int // hours, of the vendor's clock
 		known           tasks
 		listed, found   []prefetch.Task
 		pending         []string
@@ -176,8 +177,12 @@ func TestReconcileWithWhatTheVendorLists(t *testing.T) {
 		"named, and its source was not read yet": {
 			limit: 5, discover: 24, known: tasks{known("a", 1, answered, restored)}, pending: []string{"file"}, want: "watched a",
 		},
-		"its time is over":          {limit: 5, discover: 24, known: tasks{known("a", 9, vendors, ended)}, found: []prefetch.Task{spec("a", 9)}, want: "watched"},
-		"nobody will list it again": {limit: 5, discover: 24, known: tasks{known("a", 30, vendors, ended)}, want: "watched, changed a, gone 1"},
+		"its vendor's clock is behind": {limit: 5, discover: 24, ahead: -5, found: []prefetch.Task{spec("a", 28), spec("b", 30)}, want: "watched a, changed a, came 1"},
+		"and its time is over":         {limit: 5, discover: 24, ahead: -5, known: tasks{known("a", 30, vendors, ended)}, want: "watched"},
+		"a lower limit":                {limit: 1, discover: 24, known: tasks{known("a", 9, vendors), known("b", 8, vendors)}, want: "watched a, changed b, dropped 1", left: 1},
+		"a higher one":                 {limit: 2, discover: 24, known: tasks{known("a", 9, vendors), known("b", 8, vendors, unlisted(1))}, found: []prefetch.Task{spec("b", 8)}, want: "watched a b, changed b"},
+		"its time is over":             {limit: 5, discover: 24, known: tasks{known("a", 9, vendors, ended)}, found: []prefetch.Task{spec("a", 9)}, want: "watched"},
+		"nobody will list it again":    {limit: 5, discover: 24, known: tasks{known("a", 30, vendors, ended)}, want: "watched, changed a, gone 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -195,6 +200,7 @@ func TestReconcileWithWhatTheVendorLists(t *testing.T) {
 			}
 			out := roster.Reconcile(all, l, roster.Rules{
 				TaskLimit: c.limit, Retention: 3 * time.Hour, Discover: time.Duration(c.discover) * time.Hour,
+				Ahead: time.Duration(c.ahead) * time.Hour,
 			}, now)
 			if got := said(all, &out); got != c.want || len(l.Found) != c.left {
 				t.Errorf("got  %s, %d left\nwant %s, %d left", got, len(l.Found), c.want, c.left)
