@@ -12,6 +12,7 @@ require (
 	github.com/chromedp/chromedp v0.15.1
 	github.com/google/go-cmp v0.7.0
 	github.com/prometheus/prometheus v0.311.3
+	github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common v1.3.211
 	go.yaml.in/yaml/v3 v3.0.6
 	prefetch_exporter v0.0.0-00010101000000-000000000000
 )
