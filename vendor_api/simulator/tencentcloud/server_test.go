@@ -240,6 +240,9 @@ func TestRowsOfCDN(t *testing.T) {
 	s := simtencentcloud.NewCDN(options(clock.Now))
 	s.Submit(simulator.Task{ID: "j", Owner: "whoever", URLs: plans()})
 	s.Submit(simulator.Task{ID: "p", Purge: true, URLs: plans()})
+	if got := ask(t, s, "cdn", `{"TaskId":"j"}`); *got.TotalCount != 5 {
+		t.Errorf("%d rows before the last one appears", *got.TotalCount)
+	}
 	clock.Add(3 * time.Minute)
 	body := `{"TaskId":"j"}`
 	req := simulatortest.NewRequest(t, "POST https://vendor.example/", body, signed("cdn", body, s.Now()))
@@ -251,7 +254,7 @@ func TestRowsOfCDN(t *testing.T) {
 	want := `{"Response":{"PushLogs":[` + strings.Join([]string{
 		row("https://e.com/a?x=1&y=<2>", "process", 50, "null"), row("https://e.com/b", "fail", 100, over), row("https://f.com/c", "invalid", 100, over),
 		row("https://f.com/d", "fail", 100, over), row("https://f.com/e", "process", 99, "null"), row("https://f.com/f", "Done", 100, over),
-	}, ",") + `],"RequestId":"00000001-0000-4000-8000-019b77b92120","TotalCount":6}}` + "\n"
+	}, ",") + `],"RequestId":"00000002-0000-4000-8000-019b77b92120","TotalCount":6}}` + "\n"
 	if diff := cmp.Diff(want, simulatortest.Send(t, s, req).Body); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
