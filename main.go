@@ -285,14 +285,15 @@ The quotas are scaled: Huawei Cloud VOD 100 calls a minute, CDNetworks one call 
   %s/
   %s%s
 
-Each of these launches exists at both vendors:
+Each of these launches is on four CDNs. Nobody named those of the account cn-demo:
+its vendor lists them.
 
 `, base, base, telemetryPath)
 	for _, line := range demo.Story() {
 		fmt.Fprintln(w, "  "+line)
 	}
 	fmt.Fprintf(w, `
-Watch one:  curl -s %s%s | grep 'prefetch_task_urls.*launch-succeeds'
+Watch one:  curl -sS %s%s | grep 'prefetch_task_urls.*launch-succeeds'
 Stop it with Ctrl-C.
 
 `, base, telemetryPath)

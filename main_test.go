@@ -448,7 +448,10 @@ func TestAutoReload(t *testing.T) {
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "--demo")
-	for _, account := range []string{`account="vod-demo",provider="huaweicloud_vod"`, `account="edge-demo",provider="cdnetworks"`} {
+	for _, account := range []string{
+		`account="vod-demo",provider="huaweicloud_vod"`, `account="edge-demo",provider="cdnetworks"`,
+		`account="cn-demo",provider="huaweicloud_cdn"`, `account="ali-demo",provider="alibabacloud_cdn"`,
+	} {
 		for series, want := range map[string]string{
 			"prefetch_task_settled{" + account + `,task="launch-done"}`:       "1",
 			"prefetch_task_up{" + account + `,task="launch-stuck"}`:           "1",
@@ -459,6 +462,9 @@ func TestDemo(t *testing.T) {
 		} {
 			p.eventually(series+" is "+want, func() bool { return p.metric(series) == want })
 		}
+	}
+	if got := p.metric(`prefetch_task_info{account="cn-demo",provider="huaweicloud_cdn",task="launch-done"}`); got != "1" {
+		t.Errorf("a launch that nobody named has the info %q", got)
 	}
 	if err := p.stop(); err != nil {
 		t.Errorf("stopped with %v", err)

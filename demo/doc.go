@@ -1,4 +1,4 @@
-// Package demo runs both vendors' simulators on loopback, with launches that
+// Package demo runs four vendors' simulators on loopback, with launches that
 // show what can become of a prefetch, and writes the configuration of an
 // exporter that watches them.
 //

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	huaweiURLs     = 10 // the most that the vendor takes in one task
-	cdnetworksURLs = 24
+	huaweiURLs = 10 // the most that Huawei Cloud VOD takes in one task
+	otherURLs  = 24
 )
 
 // launch is one prefetch before a premiere, and what becomes of it.
@@ -70,8 +70,9 @@ func launches(start time.Time) []launch {
 	}
 }
 
-// task is the launch at a vendor that takes n URLs.
-func (l launch) task(owner string, n int) simulator.Task {
+// task is the launch at a vendor.
+func (l launch) task(v *vendor) simulator.Task {
+	n := v.urls
 	urls := make([]simulator.URLPlan, n)
 	step := (l.last - l.first) / time.Duration(n-1)
 	for i := range urls {
@@ -87,8 +88,8 @@ func (l launch) task(owner string, n int) simulator.Task {
 			Stuck: bad >= 10-l.stuck,
 		}
 		if urls[i].Fails {
-			urls[i].Rate = 40
+			urls[i].Rate, urls[i].Reason = 40, v.reason
 		}
 	}
-	return simulator.Task{ID: l.ID, Owner: owner, Created: l.Created, URLs: urls}
+	return simulator.Task{ID: l.ID, Owner: v.owner, Created: l.Created, URLs: urls}
 }
