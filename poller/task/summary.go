@@ -19,7 +19,7 @@ func (t *Task) Summarize(s vendorapi.TaskSummary, m *Moment) {
 	t.found(m)
 	t.VendorCreated = cmp.Or(s.Created, t.VendorCreated)
 	t.NewestRow = cmp.Or(t.NewestRow, s.Created)
-	t.Counts = s.Counts
+	t.Counts, t.HasCauses = s.Counts, m.Causes
 	rowless := max(0, len(t.Expected)-s.Counts.Total())
 	t.Counts[prefetch.Waiting] += rowless
 	t.awaitRows(rowless, m.Now)

@@ -53,12 +53,12 @@ func TestSummarize(t *testing.T) {
 		}
 		c.says.Created = created
 		m := at(0)
-		m.Gradual = false
+		m.Gradual, m.Causes = false, true
 		got.Summarize(c.says, m)
 		if got.Phase != c.phase || got.Counts != c.want || len(got.Rows.URLs) != c.kept || !got.RetryAt.IsZero() != c.again || !got.Up {
 			t.Errorf("%s: %v, %v, %d rows, again at %v", name, got.Phase, got.Counts, len(got.Rows.URLs), got.RetryAt)
 		}
-		if name != "without URLs" && (!got.VendorCreated.Equal(created) || got.State != task.Shown) {
+		if name != "without URLs" && (!got.VendorCreated.Equal(created) || got.State != task.Shown || !got.HasCauses) {
 			t.Errorf("%s: created %v, %v", name, got.VendorCreated, got.State)
 		}
 	}
