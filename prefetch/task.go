@@ -72,7 +72,7 @@ type URL struct {
 	HasRate bool
 	// Progress is how far the vendor says it is with the URL, between 0 and 1, which
 	// says nothing of success; it counts only where HasProgress is set.
-	Progress    float32
+	Progress    float64
 	HasProgress bool
 	// Recovered is set for a failed URL that a later task of the account shows
 	// as succeeded. No vendor says so: the exporter compares tasks.

@@ -125,7 +125,7 @@ func (t *Task) summarize(urls []prefetch.URL) {
 			rated++
 		}
 		if u.HasProgress {
-			progress += float64(u.Progress)
+			progress += u.Progress
 			progressing++
 		}
 		if !u.Finished.IsZero() {

@@ -159,7 +159,7 @@ type storedRow struct {
 	Started  int64           `json:"b,omitempty"`
 	Finished int64           `json:"f,omitempty"`
 	Rate     *float64        `json:"r,omitempty"`
-	Progress *float32        `json:"p,omitempty"`
+	Progress *float64        `json:"p,omitempty"`
 	Cause    prefetch.Cause  `json:"k,omitempty"`
 	Words    string          `json:"t,omitempty"`
 	Observed uint8           `json:"o,omitempty"`

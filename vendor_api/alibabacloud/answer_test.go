@@ -31,7 +31,7 @@ func TestAnswers(t *testing.T) {
 	page := func(count, page, size int) func(*vendorapi.Answer) {
 		return func(a *vendorapi.Answer) { a.Count, a.Page, a.PageSize = count, page, size }
 	}
-	progress := func(u prefetch.URL, p float32) prefetch.URL {
+	progress := func(u prefetch.URL, p float64) prefetch.URL {
 		u.Progress, u.HasProgress = p, true
 		return u
 	}

@@ -141,7 +141,7 @@ func (r *reader) url(w *row, raw json.RawMessage) prefetch.URL {
 	}
 	if w.Progress.Value() != "" {
 		share, ok := w.Progress.Share()
-		u.Progress, u.HasProgress = float32(share), ok
+		u.Progress, u.HasProgress = share, ok
 		if !ok {
 			r.Oddf("progress", "progress %q is not a number from 0 to 100; taken as not told", w.Progress.Excerpt())
 		}

@@ -193,7 +193,7 @@ func (r *reader) url(w *row) prefetch.URL {
 	if w.Percent.Value() != "" {
 		var share float64
 		share, u.HasProgress = w.Percent.Share()
-		u.Progress = float32(share)
+		u.Progress = share
 		if !u.HasProgress {
 			r.Oddf("percent", "Percent %q is not a number from 0 to 100; taken as not told", w.Percent.Excerpt())
 		}

@@ -152,7 +152,7 @@ func (r *reader) url(w *row, raw json.RawMessage) prefetch.URL {
 	u := prefetch.URL{URL: r.URL(w.URL), Status: r.Status(w.Status, words), Created: r.created(w)}
 	if w.Process.Value() != "" {
 		share, ok := w.Process.Share()
-		u.Progress, u.HasProgress = float32(share), ok
+		u.Progress, u.HasProgress = share, ok
 		if !ok {
 			r.Oddf("process", "Process %q is not a number from 0 to 100; taken as not told", w.Process.Excerpt())
 		}
