@@ -166,11 +166,11 @@ func hostileFraming() []hostileCase {
 				}
 			},
 		},
-		{name: "never a byte", timeout: 50 * time.Millisecond, serve: untilClosed(""), want: fails(timedOut, "no whole answer within 50ms")},
-		{name: "never a body", timeout: 50 * time.Millisecond, serve: untilClosed("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"), want: fails(timedOut, "no whole answer within 50ms")},
-		{name: "never the end of the header", timeout: 50 * time.Millisecond, serve: untilClosed("HTTP/1.1 200 OK\r\nX: "), want: fails(timedOut, "no whole answer within 50ms")},
-		{name: "a body that trickles", timeout: 50 * time.Millisecond, serve: trickling("HTTP/1.1 200 OK\r\n\r\n", " "), want: fails(timedOut, "no whole answer within 50ms")},
-		{name: "a header that trickles", timeout: 50 * time.Millisecond, serve: trickling("HTTP/1.1 200 OK\r\nX: ", "x"), want: fails(timedOut, "no whole answer within 50ms")},
+		{name: "never a byte", timeout: 200 * time.Millisecond, serve: untilClosed(""), want: fails(timedOut, "no whole answer within 200ms")},
+		{name: "never a body", timeout: 200 * time.Millisecond, serve: untilClosed("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"), want: fails(timedOut, "no whole answer within 200ms")},
+		{name: "never the end of the header", timeout: 200 * time.Millisecond, serve: untilClosed("HTTP/1.1 200 OK\r\nX: "), want: fails(timedOut, "no whole answer within 200ms")},
+		{name: "a body that trickles", timeout: 200 * time.Millisecond, serve: trickling("HTTP/1.1 200 OK\r\n\r\n", " "), want: fails(timedOut, "no whole answer within 200ms")},
+		{name: "a header that trickles", timeout: 200 * time.Millisecond, serve: trickling("HTTP/1.1 200 OK\r\nX: ", "x"), want: fails(timedOut, "no whole answer within 200ms")},
 	}
 }
 
