@@ -8,11 +8,14 @@ require (
 	github.com/alibabacloud-go/darabonba-openapi/v2 v2.1.13
 	github.com/alibabacloud-go/tea v1.3.13
 	github.com/aliyun/alibaba-cloud-sdk-go v1.63.107
+	github.com/baidubce/bce-sdk-go v0.9.277
 	github.com/chromedp/cdproto v0.0.0-20260321001828-e3e3800016bc
 	github.com/chromedp/chromedp v0.15.1
 	github.com/google/go-cmp v0.7.0
 	github.com/prometheus/prometheus v0.311.3
 	github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common v1.3.211
+	github.com/volcengine/volc-sdk-golang v1.0.23
+	github.com/volcengine/volcengine-go-sdk v1.1.35
 	go.yaml.in/yaml/v3 v3.0.6
 	prefetch_exporter v0.0.0-00010101000000-000000000000
 )
@@ -42,6 +45,7 @@ require (
 	go.uber.org/atomic v1.11.0 // indirect
 	golang.org/x/xerrors v0.0.0-20200804184101-5ec99f83aff1 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260311181403-84a4fc48630c // indirect
+	gopkg.in/yaml.v2 v2.4.0 // indirect
 )
 
 require (

@@ -79,12 +79,14 @@ func (s *Server) authenticate(r *http.Request, now time.Time) (owner string, ref
 	return c.key, nil
 }
 
-// of is the signature that a request should have. Its host and its own headers of the
-// vendor must be signed.
+// of is the signature that a request should have. Its host and the vendor's own headers,
+// but for the id of the request, must be signed.
 func (c *claim) of(r *http.Request, secret string) (string, error) {
 	signed := append([]string{"host"}, c.signed...)
 	for name := range r.Header {
-		if name = strings.ToLower(name); strings.HasPrefix(name, "x-bce-") && !slices.Contains(c.signed, name) {
+		name = strings.ToLower(name)
+		own := strings.HasPrefix(name, "x-bce-") && name != "x-bce-request-id"
+		if own && !slices.Contains(c.signed, name) {
 			return "", fmt.Errorf("%s is not signed", name)
 		}
 	}
