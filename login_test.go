@@ -15,9 +15,11 @@ import (
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/vendor_api/simulator"
 	simalibabacloud "prefetch_exporter/vendor_api/simulator/alibabacloud"
+	simbaiducloud "prefetch_exporter/vendor_api/simulator/baiducloud"
 	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 	simtencentcloud "prefetch_exporter/vendor_api/simulator/tencentcloud"
+	simvolcengine "prefetch_exporter/vendor_api/simulator/volcengine"
 )
 
 // TestEveryWayToLogIn asks each vendor once with each kind of credentials.
@@ -66,6 +68,20 @@ func TestEveryWayToLogIn(t *testing.T) {
 	t.Cleanup(vodServer.Close)
 	t.Cleanup(cdnServer.Close)
 	t.Cleanup(edgeServer.Close)
+	volc := simvolcengine.New(simvolcengine.Options{
+		AccessKeys: map[string]string{"AKTEMP": testSecret, "AKVOLC": testSecret}, SecurityTokens: map[string]string{"AKTEMP": "temporary"},
+	})
+	baidu := simbaiducloud.New(simbaiducloud.Options{
+		AccessKeys: map[string]string{"AKTEMP": testSecret}, SessionTokens: map[string]string{"AKTEMP": "temporary"},
+	})
+	for _, owner := range []string{"AKTEMP", "AKVOLC"} {
+		task := simulator.Task{ID: "task-" + owner, Owner: owner, Created: time.Now().Add(-time.Hour), URLs: urls}
+		volc.Submit(task)
+		baidu.Submit(task)
+	}
+	volcServer, baiduServer := httptest.NewServer(volc), httptest.NewServer(baidu)
+	t.Cleanup(volcServer.Close)
+	t.Cleanup(baiduServer.Close)
 	file := writeFile(t, "config.yml", fmt.Sprintf(`
 accounts:
   - name: temporary-keys
@@ -108,7 +124,16 @@ accounts:
   - name: access-key
     cdnetworks: {endpoint: %[2]q, access_key: AKEDGE, secret_key: %[4]s}
     tasks: [{id: task-AKEDGE}]
-`, vodServer.URL, edgeServer.URL, testProject, testSecret, cdnServer.URL, teoServer.URL, pushServer.URL, aliServer.URL))
+  - name: volcengine
+    volcengine_cdn: {endpoint: %[9]q, access_key_id: AKVOLC, secret_access_key: %[4]s}
+    tasks: [{id: task-AKVOLC}]
+  - name: byteplus
+    byteplus_cdn: {endpoint: %[9]q, access_key_id: AKTEMP, secret_access_key: %[4]s, session_token: temporary}
+    tasks: [{id: task-AKTEMP}]
+  - name: baidu
+    baiducloud_cdn: {endpoint: %[10]q, access_key_id: AKTEMP, secret_access_key: %[4]s, session_token: temporary}
+    tasks: [{id: task-AKTEMP}]
+`, vodServer.URL, edgeServer.URL, testProject, testSecret, cdnServer.URL, teoServer.URL, pushServer.URL, aliServer.URL, volcServer.URL, baiduServer.URL))
 	stdout, stderr, err := command(t, "--once", "--config.file="+file, "--storage.path="+t.TempDir())
 	if err != nil {
 		t.Fatalf("%v\n%s", err, stderr)
@@ -119,6 +144,7 @@ accounts:
 		"cdn-temporary-keys": "huaweicloud_cdn", "cdn-token": "huaweicloud_cdn", "cdn-iam": "huaweicloud_cdn",
 		"edgeone": "tencentcloud_edgeone", "push": "tencentcloud_cdn",
 		"api-key": "cdnetworks", "access-key": "cdnetworks",
+		"volcengine": "volcengine_cdn", "byteplus": "byteplus_cdn", "baidu": "baiducloud_cdn",
 	} {
 		series := fmt.Sprintf("prefetch_account_tasks{account=%q,phase=\"settled\",provider=%q}", account, provider)
 		if got := metric(stdout, series); got != "1" {

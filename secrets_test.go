@@ -59,19 +59,20 @@ func echo(form string) http.HandlerFunc {
 		if err != nil {
 			panic(http.ErrAbortHandler)
 		}
+		say := func(form string) { _, _ = io.WriteString(w, strings.ReplaceAll(form, "%s", string(quoted))) }
 		switch form {
 		case "401":
 			w.WriteHeader(http.StatusUnauthorized)
-			_, _ = fmt.Fprintf(w, `{"error_code":"APIGW.0301","error_msg":%s,"Code":0,"Message":%s,"Response":{"Error":{"Code":"AuthFailure","Message":%s}}}`, quoted, quoted, quoted)
+			say(`{"ResponseMetadata":{"Error":{"Code":"SignatureDoesNotMatch","Message":%s}},"error_code":"APIGW.0301","error_msg":%s,"Code":0,"Message":%s,"Response":{"Error":{"Code":"AuthFailure","Message":%s}}}`)
 		case "400":
 			w.WriteHeader(http.StatusBadRequest)
-			_, _ = fmt.Fprintf(w, `{"error_code":%s,"Code":0,"Message":%s,"Response":{"Error":{"Code":%s}}}`, quoted, quoted, quoted)
+			say(`{"ResponseMetadata":{"Error":{"Code":%s}},"error_code":%s,"Code":0,"Message":%s,"Response":{"Error":{"Code":%s}}}`)
 		case "word":
-			_, _ = fmt.Fprintf(w, `{"preheating_results":[{"url":"u","status":%s}],"Code":1,"Message":%s,`+
-				`"result":{"count":1,"data":[{"url":"u","status":%s,"createTime":%s}]},`+
-				`"total":1,"urls":[{"url":"u","status":"failed","fail_classify":%s,"fail_desc":%s}],`+
-				`"Response":{"TotalCount":1,"Tasks":[{"Target":"u","Status":"failed","FailMessage":%s,"CreateTime":%s}]}}`,
-				quoted, quoted, quoted, quoted, quoted, quoted, quoted, quoted)
+			say(`{"Result":{"Data":[{"Url":"u","Status":"failed","Remark":%s}]},` +
+				`"details":[{"status":%s,"progress":%s,"task":{"url":"u"}}],"preheating_results":[{"url":"u","status":%s}],"Code":1,"Message":%s,` +
+				`"result":{"count":1,"data":[{"url":"u","status":%s,"createTime":%s}]},` +
+				`"total":1,"urls":[{"url":"u","status":"failed","fail_classify":%s,"fail_desc":%s}],` +
+				`"Response":{"TotalCount":1,"Tasks":[{"Target":"u","Status":"failed","FailMessage":%s,"CreateTime":%s}]}}`)
 		case "redirect":
 			w.Header().Set("Location", "/?"+url.QueryEscape(string(dump)))
 			w.WriteHeader(http.StatusFound)
@@ -113,6 +114,12 @@ accounts:
     tasks: [{id: task}]
   - name: alibaba
     alibabacloud_cdn: {endpoint: %[1]q, access_key_id: %[3]s, access_key_secret: %[4]s, security_token: %[5]s}
+    tasks: [{id: task}]
+  - name: volcengine
+    volcengine_cdn: {endpoint: %[1]q, access_key_id: %[3]s, secret_access_key: %[4]s, session_token: %[5]s}
+    tasks: [{id: task}]
+  - name: baidu
+    baiducloud_cdn: {endpoint: %[1]q, access_key_id: %[3]s, secret_access_key: %[4]s, session_token: %[5]s}
     tasks: [{id: task}]
   - name: api-key
     cdnetworks: {endpoint: %[1]q, username: ops, api_key: %[8]s}
@@ -181,7 +188,7 @@ func TestPlantedSecrets(t *testing.T) {
 
 func readEverything(t *testing.T, address string, asked *atomic.Int64, args ...string) {
 	t.Helper()
-	const accounts, sources = 10, 2
+	const accounts, sources = 12, 2
 	file, storage := writeFile(t, "config.yml", plantedConfig(address)), t.TempDir()
 	args = append(args, "--config.file="+file, "--log.level=debug")
 	texts := map[string]string{}
@@ -198,11 +205,11 @@ func readEverything(t *testing.T, address string, asked *atomic.Int64, args ...s
 	})
 	for _, path := range []string{
 		"/", "/metrics", "/tasks", "/config", "/runbooks/", "/-/healthy", "/-/ready", "/debug/pprof/cmdline", "/debug/pprof/goroutine?debug=2",
-		"/api/v1/accounts", "/api/v1/tasks", "/api/v1/tasks/iam/task", "/api/v1/tasks/cdn/task", "/api/v1/tasks/alibaba/task", "/api/v1/tasks/edgeone/task", "/api/v1/tasks/push/task", "/api/v1/tasks/api-key/task",
+		"/api/v1/accounts", "/api/v1/tasks", "/api/v1/tasks/iam/task", "/api/v1/tasks/cdn/task", "/api/v1/tasks/alibaba/task", "/api/v1/tasks/edgeone/task", "/api/v1/tasks/push/task", "/api/v1/tasks/volcengine/task", "/api/v1/tasks/baidu/task", "/api/v1/tasks/api-key/task",
 	} {
 		_, texts[path] = p.get(path)
 	}
-	for _, account := range []string{"temporary-keys", "token", "iam", "cdn", "cdn-iam", "alibaba", "edgeone", "push", "api-key", "access-key"} {
+	for _, account := range []string{"temporary-keys", "token", "iam", "cdn", "cdn-iam", "alibaba", "edgeone", "push", "volcengine", "baidu", "api-key", "access-key"} {
 		_, texts["the page of "+account] = p.get("/tasks/" + account + "/task")
 	}
 	if err := os.WriteFile(file, []byte(plantedConfig(address)+"surprise: "+planted["secret key"]), 0o600); err != nil {

@@ -20,6 +20,8 @@ func secretPlaces() map[string]struct{ key, kind, text string } {
 		cdn    = "accounts:\n  - name: a\n    huaweicloud_cdn:\n      domain_id: d\n"
 		teo    = "accounts:\n  - name: a\n    tencentcloud_edgeone:\n      zone_id: zone-1\n"
 		ali    = "accounts:\n  - name: a\n    alibabacloud_dcdn:\n"
+		volc   = "accounts:\n  - name: a\n    volcengine_cdn:\n      page_size: 7\n"
+		baidu  = "accounts:\n  - name: a\n    baiducloud_cdn:\n      edition: abroad\n"
 		edge   = "accounts:\n  - name: a\n    cdnetworks:\n      username: u\n"
 		source = "accounts:\n  - name: a\n    cdnetworks: {username: u, api_key: k}\n" +
 			"task_discovery:\n  http:\n    - url: https://h/\n      http_client_config:\n        "
@@ -42,6 +44,12 @@ func secretPlaces() map[string]struct{ key, kind, text string } {
 		"Alibaba key id":        {"access_key_id", "key", ali + "      access_key_secret: s\n      %s\n"},
 		"Alibaba secret":        {"access_key_secret", "key", ali + "      access_key_id: a\n      %s\n"},
 		"Alibaba token":         {"security_token", "key", ali + "      access_key_id: a\n      access_key_secret: s\n      %s\n"},
+		"Volcengine key":        {"access_key_id", "key", volc + "      secret_access_key: s\n      %s\n"},
+		"Volcengine secret key": {"secret_access_key", "key", volc + "      access_key_id: a\n      %s\n"},
+		"Volcengine token":      {"session_token", "key", volc + "      access_key_id: a\n      secret_access_key: s\n      %s\n"},
+		"Baidu key":             {"access_key_id", "key", baidu + "      secret_access_key: s\n      %s\n"},
+		"Baidu secret key":      {"secret_access_key", "key", baidu + "      access_key_id: a\n      %s\n"},
+		"Baidu token":           {"session_token", "key", baidu + "      access_key_id: a\n      secret_access_key: s\n      %s\n"},
 		"API key":               {"api_key", "key", edge + "      %s\n"},
 		"access key":            {"access_key", "key", edge + "      secret_key: s\n      %s\n"},
 		"secret key":            {"secret_key", "key", edge + "      access_key: a\n      %s\n"},

@@ -28,6 +28,9 @@ accounts:
   - cdnetworks: {unknown: 1}
   - tencentcloud_edgeone: {unknown: 1}
   - tencentcloud_cdn: {unknown: 1}
+  - volcengine_cdn: {unknown: 1}
+  - byteplus_cdn: {unknown: 1}
+  - baiducloud_cdn: {unknown: 1}
 task_discovery: {unknown: 1, http: [{unknown: 1}]}
 `,
 	}

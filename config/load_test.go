@@ -260,6 +260,15 @@ func TestIdentity(t *testing.T) {
 		"tencent secret id that rotates": {
 			"tencentcloud_cdn", "{secret_id_file: ak, secret_key: s}", "tencentcloud_cdn|cdn.tencentcloudapi.com|",
 		},
+		"volcengine access key": {
+			"volcengine_cdn", "{access_key_id: AK, secret_access_key: s}", "volcengine_cdn|cdn.volcengineapi.com|AK",
+		},
+		"byteplus access key that rotates": {
+			"byteplus_cdn", "{access_key_id_file: ak, secret_access_key: s, region: singapore}", "byteplus_cdn|cdn.byteplusapi.com|",
+		},
+		"baidu access key": {
+			"baiducloud_cdn", "{access_key_id: AK, secret_access_key: s, edition: abroad}", "baiducloud_cdn|cdn.baidubce.com|AK",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -80,6 +80,10 @@ func plain(c *config.Config) []any {
 			values = append(values, v.Endpoint, v.TimeZone.String(), v.HTTPClientConfig.TLSConfig)
 		case *config.AlibabaCloud:
 			values = append(values, v.Endpoint, v.HTTPClientConfig.TLSConfig)
+		case *config.VolcengineCDN:
+			values = append(values, v.Endpoint, v.Region, v.PageSize, v.HTTPClientConfig.TLSConfig)
+		case *config.BaiduCloudCDN:
+			values = append(values, v.Endpoint, v.Edition, v.HTTPClientConfig.TLSConfig)
 		case *config.CDNetworks:
 			values = append(values, v.Endpoint, v.Username, v.TimeZone.String(), v.PageSize, v.LookBack, v.WatchWindow, v.HTTPClientConfig.TLSConfig)
 		}
@@ -100,7 +104,11 @@ func anyConfig(rt *rapid.T) object {
 			"max_staleness": duration(rt, time.Second, 365*24*time.Hour),
 			"task_limit":    rapid.IntRange(1, 1_000_000).Draw(rt, "task limit"),
 		}),
-		"accounts": []any{anyHuawei(rt), anyHuaweiCDN(rt), anyAlibaba(rt), anyCDNetworks(rt), anyEdgeOne(rt), anyTencentCDN(rt)},
+		"accounts": []any{
+			anyHuawei(rt), anyHuaweiCDN(rt), anyAlibaba(rt), anyCDNetworks(rt), anyEdgeOne(rt),
+			anyTencentCDN(rt), anyVolcengine(rt, "volcengine_cdn"), anyVolcengine(rt, "byteplus_cdn"),
+			anyBaidu(rt),
+		},
 		"task_discovery": pick(rt, object{
 			"files": []string{"a/*.yml", "/b.json"},
 			"http": []any{merge(
@@ -166,6 +174,20 @@ func anyTencentCDN(rt *rapid.T) object {
 	return anyAccount(rt, "tencent", "tencentcloud_cdn", merge(
 		pick(rt, object{"endpoint": "https://cdn.intl.tencentcloudapi.com", "time_zone": "GMT+00:00"}), tencentKeys(rt),
 	))
+}
+
+func accessKeys(rt *rapid.T) object {
+	return merge(aSecret(rt, "access_key_id"), aSecret(rt, "secret_access_key"), pick(rt, aSecret(rt, "session_token")))
+}
+
+func anyVolcengine(rt *rapid.T, provider string) object {
+	return anyAccount(rt, provider, provider, merge(accessKeys(rt), pick(rt, object{
+		"endpoint": "https://open.volcengineapi.com", "region": "ap-southeast-1", "page_size": rapid.IntRange(1, 10_000).Draw(rt, "page size"),
+	})))
+}
+
+func anyBaidu(rt *rapid.T) object {
+	return anyAccount(rt, "baidu", "baiducloud_cdn", merge(accessKeys(rt), pick(rt, object{"endpoint": "http://[::1]:8080", "edition": "abroad"})))
 }
 
 func anyCDNetworks(rt *rapid.T) object {

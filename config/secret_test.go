@@ -53,6 +53,12 @@ func TestNothingPrintsASecret(t *testing.T) {
     alibabacloud_cdn: {access_key_id: "%[1]s-id", access_key_secret: %[1]s, security_token: %[1]s}
   - name: alibaba-dynamic
     alibabacloud_dcdn: {endpoint: "https://dcdn.example.com", access_key_id: AK, access_key_secret: %[1]s}
+  - name: volcengine
+    volcengine_cdn: {access_key_id: %[1]s, secret_access_key: %[1]s, session_token: %[1]s}
+  - name: byteplus
+    byteplus_cdn: {region: singapore, page_size: 50, access_key_id: AK, secret_access_key: %[1]s}
+  - name: baidu
+    baiducloud_cdn: {edition: abroad, access_key_id: %[1]s, secret_access_key: %[1]s, session_token: %[1]s}
 task_discovery:
   http:
     - url: https://u:%[1]s@example.com/?token=%[1]s

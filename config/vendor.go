@@ -46,6 +46,9 @@ var sections = []section{
 	tencentCloudCDN(),
 	alibabaCloud("alibabacloud_cdn", "https://cdn.aliyuncs.com"),
 	alibabaCloud("alibabacloud_dcdn", "https://dcdn.aliyuncs.com"),
+	volcengineCDN(),
+	bytePlusCDN(),
+	baiduCloudCDN(),
 }
 
 func vendorNames() []string {

@@ -74,6 +74,10 @@ func (p *providers) connect(a *poller.Account, vendor config.Vendor) (err error)
 		a.Provider, err = p.tencentCloudEdgeOne(v)
 	case *config.TencentCloudCDN:
 		a.Provider, err = p.tencentCloudCDN(v)
+	case *config.VolcengineCDN:
+		a.Provider, err = p.volcengine(a.Account.Provider, v)
+	case *config.BaiduCloudCDN:
+		a.Provider, err = p.baiduCloud(v)
 	case *config.CDNetworks:
 		a.Provider, err = p.cdnetworks(v)
 		a.WatchWindow = v.WatchWindow

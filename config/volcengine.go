@@ -1,0 +1,62 @@
+package config
+
+import (
+	"time"
+
+	"prefetch_exporter/config/form"
+	"prefetch_exporter/config/secret"
+)
+
+// VolcengineCDN is an account at Volcengine CDN, or at BytePlus CDN, which has the same
+// API.
+type VolcengineCDN struct {
+	// Endpoint is scheme://host[:port].
+	Endpoint string `yaml:"endpoint"`
+	// Region is a part of what is signed.
+	Region string `yaml:"region"`
+	// PageSize is how many rows are asked for at once.
+	PageSize         int              `yaml:"page_size"`
+	HTTPClientConfig HTTPClientConfig `yaml:"http_client_config,omitempty"`
+
+	// SessionToken is nil where the keys are not temporary.
+	AccessKeyID     *secret.Secret `yaml:"access_key_id"`
+	SecretAccessKey *secret.Secret `yaml:"secret_access_key"`
+	SessionToken    *secret.Secret `yaml:"session_token,omitempty"`
+}
+
+func volcengineCDN() section {
+	return volcengine("volcengine_cdn", VolcengineCDN{Endpoint: "https://cdn.volcengineapi.com", Region: "cn-north-1"})
+}
+
+func bytePlusCDN() section {
+	return volcengine("byteplus_cdn", VolcengineCDN{Endpoint: "https://cdn.byteplusapi.com", Region: "ap-singapore-1"})
+}
+
+// volcengine is a product with its own endpoint and region.
+func volcengine(name string, usual VolcengineCDN) section {
+	return section{
+		name:  name,
+		calls: 60, per: time.Minute,
+		discovers: true,
+		keys:      keysOf[VolcengineCDN](),
+		form:      "{access_key_id: …, secret_access_key_file: …}",
+		read: func(m form.Mapping) Vendor {
+			v := usual
+			v.Endpoint = readEndpointOr(m, usual.Endpoint)
+			if m.Has("region") {
+				v.Region = readRegion(m.Get("region"))
+			}
+			v.PageSize = m.Get("page_size").Integer(form.Span[int]{Def: defaultPageSize, Low: 1, High: maxPageSize})
+			v.AccessKeyID = m.RequiredSecret("access_key_id")
+			v.SecretAccessKey = m.RequiredSecret("secret_access_key")
+			v.SessionToken = m.Secret("session_token")
+			v.HTTPClientConfig = readVendorHTTP(m.Get("http_client_config"))
+			return &v
+		},
+	}
+}
+
+// identity tells the access key.
+func (v *VolcengineCDN) identity() (endpoint, who string) {
+	return v.Endpoint, steadyKey(v.AccessKeyID)
+}
