@@ -108,7 +108,7 @@ func TestSDKIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			theirs := newSDK(t, startVendor(t, tc.options).url, "cn-north-1", tc.with)
-			answer, err := theirs.DescribeContentTasks(&cdn.DescribeContentTasksInput{TaskType: new("preload"), PageSize: sdk.Int32(tc.size)})
+			answer, err := theirs.DescribeContentTasks(&cdn.DescribeContentTasksInput{TaskType: new("preload"), PageSize: new(tc.size)})
 			var refused volcengineerr.RequestFailure
 			if !errors.As(err, &refused) {
 				t.Fatalf("got answer %v and error %v (%T)", answer, err, err)
