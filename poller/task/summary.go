@@ -38,6 +38,8 @@ func (t *Task) Summarize(s vendorapi.TaskSummary, m *Moment) {
 	}
 	// Its failed rows are all that is missing.
 	if t.RetryAt = m.Now; failures+misses > 0 {
-		t.Failures, t.Misses, t.RetryAt = failures, misses, retry // they were asked for in vain
+		// They were asked for in vain. The task is not lost: the list has it.
+		t.Failures, t.RetryAt = failures, retry
+		t.Misses, t.FirstMiss = min(misses, lostMisses-1), m.Now
 	}
 }

@@ -82,6 +82,16 @@ func TestSummarizeInVain(t *testing.T) {
 	if got.Failures != 1 || !got.RetryAt.Equal(retry) || got.Counts != failed.Counts || !got.Up {
 		t.Errorf("after %d failures it is asked again at %v, not %v", got.Failures, got.RetryAt, retry)
 	}
+	for n := range 10 { // each list before an answer without rows
+		then, least := got.RetryAt.Sub(now), time.Minute
+		if n > 2 {
+			least = 4 * time.Minute
+		}
+		apply(t, got, whole(nil), at(then))
+		if got.Summarize(failed, at(then+time.Second)); got.Phase != prefetch.Active || got.RetryAt.Sub(now)-then < least {
+			t.Errorf("after %d answers without rows it is %v, asked again after %v", n, got.Phase, got.RetryAt.Sub(now)-then)
+		}
+	}
 }
 
 // A list does not settle what may have more rows soon, and ends no reading that tells
