@@ -80,7 +80,7 @@ func (a *Account) Succeeded(q Question, number uint64, ans vendorapi.Answer, m *
 		a.refused(t, ans.Refused[t.ID], m)
 	case q.Query.Kind == vendorapi.QueryCount && a.notCounted(t, q.Query, ans, m.Now):
 	default:
-		m.Life.Open = ans.Open
+		m.Life.Open = ans.Open || ans.Next != "" // its rows are asked for by number
 		a.tell(t, m, func() ([]prefetch.URL, string) { return t.Apply(q.Query, ans, &m.Life) })
 	}
 	return q.Tasks()

@@ -542,3 +542,15 @@ func TestAList(t *testing.T) {
 		t.Errorf("b is %v after a window of rows that name it", b.Phase)
 	}
 }
+
+// The rows of a task that goes on by a cursor are not all there are.
+func TestATaskThatGoesOn(t *testing.T) {
+	t.Parallel()
+	w := naming(t, func(*vendorapi.Capabilities) {})
+	a := w.watch("a", 2)
+	ans := tagged(prefetch.Succeeded, "a")
+	ans.Next = "more"
+	if w.tells(about(a, vendorapi.QueryTask), ans); a.Phase == prefetch.Settled {
+		t.Error("it is settled")
+	}
+}

@@ -184,7 +184,7 @@ func (s *Segment) tally(c *Count, n int) (whole, consistent bool) {
 // read takes the rows of a window.
 func (s *Segment) read(window vendorapi.Query, c Count, ans vendorapi.Answer, m *Moment) Outcome {
 	span := window.To.Sub(window.From) + dialect.Tick
-	if ans.Count > len(ans.URLs) {
+	if !ans.Whole() {
 		switch {
 		case m.CanCount():
 			c.Step, c.Total = stepSucceeded, ans.Count

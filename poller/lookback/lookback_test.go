@@ -24,6 +24,7 @@ type vendor struct {
 	rows    []prefetch.URL
 	largest int  // page
 	uncount bool // it refuses to count by status
+	cursor  bool // it tells where the next page begins, and not how many rows there are
 	asked   []string
 }
 
@@ -59,7 +60,11 @@ func (v *vendor) answer(q vendorapi.Query, now time.Time) vendorapi.Answer {
 			found = append(found, u)
 		}
 	}
-	return vendorapi.Answer{Count: len(found), URLs: found[:min(len(found), q.PageSize)]}
+	ans := vendorapi.Answer{Count: len(found), URLs: found[:min(len(found), q.PageSize)]}
+	if v.cursor && ans.Count > len(ans.URLs) {
+		ans.Next, ans.Count = "more", len(ans.URLs)
+	}
+	return ans
 }
 
 // watcher counts a look-back of three days.
@@ -373,5 +378,19 @@ func TestClocks(t *testing.T) {
 	w.m.Now = noon.Add(-1000 * time.Hour) // set back: everything is to come
 	if _, due := w.Next(&w.m); due.After(w.m.Now.Add(time.Hour)) {
 		t.Errorf("the next question is at %v", due)
+	}
+}
+
+// A page that another follows is not all rows of a window, whatever it counts.
+func TestCursors(t *testing.T) {
+	t.Parallel()
+	v := &vendor{largest: 10, uncount: true, cursor: true}
+	for minutes := range 8 {
+		v.submit(noon.Add(-time.Hour-time.Duration(minutes)*time.Minute), 8)
+	}
+	w := watching(v)
+	w.run(6 * time.Hour)
+	if sum, _ := w.Sum(); sum == nil || *sum != w.truth() {
+		t.Errorf("%v, the vendor has %v", sum, w.truth())
 	}
 }
