@@ -1,6 +1,7 @@
 package match
 
 import (
+	"slices"
 	"time"
 
 	"prefetch_exporter/poller/dialect"
@@ -29,7 +30,10 @@ func Named(p Page, claims []Claim) (r Result) {
 	}
 	for i := range claims {
 		c := &claims[i]
-		urls, all := rows[c.ID], c.Within(shown)
+		urls := rows[c.ID]
+		all := c.Within(shown) && !slices.ContainsFunc(urls, func(u prefetch.URL) bool {
+			return u.Created.Before(shown.From) || u.Created.After(shown.To) // it was created at another time
+		})
 		switch {
 		case c.Counted:
 		case len(urls) > 0 && p.hides(c, urls, shown):

@@ -73,6 +73,9 @@ func TestNamed(t *testing.T) {
 			ans: tagged(8, few...), claims: []match.Claim{claim("a", 300, 0), claim("b", 200, 0), claim("x", 100, 0), claim("c", 250, 0)}, page: 2,
 			want: "found b1 x1missed c",
 		},
+		"a part of a task that was created at another time": {
+			ans: tagged(12, "a 300 running", "b 200 failed", "x 100 running"), claims: []match.Claim{claim("a", 150, 0), claim("b", 200, 0)}, page: 2, want: "found b1",
+		},
 		"the newest first": {
 			ans:    tagged(8, "x 100 running", "b 200 failed", "a 300 running", "a 300 running"),
 			claims: []match.Claim{claim("a", 300, 0), claim("b", 200, 0), claim("x", 100, 0)}, page: 2, want: "found a2 b1",
