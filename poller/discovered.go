@@ -48,6 +48,7 @@ func (a *account) chooseNew(s *planner.Round, l *discover.Listing) (q answers.Qu
 	case found && (l.Yields() || q.Priority.Presses()):
 		return q, found, wake
 	default:
+		s.Reach(&query)
 		return answers.Question{Question: planner.Question{Query: query, Why: "which tasks there are"}, Discover: true}, true, wake
 	}
 }

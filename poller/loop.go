@@ -260,9 +260,7 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.inFlight--
-	for _, t := range q.Tasks() {
-		t.InFlight = false
-	}
+	a.planner.Ended(&q.Question, err == nil)
 	if q.Watch != nil {
 		a.watch.Ended()
 	}

@@ -18,6 +18,8 @@ type Candidate struct {
 	// windowed and scouted are when the last window left that could show the task:
 	// of all rows, and of those that run.
 	windowed, scouted time.Time
+	// shown: the last window that should have told of it, and names tasks, was answered.
+	shown bool
 	// Overlooked: the last window that should have told of the task had no rows.
 	Overlooked bool
 	// OthersWait: rows of others may wait that were created with its own.

@@ -40,6 +40,7 @@ type appraisal struct {
 	imminent  bool           // now, for the answer to be there at its deadline
 	asking    bool           // a call about it is under way
 	joinable  bool           // a window that is asked for now can tell of it
+	open      bool           // a window that names its tasks can, now or later
 
 	task    *Candidate
 	created int64 // what the appraisals are in order of
@@ -208,6 +209,23 @@ func (s *Round) schedule(c *appraisal) bool {
 	return c.askable
 }
 
+// lacksRows reports whether nothing is missing of the task but the rows of what
+// failed, which a list does not tell.
+func (s *Round) lacksRows(t *Candidate) bool {
+	return s.Capabilities.Lists && t.Answered() && t.Counts.AllFinal()
+}
+
+// join fills in whether a window can tell of the task.
+func (s *Round) join(c *appraisal, claim *match.Claim) {
+	t, windowAt := c.task, s.windowAt(c.task, claim)
+	c.open = s.Names() && !s.untold(t)
+	c.joinable = !windowAt.After(s.Now) && !s.untold(t)
+	c.change(windowAt)
+	if c.open && t.windowed.IsZero() && !windowAt.After(t.FirstSeen.Add(2*dialect.Pad)) {
+		c.at = max(c.at, windowAt.UnixNano()) // soon one answer tells of what is new
+	}
+}
+
 // fill makes the appraisal anew.
 func (s *Round) fill(c *appraisal) {
 	t, now, claim := c.task, s.Now.UnixNano(), s.claim(c.task)
@@ -235,10 +253,8 @@ func (s *Round) fill(c *appraisal) {
 		c.change(t.Reading.Until(t.LastAsked, s.Slot))
 	}
 	c.change(t.LastAsked)
-	if claim.Joinable() {
-		windowAt := s.windowAt(t, &claim)
-		c.joinable = !windowAt.After(s.Now)
-		c.change(windowAt)
+	if claim.Joinable() && !s.lacksRows(t) {
+		s.join(c, &claim)
 	}
 	scoutAt := s.again(t.scouted)
 	c.change(scoutAt)

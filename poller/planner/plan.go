@@ -196,7 +196,8 @@ func (s *Round) Plan() (best Question, found bool, wake time.Time) {
 	best, told := s.bestWindow()
 	alone := s.ask(first)
 	s.together(&alone)
-	if told == 0 || best.Priority.Compare(alone.Priority) <= 0 {
+	// Where tasks are named a window tells of no less for as much.
+	if order := best.Priority.Compare(alone.Priority); told == 0 || order < 0 || order == 0 && !s.Names() {
 		best = alone
 	}
 	if scout, ok := s.bestScout(best.Priority, told); ok {

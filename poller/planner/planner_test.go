@@ -174,9 +174,9 @@ func (w *world) hear(q *planner.Question, ans vendorapi.Answer, left time.Time) 
 			return rows
 		})
 	}
+	w.planner.Ended(q, true)
 	switch c := q.Task; {
 	case c != nil:
-		c.InFlight = false
 		whole(c)
 	case q.Query.Kind == vendorapi.QueryCount:
 		for _, c := range h.Unsplit(q.Query) {

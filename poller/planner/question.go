@@ -15,8 +15,10 @@ type Question struct {
 	// Task is nil for a window. Others are further tasks of the same question.
 	Task   *Candidate
 	Others []*Candidate
-	Query  vendorapi.Query
-	Why    string
+	// Shown are those that a window tells of which names them, once it left.
+	Shown []*Candidate
+	Query vendorapi.Query
+	Why   string
 	// Pressing: a deadline passed, or nothing is known of the task yet. The look-back
 	// waits longer for it.
 	Pressing bool

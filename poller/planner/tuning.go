@@ -67,7 +67,8 @@ const (
 	// familiar (minutes) is the worth of the first answer about any other task. Origin:
 	// measured, one worth for all first answers is 19 % later. Range: zero: no lag beyond
 	// chance, but first answers with urls +8 to +32 % and the mean error of a count +4 to
-	// +14 %; double: strangers with urls +3.3 %, 95th percentile of trickle with urls +11 %.
+	// +14 %; double: strangers with urls +3.3 %, 95th percentile of trickle with urls +11 %. Where
+	// answers name their tasks it is for each minute of waiting: see docs/freshness.md.
 	familiar = 0.1
 	// residue (minutes) keeps the worth of tasks that have no chance above nothing.
 	// Origin: derived, any number far below a minute. Range: nothing from zero to 1e-3.

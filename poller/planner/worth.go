@@ -130,23 +130,31 @@ func (s *Round) appraise(c *appraisal, chance float64, left int, looked time.Tim
 
 // novelty is what the first answer about a task is worth besides.
 func (s *Round) novelty(t *Candidate, chance float64) float64 {
-	switch c := t.Counted; {
+	waited := max(0, s.Now.Sub(clock.Later(t.FirstSeen, t.LastAsked)).Minutes())
+	switch {
 	case t.Answered():
 		return 0
-	case c != nil && (c.FailedAt.IsZero() || c.Both() && s.CanCountWaiting()):
-		return uncounted
-	case c != nil:
-		return unseen
+	case t.Counted != nil:
+		return s.firstCount(t)
 	case s.Capabilities.Windows && s.CanCount() && s.sizeOf(t) > s.PageSize():
 		return stranger
+	case s.Names() && s.joinable(t):
+		return familiar * waited // others that are new may come into the same answer
 	case s.joinable(t) || !s.Tells():
 		return familiar
-	}
-	waited := max(0, s.Now.Sub(clock.Later(t.FirstSeen, t.LastAsked)).Minutes())
-	if t.KnownCreation().IsZero() {
+	case t.KnownCreation().IsZero():
 		return awaited * waited
+	default:
+		return max(stranger*min(1, chance/promising), patience*waited)
 	}
-	return max(stranger*min(1, chance/promising), patience*waited)
+}
+
+// firstCount is what the first counts of a task are worth besides.
+func (s *Round) firstCount(t *Candidate) float64 {
+	if c := t.Counted; c.FailedAt.IsZero() || c.Both() && s.CanCountWaiting() {
+		return uncounted
+	}
+	return unseen
 }
 
 // urgent is a task's worth with regard to its deadline, and the class that this

@@ -70,6 +70,8 @@ type Share struct {
 	Created, Margin int64
 	Rows            float64
 	Told            int // 1 if the window tells of the task, else 0
+	// Open: no window is asked for the task's sake now, and yet it tells of the task.
+	Open bool
 }
 
 // sum is what the tasks of a window add up to.
@@ -153,6 +155,84 @@ func Best(shares []Share, b Bounds) (best Window) {
 		}
 	}
 	return best
+}
+
+// Widen adds to a window the open tasks around it that there is room for, newer ones
+// first, and counts all of which it tells now. It reports false if there is no room
+// for the window itself, with what is in the margins around its tasks.
+func (w *Window) Widen(shares []Share, b Bounds) bool {
+	shown, ok := w.fit(shares, b)
+	if !ok {
+		return false
+	}
+	for i := w.First; i <= w.Last; i++ {
+		w.Told += shares[i].open()
+	}
+	oldest, newest := b.Oldest.UnixNano(), b.Newest.UnixNano()
+	widen := func(next, step int) {
+		for wider := shown; next >= 0 && next < len(shares); next += step {
+			x, first, last := &shares[next], min(w.First, next), max(w.Last, next)
+			wider.reach(first, last)
+			length := time.Duration(shares[last].Created-shares[first].Created) + b.Around
+			if x.Created-x.Margin < oldest || x.Created+x.Margin > newest || !b.hold(wider.rows, length) {
+				return
+			}
+			if more := x.Told + x.open(); more > 0 {
+				w.First, w.Last, shown = first, last, wider
+				w.Told += more
+			}
+		}
+	}
+	widen(w.Last+1, 1)
+	widen(w.First-1, -1)
+	return true
+}
+
+// fit leaves out the first tasks as long as there is no room for what the window shows,
+// or nothing is wanted of them: what was there may leave room for more elsewhere.
+func (w *Window) fit(shares []Share, b Bounds) (shown extent, ok bool) {
+	for ; w.First <= w.Last; w.First++ {
+		if shares[w.First].Class == Idle && w.First < w.Last {
+			continue
+		}
+		shown = extent{shares: shares, first: w.First, last: w.First - 1}
+		if shown.reach(w.First, w.Last); shown.rows <= b.Room {
+			break
+		}
+	}
+	var total sum
+	for i := w.First; i <= w.Last; i++ {
+		total.add(&shares[i], 1)
+	}
+	w.Priority, w.Told = total.priority(), total.told
+	return shown, total.told > 0
+}
+
+// open is 1 if a window tells of the task of which nothing is wanted.
+func (x *Share) open() int {
+	if x.Open {
+		return 1
+	}
+	return 0
+}
+
+// extent is the tasks whose rows a window shows, and how many rows those are: the
+// margins around its first task and its last have rows of others.
+type extent struct {
+	shares      []Share
+	first, last int
+	rows        float64
+}
+
+// reach has the window tell of the tasks from first to last.
+func (e *extent) reach(first, last int) {
+	from, to := e.shares[first].Created-e.shares[first].Margin, e.shares[last].Created+e.shares[last].Margin
+	for ; e.last+1 < len(e.shares) && e.shares[e.last+1].Created <= to; e.last++ {
+		e.rows += e.shares[e.last+1].Rows
+	}
+	for ; e.first > 0 && e.shares[e.first-1].Created >= from; e.first-- {
+		e.rows += e.shares[e.first-1].Rows
+	}
 }
 
 // hold reports whether a window of that length with so many rows of its tasks may be

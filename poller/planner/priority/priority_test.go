@@ -54,6 +54,11 @@ func of(class priority.Class, it item) item {
 }
 
 func best(items []item, change func(*priority.Bounds)) priority.Window {
+	b, shares := prepared(items, change)
+	return priority.Best(shares, b)
+}
+
+func prepared(items []item, change func(*priority.Bounds)) (priority.Bounds, []priority.Share) {
 	b := priority.Bounds{Oldest: noon.Add(-time.Hour), Newest: noon.Add(time.Hour), Most: 10 * time.Minute, Around: time.Second, Room: 100}
 	if change != nil {
 		change(&b)
@@ -63,7 +68,7 @@ func best(items []item, change func(*priority.Bounds)) priority.Window {
 		shares[i] = it.Share
 		shares[i].Created, shares[i].Margin = noon.Add(time.Duration(it.created)*time.Second).UnixNano(), int64(time.Second)
 	}
-	return priority.Best(shares, b)
+	return b, shares
 }
 
 func TestBest(t *testing.T) {
@@ -114,6 +119,49 @@ func TestBest(t *testing.T) {
 		got := best(c.items, c.change)
 		if got.First != c.first || got.Last != c.last || got.Told != c.told || got.Class != c.class || got.Worth != c.worth {
 			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+}
+
+// A window tells of what is around its tasks as well, as far as there is room.
+func TestWiden(t *testing.T) {
+	t.Parallel()
+	open := func(created int, rows float64) item { return item{created, priority.Share{Rows: rows, Open: true}} }
+	settled := func(created int, rows float64) item { return item{created, priority.Share{Rows: rows}} }
+	for name, c := range map[string]struct {
+		items       []item
+		change      func(*priority.Bounds)
+		first, last int
+		told        int
+	}{
+		"all there is":            {items: []item{open(0, 10), told(60, 10, 1), settled(70, 10), open(120, 10)}, last: 3, told: 3},
+		"nothing beyond the last": {items: []item{settled(0, 10), told(60, 10, 1), settled(120, 10)}, first: 1, last: 1, told: 1},
+		"newer ones first":        {items: []item{open(0, 60), told(60, 20, 1), open(120, 60)}, first: 1, last: 2, told: 2},
+		"in the place of idle ones": {
+			items: []item{settled(0, 40), settled(30, 40), told(60, 20, 1), open(120, 60)}, first: 2, last: 3, told: 2,
+		},
+		"as far as rows go":      {items: []item{open(0, 50), open(30, 30), told(60, 30, 1), settled(70, 5)}, first: 1, last: 2, told: 2},
+		"settled ones have some": {items: []item{open(0, 30), settled(30, 60), told(60, 30, 1)}, first: 2, last: 2, told: 1},
+		"and so has what is in the margins": {
+			items: []item{settled(29, 30), open(30, 40), told(60, 30, 1), settled(61, 30)}, first: 2, last: 2, told: 1,
+		},
+		"no more than there is room for with what is in the margins": {
+			items: []item{told(0, 40, 1), told(60, 40, 1), settled(61, 40)}, first: 1, last: 1, told: 1,
+		},
+		"none, if that is too much": {items: []item{told(0, 80, 1), settled(1, 80)}, first: 1, last: 0},
+		"rows of others": {
+			items: []item{open(0, 30), told(60, 30, 1)}, change: func(b *priority.Bounds) { b.Others = 1 }, first: 1, last: 1, told: 1,
+		},
+		"no longer than the vendor takes": {items: []item{told(0, 1, 1), open(700, 1)}, told: 1},
+		"nothing too old or too new":      {items: []item{open(-3600, 1), told(0, 1, 1), open(3600, 1)}, change: func(b *priority.Bounds) { b.Most = 4 * time.Hour }, first: 1, last: 1, told: 1},
+		"others that are asked for, if it comes to that": {
+			items: []item{told(0, 60, 1), told(60, 40, 5), open(61, 0)}, last: 2, told: 3,
+		},
+	} {
+		b, shares := prepared(c.items, c.change)
+		w := priority.Best(shares, b)
+		if w.Widen(shares, b); w.First != c.first || w.Last != c.last || w.Told != c.told {
+			t.Errorf("%s: got %+v", name, w)
 		}
 	}
 }
