@@ -15,6 +15,11 @@ import (
 func edge() freshness.Vendor { return scenario(freshness.Trickle).Vendor }
 func vod() freshness.Vendor  { return scenario(freshness.VODFlood).Vendor }
 
+// listed and ten are those whose answers say of which tasks they are: by a list, and
+// by a question for ten of them.
+func listed() freshness.Vendor { return scenario(freshness.TasksListed).Vendor }
+func ten() freshness.Vendor    { return scenario(freshness.TenTasksAQuestion).Vendor }
+
 func scenario(name string) freshness.Scenario {
 	for _, s := range freshness.Scenarios() {
 		if s.Name == name {
@@ -32,6 +37,14 @@ func item(created, settled time.Duration, n int) freshness.Item {
 	return freshness.Item{Created: created, URLs: urls}
 }
 
+// dozen are twelve items of so many rows, the last of which settled first.
+func dozen(n int) (items []freshness.Item) {
+	for i := range 12 {
+		items = append(items, item(time.Duration(10*i-300)*time.Second, -time.Duration(i+1)*time.Second, n))
+	}
+	return items
+}
+
 func work(v freshness.Vendor, items ...freshness.Item) *freshness.Workload {
 	return &freshness.Workload{Scenario: freshness.Scenario{Vendor: v}, Items: items}
 }
@@ -42,9 +55,10 @@ func withStrangers(w *freshness.Workload, items ...freshness.Item) *freshness.Wo
 }
 
 // edgeSlot is the n-th slot, from 0, of one call in 5 min: a period and 1 %, and
-// the second that a call takes. vodSlot is that of 90 calls in 1 min.
-func edgeSlot(n int) time.Duration { return time.Duration(n) * 304 * time.Second }
-func vodSlot(n int) time.Duration  { return time.Duration(n) * (61600 * time.Millisecond / 90) }
+// the second that a call takes. vodSlot and namedSlot are those of 90 and 60 in 1 min.
+func edgeSlot(n int) time.Duration  { return time.Duration(n) * 304 * time.Second }
+func namedSlot(n int) time.Duration { return time.Duration(n) * (61600 * time.Millisecond / 60) }
+func vodSlot(n int) time.Duration   { return time.Duration(n) * (61600 * time.Millisecond / 90) }
 
 // answers are the times at which the answers to calls in these slots are there;
 // a negative slot is never.
@@ -153,9 +167,27 @@ func TestBaselines(t *testing.T) {
 			roundRobin: expected{[]int{2, 3}, 4}, newLast: expected{[]int{2, 3}, 4},
 			oracle: expected{[]int{3, 2}, 2}, nextSlots: expected{[]int{2, 2}, 0},
 		},
+		"a list tells of all that settled": {
+			work:       work(listed(), item(0, 1200*time.Millisecond, 3), item(0, 1300*time.Millisecond, 3), item(0, 4*second, 3)),
+			roundRobin: expected{[]int{3, 1, 4}, 5}, newLast: expected{[]int{3, 1, 4}, 5},
+			oracle: expected{[]int{1, 1, 4}, 2}, nextSlots: expected{[]int{1, 1, 4}, 0},
+		},
+		"ten by their ids, of which those that settled first are longest unknown": {
+			work:       work(ten(), dozen(40)...),
+			roundRobin: expected{[]int{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1}, 2}, newLast: expected{[]int{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1}, 2},
+			oracle: expected{[]int{1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 2}, nextSlots: expected{make([]int, 12), 0},
+		},
+		"a window, if it tells of more": {
+			work:       work(ten(), dozen(3)...),
+			roundRobin: expected{[]int{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1}, 2}, newLast: expected{[]int{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1}, 2},
+			oracle: expected{make([]int, 12), 1}, nextSlots: expected{make([]int, 12), 0},
+		},
 	} {
 		slot := edgeSlot
-		if !c.work.Scenario.Vendor.Windows {
+		switch v := &c.work.Scenario.Vendor; {
+		case v.Named:
+			slot = namedSlot
+		case !v.Windows:
 			slot = vodSlot
 		}
 		for strategy, s := range map[string]struct {
@@ -244,8 +276,10 @@ func TestRoundRobinDeadline(t *testing.T) {
 func TestBaselineProperties(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		s := scenario(rapid.SampledFrom([]string{freshness.Trickle, freshness.VODFlood}).Draw(t, "scenario"))
-		s.Unsettled, s.Within = 0, 1000*s.Vendor.SlotLength()/time.Duration(rapid.IntRange(1, 100).Draw(t, "density"))
+		s := scenario(rapid.SampledFrom([]string{
+			freshness.Trickle, freshness.VODFlood, freshness.RowsWithTasks, freshness.TasksListed, freshness.TenTasksAQuestion,
+		}).Draw(t, "scenario"))
+		s.Ramp, s.Unsettled, s.Within = 0, 0, 1000*s.Vendor.SlotLength()/time.Duration(rapid.IntRange(1, 100).Draw(t, "density"))
 		s.Items = rapid.IntRange(1, 12).Draw(t, "items")
 		s.LeastURLs = rapid.IntRange(1, 30).Draw(t, "least URLs")
 		s.MostURLs = s.LeastURLs + rapid.IntRange(0, 120).Draw(t, "more URLs")

@@ -11,11 +11,12 @@ import (
 // items which are not reported yet, ties broken by the oldest finish:
 //
 //   - an unfiltered window of creation that holds at most a page of rows,
-//   - one item of at most a page,
+//   - one item of at most a page, or as many as one question may be about,
+//   - a list of all, which proves everything that has settled,
 //   - of a larger item the second of the two counts, succeeded and failed, that
 //     are needed after it settled; the first proves nothing yet.
 //
-// A vendor without windows is asked for the task that settled longest ago. It
+// A vendor with none of this is asked for the task that settled longest ago. It
 // is greedy, so it is no bound.
 func PageOracle(w *Workload) Outcome {
 	return askOracle(w, 0)
@@ -29,7 +30,7 @@ func LateOracle(w *Workload) Outcome {
 }
 
 func askOracle(w *Workload, late time.Duration) Outcome {
-	if w.Scenario.Vendor.Windows {
+	if v := &w.Scenario.Vendor; v.Windows || v.Lists || v.TasksPerQuery > 1 {
 		return (&oracle{w: w, vendor: &w.Scenario.Vendor, outcome: newOutcome(w), late: late}).run()
 	}
 	return longestSettled(w, late)
@@ -107,17 +108,44 @@ func (o *oracle) run() Outcome {
 // best is the best question that can be sent now; nil if none tells anything.
 func (o *oracle) best(sent time.Duration) *proposal {
 	var best *proposal
+	var settled []int // in the order of the items
 	for i := range o.w.Items {
 		if !o.proves(i, sent) {
 			continue
 		}
-		for _, p := range []*proposal{o.single(i), o.window(i, sent)} {
+		settled = append(settled, i)
+		if o.vendor.Lists {
+			continue
+		}
+		proposals := []*proposal{o.single(i)}
+		if o.vendor.Windows {
+			proposals = append(proposals, o.window(i, sent))
+		}
+		for _, p := range proposals {
 			if best == nil || p.better(best) {
 				best = p
 			}
 		}
 	}
+	if p := o.together(settled); p != nil && (best == nil || p.better(best)) {
+		best = p
+	}
 	return best
+}
+
+// together is the question for as many settled items as one answer tells of without
+// a window; nil if that is one at most.
+func (o *oracle) together(settled []int) *proposal {
+	if len(settled) == 0 || !o.vendor.Lists && o.vendor.TasksPerQuery <= 1 {
+		return nil
+	}
+	slices.SortStableFunc(settled, func(a, b int) int {
+		return cmp.Compare(o.w.Items[a].Settled(), o.w.Items[b].Settled())
+	})
+	if !o.vendor.Lists {
+		settled = settled[:min(len(settled), o.vendor.TasksPerQuery)]
+	}
+	return &proposal{proves: settled, oldest: o.w.Items[settled[0]].Settled(), first: -1}
 }
 
 // proves reports whether a whole answer that is asked for now would prove that

@@ -137,6 +137,11 @@ func writeTargets(b *strings.Builder, results []Result) {
 			fmt.Fprintf(b, "| %s | %.2f × | %s |\n", t.String(), is, verdict(is <= t.Most))
 		}
 	}
+	for _, t := range LagTargets() {
+		if lag, calls, ok := t.Is(results); ok {
+			fmt.Fprintf(b, "| %s | %.1f s, %.2f calls | %s |\n", t.String(), lag.Seconds(), calls, verdict(lag <= t.Lag && calls <= t.Calls))
+		}
+	}
 	for _, t := range DeadlineTargets() {
 		first, second, knownMet, ok := t.Parts(results)
 		if !ok {

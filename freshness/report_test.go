@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -77,7 +78,7 @@ func TestEvaluateNothing(t *testing.T) {
 func results() []freshness.Result {
 	countError := 1.25
 	var all []freshness.Result
-	for _, name := range []string{freshness.FloodDeadlines, freshness.Trickle} {
+	for _, name := range []string{freshness.FloodDeadlines, freshness.Trickle, freshness.TasksListed} {
 		for seed := range uint64(2) {
 			for i, s := range freshness.Strategies() {
 				lag := float64(60 * (6 - i) * int(seed+1))
@@ -170,6 +171,14 @@ func TestTargets(t *testing.T) {
 		if got, ok := c.target.Ratio(results()); got != c.want || ok != c.ok {
 			t.Errorf("%s: %v, %v, want %v, %v", c.target.String(), got, ok, c.want, c.ok)
 		}
+	}
+	lag := freshness.LagTarget{Scenario: freshness.Trickle, Strategy: freshness.Ours}
+	if mean, calls, ok := lag.Is(results()); !ok || mean != 9*time.Minute || math.Abs(calls-1.99) > 0.01 {
+		t.Errorf("lag: %v, %v calls, %v, want 9m and 1.99", mean, calls, ok)
+	}
+	lag.Scenario = freshness.Busy
+	if _, _, ok := lag.Is(results()); ok {
+		t.Error("a scenario that was not run has a lag")
 	}
 	deadlines := freshness.DeadlineTarget{Scenario: freshness.FloodDeadlines, Strategy: freshness.OursWithURLs}
 	if first, second, known, ok := deadlines.Parts(results()); !ok || first != 0.8 || second != 1 || known != 0.75 {

@@ -9,7 +9,7 @@ import (
 
 // RoundRobin asks whichever item was asked longest ago, a new one first of all,
 // and drops those that are settled: what others do. An item costs one call, or
-// one for each page.
+// one for each page; where one call may be about several items it always is.
 func RoundRobin(w *Workload) Outcome { return newRoundRobin(w, false).run() }
 
 // RoundRobinNewLast is [RoundRobin], but a new item waits until every other one
@@ -37,6 +37,12 @@ func (r *roundRobin) run() Outcome {
 		r.drop(sent)
 		r.sampleUntil(answered(sent))
 		switch {
+		case r.vendor.TasksPerQuery > 1:
+			if len(r.fresh)+len(r.queue) > 0 {
+				r.askSeveral(sent)
+			} else if r.created == len(w.Items) {
+				return r.done()
+			}
 		case r.reading != nil:
 			r.ask(r.reading, sent)
 		case len(r.fresh) > 0:
@@ -120,6 +126,27 @@ func (r *roundRobin) ask(queue *[]int, sent time.Duration) {
 	}
 	r.reading, r.page = nil, 0
 	*queue = (*queue)[1:]
+	r.answer(i, sent)
+}
+
+// askSeveral spends one call on those that come first.
+func (r *roundRobin) askSeveral(sent time.Duration) {
+	r.outcome.Calls++
+	for n := min(r.vendor.TasksPerQuery, len(r.fresh)+len(r.queue)); n > 0; n-- {
+		queue := &r.queue
+		if len(r.fresh) > 0 {
+			queue = &r.fresh
+		}
+		i := (*queue)[0]
+		*queue = (*queue)[1:]
+		r.final, r.counts = r.w.Items[i].Settled() <= seen(sent), r.w.Counts(i, seen(sent))
+		r.answer(i, sent)
+	}
+}
+
+// answer takes in the rows of an item, all of which were read.
+func (r *roundRobin) answer(i int, sent time.Duration) {
+	item := &r.w.Items[i]
 	r.shown[i] = r.counts
 	r.outcome.Answered[i] = min(r.outcome.Answered[i], answered(sent))
 	if item.Deadline > 0 && sent >= item.Deadline && r.outcome.Covered[i] == 0 {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -17,11 +18,7 @@ import (
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store/storetest"
 	vendorapi "prefetch_exporter/vendor_api"
-	"prefetch_exporter/vendor_api/cdnetworks"
-	"prefetch_exporter/vendor_api/huaweicloud"
 	"prefetch_exporter/vendor_api/simulator"
-	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
-	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
 
 const (
@@ -31,7 +28,7 @@ const (
 	secret = "secret"
 )
 
-// simulated is what both simulated vendors offer.
+// simulated is what all simulated vendors offer.
 type simulated interface {
 	http.Handler
 	Submit(task simulator.Task)
@@ -48,6 +45,8 @@ type runner struct {
 	poller  *poller.Poller
 	ended   chan struct{}
 	calls   atomic.Int64
+	mu      sync.Mutex
+	kinds   map[string]int
 	tell    bool // the poller is told the URLs
 	began   time.Time
 	index   map[string]int
@@ -84,7 +83,7 @@ func ours(t *testing.T, w *freshness.Workload, tellURLs bool) freshness.Outcome 
 func newRunner(t *testing.T, w *freshness.Workload, tellURLs bool) *runner {
 	t.Helper()
 	r := &runner{
-		t: t, w: w, tell: tellURLs, began: time.Now(), ended: make(chan struct{}, 1),
+		t: t, w: w, tell: tellURLs, began: time.Now(), kinds: map[string]int{}, ended: make(chan struct{}, 1),
 		index: make(map[string]int, len(w.Items)), left: len(w.Items),
 		states: make([]*prefetch.TaskState, len(w.Items)),
 		outcome: freshness.Outcome{
@@ -112,6 +111,7 @@ func newRunner(t *testing.T, w *freshness.Workload, tellURLs bool) *runner {
 		Account:  prefetch.Account{Provider: v.Name, Name: accountName},
 		Identity: v.Name, Provider: provider, Limit: v.Limit,
 		PollInterval: v.PollInterval, Retention: v.Retention, MaxStaleness: time.Hour, TaskLimit: 5000,
+		Discover: w.Scenario.Discover,
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -134,37 +134,16 @@ func (silent) TaskDuration(prefetch.Account, time.Duration) {}
 // newVendor makes the simulated vendor and the real client that asks it.
 func (r *runner) newVendor() vendorapi.Provider {
 	limit := r.w.Scenario.Vendor.Limit
-	quota := simulator.Quota{Calls: limit.Calls, Per: limit.Per}
-	latency := func() (before, after time.Duration) {
-		return freshness.Latency / 2, freshness.Latency - freshness.Latency/2
-	}
-	var provider vendorapi.Provider
-	var err error
-	if r.w.Scenario.Vendor.Windows {
-		r.vendor = simcdnetworks.New(simcdnetworks.Options{
-			Quota: quota, Latency: latency, APIKeys: map[string]string{owner: secret},
-		})
-		provider, err = cdnetworks.New(cdnetworks.Options{
-			Endpoint: "http://vendor.test", Client: r.client(), PageSize: r.w.Scenario.Vendor.PageSize,
-			Auth: cdnetworks.APIKey(owner, func() string { return secret }), LookBack: 72 * time.Hour,
-		})
-	} else {
-		r.vendor = simhuaweicloud.New(simhuaweicloud.Options{
-			Quota: quota, Latency: latency, AccessKeys: map[string]string{"AK": secret},
-		})
-		provider, err = huaweicloud.New(huaweicloud.Options{
-			Endpoint: "http://vendor.test", Client: r.client(), ProjectID: owner,
-			Auth: huaweicloud.AKSK(func() string { return "AK" }, func() string { return secret }, nil),
-		})
-	}
+	vendor, provider, err := vendors[r.w.Scenario.Vendor.Name](r, simulator.Quota{Calls: limit.Calls, Per: limit.Per})
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.vendor = vendor
 	return &watched{Provider: provider, runner: r}
 }
 
-func (r *runner) client() *vendorapi.Client {
-	c, err := vendorapi.NewClient(vendorapi.ClientOptions{RoundTripper: simulator.Transport(r.vendor)})
+func (r *runner) client(h http.Handler) *vendorapi.Client {
+	c, err := vendorapi.NewClient(vendorapi.ClientOptions{RoundTripper: simulator.Transport(h)})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -179,12 +158,29 @@ type watched struct {
 
 func (w *watched) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answer, error) {
 	w.runner.calls.Add(1)
+	w.runner.count(&q)
 	answer, err := w.Provider.Query(ctx, q)
 	select {
 	case w.runner.ended <- struct{}{}:
 	default:
 	}
 	return answer, err
+}
+
+// count counts the calls of each kind, for whoever asks where they go.
+func (r *runner) count(q *vendorapi.Query) {
+	kind := string(q.Kind)
+	switch {
+	case q.Status != nil:
+		kind += " of what is " + q.Status.String()
+	case len(q.Others) > 0:
+		kind += "s together"
+	case q.Page > 1:
+		kind += ", further page"
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kinds[kind]++
 }
 
 func (r *runner) submission(item *freshness.Item) simulator.Task {
@@ -242,6 +238,12 @@ func (r *runner) listCreated() {
 		r.created++
 	}
 	if r.created == before {
+		return
+	}
+	if r.w.Scenario.Discover > 0 {
+		if before == 0 {
+			r.poller.List(nil)
+		}
 		return
 	}
 	listed := make([]prefetch.Task, 0, len(r.listed)+r.created-before)
@@ -307,7 +309,7 @@ func (r *runner) settled(i int, now time.Duration) {
 	at, ok := r.vendor.Settled(state.ID)
 	if !ok {
 		r.t.Errorf("%s: shown as settled at %v, which it is not", state.ID, now)
-	} else if want := r.w.Items[i].Settled(); at.Sub(r.began) != want {
+	} else if want := r.w.Items[i].Settled(); (want - at.Sub(r.began)).Truncate(time.Millisecond) != 0 { // as exact as some vendor's creation
 		r.t.Errorf("%s: the vendor settled it at %v, the workload at %v", state.ID, at.Sub(r.began), want)
 	}
 	if truth := r.vendor.Counts(state.ID); state.Counts != truth {
@@ -341,6 +343,7 @@ func (r *runner) sample(at time.Duration) {
 // checkVendor asks the vendor whether the poller kept to its rules.
 func (r *runner) checkVendor() {
 	stats := r.vendor.Stats()
+	r.t.Logf("calls by kind: %v", r.kinds)
 	if stats.OverQuota != 0 {
 		r.t.Errorf("%d calls over the quota", stats.OverQuota)
 	}

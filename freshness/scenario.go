@@ -42,6 +42,14 @@ type Vendor struct {
 	Proof time.Duration
 	// OneWord: the vendor has one word for what waits and what runs.
 	OneWord bool
+	// Named: answers say of which tasks they are, so that nothing is gained by knowing
+	// the URLs of an item.
+	Named bool
+	// Lists: every task can be asked for in one call that answers with their counts.
+	Lists bool
+	// TasksPerQuery is how many items may be asked for by their ids in one call; 0
+	// means 1.
+	TasksPerQuery int
 }
 
 // The vendors as the scenarios meet them.
@@ -78,6 +86,8 @@ type Scenario struct {
 	// where Unsettled is set, that many are there from the beginning and
 	// another is created whenever one truly settles.
 	Items, Unsettled int
+	// Ramp is over how long the first Unsettled are created, one after the other.
+	Ramp time.Duration
 	// LeastURLs and MostURLs bound the URLs of an item, all numbers between
 	// equally likely.
 	LeastURLs, MostURLs int
@@ -96,6 +106,8 @@ type Scenario struct {
 	DeadlineAfter time.Duration
 	// OnlyIDs: of an item nothing is told but its id.
 	OnlyIDs bool
+	// Discover: nobody names the items, and those are watched that are younger.
+	Discover time.Duration
 	// Strangers is how many items somebody else submits to the account, of which
 	// nothing is told.
 	Strangers int
@@ -186,11 +198,12 @@ func Scenarios() []Scenario {
 	freeDeadlines.Vendor.Limit.Calls, freeDeadlines.Vendor.PollInterval = 50, time.Minute
 	freeDeadlines.Vendor.Retention = day
 	freeDeadlines.Deadlines, freeDeadlines.DeadlineAfter = 1, untilFree
-	return []Scenario{
+	scenarios := []Scenario{
 		trickle, stragglers, launch, busy, overload,
 		coldStart(ColdStart12, 12), coldStart(ColdStart30, 30), coldStart(ColdStart100, 100), //nolint:mnd // as named
 		strangers, crowded, flood, trickleDeadlines, floodDeadlines, freeDeadlines,
 	}
+	return append(scenarios, kinds()...)
 }
 
 // coldStart is an exporter that begins with so many items which were submitted
@@ -235,20 +248,36 @@ func (s Scenario) scattered(r *rand.Rand, n int) []Item {
 	return items
 }
 
-// steady creates an item whenever one truly settles. Items come out in the
-// order of their creation.
+// steady creates an item whenever one truly settles, after the first ones. Items come
+// out in the order of their creation.
 func (s Scenario) steady(r *rand.Rand) []Item {
 	var items []Item
 	var ends []time.Duration // of the unsettled ones, in order
-	for created := time.Duration(0); created < s.Within; created, ends = ends[0], ends[1:] {
-		for len(ends) < s.Unsettled {
+	for created := time.Duration(0); created < s.Within; {
+		wanted, more := s.unsettledAt(created)
+		for len(ends) < wanted {
 			item := s.item(r, created)
 			items = append(items, item)
 			at, _ := slices.BinarySearch(ends, item.Settled())
 			ends = slices.Insert(ends, at, item.Settled())
 		}
+		if more < ends[0] {
+			created = more
+			continue
+		}
+		created, ends = ends[0], ends[1:]
 	}
 	return items
+}
+
+// unsettledAt is how many items are unsettled at a time, and when there are more.
+func (s Scenario) unsettledAt(at time.Duration) (n int, more time.Duration) {
+	if at >= s.Ramp {
+		return s.Unsettled, Never
+	}
+	step := s.Ramp / time.Duration(s.Unsettled)
+	n = min(s.Unsettled, 1+int(at/step))
+	return n, step * time.Duration(n)
 }
 
 func (s Scenario) item(r *rand.Rand, created time.Duration) Item {

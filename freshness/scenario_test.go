@@ -145,6 +145,24 @@ func TestFloodIsSteady(t *testing.T) {
 	}
 }
 
+// TestRamp counts the unsettled tasks while they become more, and after.
+func TestRamp(t *testing.T) {
+	t.Parallel()
+	s := scenario(freshness.RowsWithTasks)
+	w := s.Workload(3)
+	for at := 500 * time.Millisecond; at < s.Within; at += 17 * time.Second {
+		unsettled := 0
+		for i := range w.Items {
+			if w.Items[i].Created <= at && at < w.Items[i].Settled() {
+				unsettled++
+			}
+		}
+		if want := min(500, 1+int(at/(1200*time.Millisecond))); unsettled != want {
+			t.Errorf("%d unsettled at %v, want %d", unsettled, at, want)
+		}
+	}
+}
+
 // TestCounts follows an item through its life, at both vendors.
 func TestCounts(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,10 @@
 package freshness
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
 // Target is a figure that is aimed at: over all seeds, Strategy's mean or 95th
 // percentile of the detection lag, or its mean time to the first answer, is at most
@@ -103,6 +107,51 @@ func (t *Target) String() string {
 		figure = "first answer"
 	}
 	return fmt.Sprintf("%s: %s of %s at most %.2f × %s", t.Scenario, figure, t.Strategy, t.Most, t.Against)
+}
+
+// LagTarget is how soon items are to be known to be settled whatever any other
+// strategy does, and for how many calls.
+type LagTarget struct {
+	Scenario string
+	Strategy Strategy
+	// Lag is the mean over the seeds of the mean detection lag, at most.
+	Lag time.Duration
+	// Calls is how many calls there may be for each item.
+	Calls float64
+}
+
+// LagTargets returns what is asked of the planner where answers say of which tasks they
+// are. Half a minute is promised. Of the tasks that nobody names each is to be asked for
+// once a minute, so that it is half of one at least; their cost is to be near that of a
+// list a minute, which is half a call for each item. The calls are what was reached, with
+// room for the chance of a single seed.
+func LagTargets() []LagTarget {
+	const promised, found = 30 * time.Second, 40 * time.Second
+	return []LagTarget{
+		{RowsWithTasks, Ours, promised, 5},
+		{TasksListed, Ours, promised, 1},
+		{TenTasksAQuestion, Ours, promised, 5},
+		{DiscoveredRows, Ours, found, 2.5},
+		{DiscoveredListed, Ours, found, 1},
+		{DiscoveredQuestions, Ours, found, 2.5},
+	}
+}
+
+// Is is what the results have to show for the target. It reports false where there is
+// nothing.
+func (t *LagTarget) Is(results []Result) (lag time.Duration, calls float64, ok bool) {
+	of := slices.DeleteFunc(slices.Clone(results), func(r Result) bool { return r.Scenario != t.Scenario || r.Strategy != t.Strategy })
+	if len(of) == 0 {
+		return 0, 0, false
+	}
+	seconds := mean(of, func(r Result) float64 { return r.Lag.Mean })
+	calls = mean(of, func(r Result) float64 { return float64(r.Calls) / float64(max(1, r.Items)) })
+	return time.Duration(seconds * float64(time.Second)), calls, true
+}
+
+// String is the target in a few words.
+func (t *LagTarget) String() string {
+	return fmt.Sprintf("%s: mean of %s at most %v, for at most %g calls an item", t.Scenario, t.Strategy, t.Lag, t.Calls)
 }
 
 // DeadlineTarget is how many of the items with a deadline are to be covered
