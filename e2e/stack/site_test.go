@@ -13,6 +13,7 @@ import (
 	"prefetch_exporter/e2e/internal/run"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/vendor_api/simulator"
+	simalibabacloud "prefetch_exporter/vendor_api/simulator/alibabacloud"
 	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 	simhuaweicloud "prefetch_exporter/vendor_api/simulator/huaweicloud"
 )
@@ -27,10 +28,12 @@ const (
 	wrongSecret = "wrong-secret"
 )
 
-// The accounts: one at each vendor, and one whose secret key is wrong at first.
+// The accounts: one at each of two vendors, one at a vendor that tells progress and
+// causes, and one whose secret key is wrong at first.
 const (
 	vodAccount    = "vod"
 	edgeAccount   = "edge"
+	causeAccount  = "cause"
 	lockedAccount = "locked"
 )
 
@@ -42,6 +45,7 @@ const (
 	edgeWarm    = "item-warm"
 	edgeScratch = "item-scratched" // one of its 25 URLs fails
 	lockedTask  = "launch-locked"
+	causeWarm   = "12719676361"
 	vodAgain    = "launch-again" // what failed of vodBroken
 	edgeAgain   = "item-again"   // what failed of edgeScratch
 )
@@ -62,10 +66,11 @@ type listed struct {
 	Labels   map[string]string `json:"labels"`
 }
 
-// site is both vendors and the exporter that watches them.
+// site is the vendors and the exporter that watches them.
 type site struct {
 	vod      *simhuaweicloud.Server
 	edge     *simcdnetworks.Server
+	cause    *simalibabacloud.Server
 	exporter *run.Process
 
 	tasksFile, secretFile string
@@ -83,6 +88,7 @@ func newSite(t *testing.T) *site {
 			AccessKeys: map[string]string{accessKey: rightSecret, lockedKey: rightSecret},
 		}),
 		edge:       simcdnetworks.New(simcdnetworks.Options{APIKeys: map[string]string{username: rightSecret}}),
+		cause:      simalibabacloud.New(simalibabacloud.Options{AccessKeys: map[string]string{accessKey: rightSecret}}),
 		tasksFile:  filepath.Join(folder, "tasks.json"),
 		secretFile: filepath.Join(folder, "secret"),
 	}
@@ -90,9 +96,10 @@ func newSite(t *testing.T) *site {
 	s.list(t, s.tasks)
 	write(t, s.secretFile, wrongSecret)
 
-	vod, edge := httptest.NewServer(s.vod), httptest.NewServer(s.edge)
+	vod, edge, cause := httptest.NewServer(s.vod), httptest.NewServer(s.edge), httptest.NewServer(s.cause)
 	t.Cleanup(vod.Close)
 	t.Cleanup(edge.Close)
+	t.Cleanup(cause.Close)
 	config := filepath.Join(folder, "config.yml")
 	write(t, config, fmt.Sprintf(`
 global: {poll_interval: 1s}
@@ -106,11 +113,15 @@ accounts:
   - name: %s
     rate_limit: {calls: 100, per: 10s}
     huaweicloud_vod: {endpoint: %q, project_id: %s, access_key: %s, secret_key_file: %s}
+  - name: %s
+    rate_limit: {calls: 100, per: 10s}
+    alibabacloud_cdn: {endpoint: %q, access_key_id: %s, access_key_secret: %s}
 task_discovery: {files: [%s]}
 `,
 		vodAccount, vod.URL, project, accessKey, rightSecret,
 		edgeAccount, edge.URL, username, rightSecret,
-		lockedAccount, vod.URL, project, lockedKey, s.secretFile, s.tasksFile))
+		lockedAccount, vod.URL, project, lockedKey, s.secretFile,
+		causeAccount, cause.URL, accessKey, rightSecret, s.tasksFile))
 	s.exporter = run.Start(t, program,
 		"--config.file="+config, "--storage.path="+filepath.Join(folder, "data"), "--web.listen-address=127.0.0.1:0")
 	return s
@@ -126,6 +137,7 @@ func (s *site) submitAll(start time.Time) {
 	done := plan(vodURLs, time.Minute, 0)
 	s.submit(vodAccount, vodWarm, short, &passed, done)
 	s.submit(edgeAccount, edgeWarm, short, &passed, plan(edgeURLs, time.Minute, 0))
+	s.submit(causeAccount, causeWarm, short, &passed, plan(edgeURLs, time.Minute, 0))
 	s.submit(lockedAccount, lockedTask, start.Add(-20*time.Minute), nil, done)
 
 	far := start.Add(time.Hour)
@@ -176,9 +188,12 @@ func plan(n int, first, step time.Duration) []simulator.URLPlan {
 }
 
 func (s *site) submit(account, id string, created time.Time, deadline *time.Time, urls []simulator.URLPlan) {
-	if account == edgeAccount {
+	switch account {
+	case edgeAccount:
 		s.edge.Submit(simulator.Task{ID: id, Owner: username, Created: created, URLs: urls})
-	} else {
+	case causeAccount:
+		s.cause.Submit(simulator.Task{ID: id, Owner: accessKey, Created: created, URLs: urls})
+	default:
 		s.vod.Submit(simulator.Task{ID: id, Owner: project, Created: created, URLs: urls})
 	}
 	s.tasks = append(s.tasks, listed{
@@ -259,8 +274,11 @@ func (s *site) truth() map[string]float64 {
 			continue
 		}
 		counts, settled := s.vod.Counts(l.ID), s.vod.Settled
-		if l.Account == edgeAccount {
+		switch l.Account {
+		case edgeAccount:
 			counts, settled = s.edge.Counts(l.ID), s.edge.Settled
+		case causeAccount:
+			counts, settled = s.cause.Counts(l.ID), s.cause.Settled
 		}
 		if _, ok := settled(l.ID); ok {
 			truth[key+"prefetch_task_settled"] = 1

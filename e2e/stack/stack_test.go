@@ -18,7 +18,7 @@ import (
 // patience bounds how long anything may take, on a machine that does much else.
 const patience = 3 * time.Minute
 
-// TestStack follows three accounts in trouble through everything that watches
+// TestStack follows accounts in trouble through everything that watches
 // them: what Prometheus stores is what the vendors know, whoever must be told is
 // told what happened and that it is over, nobody else is told of anything, and
 // every dashboard has data.
