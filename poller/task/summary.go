@@ -31,12 +31,12 @@ func (t *Task) Summarize(s vendorapi.TaskSummary, m *Moment) {
 	if t.Reading == nil || !over || t.Reading.Begun.Before(t.LastUnfinished) {
 		t.become(Evidence{State: Shown})
 	}
-	failed := t.Counts[prefetch.Failed]
-	t.judge(over && (failed == 0 || failed == prefetch.CountURLs(t.Rows.URLs)[prefetch.Failed]), m.Left, m)
-	if t.Phase != prefetch.Active || !over {
+	told := t.Counts[prefetch.Failed] == prefetch.CountURLs(t.Rows.URLs)[prefetch.Failed]
+	t.judge(over && told, m.Left, m)
+	if t.Phase != prefetch.Active || told {
 		return
 	}
-	// Its failed rows are all that is missing.
+	// What failed is known, and not why.
 	if t.RetryAt = m.Now; failures+misses > 0 {
 		// They were asked for in vain. The task is not lost: the list has it.
 		t.Failures, t.RetryAt = failures, retry

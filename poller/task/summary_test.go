@@ -35,6 +35,9 @@ func TestSummarize(t *testing.T) {
 		"which ones failed is not known": {
 			says: vendorapi.TaskSummary{Counts: counts(0, 0, 2, 1), Done: true}, phase: prefetch.Active, want: counts(0, 0, 2, 1), again: true,
 		},
+		"some failed while others run": {
+			says: vendorapi.TaskSummary{Counts: counts(0, 1, 1, 1)}, phase: prefetch.Active, want: counts(0, 1, 1, 1), again: true,
+		},
 		"it is known": {
 			rows: append(rows(prefetch.Running, 2), rows(prefetch.Failed, 1)...),
 			says: vendorapi.TaskSummary{Counts: counts(0, 0, 2, 1), Done: true}, phase: prefetch.Settled, want: counts(0, 0, 2, 1), kept: 1,
