@@ -45,11 +45,11 @@ type row struct {
 //
 // The SDK sends times with an id as well, so that it cannot show that an id alone would
 // do.
+//
+//nolint:paralleltest // the SDK shares an HTTP client and writes it for each request
 func TestSDKGetsItsAnswer(t *testing.T) {
-	t.Parallel()
 	for name, k := range map[string]keys{"permanent keys": {accessKey, secretKey, ""}, "temporary keys": {temporaryKey, secretKey, token}} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			vendor := startVendor(t, k.accessKey)
 			theirs, ours := newSDK(t, vendor.url, k), newExporterClient(t, vendor.url, k)
 			created := vendor.created.UTC().Truncate(time.Second)
@@ -86,8 +86,9 @@ func TestSDKGetsItsAnswer(t *testing.T) {
 
 // TestSDKIsRefused shows that the answers above were not given to everybody, and that
 // the SDK understands the simulator's errors as the vendor's.
+//
+//nolint:paralleltest // the SDK shares an HTTP client and writes it for each request
 func TestSDKIsRefused(t *testing.T) {
-	t.Parallel()
 	for name, tc := range map[string]struct {
 		with   keys
 		query  api.CStatusQueryData
@@ -100,7 +101,6 @@ func TestSDKIsRefused(t *testing.T) {
 		"a marker of nobody":              {keys{accessKey, secretKey, ""}, api.CStatusQueryData{Marker: "m"}, "InvalidHTTPRequest", 400},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			answer, err := newSDK(t, startVendor(t, accessKey).url, tc.with).GetPrefetchStatus(&tc.query)
 			var refused *bce.BceServiceError
 			if !errors.As(err, &refused) {
