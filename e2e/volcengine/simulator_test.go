@@ -45,8 +45,9 @@ type row struct {
 // TestSDKGetsItsAnswer asks the simulator with the vendor's SDK, which knows nothing of
 // this project, before and after the task's URLs are done. What the exporter's own
 // client reads must be the same.
+//
+//nolint:paralleltest // the SDK makes its clients from what they all share
 func TestSDKGetsItsAnswer(t *testing.T) {
-	t.Parallel()
 	for name, tc := range map[string]struct {
 		product, region string
 		keys            keys
@@ -56,7 +57,6 @@ func TestSDKGetsItsAnswer(t *testing.T) {
 		"byteplus":       {volcengine.NameBytePlus, "ap-singapore-1", keys{accessKey, secretKey, ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			vendor := startVendor(t, simvolcengine.Options{Region: tc.region})
 			vendor.submit(tc.keys.accessKey)
 			theirs := newSDK(t, vendor.url, tc.region, tc.keys)
@@ -88,8 +88,9 @@ func TestSDKGetsItsAnswer(t *testing.T) {
 
 // TestSDKIsRefused shows that the answers above were not given to everybody, and that
 // the SDK understands the simulator's errors as the vendor's, under 200 too.
+//
+//nolint:paralleltest // the SDK makes its clients from what they all share
 func TestSDKIsRefused(t *testing.T) {
-	t.Parallel()
 	good := keys{accessKey, secretKey, ""}
 	for name, tc := range map[string]struct {
 		options simvolcengine.Options
@@ -106,7 +107,6 @@ func TestSDKIsRefused(t *testing.T) {
 		"a page too large":                {simvolcengine.Options{MaxPageSize: 50}, good, 100, "InvalidParameter.PageSize", 400},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			theirs := newSDK(t, startVendor(t, tc.options).url, "cn-north-1", tc.with)
 			answer, err := theirs.DescribeContentTasks(&cdn.DescribeContentTasksInput{TaskType: new("preload"), PageSize: new(tc.size)})
 			var refused volcengineerr.RequestFailure
