@@ -176,7 +176,8 @@ func day(t *testing.T, v vendor, a poller.Account, owner string, tasks, urls int
 	if len(stats.Refused) != 0 || cut > stats.MaxInFlight {
 		t.Errorf("the vendor refused calls: %v, and %d were cut", stats.Refused, cut)
 	}
-	if got := r.recorder.answered; got != stats.Calls+cut {
+	// Of one that was cut before all of it was sent the vendor knows nothing.
+	if got := r.recorder.answered; got < stats.Calls+cut || got > stats.Calls+cut+max(1, stats.MaxInFlight) {
 		t.Errorf("%d calls recorded, the vendor saw %d and %d were cut", got, stats.Calls, cut)
 	}
 	for i := range listed {
