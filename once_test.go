@@ -140,7 +140,8 @@ accounts:
 			t.Fatalf("run %d: %v\n%s", i, err, stderr)
 		}
 		// All three in one window, and the part of the look-back that changes still.
-		if n := vendor.Stats().Calls - before; i > 0 && n != 2 {
+		// For a while after one began these are two parts.
+		if n := vendor.Stats().Calls - before; i > 0 && n != 2 && n != 3 {
 			t.Errorf("run %d made %d calls, want 2\n%s", i, n, stderr)
 		}
 	}

@@ -221,7 +221,7 @@ func (s *Round) join(c *appraisal, claim *match.Claim) {
 	c.open = s.Names() && !s.untold(t)
 	c.joinable = !windowAt.After(s.Now) && !s.untold(t)
 	c.change(windowAt)
-	if c.open && t.windowed.IsZero() && !windowAt.After(t.FirstSeen.Add(2*dialect.Pad)) {
+	if c.open && !s.Hasty && t.windowed.IsZero() && !windowAt.After(t.FirstSeen.Add(2*dialect.Pad)) {
 		c.at = max(c.at, windowAt.UnixNano()) // soon one answer tells of what is new
 	}
 }
