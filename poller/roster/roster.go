@@ -182,7 +182,8 @@ func (r *round) unlist(t *planner.Candidate) {
 }
 
 // sort orders tasks that are to be watched so that the newest, which the limit
-// drops, are last, after them those that nobody named. One whose creation nobody told is as new as now.
+// drops, are last, after them those that nobody named. One whose creation nobody told
+// is as new as now.
 func (r *round) sort(fresh []prefetch.Task) {
 	created := func(spec *prefetch.Task) time.Time {
 		switch t := r.tasks[spec.ID]; {

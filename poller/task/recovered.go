@@ -62,6 +62,7 @@ func (t *Task) warmed() []byte {
 	for i := range rows {
 		failed[rows[i].URL] = true
 	}
+	kept = nil // the submitted ones have those of the rows among them
 	for _, url := range t.Expected {
 		if !failed[url] {
 			keep(HashOf(url))
