@@ -66,6 +66,11 @@ type Response struct {
 	Date time.Time
 }
 
+// Success reports whether the HTTP status says that the vendor answered.
+func (r *Response) Success() bool {
+	return r.Status >= http.StatusOK && r.Status < http.StatusMultipleChoices
+}
+
 // NewClient returns a client whose every request is exactly one request on the
 // wire.
 func NewClient(opts ClientOptions) (*Client, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"prefetch_exporter/prefetch"
@@ -67,4 +68,30 @@ func (n *Notes) Status(t Text, words map[string]prefetch.Status) prefetch.Status
 		n.UnknownWords = AddWord(n.UnknownWords, t.Excerpt())
 	}
 	return prefetch.Unknown
+}
+
+// Share reads a percentage as a share between 0 and 1; false where it is not told, or
+// is none.
+func (n *Notes) Share(field string, t Text) (share float64, told bool) {
+	if t.Value() == "" {
+		return 0, false
+	}
+	if share, told = t.Share(); !told {
+		n.Oddf(field, "%s %q is not a number from 0 to 100; taken as not told", field, t.Excerpt())
+	}
+	return share, told
+}
+
+// Time reads the time of a field, in zone where it has no offset of its own; zero where
+// it is not told. form is how the vendor writes it.
+func (n *Notes) Time(field string, t Text, zone *time.Location, form string) time.Time {
+	if t.Value() == "" {
+		return time.Time{}
+	}
+	at, ok := t.Time(zone)
+	if !ok {
+		n.Oddf(field, "%s %q is not a time of the form %s; taken as not told", field, t.Excerpt(), form)
+		return time.Time{}
+	}
+	return at
 }

@@ -3,6 +3,7 @@ package vendorapi
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -67,4 +68,19 @@ func length(list json.RawMessage) int {
 		}
 	}
 	return n
+}
+
+// Object reads the body of an answer, which is a JSON object, into doc. The error says
+// why it is none.
+func Object(body []byte, doc any) error {
+	if body = bytes.TrimSpace(body); len(body) == 0 {
+		return errors.New("the answer is empty")
+	}
+	if body[0] != '{' {
+		return errors.New("the answer is not a JSON object")
+	}
+	if err := json.Unmarshal(body, doc); err != nil {
+		return fmt.Errorf("the answer is not JSON: %w", err)
+	}
+	return nil
 }

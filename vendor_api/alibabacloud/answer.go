@@ -146,21 +146,11 @@ func (r *reader) row(w *row, raw json.RawMessage) prefetch.URL {
 	if r.mark(w) {
 		return prefetch.URL{}
 	}
-	u := prefetch.URL{URL: r.URL(w.ObjectPath), Status: r.Status(w.Status, words)}
-	if w.CreationTime.Value() != "" {
-		var ok bool
-		if u.Created, ok = w.CreationTime.Time(time.UTC); !ok {
-			u.Created = time.Time{}
-			r.Oddf("time", "CreationTime %q is not a time of the form %s; taken as not told", w.CreationTime.Excerpt(), dateLayout)
-		}
+	u := prefetch.URL{
+		URL: r.URL(w.ObjectPath), Status: r.Status(w.Status, words),
+		Created: r.Time("CreationTime", w.CreationTime, time.UTC, dateLayout),
 	}
-	if w.Process.Value() != "" {
-		share, ok := w.Process.Share()
-		u.Progress, u.HasProgress = share, ok
-		if !ok {
-			r.Oddf("process", "Process %q is not a number from 0 to 100; taken as not told", w.Process.Excerpt())
-		}
-	}
+	u.Progress, u.HasProgress = r.Share("Process", w.Process)
 	if u.Status == prefetch.Failed {
 		u.Cause, u.Words = cause(w)
 	}

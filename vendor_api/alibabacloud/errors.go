@@ -54,11 +54,6 @@ var codes = [...]struct {
 	{begin: "InvalidPageSize", reason: prefetch.ReasonInvalid, refused: vendorapi.FeaturePageSize},
 }
 
-// isSuccess reports whether an HTTP status says that the vendor answered.
-func isSuccess(status int) bool {
-	return status >= http.StatusOK && status < http.StatusMultipleChoices
-}
-
 // failure classifies a response that is no answer. unread is why it is none where it
 // claims to be one.
 func (x *exchange) failure(unread error) *vendorapi.Error {
@@ -66,7 +61,7 @@ func (x *exchange) failure(unread error) *vendorapi.Error {
 		Code: x.body.Code.Excerpt(), RequestID: x.body.RequestID.Value(),
 		Message: cmp.Or(x.body.Message.Excerpt(), vendorapi.Excerpt(x.resp.Body)),
 	}
-	if isSuccess(x.resp.Status) && e.Code == "" {
+	if x.resp.Success() && e.Code == "" {
 		e.Reason, e.Err = prefetch.ReasonDecode, unread
 		return e
 	}

@@ -135,7 +135,7 @@ type exchange struct {
 // read turns a response into an answer or a classified error.
 func (p *Provider) read(x *exchange) (vendorapi.Answer, error) {
 	err := decodePage(x.resp.Body, &x.body)
-	if !isSuccess(x.resp.Status) || err != nil || x.body.Code.Value() != "" {
+	if !x.resp.Success() || err != nil || x.body.Code.Value() != "" {
 		return vendorapi.Answer{}, x.failure(err)
 	}
 	r := reader{query: x.query, pageSize: p.api.pageSize}

@@ -25,16 +25,7 @@ type document struct {
 
 // decode reads body. The error says that it is no JSON object.
 func (d *document) decode(body []byte) error {
-	if body = bytes.TrimSpace(body); len(body) == 0 {
-		return errors.New("the answer is empty")
-	}
-	if body[0] != '{' {
-		return errors.New("the answer is not a JSON object")
-	}
-	if err := json.Unmarshal(body, d); err != nil {
-		return fmt.Errorf("the answer is not JSON: %w", err)
-	}
-	return nil
+	return vendorapi.Object(body, d)
 }
 
 // row is one element of details. The page in English has finshedAt.
@@ -130,34 +121,15 @@ func (r *reader) url(w *row, raw json.RawMessage) prefetch.URL {
 	u := prefetch.URL{
 		URL:      r.URL(w.Task.URL),
 		Status:   r.Status(w.Status, words),
-		Created:  r.time("createdAt", w.CreatedAt),
-		Started:  r.time("startedAt", w.StartedAt),
-		Finished: r.time("finishedAt", finished),
+		Created:  r.Time("createdAt", w.CreatedAt, time.UTC, dateLayout),
+		Started:  r.Time("startedAt", w.StartedAt, time.UTC, dateLayout),
+		Finished: r.Time("finishedAt", finished, time.UTC, dateLayout),
 	}
 	// A task may be submitted for later, and its rows then wait because they are meant
 	// to. That is no wait for the vendor: it counts from when it may begin.
-	if begin := r.time("startTime", w.Task.StartTime); begin.After(u.Created) {
+	if begin := r.Time("startTime", w.Task.StartTime, time.UTC, dateLayout); begin.After(u.Created) {
 		u.Created = begin
 	}
-	if w.Progress.Value() != "" {
-		share, ok := w.Progress.Share()
-		u.Progress, u.HasProgress = share, ok
-		if !ok {
-			r.Oddf("progress", "progress %q is not a number from 0 to 100; taken as not told", w.Progress.Excerpt())
-		}
-	}
+	u.Progress, u.HasProgress = r.Share("progress", w.Progress)
 	return u
-}
-
-// time reads the time of a row's field; zero where it is not told.
-func (r *reader) time(field string, s vendorapi.Text) time.Time {
-	if s.Value() == "" {
-		return time.Time{}
-	}
-	t, ok := s.Time(time.UTC)
-	if !ok {
-		r.Oddf(field, "%s %q is not a time of the form %s; taken as not told", field, s.Excerpt(), dateLayout)
-		return time.Time{}
-	}
-	return t
 }

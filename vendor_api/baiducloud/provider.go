@@ -131,8 +131,7 @@ func (p *Provider) request(ctx context.Context, q *vendorapi.Query) (*http.Reque
 func read(q *vendorapi.Query, req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
 	var body document
 	decodeErr := body.decode(resp.Body)
-	success := resp.Status >= http.StatusOK && resp.Status < http.StatusMultipleChoices
-	if !success || body.Code.Value() != "" {
+	if !resp.Success() || body.Code.Value() != "" {
 		return vendorapi.Answer{}, failure(q, &body, req, resp)
 	}
 	if decodeErr == nil {

@@ -120,16 +120,11 @@ func (r *reader) url(w *row, raw json.RawMessage) prefetch.URL {
 	u := prefetch.URL{
 		URL:      r.URL(w.URL),
 		Status:   r.Status(w.Status, words),
-		Created:  r.time("createTime", w.CreateTime),
-		Started:  r.time("beginTime", w.BeginTime),
-		Finished: r.time("finishTime", w.FinishTime),
+		Created:  r.Time("createTime", w.CreateTime, r.location, timeLayout),
+		Started:  r.Time("beginTime", w.BeginTime, r.location, timeLayout),
+		Finished: r.Time("finishTime", w.FinishTime, r.location, timeLayout),
 	}
-	if w.Rate.Value() != "" {
-		u.Rate, u.HasRate = w.Rate.Share()
-		if !u.HasRate {
-			r.Oddf("rate", "rate %q is not a number from 0 to 100; taken as not told", w.Rate.Excerpt())
-		}
-	}
+	u.Rate, u.HasRate = r.Share("rate", w.Rate)
 	return u
 }
 
@@ -140,17 +135,4 @@ var words = map[string]prefetch.Status{
 	"failure": prefetch.Failed, "fail": prefetch.Failed, "failed": prefetch.Failed,
 	"wait": prefetch.Waiting, "waiting": prefetch.Waiting, "init": prefetch.Waiting,
 	"run": prefetch.Running, "running": prefetch.Running,
-}
-
-// time reads the time of a row's field; zero where it is not told.
-func (r *reader) time(field string, s vendorapi.Text) time.Time {
-	if s.Value() == "" {
-		return time.Time{}
-	}
-	t, ok := s.Time(r.location)
-	if !ok {
-		r.Oddf(field, "%s %q is not a time of the form %s; taken as not told", field, s.Excerpt(), timeLayout)
-		return time.Time{}
-	}
-	return t
 }

@@ -28,10 +28,10 @@ func failure(q vendorapi.Query, resp *vendorapi.Response, body *page, decodeErr 
 		e.Reason, e.Refused = meaning(q, body.Code.Value(), e.Message)
 	}
 	switch {
-	case isSuccess(resp.Status) && decodeErr != nil:
+	case resp.Success() && decodeErr != nil:
 		e.Reason, e.Refused, e.Err = prefetch.ReasonDecode, "", decodeErr
 	case e.Reason != "":
-	case !isSuccess(resp.Status):
+	case !resp.Success():
 		e.Reason = statusReason(resp.Status)
 	case e.Code == "":
 		// Neither an answer nor an error in any form that the vendor has.
@@ -45,11 +45,6 @@ func failure(q vendorapi.Query, resp *vendorapi.Response, body *page, decodeErr 
 		e.Message = vendorapi.Excerpt(resp.Body)
 	}
 	return e
-}
-
-// isSuccess reports whether an HTTP status says that the vendor answered.
-func isSuccess(status int) bool {
-	return status >= http.StatusOK && status < http.StatusMultipleChoices
 }
 
 // statusReason is the meaning of an HTTP status on its own. 404 concerns the
@@ -143,7 +138,7 @@ const maxSkew = 5 * time.Minute
 // blameClock adds to a refusal that the clock here explains it, if it does: the
 // vendor's own words for that are "username is invalid".
 func blameClock(e *vendorapi.Error, req *http.Request, resp *vendorapi.Response) {
-	inWords := isSuccess(resp.Status) && e.Reason == prefetch.ReasonUnavailable
+	inWords := resp.Success() && e.Reason == prefetch.ReasonUnavailable
 	if e.Err != nil || e.Reason != prefetch.ReasonAuth && !inWords {
 		return
 	}

@@ -137,7 +137,7 @@ func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answ
 func read(q vendorapi.Query, resp *vendorapi.Response, location *time.Location) (vendorapi.Answer, *vendorapi.Error) {
 	var body page
 	decodeErr := decodePage(resp.Body, &body)
-	if !isSuccess(resp.Status) || decodeErr != nil || !body.succeeded() {
+	if !resp.Success() || decodeErr != nil || !body.succeeded() {
 		return vendorapi.Answer{}, failure(q, resp, &body, decodeErr)
 	}
 	r := reader{location: location}

@@ -1,7 +1,6 @@
 package huaweicloud
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,7 +22,7 @@ func parseAnswer(body []byte) (vendorapi.Answer, error) {
 		ErrorCode json.RawMessage `json:"error_code"`
 		RequestID vendorapi.Text  `json:"request_id"`
 	}
-	if err := decode(body, &doc); err != nil {
+	if err := vendorapi.Object(body, &doc); err != nil {
 		return vendorapi.Answer{}, err
 	}
 	if isNull(doc.Results) {
@@ -49,17 +48,6 @@ func parseAnswer(body []byte) (vendorapi.Answer, error) {
 	}
 	a.Count, a.Oddities = len(a.URLs), odd.sentences()
 	return a, nil
-}
-
-// decode reads the body of a success, which is an object, into doc.
-func decode(body []byte, doc any) error {
-	if kind(bytes.TrimSpace(body)) != '{' {
-		return errors.New("the answer is not a JSON object")
-	}
-	if err := json.Unmarshal(body, doc); err != nil {
-		return fmt.Errorf("the answer is not JSON: %w", err)
-	}
-	return nil
 }
 
 // unreadable is the error of an answer that cannot be read, and why.

@@ -185,8 +185,8 @@ func setMillis(query url.Values, name string, t time.Time) {
 // HTTP 200, so that a body is an error before it is anything else.
 func (c *CDN) read(q *vendorapi.Query, req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
 	var body cdnBody
-	err := decode(resp.Body, &body)
-	if !isSuccess(resp.Status) || err == nil && body.refused() {
+	err := vendorapi.Object(resp.Body, &body)
+	if !resp.Success() || err == nil && body.refused() {
 		return vendorapi.Answer{}, c.refusal(q, req, resp)
 	}
 	var answer vendorapi.Answer

@@ -71,16 +71,11 @@ func firstText(values ...vendorapi.Text) string {
 	return ""
 }
 
-// isSuccess reports whether an HTTP status says that the vendor answered.
-func isSuccess(status int) bool {
-	return status >= http.StatusOK && status < http.StatusMultipleChoices
-}
-
 // refusal is the error of an answer that is none. It tells auth if the vendor
 // refused the credentials.
 func refusal(auth Auth, req *http.Request, resp *vendorapi.Response) *vendorapi.Error {
 	w := readWords(resp.Body)
-	e := w.error(classify(resp.Status, w))
+	e := w.error(classify(resp, w))
 	if e.Reason == prefetch.ReasonAuth {
 		e.Err = skewOf(req, resp, w)
 	}
@@ -92,18 +87,18 @@ func refusal(auth Auth, req *http.Request, resp *vendorapi.Response) *vendorapi.
 
 // classify says what an error answer means. The vendor's code counts before the
 // HTTP status, since internal errors come as 403 too.
-func classify(status int, w words) prefetch.Reason {
+func classify(resp *vendorapi.Response, w words) prefetch.Reason {
 	if reason, ok := classifyCode(w.code); ok {
 		return reason
 	}
-	if _, ok := gatewayCode(w.code); ok && status == http.StatusNotFound {
+	if _, ok := gatewayCode(w.code); ok && resp.Status == http.StatusNotFound {
 		// The gateway knows no such API: a wrong endpoint, not a task that is gone.
 		return prefetch.ReasonUnavailable
 	}
-	if isSuccess(status) && strings.HasPrefix(strings.ToUpper(w.code), cdnCodes) {
+	if resp.Success() && strings.HasPrefix(strings.ToUpper(w.code), cdnCodes) {
 		return prefetch.ReasonInvalid // CDN says most of what it refuses under 200
 	}
-	return vendorapi.StatusReason(status, w.fromAPI)
+	return vendorapi.StatusReason(resp.Status, w.fromAPI)
 }
 
 // cdnCodes begins the codes of CDN.

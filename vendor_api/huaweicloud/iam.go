@@ -295,7 +295,7 @@ func noToken(resp *vendorapi.Response) error {
 		return &vendorapi.Error{Reason: prefetch.ReasonUnavailable}
 	}
 	w := readWords(resp.Body)
-	return w.error(classify(resp.Status, w))
+	return w.error(classify(resp, w))
 }
 
 // accountError makes e the error of a request that was never sent for want of a

@@ -82,7 +82,7 @@ func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answ
 
 // read turns a response into an answer or a classified error.
 func (p *Provider) read(req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
-	if !isSuccess(resp.Status) {
+	if !resp.Success() {
 		return vendorapi.Answer{}, refusal(p.auth, req, resp)
 	}
 	answer, err := parseAnswer(resp.Body)

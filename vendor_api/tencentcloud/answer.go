@@ -190,14 +190,7 @@ func (r *reader) url(w *row) prefetch.URL {
 		u.Cause = causes[strings.ToLower(cmp.Or(w.FailType.Value(), w.Status.Value()))]
 		u.Words = cmp.Or(w.FailMessage.Excerpt(), w.FailType.Excerpt())
 	}
-	if w.Percent.Value() != "" {
-		var share float64
-		share, u.HasProgress = w.Percent.Share()
-		u.Progress = share
-		if !u.HasProgress {
-			r.Oddf("percent", "Percent %q is not a number from 0 to 100; taken as not told", w.Percent.Excerpt())
-		}
-	}
+	u.Progress, u.HasProgress = r.Share("Percent", w.Percent)
 	return u
 }
 

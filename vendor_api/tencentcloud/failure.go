@@ -51,12 +51,12 @@ func (r *response) failure(q *vendorapi.Query, req *http.Request, resp *vendorap
 	switch {
 	case resp.Status == http.StatusTooManyRequests:
 		e.Reason = prefetch.ReasonThrottled
-	case r.Error.told && (code != "" || isSuccess(resp.Status)):
+	case r.Error.told && (code != "" || resp.Success()):
 		e.Reason = codeReason(code)
 		if e.Reason == prefetch.ReasonInvalid {
 			e.Refused = refused(q, code, strings.ToLower(e.Message))
 		}
-	case !isSuccess(resp.Status):
+	case !resp.Success():
 		e.Reason = vendorapi.StatusReason(resp.Status, false)
 	default:
 		e.Reason, e.Err = prefetch.ReasonDecode, decodeErr
@@ -68,11 +68,6 @@ func (r *response) failure(q *vendorapi.Query, req *http.Request, resp *vendorap
 		e.Err = skew(req, resp, code)
 	}
 	return e
-}
-
-// isSuccess reports whether an HTTP status says that the vendor answered.
-func isSuccess(status int) bool {
-	return status >= http.StatusOK && status < http.StatusMultipleChoices
 }
 
 // codes are the reasons of codes that begin so, in lower case; the first that fits

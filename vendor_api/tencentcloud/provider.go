@@ -119,7 +119,7 @@ func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answ
 // HTTP 200, so that they are looked for first.
 func (p *Provider) read(q *vendorapi.Query, req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
 	body, decodeErr := decode(resp.Body)
-	if !isSuccess(resp.Status) || decodeErr != nil || body.Error.told {
+	if !resp.Success() || decodeErr != nil || body.Error.told {
 		return vendorapi.Answer{}, body.failure(q, req, resp, decodeErr)
 	}
 	r := reader{product: p.product, location: p.location}

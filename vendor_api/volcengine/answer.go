@@ -1,7 +1,6 @@
 package volcengine
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,14 +28,8 @@ func (d *document) decode(body []byte) error {
 		Code    vendorapi.Text `json:"errorcode"`
 		Message vendorapi.Text `json:"message"`
 	}
-	if body = bytes.TrimSpace(body); len(body) == 0 {
-		return errors.New("the answer is empty")
-	}
-	if body[0] != '{' {
-		return errors.New("the answer is not a JSON object")
-	}
-	if err := json.Unmarshal(body, &doc); err != nil {
-		return fmt.Errorf("the answer is not JSON: %w", err)
+	if err := vendorapi.Object(body, &doc); err != nil {
+		return err
 	}
 	d.result = doc.Result
 	d.fault = fault{Code: doc.Code, Message: doc.Message}
@@ -150,13 +143,7 @@ func (r *reader) url(w *row, raw json.RawMessage) prefetch.URL {
 		r.Oddf("type", "a row is of a task of the type %s, although only prefetches were asked for; it is left out", kind)
 	}
 	u := prefetch.URL{URL: r.URL(w.URL), Status: r.Status(w.Status, words), Created: r.created(w)}
-	if w.Process.Value() != "" {
-		share, ok := w.Process.Share()
-		u.Progress, u.HasProgress = share, ok
-		if !ok {
-			r.Oddf("process", "Process %q is not a number from 0 to 100; taken as not told", w.Process.Excerpt())
-		}
-	}
+	u.Progress, u.HasProgress = r.Share("Process", w.Process)
 	if u.Status == prefetch.Failed {
 		u.Words = w.Remark.Excerpt()
 	}

@@ -135,8 +135,7 @@ func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answ
 func (p *Provider) read(q vendorapi.Query, req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
 	var body document
 	decodeErr := body.decode(resp.Body)
-	success := resp.Status >= http.StatusOK && resp.Status < http.StatusMultipleChoices
-	if !success || body.fault.told() {
+	if !resp.Success() || body.fault.told() {
 		return vendorapi.Answer{}, p.failure(q, &body, req, resp)
 	}
 	if decodeErr == nil {
