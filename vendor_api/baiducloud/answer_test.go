@@ -11,6 +11,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/baiducloud"
+	"prefetch_exporter/vendor_api/vendorapitest"
 )
 
 func TestAnswers(t *testing.T) {
@@ -97,7 +98,7 @@ func TestAnswers(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newProvider(t, says(http.StatusOK, tt.body, "X-Bce-Request-Id", "4c3"), baiducloud.Options{})
+			p := newProvider(t, vendorapitest.Says(http.StatusOK, tt.body, "X-Bce-Request-Id", "4c3"), baiducloud.Options{})
 			got, err := p.Query(t.Context(), tt.query)
 			if err != nil {
 				t.Fatal(err)
@@ -125,9 +126,9 @@ func TestAnswersThatCannotBeRead(t *testing.T) {
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
-			p := newProvider(t, says(http.StatusOK, body), baiducloud.Options{})
+			p := newProvider(t, vendorapitest.Says(http.StatusOK, body), baiducloud.Options{})
 			_, err := p.Query(t.Context(), next)
-			if e := vendorError(t, err); e.Reason != prefetch.ReasonDecode || !strings.Contains(e.Error(), want) {
+			if e := vendorapitest.Error(t, err); e.Reason != prefetch.ReasonDecode || !strings.Contains(e.Error(), want) {
 				t.Errorf("got %v", e)
 			}
 		})

@@ -9,6 +9,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/baiducloud"
+	"prefetch_exporter/vendor_api/vendorapitest"
 )
 
 // Each error means the same under the HTTP status that the pages give it and under 200.
@@ -40,9 +41,9 @@ func TestErrors(t *testing.T) {
 			t.Parallel()
 			for _, status := range []int{tt.status, http.StatusOK} {
 				body := fmt.Sprintf(`{"code":%q,"message":"words","requestId":"4c3"}`, tt.code)
-				p := newProvider(t, says(status, body, "Retry-After", "7"), baiducloud.Options{})
+				p := newProvider(t, vendorapitest.Says(status, body, "Retry-After", "7"), baiducloud.Options{})
 				_, err := p.Query(t.Context(), taskQuery())
-				e := vendorError(t, err)
+				e := vendorapitest.Error(t, err)
 				if e.Reason != tt.want || e.Code != tt.code || e.Message != "words" || e.RequestID != "4c3" || e.HTTPStatus != status || e.Unsent ||
 					e.RetryAfter != 7*time.Second || e.Refused != "" {
 					t.Errorf("HTTP %d: %+v", status, e)
@@ -82,9 +83,9 @@ func TestOtherErrors(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newProvider(t, says(tt.status, tt.body, "X-Bce-Request-Id", tt.id), baiducloud.Options{})
+			p := newProvider(t, vendorapitest.Says(tt.status, tt.body, "X-Bce-Request-Id", tt.id), baiducloud.Options{})
 			_, err := p.Query(t.Context(), tt.query)
-			if e := vendorError(t, err); e.Reason != tt.want || e.Refused != tt.refused || e.RequestID != tt.id {
+			if e := vendorapitest.Error(t, err); e.Reason != tt.want || e.Refused != tt.refused || e.RequestID != tt.id {
 				t.Errorf("%v, refused %q; want %s, refused %q", e, e.Refused, tt.want, tt.refused)
 			}
 		})
@@ -105,10 +106,10 @@ func TestClock(t *testing.T) {
 		{"SignatureDoesNotMatch", 29 * time.Minute, ""},
 		{"InternalError", 31 * time.Minute, ""},
 	} {
-		p := newProvider(t, says(400, `{"code":"`+tt.code+`"}`, "Date", noon.Add(-tt.ahead).Format(http.TimeFormat)), baiducloud.Options{})
+		p := newProvider(t, vendorapitest.Says(400, `{"code":"`+tt.code+`"}`, "Date", noon.Add(-tt.ahead).Format(http.TimeFormat)), baiducloud.Options{})
 		_, err := p.Query(t.Context(), taskQuery())
 		got := ""
-		if e := vendorError(t, err); e.Err != nil {
+		if e := vendorapitest.Error(t, err); e.Err != nil {
 			got = e.Err.Error()
 		}
 		if got != tt.want {

@@ -9,6 +9,7 @@ import (
 
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/vendor_api/baiducloud"
+	"prefetch_exporter/vendor_api/vendorapitest"
 )
 
 // FuzzAnswer gives any bytes for an answer. Either they are one, with every row in it,
@@ -26,10 +27,10 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(429, []byte(`{}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		status = 200 + int(uint(status)%400)
-		p := newProvider(t, says(status, string(body)), baiducloud.Options{})
+		p := newProvider(t, vendorapitest.Says(status, string(body)), baiducloud.Options{})
 		a, err := p.Query(t.Context(), windowQuery())
 		if err != nil {
-			e := vendorError(t, err)
+			e := vendorapitest.Error(t, err)
 			reasons := prefetch.Reasons()
 			if !slices.Contains(reasons[:], e.Reason) || e.Unsent || !utf8.ValidString(e.Error()) || len(e.Message) > 400 || len(e.Code) > 400 {
 				t.Fatalf("error %+v", e)

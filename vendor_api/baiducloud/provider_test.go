@@ -13,6 +13,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/baiducloud"
+	"prefetch_exporter/vendor_api/vendorapitest"
 )
 
 // Each question is one request: a task by its id alone, a window by its ends, which
@@ -43,12 +44,12 @@ func TestRequests(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var sent []string
-			p := newProvider(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+			p := newProvider(t, vendorapitest.RoundTripper(func(r *http.Request) (*http.Response, error) {
 				sent = append(sent, fmt.Sprintf("%s %s", r.Method, r.URL))
 				if got := r.Header.Get("Authorization"); !strings.HasPrefix(got, "bce-auth-v1/AKEXAMPLE/2026-11-21T12:00:00Z/1800/host;x-bce-date/") {
 					t.Errorf("Authorization: %s", got)
 				}
-				return says(http.StatusOK, `{"details":[]}`)(r)
+				return vendorapitest.Says(http.StatusOK, `{"details":[]}`)(r)
 			}), baiducloud.Options{Edition: tt.edition})
 			if _, err := p.Query(t.Context(), tt.query); err != nil {
 				t.Fatal(err)
@@ -78,12 +79,12 @@ func TestRefusedUnsent(t *testing.T) {
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
-			p := newProvider(t, roundTripper(func(*http.Request) (*http.Response, error) {
+			p := newProvider(t, vendorapitest.RoundTripper(func(*http.Request) (*http.Response, error) {
 				t.Error("a request was sent")
 				return nil, io.EOF
 			}), baiducloud.Options{})
 			_, err := p.Query(t.Context(), q)
-			if e := vendorError(t, err); e.Reason != prefetch.ReasonInvalid || !e.Unsent || !strings.Contains(e.Error(), want) {
+			if e := vendorapitest.Error(t, err); e.Reason != prefetch.ReasonInvalid || !e.Unsent || !strings.Contains(e.Error(), want) {
 				t.Errorf("got %v, want %s", e, want)
 			}
 		})

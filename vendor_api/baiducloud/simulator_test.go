@@ -14,6 +14,7 @@ import (
 	"prefetch_exporter/vendor_api/baiducloud"
 	"prefetch_exporter/vendor_api/simulator"
 	simbaiducloud "prefetch_exporter/vendor_api/simulator/baiducloud"
+	"prefetch_exporter/vendor_api/vendorapitest"
 )
 
 const purge = "419d6f1e9acb0442341e9b8e1e7fbf9f"
@@ -49,7 +50,7 @@ func TestAgainstSimulator(t *testing.T) {
 		"china":                   {between: plain},
 		"as the page's table has": {vendor: simbaiducloud.Options{TaskInList: true, Misspelt: true, Rows: 1000}, between: simulator.Compressing},
 		"temporary keys": {
-			client:  baiducloud.Options{AccessKey: text("AKTEMPORARY"), SecretKey: text("SKTEMPORARY"), Token: text("TOKEN")},
+			client:  baiducloud.Options{AccessKey: vendorapitest.Text("AKTEMPORARY"), SecretKey: vendorapitest.Text("SKTEMPORARY"), Token: vendorapitest.Text("TOKEN")},
 			between: plain,
 		},
 		"pages of one row": {vendor: simbaiducloud.Options{Rows: 1}, between: plain},
@@ -172,13 +173,13 @@ func TestRefusedBySimulator(t *testing.T) {
 		},
 		"a marker": {query: stale, reason: prefetch.ReasonInvalid},
 		"an access key": {
-			client: baiducloud.Options{AccessKey: text("AKOTHER"), SecretKey: text("SKEXAMPLE")}, query: taskQuery(), reason: prefetch.ReasonAuth,
+			client: baiducloud.Options{AccessKey: vendorapitest.Text("AKOTHER"), SecretKey: vendorapitest.Text("SKEXAMPLE")}, query: taskQuery(), reason: prefetch.ReasonAuth,
 		},
 		"a secret key": {
-			client: baiducloud.Options{AccessKey: text("AKEXAMPLE"), SecretKey: text("SKOTHER")}, query: taskQuery(), reason: prefetch.ReasonAuth,
+			client: baiducloud.Options{AccessKey: vendorapitest.Text("AKEXAMPLE"), SecretKey: vendorapitest.Text("SKOTHER")}, query: taskQuery(), reason: prefetch.ReasonAuth,
 		},
 		"a key without its token": {
-			client: baiducloud.Options{AccessKey: text("AKTEMPORARY"), SecretKey: text("SKTEMPORARY")}, query: taskQuery(), reason: prefetch.ReasonAuth,
+			client: baiducloud.Options{AccessKey: vendorapitest.Text("AKTEMPORARY"), SecretKey: vendorapitest.Text("SKTEMPORARY")}, query: taskQuery(), reason: prefetch.ReasonAuth,
 		},
 		"a clock": {
 			client: baiducloud.Options{Now: func() time.Time { return noon.Add(31 * time.Minute) }}, query: taskQuery(),
@@ -199,7 +200,7 @@ func TestRefusedBySimulator(t *testing.T) {
 			if tt.reason == prefetch.ReasonThrottled && err == nil {
 				_, err = p.Query(t.Context(), tt.query)
 			}
-			e := vendorError(t, err)
+			e := vendorapitest.Error(t, err)
 			if e.Reason != tt.reason || e.RequestID == "" || tt.shown != "" && (e.Err == nil || e.Err.Error() != tt.shown) {
 				t.Errorf("%v; want %q, %q", e, tt.reason, tt.shown)
 			}

@@ -13,6 +13,7 @@ import (
 
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/cdnetworks"
+	"prefetch_exporter/vendor_api/vendorapitest"
 )
 
 // newRequest is the request of the vectors, without credentials.
@@ -31,7 +32,7 @@ func TestAPIKeyVector(t *testing.T) {
 	t.Parallel()
 	req := newRequest(t, nil)
 	now := time.Date(2026, 1, 1, 8, 0, 0, 999, beijing)
-	if err := cdnetworks.APIKey("username", secret("apiKey")).Authorize(t.Context(), req, nil, now); err != nil {
+	if err := cdnetworks.APIKey("username", vendorapitest.Text("apiKey")).Authorize(t.Context(), req, nil, now); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := req.Header.Get("Date"), "Thu, 01 Jan 2026 00:00:00 GMT"; got != want {
@@ -47,7 +48,7 @@ func TestAKSKVector(t *testing.T) {
 	t.Parallel()
 	body := []byte(`{"startTime":"2026-01-01 00:00:00","endTime":"2026-01-01 23:59:59","pageNo":"1","pageSize":"100"}`)
 	req := newRequest(t, body)
-	auth := cdnetworks.AKSK(secret("AKEXAMPLE"), secret("SKEXAMPLE"))
+	auth := cdnetworks.AKSK(vendorapitest.Text("AKEXAMPLE"), vendorapitest.Text("SKEXAMPLE"))
 	if err := auth.Authorize(t.Context(), req, body, time.Unix(1767225600, 0)); err != nil {
 		t.Fatal(err)
 	}
@@ -92,12 +93,12 @@ func TestAuthRefusesToSendWithoutCredentials(t *testing.T) {
 		auth vendorapi.Auth
 		want string
 	}{
-		"no username":         {cdnetworks.APIKey("", secret("HUSH")), "username is empty"},
-		"colon in username":   {cdnetworks.APIKey("a:b", secret("HUSH")), "colon"},
-		"no API key":          {cdnetworks.APIKey("username", secret("")), "API key is empty"},
-		"no access key":       {cdnetworks.AKSK(secret(""), secret("HUSH")), "access key is empty"},
-		"no secret key":       {cdnetworks.AKSK(secret("HUSH"), secret("")), "secret key is empty"},
-		"nothing of anything": {cdnetworks.AKSK(secret(""), secret("")), "access key is empty"},
+		"no username":         {cdnetworks.APIKey("", vendorapitest.Text("HUSH")), "username is empty"},
+		"colon in username":   {cdnetworks.APIKey("a:b", vendorapitest.Text("HUSH")), "colon"},
+		"no API key":          {cdnetworks.APIKey("username", vendorapitest.Text("")), "API key is empty"},
+		"no access key":       {cdnetworks.AKSK(vendorapitest.Text(""), vendorapitest.Text("HUSH")), "access key is empty"},
+		"no secret key":       {cdnetworks.AKSK(vendorapitest.Text("HUSH"), vendorapitest.Text("")), "secret key is empty"},
+		"nothing of anything": {cdnetworks.AKSK(vendorapitest.Text(""), vendorapitest.Text("")), "access key is empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -129,7 +130,7 @@ func timestamp(t testing.TB, auth vendorapi.Auth, unix int64) string {
 
 func TestAKSKTimestamps(t *testing.T) {
 	t.Parallel()
-	auth := cdnetworks.AKSK(secret("AKEXAMPLE"), secret("SKEXAMPLE"))
+	auth := cdnetworks.AKSK(vendorapitest.Text("AKEXAMPLE"), vendorapitest.Text("SKEXAMPLE"))
 	for _, step := range []struct {
 		clock int64
 		want  string
@@ -153,7 +154,7 @@ func TestAKSKTimestamps(t *testing.T) {
 func TestAKSKNeverUsesASecondTwice(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		auth := cdnetworks.AKSK(secret("AKEXAMPLE"), secret("SKEXAMPLE"))
+		auth := cdnetworks.AKSK(vendorapitest.Text("AKEXAMPLE"), vendorapitest.Text("SKEXAMPLE"))
 		clocks := rapid.SliceOfN(rapid.Int64Range(1767225600, 1767225620), 1, 60).Draw(rt, "clocks")
 		seen := map[string]bool{}
 		for _, unix := range clocks {
@@ -169,7 +170,7 @@ func TestAKSKNeverUsesASecondTwice(t *testing.T) {
 func TestAKSKNeverUsesASecondTwiceConcurrently(t *testing.T) {
 	t.Parallel()
 	const callers, calls = 16, 250
-	auth := cdnetworks.AKSK(secret("AKEXAMPLE"), secret("SKEXAMPLE"))
+	auth := cdnetworks.AKSK(vendorapitest.Text("AKEXAMPLE"), vendorapitest.Text("SKEXAMPLE"))
 	var (
 		wg   sync.WaitGroup
 		mu   sync.Mutex
@@ -195,7 +196,7 @@ func TestAKSKNeverUsesASecondTwiceConcurrently(t *testing.T) {
 func TestAKSKForgetsOnlyOldSeconds(t *testing.T) {
 	t.Parallel()
 	const start, calls, recent = 1767225600, 4500, 300
-	auth := cdnetworks.AKSK(secret("AKEXAMPLE"), secret("SKEXAMPLE"))
+	auth := cdnetworks.AKSK(vendorapitest.Text("AKEXAMPLE"), vendorapitest.Text("SKEXAMPLE"))
 	for i := range int64(calls) {
 		timestamp(t, auth, start+i)
 	}

@@ -9,6 +9,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/cdnetworks"
+	"prefetch_exporter/vendor_api/vendorapitest"
 )
 
 // TestClockSkew has a clock explain why a user is unknown, and only that.
@@ -36,7 +37,7 @@ func TestClockSkew(t *testing.T) {
 		"a proxy's date":         {20 * time.Minute, false, 502, "", prefetch.ReasonUnavailable, ""},
 	} {
 		for way, auth := range map[string]vendorapi.Auth{
-			"API key": cdnetworks.APIKey("ops", secret("apiKey")), "AK/SK": cdnetworks.AKSK(secret("AK"), secret("SK")),
+			"API key": cdnetworks.APIKey("ops", vendorapitest.Text("apiKey")), "AK/SK": cdnetworks.AKSK(vendorapitest.Text("AK"), vendorapitest.Text("SK")),
 		} {
 			t.Run(name+", "+way, func(t *testing.T) {
 				t.Parallel()
@@ -45,10 +46,10 @@ func TestClockSkew(t *testing.T) {
 					r.header = nil
 				}
 				p := newProvider(t, cdnetworks.Options{
-					Client: newClient(t, r.transport()), Auth: auth, Now: func() time.Time { return vendorNow.Add(tt.off) },
+					Client: vendorapitest.Client(t, r.transport()), Auth: auth, Now: func() time.Time { return vendorNow.Add(tt.off) },
 				})
 				_, err := p.Query(t.Context(), taskQuery())
-				e := vendorError(t, err)
+				e := vendorapitest.Error(t, err)
 				if e.Reason != tt.reason || !strings.Contains(e.Error(), tt.want) || (tt.want == "") != !strings.Contains(e.Error(), "clock") {
 					t.Errorf("got %v, want %s", e, tt.want)
 				}
@@ -82,7 +83,7 @@ func TestWordsForCodes(t *testing.T) {
 	} {
 		for _, status := range []int{200, 400, 500} {
 			_, err := ask(t, reply{status: status, body: body}, taskQuery(), beijing)
-			e := vendorError(t, err)
+			e := vendorapitest.Error(t, err)
 			if e.Reason != want.Reason || e.Code != want.Code || e.Message != want.Message {
 				t.Errorf("HTTP %d, %s: %v", status, body, e)
 			}
@@ -103,7 +104,7 @@ func TestRequestIDInBody(t *testing.T) {
 			answer, err := ask(t, reply{status: 200, body: body, header: map[string]string{"X-Cnc-Request-Id": header}}, taskQuery(), beijing)
 			got := answer.RequestID
 			if err != nil {
-				got = vendorError(t, err).RequestID
+				got = vendorapitest.Error(t, err).RequestID
 			}
 			if header != "" && got != header || header == "" && got != want {
 				t.Errorf("%s with the header %q: request id %q", body, header, got)

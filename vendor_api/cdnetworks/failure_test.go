@@ -14,6 +14,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/cdnetworks"
+	"prefetch_exporter/vendor_api/vendorapitest"
 )
 
 // TestVendorMessages classifies what comes as Code 0 under HTTP 200.
@@ -78,7 +79,7 @@ func TestVendorMessages(t *testing.T) {
 			t.Parallel()
 			body := fmt.Sprintf(`{"count":0,"Code":0,"message":"%s","resultDetail":null}`, tc.message)
 			_, err := ask(t, reply{status: 200, body: body}, tc.query, beijing)
-			e := vendorError(t, err)
+			e := vendorapitest.Error(t, err)
 			if e.Reason != tc.reason || e.Refused != tc.refused {
 				t.Errorf("%v, refused %q; want %q, refused %q", e, e.Refused, tc.reason, tc.refused)
 			}
@@ -136,7 +137,7 @@ func TestFailedAnswers(t *testing.T) {
 				"x-cnc-request-id": "23f9abf8", "Date": "Sat, 21 Nov 2026 12:00:00 GMT", "Retry-After": r.header["Retry-After"],
 			}
 			answer, err := ask(t, r, taskQuery(), beijing)
-			e := vendorError(t, err)
+			e := vendorapitest.Error(t, err)
 			if e.Reason != tc.reason || e.Refused != "" || e.HTTPStatus != r.status || e.Code != tc.code || e.RetryAfter != tc.retry {
 				t.Errorf("error = %+v", e)
 			}
@@ -156,13 +157,13 @@ func TestFailedAnswers(t *testing.T) {
 // A call that the network swallows keeps the transport's reason.
 func TestTransportErrors(t *testing.T) {
 	t.Parallel()
-	p := newProvider(t, cdnetworks.Options{Client: newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+	p := newProvider(t, cdnetworks.Options{Client: vendorapitest.Client(t, vendorapitest.RoundTripper(func(req *http.Request) (*http.Response, error) {
 		return nil, req.Context().Err()
 	}))})
 	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
 	defer cancel()
 	_, err := p.Query(ctx, taskQuery())
-	if e := vendorError(t, err); e.Reason != prefetch.ReasonTimeout {
+	if e := vendorapitest.Error(t, err); e.Reason != prefetch.ReasonTimeout {
 		t.Errorf("error = %v, want a timeout", e)
 	}
 }
@@ -176,13 +177,13 @@ func TestHeaderOfAnUnusableAnswer(t *testing.T) {
 		answer := reply{status: status, header: map[string]string{
 			"Location": "https://example.com/", "x-cnc-request-id": "23f9\x01abf8", "Retry-After": "3600",
 		}}.transport()
-		p := newProvider(t, cdnetworks.Options{Client: newClient(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+		p := newProvider(t, cdnetworks.Options{Client: vendorapitest.Client(t, vendorapitest.RoundTripper(func(r *http.Request) (*http.Response, error) {
 			resp, err := answer.RoundTrip(r)
 			resp.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF))
 			return resp, err
 		}))})
 		_, err := p.Query(t.Context(), taskQuery())
-		e := vendorError(t, err)
+		e := vendorapitest.Error(t, err)
 		if e.Reason != want || e.HTTPStatus != status || e.RetryAfter != time.Hour || e.RequestID != "23f9abf8" {
 			t.Errorf("HTTP %d: error = %+v", status, e)
 		}

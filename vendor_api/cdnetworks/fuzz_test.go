@@ -13,6 +13,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/cdnetworks"
+	"prefetch_exporter/vendor_api/vendorapitest"
 )
 
 // FuzzAnswer gives any bytes for an answer. Either they are one, with every row
@@ -75,7 +76,7 @@ func elements(t *testing.T, body []byte) int {
 
 func checkError(t *testing.T, err error) {
 	t.Helper()
-	e := vendorError(t, err)
+	e := vendorapitest.Error(t, err)
 	known := false
 	for _, reason := range prefetch.Reasons() {
 		known = known || e.Reason == reason
@@ -131,7 +132,7 @@ func BenchmarkDecodePage(b *testing.B) {
 	}
 	body := rows(elements...)
 	p := newProvider(b, cdnetworks.Options{
-		Client: newClient(b, reply{status: 200, body: body}.transport()), Location: beijing, PageSize: n,
+		Client: vendorapitest.Client(b, reply{status: 200, body: body}.transport()), Location: beijing, PageSize: n,
 	})
 	q := day(vendorapi.QueryWindow)
 	b.SetBytes(int64(len(body)))

@@ -16,6 +16,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/cdnetworks"
+	"prefetch_exporter/vendor_api/vendorapitest"
 )
 
 var _ vendorapi.Provider = (*cdnetworks.Provider)(nil)
@@ -103,7 +104,7 @@ func TestWire(t *testing.T) {
 			defer server.Close()
 			p := newProvider(t, cdnetworks.Options{
 				Endpoint: server.URL + "/",
-				Client:   newClient(t, nil),
+				Client:   vendorapitest.Client(t, nil),
 				Location: tc.location,
 				PageSize: 55,
 				Now:      func() time.Time { return time.Unix(1767225600, 0) },
@@ -149,16 +150,16 @@ func TestWireAKSK(t *testing.T) {
 	now := time.Unix(1767225600, 0)
 	p := newProvider(t, cdnetworks.Options{
 		Endpoint: server.URL,
-		Client:   newClient(t, nil),
-		Auth:     cdnetworks.AKSK(secret("AKEXAMPLE"), secret("SKEXAMPLE")),
+		Client:   vendorapitest.Client(t, nil),
+		Auth:     cdnetworks.AKSK(vendorapitest.Text("AKEXAMPLE"), vendorapitest.Text("SKEXAMPLE")),
 		Now:      func() time.Time { return now },
 	})
-	if _, err := p.Query(t.Context(), taskQuery()); vendorError(t, err).Reason != prefetch.ReasonDecode {
+	if _, err := p.Query(t.Context(), taskQuery()); vendorapitest.Error(t, err).Reason != prefetch.ReasonDecode {
 		t.Errorf("an empty answer gives %v", err)
 	}
 	again := newRequest(t, body)
 	again.Host = got.Host
-	if err := cdnetworks.AKSK(secret("AKEXAMPLE"), secret("SKEXAMPLE")).Authorize(t.Context(), again, body, now); err != nil {
+	if err := cdnetworks.AKSK(vendorapitest.Text("AKEXAMPLE"), vendorapitest.Text("SKEXAMPLE")).Authorize(t.Context(), again, body, now); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := got.Header.Get("Authorization"), again.Header.Get("Authorization"); got != want {
@@ -168,7 +169,7 @@ func TestWireAKSK(t *testing.T) {
 
 func TestQueryRefusedWithoutARequest(t *testing.T) {
 	t.Parallel()
-	p := newProvider(t, cdnetworks.Options{Client: newClient(t, roundTripper(func(*http.Request) (*http.Response, error) {
+	p := newProvider(t, cdnetworks.Options{Client: vendorapitest.Client(t, vendorapitest.RoundTripper(func(*http.Request) (*http.Response, error) {
 		t.Error("a request was made")
 		return nil, io.EOF
 	}))})
@@ -200,7 +201,7 @@ func TestQueryRefusedWithoutARequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := p.Query(t.Context(), tc.query)
-			e := vendorError(t, err)
+			e := vendorapitest.Error(t, err)
 			if e.Reason != prefetch.ReasonInvalid || !e.Unsent || !strings.Contains(e.Error(), tc.want) {
 				t.Errorf("error = %v (unsent %t), want invalid, unsent and %q", e, e.Unsent, tc.want)
 			}
@@ -219,14 +220,14 @@ func TestLongestWindow(t *testing.T) {
 func TestQueryWithoutCredentials(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, cdnetworks.Options{
-		Auth: cdnetworks.APIKey("username", secret("")),
-		Client: newClient(t, roundTripper(func(*http.Request) (*http.Response, error) {
+		Auth: cdnetworks.APIKey("username", vendorapitest.Text("")),
+		Client: vendorapitest.Client(t, vendorapitest.RoundTripper(func(*http.Request) (*http.Response, error) {
 			t.Error("a request was made")
 			return nil, io.EOF
 		})),
 	})
 	_, err := p.Query(t.Context(), taskQuery())
-	e := vendorError(t, err)
+	e := vendorapitest.Error(t, err)
 	if e.Reason != prefetch.ReasonAuth || !e.Unsent || !strings.Contains(e.Error(), "API key is empty") {
 		t.Errorf("error = %v (unsent %t)", e, e.Unsent)
 	}
@@ -238,7 +239,7 @@ func TestCapabilities(t *testing.T) {
 		Windows: true, Paged: true, FilterWords: vendorapi.OneWord(prefetch.Waiting, prefetch.Running, prefetch.Succeeded, prefetch.Failed), Times: vendorapi.RowTimes{Created: true, Started: true, Finished: true}, Gradual: true,
 		PageSize: 100, LookBack: 72 * time.Hour, MaxSpan: 24*time.Hour - time.Second, MaxInFlight: 1,
 	}
-	client := newClient(t, nil)
+	client := vendorapitest.Client(t, nil)
 	if diff := cmp.Diff(want, newProvider(t, cdnetworks.Options{Client: client}).Capabilities()); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
 	}

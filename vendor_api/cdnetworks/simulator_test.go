@@ -11,6 +11,7 @@ import (
 	"prefetch_exporter/vendor_api/cdnetworks"
 	"prefetch_exporter/vendor_api/simulator"
 	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
+	"prefetch_exporter/vendor_api/vendorapitest"
 )
 
 // vendorNow is the clock of the simulated vendor.
@@ -33,9 +34,9 @@ func simulated(t *testing.T, o simcdnetworks.Options, p cdnetworks.Options) (*si
 		})
 	}
 	vendor.Submit(launch)
-	p.Client = newClient(t, simulator.Transport(vendor))
+	p.Client = vendorapitest.Client(t, simulator.Transport(vendor))
 	if p.Auth == nil {
-		p.Auth = cdnetworks.APIKey("ops", secret("apiKey"))
+		p.Auth = cdnetworks.APIKey("ops", vendorapitest.Text("apiKey"))
 	}
 	return vendor, newProvider(t, p)
 }
@@ -45,16 +46,16 @@ func simulated(t *testing.T, o simcdnetworks.Options, p cdnetworks.Options) (*si
 func TestCompressed(t *testing.T) {
 	t.Parallel()
 	vendor, _ := simulated(t, simcdnetworks.Options{}, cdnetworks.Options{})
-	client := newClient(t, simulator.Transport(simulator.Compressing(vendor)))
+	client := vendorapitest.Client(t, simulator.Transport(simulator.Compressing(vendor)))
 	for user, want := range map[string]string{"ops": "", "nobody": "username is invalid"} {
 		p := newProvider(t, cdnetworks.Options{
-			Client: client, Auth: cdnetworks.APIKey(user, secret("apiKey")), Now: func() time.Time { return vendorNow },
+			Client: client, Auth: cdnetworks.APIKey(user, vendorapitest.Text("apiKey")), Now: func() time.Time { return vendorNow },
 		})
 		answer, err := p.Query(t.Context(), vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: "launch"})
 		switch {
 		case want == "" && (err != nil || answer.Count != 250 || len(answer.URLs) != 100):
 			t.Errorf("%v: %d rows of %d", err, len(answer.URLs), answer.Count)
-		case want != "" && (vendorError(t, err).Message != want || vendorError(t, err).Reason != prefetch.ReasonAuth):
+		case want != "" && (vendorapitest.Error(t, err).Message != want || vendorapitest.Error(t, err).Reason != prefetch.ReasonAuth):
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
@@ -65,8 +66,8 @@ func TestCompressed(t *testing.T) {
 func TestSimulatedPages(t *testing.T) {
 	t.Parallel()
 	for name, auth := range map[string]vendorapi.Auth{
-		"API key": cdnetworks.APIKey("ops", secret("apiKey")),
-		"AK/SK":   cdnetworks.AKSK(secret("ops"), secret("SKEXAMPLE")),
+		"API key": cdnetworks.APIKey("ops", vendorapitest.Text("apiKey")),
+		"AK/SK":   cdnetworks.AKSK(vendorapitest.Text("ops"), vendorapitest.Text("SKEXAMPLE")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -151,9 +152,9 @@ func TestSimulatedRefusals(t *testing.T) {
 		"a page size":       {vendor: simcdnetworks.Options{MaxPageSize: 50}, query: alone, reason: prefetch.ReasonInvalid, refused: vendorapi.FeaturePageSize},
 		"a status":          {vendor: simcdnetworks.Options{RefuseStatusFilter: true}, query: filtered, reason: prefetch.ReasonInvalid, refused: vendorapi.FeatureStatusFilter},
 		"a look-back":       {query: longAgo, reason: prefetch.ReasonInvalid, refused: vendorapi.FeatureLookBack},
-		"a username":        {auth: cdnetworks.APIKey("nobody", secret("apiKey")), query: alone, reason: prefetch.ReasonAuth},
-		"an API key":        {auth: cdnetworks.APIKey("ops", secret("wrong")), query: alone, reason: prefetch.ReasonAuth},
-		"a secret key":      {auth: cdnetworks.AKSK(secret("ops"), secret("wrong")), query: alone, reason: prefetch.ReasonAuth},
+		"a username":        {auth: cdnetworks.APIKey("nobody", vendorapitest.Text("apiKey")), query: alone, reason: prefetch.ReasonAuth},
+		"an API key":        {auth: cdnetworks.APIKey("ops", vendorapitest.Text("wrong")), query: alone, reason: prefetch.ReasonAuth},
+		"a secret key":      {auth: cdnetworks.AKSK(vendorapitest.Text("ops"), vendorapitest.Text("wrong")), query: alone, reason: prefetch.ReasonAuth},
 		"a second call":     {vendor: spent, query: alone, reason: prefetch.ReasonThrottled},
 		"a second call 429": {vendor: spentHTTP, query: alone, reason: prefetch.ReasonThrottled},
 	} {
@@ -167,7 +168,7 @@ func TestSimulatedRefusals(t *testing.T) {
 				}
 				_, err = p.Query(t.Context(), tc.query)
 			}
-			e := vendorError(t, err)
+			e := vendorapitest.Error(t, err)
 			if e.Reason != tc.reason || e.Refused != tc.refused || e.RequestID == "" {
 				t.Errorf("%v, refused %q; want %q, refused %q", e, e.Refused, tc.reason, tc.refused)
 			}

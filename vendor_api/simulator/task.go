@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"slices"
 	"time"
 
 	"prefetch_exporter/prefetch"
@@ -47,6 +48,15 @@ type Task struct {
 	Purge bool
 	// URLs are the task's rows in the order of submission.
 	URLs []URLPlan
+}
+
+// AtOnce is the task at a vendor that shows every row from the creation on.
+func (t Task) AtOnce() Task {
+	t.URLs = slices.Clone(t.URLs)
+	for i := range t.URLs {
+		t.URLs[i].Appears = 0
+	}
+	return t
 }
 
 // Vocabulary is how one vendor spells the statuses.

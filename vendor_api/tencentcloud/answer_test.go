@@ -12,6 +12,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/tencentcloud"
+	"prefetch_exporter/vendor_api/vendorapitest"
 )
 
 // edgeOneExample has the rows of the vendor's example, one of each outcome.
@@ -135,7 +136,7 @@ func TestWindow(t *testing.T) {
 	purge := taskQuery()
 	purge.TaskID = "c"
 	_, err = ask(t, tencentcloud.NewEdgeOne, respond(200, `{"Response":{"TotalCount":1,"RequestId":"r1","Tasks":[{"JobId":"c","Type":"purge_url"}]}}`), purge)
-	if e := wantError(t, err); e.Reason != prefetch.ReasonInvalid || e.Error() != `invalid: HTTP 200: the task is no prefetch: its type is "purge_url" (request id r1)` {
+	if e := vendorapitest.Error(t, err); e.Reason != prefetch.ReasonInvalid || e.Error() != `invalid: HTTP 200: the task is no prefetch: its type is "purge_url" (request id r1)` {
 		t.Errorf("got %v", e)
 	}
 }
@@ -175,7 +176,7 @@ func TestCounts(t *testing.T) {
 	}
 	for _, size := range []int{1, 10} {
 		_, err := ask(t, tencentcloud.NewCDN, respond(200, `{"Response":{`+rows(size)+`}}`), with(taskQuery(), 1, size))
-		if e := wantError(t, err); e.Reason != prefetch.ReasonDecode || !strings.Contains(e.Error(), `TotalCount "" is not a whole number`) {
+		if e := vendorapitest.Error(t, err); e.Reason != prefetch.ReasonDecode || !strings.Contains(e.Error(), `TotalCount "" is not a whole number`) {
 			t.Errorf("got %v", e)
 		}
 	}
@@ -220,7 +221,7 @@ func FuzzAnswer(f *testing.F) {
 			for _, q := range []vendorapi.Query{taskQuery(), window(vendorapi.QueryWindow), with(window(vendorapi.QueryCount), 1, 1)} {
 				a, err := ask(t, product, respond(200, body), q)
 				if err != nil {
-					if e := wantError(t, err); !utf8.ValidString(e.Error()) || len(e.Error()) > 2000 || e.Reason == "" || e.Unsent {
+					if e := vendorapitest.Error(t, err); !utf8.ValidString(e.Error()) || len(e.Error()) > 2000 || e.Reason == "" || e.Unsent {
 						t.Fatalf("%+v", e)
 					}
 					continue

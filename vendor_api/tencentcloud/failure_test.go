@@ -10,6 +10,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/tencentcloud"
+	"prefetch_exporter/vendor_api/vendorapitest"
 )
 
 // Errors come under HTTP 200, and are told by their code.
@@ -33,7 +34,7 @@ func TestCodes(t *testing.T) {
 			for _, status := range []int{200, 400, 503} {
 				body := `{"Response":{"Error":{"Code":"` + code + `","Message":"why"},"RequestId":"r1"}}`
 				_, err := ask(t, tencentcloud.NewEdgeOne, respond(status, body), taskQuery())
-				e := wantError(t, err)
+				e := vendorapitest.Error(t, err)
 				if e.Reason != reason || e.Code != code || e.Message != "why" || e.RequestID != "r1" || e.HTTPStatus != status || e.Refused != "" || e.Unsent {
 					t.Errorf("HTTP %d, %s: got %+v", status, code, e)
 				}
@@ -68,7 +69,7 @@ func TestOtherRefusals(t *testing.T) {
 		{504, `{"Response":{"Error":{"Message":"slow"}}}`, "timeout: HTTP 504: slow"},
 	} {
 		_, err := ask(t, tencentcloud.NewCDN, respond(tt.status, tt.body), taskQuery())
-		if got := wantError(t, err).Error(); !strings.Contains(got, tt.want) {
+		if got := vendorapitest.Error(t, err).Error(); !strings.Contains(got, tt.want) {
 			t.Errorf("%s\ngot  %s\nwant %s", tt.body, got, tt.want)
 		}
 	}
@@ -100,7 +101,7 @@ func TestRefusedFeatures(t *testing.T) {
 	} {
 		body := fmt.Sprintf(`{"Response":{"Error":{"Code":%q,"Message":%q}}}`, tt.code, tt.message)
 		_, err := ask(t, tencentcloud.NewCDN, respond(200, body), tt.query)
-		if e := wantError(t, err); e.Refused != tt.want {
+		if e := vendorapitest.Error(t, err); e.Refused != tt.want {
 			t.Errorf("%s %q: refused %q, want %q", tt.code, tt.message, e.Refused, tt.want)
 		}
 	}
@@ -128,7 +129,7 @@ func TestClockSkew(t *testing.T) {
 			Now: func() time.Time { return now().Add(tt.off) },
 		})
 		_, err := p.Query(t.Context(), taskQuery())
-		got := wantError(t, err).Error()
+		got := vendorapitest.Error(t, err).Error()
 		if !strings.Contains(got, tt.want) || (tt.want == "") != !strings.Contains(got, "clock") {
 			t.Errorf("%s: got %s, want %s", name, got, tt.want)
 		}

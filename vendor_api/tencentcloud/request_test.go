@@ -12,6 +12,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/tencentcloud"
+	"prefetch_exporter/vendor_api/vendorapitest"
 )
 
 // with is q on a page, or limited to a status.
@@ -52,7 +53,7 @@ func TestRequests(t *testing.T) {
 	} {
 		var got *http.Request
 		var body []byte
-		_, err := ask(t, tt.product, roundTripper(func(req *http.Request) (*http.Response, error) {
+		_, err := ask(t, tt.product, vendorapitest.RoundTripper(func(req *http.Request) (*http.Response, error) {
 			got = req
 			body, _ = io.ReadAll(req.Body)
 			return respond(200, `{"Response":{"TotalCount":0}}`)(req)
@@ -107,7 +108,7 @@ func TestQuestionsThatCannotBeAsked(t *testing.T) {
 				}
 				continue
 			}
-			if e := wantError(t, err); e.Reason != prefetch.ReasonInvalid || !e.Unsent || !strings.Contains(e.Error(), want) {
+			if e := vendorapitest.Error(t, err); e.Reason != prefetch.ReasonInvalid || !e.Unsent || !strings.Contains(e.Error(), want) {
 				t.Errorf("%s: got %v, want %s", name, e, want)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/tencentcloud"
+	"prefetch_exporter/vendor_api/vendorapitest"
 )
 
 // The vectors were made by the vendor's Go SDK (tencentcloud/common v1.3.211) and by
@@ -54,13 +55,13 @@ func TestSignatureVectors(t *testing.T) {
 func TestKeysThatCannotSign(t *testing.T) {
 	t.Parallel()
 	for want, o := range map[string]tencentcloud.Options{
-		"the access key is empty": {SecretID: text(""), SecretKey: text("SK")},
-		"the secret key is empty": {SecretID: text("AK"), SecretKey: text("")},
-		"the security token hold": {SecretID: text("AK"), SecretKey: text("SK"), Token: text("a\nb")},
+		"the access key is empty": {SecretID: vendorapitest.Text(""), SecretKey: vendorapitest.Text("SK")},
+		"the secret key is empty": {SecretID: vendorapitest.Text("AK"), SecretKey: vendorapitest.Text("")},
+		"the security token hold": {SecretID: vendorapitest.Text("AK"), SecretKey: vendorapitest.Text("SK"), Token: vendorapitest.Text("a\nb")},
 	} {
 		p := newProvider(t, tencentcloud.NewEdgeOne, respond(200, ""), o)
 		_, err := p.Query(t.Context(), taskQuery())
-		if e := wantError(t, err); e.Reason != prefetch.ReasonAuth || !e.Unsent || !strings.Contains(e.Error(), want) {
+		if e := vendorapitest.Error(t, err); e.Reason != prefetch.ReasonAuth || !e.Unsent || !strings.Contains(e.Error(), want) {
 			t.Errorf("got %v, want %s", e, want)
 		}
 	}

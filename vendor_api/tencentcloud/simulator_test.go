@@ -14,6 +14,7 @@ import (
 	"prefetch_exporter/vendor_api/simulator"
 	simtencentcloud "prefetch_exporter/vendor_api/simulator/tencentcloud"
 	"prefetch_exporter/vendor_api/tencentcloud"
+	"prefetch_exporter/vendor_api/vendorapitest"
 )
 
 // simulated makes each product's server, with a permanent and a temporary key.
@@ -47,7 +48,7 @@ func launch(n int) simulator.Task {
 func TestAgainstSimulator(t *testing.T) {
 	t.Parallel()
 	keys := map[string]tencentcloud.Options{
-		"permanent": {}, "temporary": {SecretID: text("AKTEMPORARY"), SecretKey: text("SKTEMPORARY"), Token: text("TOKEN+/=")},
+		"permanent": {}, "temporary": {SecretID: vendorapitest.Text("AKTEMPORARY"), SecretKey: vendorapitest.Text("SKTEMPORARY"), Token: vendorapitest.Text("TOKEN+/=")},
 	}
 	plain := func(h http.Handler) http.Handler { return h }
 	for name, create := range products() {
@@ -171,9 +172,9 @@ func TestSimulatedTraps(t *testing.T) {
 		"a Limit refused":       {vendor: simtencentcloud.Options{MaxLimit: 50}, task: launch(3), query: taskQuery(), products: both, want: result{reason: prefetch.ReasonInvalid, refused: vendorapi.FeaturePageSize}},
 		"too long ago":          {task: launch(3), query: old, products: both, want: result{reason: prefetch.ReasonInvalid, refused: vendorapi.FeatureLookBack}},
 		"another zone":          {client: tencentcloud.Options{ZoneID: "zone-other"}, task: launch(3), query: taskQuery(), products: both[:1], want: result{reason: prefetch.ReasonInvalid}},
-		"a wrong key":           {client: tencentcloud.Options{SecretID: text("AKEXAMPLE"), SecretKey: text("wrong")}, query: taskQuery(), products: both, want: result{reason: prefetch.ReasonAuth}},
-		"an unknown key":        {client: tencentcloud.Options{SecretID: text("AK"), SecretKey: text("SK")}, query: taskQuery(), products: both, want: result{reason: prefetch.ReasonAuth}},
-		"no token":              {client: tencentcloud.Options{SecretID: text("AKTEMPORARY"), SecretKey: text("SKTEMPORARY")}, query: taskQuery(), products: both, want: result{reason: prefetch.ReasonAuth}},
+		"a wrong key":           {client: tencentcloud.Options{SecretID: vendorapitest.Text("AKEXAMPLE"), SecretKey: vendorapitest.Text("wrong")}, query: taskQuery(), products: both, want: result{reason: prefetch.ReasonAuth}},
+		"an unknown key":        {client: tencentcloud.Options{SecretID: vendorapitest.Text("AK"), SecretKey: vendorapitest.Text("SK")}, query: taskQuery(), products: both, want: result{reason: prefetch.ReasonAuth}},
+		"no token":              {client: tencentcloud.Options{SecretID: vendorapitest.Text("AKTEMPORARY"), SecretKey: vendorapitest.Text("SKTEMPORARY")}, query: taskQuery(), products: both, want: result{reason: prefetch.ReasonAuth}},
 		"a wrong clock":         {client: tencentcloud.Options{Now: func() time.Time { return now().Add(6 * time.Minute) }}, query: taskQuery(), products: both, want: result{reason: prefetch.ReasonAuth}},
 		"a call too many":       {vendor: simtencentcloud.Options{Quota: quota}, query: taskQuery(), products: both, want: result{reason: prefetch.ReasonThrottled}},
 		"one too many, 429":     {vendor: simtencentcloud.Options{Quota: quota, ThrottleStatus: 429}, query: taskQuery(), products: both, want: result{reason: prefetch.ReasonThrottled}},
@@ -195,7 +196,7 @@ func TestSimulatedTraps(t *testing.T) {
 					got.size = a.PageSize
 				}
 				if err != nil {
-					e := wantError(t, err)
+					e := vendorapitest.Error(t, err)
 					got.reason, got.refused = e.Reason, e.Refused
 				}
 				if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(result{})); diff != "" {

@@ -10,6 +10,7 @@ import (
 
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/vendorapitest"
 	"prefetch_exporter/vendor_api/volcengine"
 )
 
@@ -108,7 +109,7 @@ func TestAnswers(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			for status, data := range map[int]string{http.StatusOK: meta, http.StatusAccepted: `"ResponseMetadata":{"RequestId":"4c3","Error":null}`} {
-				p := newProvider(t, says(status, "{"+data+`,"Result":`+tt.result+"}"), volcengine.Options{})
+				p := newProvider(t, vendorapitest.Says(status, "{"+data+`,"Result":`+tt.result+"}"), volcengine.Options{})
 				got, err := p.Query(t.Context(), tt.query)
 				if err != nil {
 					t.Fatal(err)
@@ -143,9 +144,9 @@ func TestAnswersThatCannotBeRead(t *testing.T) {
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
-			p := newProvider(t, says(http.StatusOK, tt.body), volcengine.Options{})
+			p := newProvider(t, vendorapitest.Says(http.StatusOK, tt.body), volcengine.Options{})
 			_, err := p.Query(t.Context(), tt.query)
-			e := vendorError(t, err)
+			e := vendorapitest.Error(t, err)
 			if e.Reason != prefetch.ReasonDecode || !strings.Contains(e.Error(), strings.TrimSuffix(want, ": ")) || strings.Contains(tt.body, "4c3") != (e.RequestID == "4c3") {
 				t.Errorf("got %v", e)
 			}

@@ -9,6 +9,7 @@ import (
 
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/vendorapitest"
 	"prefetch_exporter/vendor_api/volcengine"
 )
 
@@ -52,9 +53,9 @@ func TestErrors(t *testing.T) {
 			}
 			for _, body := range bodies {
 				for _, status := range []int{tt.status, http.StatusOK} {
-					p := newProvider(t, says(status, body, "Retry-After", "7"), volcengine.Options{})
+					p := newProvider(t, vendorapitest.Says(status, body, "Retry-After", "7"), volcengine.Options{})
 					_, err := p.Query(t.Context(), taskQuery())
-					e := vendorError(t, err)
+					e := vendorapitest.Error(t, err)
 					if e.Reason != tt.want || e.Message != "words" || e.Code == "" || e.HTTPStatus != status || e.Unsent || e.Refused != "" ||
 						e.RetryAfter != 7*time.Second || strings.Contains(body, "4c3") != (e.RequestID == "4c3") {
 						t.Errorf("HTTP %d, %s: %+v", status, body, e)
@@ -84,9 +85,9 @@ func TestStatuses(t *testing.T) {
 		{429, ``, prefetch.ReasonThrottled},
 		{504, ``, prefetch.ReasonTimeout},
 	} {
-		p := newProvider(t, says(tt.status, tt.body), volcengine.Options{})
+		p := newProvider(t, vendorapitest.Says(tt.status, tt.body), volcengine.Options{})
 		_, err := p.Query(t.Context(), taskQuery())
-		if e := vendorError(t, err); e.Reason != tt.want {
+		if e := vendorapitest.Error(t, err); e.Reason != tt.want {
 			t.Errorf("HTTP %d, %s: %v", tt.status, tt.body, e)
 		}
 	}
@@ -112,9 +113,9 @@ func TestRefusedFeatures(t *testing.T) {
 		{"FlowLimitExceeded", "page size", taskQuery(), ""},
 	} {
 		body := fmt.Sprintf(`{"ResponseMetadata":{"Error":{"Code":%q,"Message":%q}}}`, tt.code, tt.message)
-		p := newProvider(t, says(400, body), volcengine.Options{})
+		p := newProvider(t, vendorapitest.Says(400, body), volcengine.Options{})
 		_, err := p.Query(t.Context(), tt.query)
-		if e := vendorError(t, err); e.Refused != tt.want {
+		if e := vendorapitest.Error(t, err); e.Refused != tt.want {
 			t.Errorf("%s: %v, refused %q, want %q", body, e, e.Refused, tt.want)
 		}
 	}
@@ -124,9 +125,9 @@ func TestRefusedFeatures(t *testing.T) {
 func TestRefreshByID(t *testing.T) {
 	t.Parallel()
 	body := "{" + meta + `,"Result":{"Total":1,"Data":[{"Url":"u","Status":"complete","TaskType":"refresh_file","TaskID":"x"}]}}`
-	p := newProvider(t, says(200, body), volcengine.Options{})
+	p := newProvider(t, vendorapitest.Says(200, body), volcengine.Options{})
 	_, err := p.Query(t.Context(), taskQuery())
-	e := vendorError(t, err)
+	e := vendorapitest.Error(t, err)
 	if e.Reason != prefetch.ReasonInvalid || e.Unsent || e.Error() != "invalid: HTTP 200: the task is a refresh and no prefetch (request id 4c3)" {
 		t.Errorf("got %v", e)
 	}
@@ -148,10 +149,10 @@ func TestClock(t *testing.T) {
 		{volcengine.Name, "InternalError", 16 * time.Minute, ""},
 	} {
 		body := fmt.Sprintf(`{"ResponseMetadata":{"Error":{"Code":%q}}}`, tt.code)
-		p := newProvider(t, says(401, body, "Date", noon.Add(-tt.ahead).Format(http.TimeFormat)), volcengine.Options{Product: tt.product})
+		p := newProvider(t, vendorapitest.Says(401, body, "Date", noon.Add(-tt.ahead).Format(http.TimeFormat)), volcengine.Options{Product: tt.product})
 		_, err := p.Query(t.Context(), taskQuery())
 		got := ""
-		if e := vendorError(t, err); e.Err != nil {
+		if e := vendorapitest.Error(t, err); e.Err != nil {
 			got = e.Err.Error()
 		}
 		if got != tt.want {

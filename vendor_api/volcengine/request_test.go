@@ -12,6 +12,7 @@ import (
 
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/vendorapitest"
 	"prefetch_exporter/vendor_api/volcengine"
 )
 
@@ -50,13 +51,13 @@ func TestRequests(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var sent []string
-			p := newProvider(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+			p := newProvider(t, vendorapitest.RoundTripper(func(r *http.Request) (*http.Response, error) {
 				content, err := io.ReadAll(r.Body)
 				sent = append(sent, fmt.Sprintf("%s %s %s %s", r.Method, r.URL, r.Header.Get("Content-Type"), content))
 				if err != nil || !strings.Contains(r.Header.Get("Authorization"), "/20261121/cn-north-1/cdn/request,") {
 					t.Errorf("%v, %v", err, r.Header)
 				}
-				return says(http.StatusOK, `{`+meta+`,"Result":{"Total":0,"Data":null}}`)(r)
+				return vendorapitest.Says(http.StatusOK, `{`+meta+`,"Result":{"Total":0,"Data":null}}`)(r)
 			}), volcengine.Options{})
 			if _, err := p.Query(t.Context(), tt.query); err != nil {
 				t.Fatal(err)
@@ -102,12 +103,12 @@ func TestRefusedUnsent(t *testing.T) {
 	} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
-			p := newProvider(t, roundTripper(func(*http.Request) (*http.Response, error) {
+			p := newProvider(t, vendorapitest.RoundTripper(func(*http.Request) (*http.Response, error) {
 				t.Error("a request was sent")
 				return nil, io.EOF
 			}), volcengine.Options{})
 			_, err := p.Query(t.Context(), q)
-			if e := vendorError(t, err); e.Reason != prefetch.ReasonInvalid || !e.Unsent || !strings.Contains(e.Error(), want) {
+			if e := vendorapitest.Error(t, err); e.Reason != prefetch.ReasonInvalid || !e.Unsent || !strings.Contains(e.Error(), want) {
 				t.Errorf("got %v, want %s", e, want)
 			}
 		})

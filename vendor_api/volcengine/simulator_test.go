@@ -12,6 +12,7 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/simulator"
 	simvolcengine "prefetch_exporter/vendor_api/simulator/volcengine"
+	"prefetch_exporter/vendor_api/vendorapitest"
 	"prefetch_exporter/vendor_api/volcengine"
 )
 
@@ -52,7 +53,7 @@ func TestAgainstSimulator(t *testing.T) {
 			vendor: simvolcengine.Options{Region: "ap-singapore-1", ErrorsUnder200: true, Skew: 5 * time.Minute, CapPageSize: 10},
 		},
 		"temporary keys": {
-			client:  volcengine.Options{AccessKey: text("AKTEMPORARY"), SecretKey: text("SKTEMPORARY"), Token: text("TOKEN")},
+			client:  volcengine.Options{AccessKey: vendorapitest.Text("AKTEMPORARY"), SecretKey: vendorapitest.Text("SKTEMPORARY"), Token: vendorapitest.Text("TOKEN")},
 			between: plain,
 		},
 	} {
@@ -142,13 +143,13 @@ func TestRefusedBySimulator(t *testing.T) {
 		},
 		"a look-back": {query: longAgo, reason: prefetch.ReasonInvalid, refused: vendorapi.FeatureLookBack},
 		"an access key": {
-			client: volcengine.Options{AccessKey: text("AKOTHER"), SecretKey: text("SKEXAMPLE")}, query: taskQuery(), reason: prefetch.ReasonAuth,
+			client: volcengine.Options{AccessKey: vendorapitest.Text("AKOTHER"), SecretKey: vendorapitest.Text("SKEXAMPLE")}, query: taskQuery(), reason: prefetch.ReasonAuth,
 		},
 		"a secret key": {
-			client: volcengine.Options{AccessKey: text("AKEXAMPLE"), SecretKey: text("SKOTHER")}, query: taskQuery(), reason: prefetch.ReasonAuth,
+			client: volcengine.Options{AccessKey: vendorapitest.Text("AKEXAMPLE"), SecretKey: vendorapitest.Text("SKOTHER")}, query: taskQuery(), reason: prefetch.ReasonAuth,
 		},
 		"a key without its token": {
-			client: volcengine.Options{AccessKey: text("AKTEMPORARY"), SecretKey: text("SKTEMPORARY")}, query: taskQuery(), reason: prefetch.ReasonAuth,
+			client: volcengine.Options{AccessKey: vendorapitest.Text("AKTEMPORARY"), SecretKey: vendorapitest.Text("SKTEMPORARY")}, query: taskQuery(), reason: prefetch.ReasonAuth,
 		},
 		"a region": {vendor: simvolcengine.Options{Region: "ap-singapore-1"}, query: taskQuery(), reason: prefetch.ReasonAuth},
 		"a region under 200": {
@@ -174,7 +175,7 @@ func TestRefusedBySimulator(t *testing.T) {
 			if tt.reason == prefetch.ReasonThrottled && err == nil {
 				_, err = p.Query(t.Context(), tt.query)
 			}
-			e := vendorError(t, err)
+			e := vendorapitest.Error(t, err)
 			if e.Reason != tt.reason || e.Refused != tt.refused || e.RequestID == "" || tt.shown != "" && (e.Err == nil || e.Err.Error() != tt.shown) {
 				t.Errorf("%v, refused %q; want %q, refused %q, %q", e, e.Refused, tt.reason, tt.refused, tt.shown)
 			}

@@ -83,10 +83,7 @@ func NewCDN(options CDNOptions) *CDN {
 // Submit gives a task to the vendor, in place of an earlier one of the same ID. Its
 // creation is known to the millisecond.
 func (s *CDN) Submit(task simulator.Task) {
-	task.URLs = slices.Clone(task.URLs)
-	for i := range task.URLs {
-		task.URLs[i].Appears = 0 // this vendor shows every row at once
-	}
+	task = task.AtOnce()
 	if task.Created.IsZero() {
 		task.Created = s.Now()
 	}

@@ -91,11 +91,7 @@ func New(options Options) *Server {
 
 // Submit gives a task to the vendor, in place of an earlier one of the same ID.
 func (s *Server) Submit(task simulator.Task) {
-	task.URLs = slices.Clone(task.URLs)
-	for i := range task.URLs {
-		task.URLs[i].Appears = 0 // this vendor shows every row at once
-	}
-	s.Server.Submit(task)
+	s.Server.Submit(task.AtOnce())
 }
 
 // RevokeTokens makes every token that is accepted now invalid, the static ones

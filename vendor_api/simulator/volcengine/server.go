@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -83,11 +82,7 @@ func New(options Options) *Server {
 // Submit gives a task to the vendor, in place of an earlier one of the same ID. Its
 // owner is an access key.
 func (s *Server) Submit(task simulator.Task) {
-	task.URLs = slices.Clone(task.URLs)
-	for i := range task.URLs {
-		task.URLs[i].Appears = 0 // this vendor shows every row at once
-	}
-	s.Server.Submit(task)
+	s.Server.Submit(task.AtOnce())
 }
 
 // ServeHTTP implements [http.Handler].
