@@ -231,11 +231,10 @@ func fails(reason prefetch.Reason, shown string) outcome {
 }
 
 // The bound of what any answer may cost, in bytes allocated from the request on,
-// so that what is needed at once is less still: fourteen times what came, since some
-// vendors wrap each row once more and the race detector adds its part, and what 20,000
+// so that what is needed at once is less still: ten times what came, and what 20,000
 // rows of two bytes cost beyond that.
 const (
-	hostileFactor    = 14
+	hostileFactor    = 10
 	hostileAllowance = 10 << 20
 )
 

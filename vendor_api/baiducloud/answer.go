@@ -52,11 +52,11 @@ type target struct {
 // UnmarshalJSON reads a value of any type.
 func (t *target) UnmarshalJSON(value []byte) error {
 	type fields target
-	decoder := json.NewDecoder(bytes.NewReader(value))
 	switch value[0] {
 	case '{':
-		_ = decoder.Decode((*fields)(t)) // an object of values that take anything
+		_ = json.Unmarshal(value, (*fields)(t)) // an object of values that take anything
 	case '[':
+		decoder := json.NewDecoder(bytes.NewReader(value))
 		_, _ = decoder.Token() // the bracket
 		if decoder.More() {
 			_ = decoder.Decode((*fields)(t)) // left as it is by what is no object
