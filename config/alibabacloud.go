@@ -38,22 +38,15 @@ func alibabaCloud(name, endpoint string) section {
 // identity tells the access key id. One in a file changes with every renewal: of two
 // accounts of which nobody can know whether they are one tenant, both share a budget.
 func (a *AlibabaCloud) identity() (endpoint, who string) {
-	if a.AccessKeyID.FromFile() {
-		return a.Endpoint, ""
-	}
-	return a.Endpoint, a.AccessKeyID.Value()
+	return a.Endpoint, steadyKey(a.AccessKeyID)
 }
 
 func readAlibabaCloud(m form.Mapping, endpoint string) Vendor {
-	a := &AlibabaCloud{
-		Endpoint:        endpoint,
-		AccessKeyID:     m.RequiredSecret("access_key_id"),
-		AccessKeySecret: m.RequiredSecret("access_key_secret"),
-		SecurityToken:   m.Secret("security_token"),
+	return &AlibabaCloud{
+		AccessKeyID:      m.RequiredSecret("access_key_id"),
+		AccessKeySecret:  m.RequiredSecret("access_key_secret"),
+		SecurityToken:    m.Secret("security_token"),
+		Endpoint:         readEndpointOr(m, endpoint),
+		HTTPClientConfig: readVendorHTTP(m.Get("http_client_config")),
 	}
-	if m.Has("endpoint") {
-		a.Endpoint = readEndpoint(m.Get("endpoint"))
-	}
-	a.HTTPClientConfig = readVendorHTTP(m.Get("http_client_config"))
-	return a
 }

@@ -66,14 +66,11 @@ func (c *CDNetworks) identity() (endpoint, who string) {
 
 func readCDNetworks(m form.Mapping) Vendor {
 	c := &CDNetworks{
-		Endpoint:    defaultCDNetworksEndpoint,
+		Endpoint:    readEndpointOr(m, defaultCDNetworksEndpoint),
 		TimeZone:    readTimeZone(m.Get("time_zone")),
 		PageSize:    m.Get("page_size").Integer(form.Span[int]{Def: defaultPageSize, Low: 1, High: maxPageSize}),
 		LookBack:    m.Get("lookback").Duration(form.Span[time.Duration]{Def: defaultLookBack, Low: minLookBack, High: maxLookBack}),
 		WatchWindow: m.Get("watch_window").Boolean(false),
-	}
-	if m.Has("endpoint") {
-		c.Endpoint = readEndpoint(m.Get("endpoint"))
 	}
 	keys := way{wayAccessKey, []string{"access_key", "secret_key"}}
 	switch readWay(m, way{wayAPIKey, []string{"api_key"}}, keys) {

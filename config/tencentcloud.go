@@ -87,23 +87,6 @@ func (c *TencentCloudCDN) identity() (endpoint, who string) {
 	return c.Endpoint, steadyKey(c.SecretID)
 }
 
-// steadyKey is a key that tells whom the vendor counts, unless it stands in a file
-// and may change: nobody can know whether two such keys are of one account, so that
-// they share one budget.
-func steadyKey(key *secret.Secret) string {
-	if key == nil || key.FromFile() {
-		return ""
-	}
-	return key.Value()
-}
-
-func readEndpointOr(m form.Mapping, usual string) string {
-	if m.Has("endpoint") {
-		return readEndpoint(m.Get("endpoint"))
-	}
-	return usual
-}
-
 func readTencentKeys(m form.Mapping) (id, key, token *secret.Secret) {
 	return m.RequiredSecret("secret_id"), m.RequiredSecret("secret_key"), m.Secret("token")
 }

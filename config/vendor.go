@@ -73,6 +73,23 @@ func keysOf[T any]() []string {
 	return keys
 }
 
+// steadyKey is a key that tells whom the vendor counts, unless it stands in a file
+// and may change: nobody can know whether two such keys are of one account, so that
+// they share one budget.
+func steadyKey(key *secret.Secret) string {
+	if key == nil || key.FromFile() {
+		return ""
+	}
+	return key.Value()
+}
+
+func readEndpointOr(m form.Mapping, usual string) string {
+	if m.Has("endpoint") {
+		return readEndpoint(m.Get("endpoint"))
+	}
+	return usual
+}
+
 func host(endpoint string) string {
 	u, err := url.Parse(endpoint)
 	if err != nil {
