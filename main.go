@@ -278,9 +278,9 @@ func tellStory(w io.Writer, address, telemetryPath string) {
 	}
 	base := "http://" + net.JoinHostPort(host, port)
 	fmt.Fprintf(w, `
-Two simulated vendors run on loopback, and the real exporter asks them.
-The quotas are scaled: Huawei Cloud VOD 100 calls a minute, CDNetworks one call in
-2 seconds (really one in 5 minutes). Nothing leaves this machine.
+Four simulated vendors run on loopback, and the real exporter asks them, 60 calls a
+minute each; but CDNetworks, whose quota is scaled: one call in 2 seconds (really
+one in 5 minutes). Nothing leaves this machine.
 
   %s/
   %s%s

@@ -469,7 +469,7 @@ func TestDemo(t *testing.T) {
 	if err := p.stop(); err != nil {
 		t.Errorf("stopped with %v", err)
 	}
-	for _, want := range []string{"/metrics", "launch-stuck", "Ctrl-C"} {
+	for _, want := range []string{"Four simulated vendors", "/metrics", "launch-stuck", "Ctrl-C"} {
 		if !strings.Contains(p.stdout.String(), want) {
 			t.Errorf("the demo does not tell of %q", want)
 		}
