@@ -1,6 +1,7 @@
-// Package match finds out whose rows an answer shows. Rows carry no task: a row is
-// a task's if its URL and creation are known to be, or if all of the task's URLs
-// are there with one creation near the configured one.
+// Package match finds out whose rows an answer shows. Where rows name no task, a row
+// is a task's if its URL and creation are known to be, or if all of the task's URLs
+// are there with one creation near the configured one: see [Window] and [Running].
+// Where they do, it is whether they are all: see [Named] and [NamedRunning].
 //
 // It is pure: what is known of the tasks goes in as claims, in order of their
 // creation, and what an answer says of them comes out by their places.
