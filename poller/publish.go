@@ -84,6 +84,7 @@ func (a *account) state() published.State {
 func (a *account) snapshot() prefetch.AccountState {
 	now := a.clock()
 	s := a.published.Snapshot(now)
+	s.Owned = true // nobody else has the embedded store
 	s.Progress = now.Wall.Add(-a.progress.Late())
 	return s
 }

@@ -119,6 +119,16 @@ type QueryState struct {
 // included. It is immutable.
 type AccountState struct {
 	Account Account
+	// Owned reports whether this replica asks for the account; always true where
+	// no store is shared.
+	Owned bool
+	// Owner is the name of the replica that asks for it, and OwnedSince when it
+	// began to; empty and zero where nobody does, and where no store is shared.
+	Owner      string
+	OwnedSince time.Time
+	// Differs reports that another live replica has the account configured
+	// differently.
+	Differs bool
 	// Up reports whether the account's last call answered.
 	Up bool
 	// Failing is the reason for which the last call failed; empty if it did
