@@ -2,12 +2,13 @@
 // question that the budget allows, asks it, and applies the answer.
 //
 // It alone knows the rooms below it. Each is called once and gives plain data back:
-// dialect, what the vendor can be asked; planner, what to ask next; lookback, what
-// else was created; quota, whether a call may leave; match, whose rows an answer
-// shows; task, what that makes of a task; survival, how long URLs take. What is
-// known is published as an immutable [prefetch.Snapshot]; what must survive a restart
-// is handed to a [Store] as bytes. The package knows no Prometheus, HTTP or vendor:
-// those are behind [Recorder] and [vendorapi.Provider].
+// dialect, what the vendor can be asked; planner, what to ask next about tasks;
+// lookback, what else was created; choice, which of these goes first; quota, whether a
+// call may leave; match, whose rows an answer shows; task, what that makes of a task;
+// survival, how long URLs take. What is known is published as an immutable
+// [prefetch.Snapshot]; what must survive a restart is handed to a [Store] as bytes. The
+// package knows no Prometheus, HTTP or vendor: those are behind [Recorder] and
+// [vendorapi.Provider].
 //
 // Words of its own:
 //

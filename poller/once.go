@@ -2,9 +2,8 @@ package poller
 
 import (
 	"context"
-	"time"
 
-	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/journal"
 )
 
 // once asks everything that the budget allows now, waiting for nothing but the
@@ -41,65 +40,12 @@ func (a *account) once(ctx context.Context) (failed bool) {
 // report logs what the look made of the account, and why it asked no more. It is
 // called with the lock held.
 func (a *account) report(made, failed int) {
-	why := a.whyNoMore(made)
-	if made == 0 {
-		a.log.Info("asked nothing", "why", why)
-		return
-	}
-	answered := 0
-	for _, t := range a.tasks {
-		if t.Listed && !t.LastRefresh.Before(a.begun) {
-			answered++
-		}
-	}
-	a.log.Info("asked once", "calls", made, "failed", failed, "tasks_answered", answered, "why_no_more", why)
-}
-
-// whyNoMore says in a few words why no further call is made now.
-func (a *account) whyNoMore(made int) string {
 	present := a.clock()
-	if !a.wantsMore(present) {
-		return a.whyNothing()
-	}
-	next := a.budget.Next(present)
-	switch {
-	case a.health.RetryAt.After(present.Wall):
-		return "calls fail, and it backs off"
-	case next.After(present.Wall):
-		return "the budget allows the next call at " + next.UTC().Format(time.RFC3339)
-	case made >= a.options.Limit.Calls:
-		return "as many calls were made as the limit has"
-	default:
-		return "stopped, or no call can be recorded"
-	}
-}
-
-// wantsMore reports whether there is another question.
-func (a *account) wantsMore(present clock.Stamp) bool {
-	s := a.planner.At(a.planning(present))
-	_, found, _ := a.choose(s, &a.watch, &a.finder)
-	return found
-}
-
-// whyNothing says why there is no question.
-func (a *account) whyNothing() string {
-	watched, unsettled := 0, 0
-	for _, t := range a.tasks {
-		if t.Listed && !t.Ended {
-			watched++
-		}
-		if t.Unsettled() {
-			unsettled++
-		}
-	}
-	switch {
-	case unsettled > 0 || a.options.WatchWindow:
-		return "everything was asked for"
-	case watched > 0:
-		return "every task is settled"
-	default:
-		return "no task"
-	}
+	_, more, _ := a.choose(a.planner.At(a.planning(present)), &a.watch, &a.finder)
+	a.journal.Looked(journal.Look{
+		Calls: made, Failed: failed, Most: a.options.Limit.Calls, Since: a.begun,
+		More: more, Backoff: a.health.RetryAt, Next: a.budget.Next(present), LookBack: a.options.WatchWindow,
+	}, a.each)
 }
 
 // askNow ends the account's backoff, since somebody asked for a call now, and has

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/planner"
-	"prefetch_exporter/prefetch"
+	"prefetch_exporter/poller/roster"
 )
 
 // gather is how long the loop waits for more changes of single tasks before it
@@ -13,10 +13,7 @@ const gather = 100 * time.Millisecond
 
 // Change is what became of one task of an account: how it is listed now, or nil
 // if no source lists it any more.
-type Change struct {
-	ID   string
-	Task *prefetch.Task
-}
+type Change = roster.Change
 
 // Relist takes over, by account, what the sources say of single tasks now. It costs
 // the same for any number of tasks that are watched, unless one is not listed any
@@ -37,15 +34,8 @@ func (a *account) relist(changes []Change) {
 	if !a.known {
 		return // everything will be listed
 	}
-	plain := true
-	for _, c := range changes {
-		plain = plain && a.plain(c, len(changes))
-		if c.Task == nil {
-			delete(a.listing.Tasks, c.ID)
-		} else {
-			a.listing.Tasks[c.ID] = *c.Task
-		}
-	}
+	plain := roster.Plain(changes, a.tasks, a.room())
+	a.listing.Take(changes)
 	now := a.now()
 	if plain {
 		a.describe(changes, now)
@@ -66,20 +56,17 @@ func (a *account) gathered() {
 	a.signal()
 }
 
-// plain reports whether one of several changes concerns nothing but its own task: a
-// new one for which there is room, or one that is watched.
-func (a *account) plain(c Change, several int) bool {
-	if c.Task == nil {
-		return false
-	}
-	if t := a.tasks[c.ID]; t != nil {
-		return t.Watched()
+// room is how many more tasks can be watched without another looked at: settled ones
+// that would make room are in it as well.
+func (a *account) room() int {
+	if a.dropped > 0 {
+		return 0
 	}
 	watched := 0
 	for _, n := range a.published.Phases() {
 		watched += n
 	}
-	return a.dropped == 0 && watched+several <= a.options.TaskLimit
+	return a.options.TaskLimit - watched
 }
 
 // describe takes over what the sources say of tasks that are watched, or are from
@@ -87,16 +74,14 @@ func (a *account) plain(c Change, several int) bool {
 func (a *account) describe(changes []Change, now time.Time) {
 	changed := make([]*planner.Candidate, 0, len(changes))
 	for _, c := range changes {
-		t := a.tasks[c.ID]
-		if t != nil {
-			if !t.Describe(*c.Task) {
-				continue
-			}
-			a.planner.Changed(t)
-		} else {
-			t = planner.New(*c.Task, now)
-			a.tasks[c.ID] = t
+		t, came, changes := roster.Describe(c, a.tasks, now)
+		switch {
+		case came:
 			a.planner.Add(t)
+		case changes:
+			a.planner.Changed(t)
+		default:
+			continue
 		}
 		a.touch(t)
 		changed = append(changed, t)

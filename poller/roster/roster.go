@@ -15,18 +15,6 @@ import (
 	"prefetch_exporter/prefetch"
 )
 
-// Listing is what the sources list now.
-type Listing struct {
-	// Tasks are the listed ones, by id.
-	Tasks map[string]prefetch.Task
-	// Pending are the sources that were never read yet: tasks that came from them
-	// before a restart stay.
-	Pending []string
-	// Found are tasks that the vendor lists and that no source names, by id. Those that
-	// come to be watched are taken out.
-	Found map[string]prefetch.Task
-}
-
 // Rules are an account's.
 type Rules struct {
 	// TaskLimit is how many tasks are watched.
