@@ -32,11 +32,14 @@ const (
 type Config struct {
 	Global        Global        `yaml:"global"`
 	Accounts      []Account     `yaml:"accounts"`
+	Storage       Storage       `yaml:"storage,omitempty"`
 	TaskDiscovery TaskDiscovery `yaml:"task_discovery,omitempty"`
 	// Warnings are what the user should know and what is no error, such as an
 	// endpoint without TLS; sorted by line.
 	Warnings form.Errors `yaml:"-"`
 
+	file    string         // as the user gave it, for messages
+	storage map[string]int // the lines of the storage's keys
 	masked  []byte
 	secrets []*secret.Secret
 }
@@ -117,7 +120,7 @@ func Read(path string) (*Config, []string, error) {
 		return nil, files, r.Errs
 	}
 	r.Warnings.Sort()
-	c.Warnings, c.secrets = r.Warnings, r.Secrets
+	c.Warnings, c.secrets, c.file = r.Warnings, r.Secrets, r.File
 	return c, files, nil
 }
 
@@ -151,7 +154,7 @@ func read(r *form.Reader) *Config {
 // absolute, and <secret> instead of every secret.
 func (c *Config) Masked() []byte { return slices.Clone(c.masked) }
 
-// TellOfSecrets sets the hooks of every secret of an account.
+// TellOfSecrets sets the hooks of every secret of the accounts and of the storage.
 func (c *Config) TellOfSecrets(hooks secret.Hooks) {
 	for _, secret := range c.secrets {
 		secret.Tell(hooks)
@@ -166,6 +169,7 @@ func readConfig(r *form.Reader, root *yaml.Node) *Config {
 	}
 	c.Global = readGlobal(m.Get("global"))
 	c.Accounts = readAccounts(m.Get("accounts"), c.Global)
+	c.Storage, c.storage = readStorage(m.Get("storage"))
 	c.TaskDiscovery = readTaskDiscovery(m.Get("task_discovery"))
 	return c
 }

@@ -23,29 +23,37 @@ var hostForm = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?$`
 // returns it in lower case, without a port that the scheme implies, so that
 // equal endpoints are equal texts.
 func readEndpoint(v form.Value) string {
-	text := v.Text()
-	if text == "" {
-		return ""
-	}
-	u := parseAddress(v, text)
+	u := readServer(v)
 	if u == nil {
-		return ""
-	}
-	switch {
-	case u.User != nil:
-		v.Failf("must not contain a user name or password")
-		return ""
-	case u.Path != "" && u.Path != "/":
-		v.Failf("must not contain a path")
-		return ""
-	case u.RawQuery != "" || u.ForceQuery:
-		v.Failf("must not contain a query")
 		return ""
 	}
 	if u.Scheme == schemeHTTP && !loopback(u.Hostname()) {
 		v.Warnf("credentials and answers are sent unencrypted; use https://")
 	}
 	return u.Scheme + "://" + normalHost(u)
+}
+
+// readServer reads the address of a server, which is a scheme, a host and perhaps a
+// port; nil if it was not given, or after it reported what is wrong.
+func readServer(v form.Value) *url.URL {
+	text := v.Text()
+	if text == "" {
+		return nil
+	}
+	u := parseAddress(v, text)
+	switch {
+	case u == nil:
+		return nil
+	case u.User != nil:
+		v.Failf("must not contain a user name or password")
+	case u.Path != "" && u.Path != "/":
+		v.Failf("must not contain a path")
+	case u.RawQuery != "" || u.ForceQuery:
+		v.Failf("must not contain a query")
+	default:
+		return u
+	}
+	return nil
 }
 
 // parseAddress returns an absolute http or https URL, or nil after it reported

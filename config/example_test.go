@@ -31,6 +31,7 @@ accounts:
   - volcengine_cdn: {unknown: 1}
   - byteplus_cdn: {unknown: 1}
   - baiducloud_cdn: {unknown: 1}
+storage: {unknown: 1, etcd: {unknown: 1}}
 task_discovery: {unknown: 1, http: [{unknown: 1}]}
 `,
 	}

@@ -10,7 +10,7 @@ import (
 // levels returns all of them, by their paths; [] stands for each item of a list.
 func levels() map[string]form.Level {
 	all := map[string]form.Level{
-		"":         {Keys: []string{"global", "accounts", "task_discovery"}},
+		"":         {Keys: []string{"global", "accounts", "storage", "task_discovery"}},
 		"global":   {Keys: keysOf[Global](), Form: "{poll_interval: 1m}"},
 		"accounts": {Form: "[{name: edge, cdnetworks: {…}}]"},
 		"accounts[]": {
@@ -20,6 +20,10 @@ func levels() map[string]form.Level {
 		"accounts[].rate_limit":                    {Keys: keysOf[RateLimit](), Form: "{calls: 1, per: 5m}"},
 		"accounts[].tasks":                         {Form: "[{id: 3ff59d129a2c40a39b9be8c9de9975d6}]"},
 		"accounts[].tasks[]":                       {Keys: tasklist.Keys()},
+		"storage":                                  {Keys: keysOf[Storage](), Form: "{etcd: {…}}"},
+		"storage.etcd":                             {Keys: keysOf[Etcd](), Form: "{endpoints: [https://etcd-0:2379]}"},
+		"storage.etcd.endpoints":                   {Form: "[https://etcd-0:2379]"},
+		"storage.etcd.tls_config":                  {Keys: tlsKeys()},
 		"task_discovery":                           {Keys: keysOf[TaskDiscovery](), Form: "{files: [tasks/*.yml]}"},
 		"task_discovery.files":                     {Form: "[tasks/*.yml]"},
 		"task_discovery.http":                      {Form: "[{url: https://example.com/tasks}]"},

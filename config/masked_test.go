@@ -91,6 +91,12 @@ func plain(c *config.Config) []any {
 	for _, h := range c.TaskDiscovery.HTTP {
 		values = append(values, h.URL.Value(), h.RefreshInterval, h.HTTPClientConfig.FollowRedirects, h.HTTPClientConfig.BasicAuth)
 	}
+	if e := c.Storage.Etcd; e != nil {
+		values = append(values, e.Endpoints, e.Prefix, e.Username, *e.TLSConfig.TLSConfig, e.LeaseTTL, e.DialTimeout)
+		if e.Password != nil {
+			values = append(values, e.Password.Value())
+		}
+	}
 	return values
 }
 
@@ -109,6 +115,7 @@ func anyConfig(rt *rapid.T) object {
 			anyTencentCDN(rt), anyVolcengine(rt, "volcengine_cdn"), anyVolcengine(rt, "byteplus_cdn"),
 			anyBaidu(rt),
 		},
+		"storage": pick(rt, object{"etcd": anyEtcd(rt)}),
 		"task_discovery": pick(rt, object{
 			"files": []string{"a/*.yml", "/b.json"},
 			"http": []any{merge(
@@ -123,6 +130,17 @@ func anyConfig(rt *rapid.T) object {
 			)},
 		}),
 	}
+}
+
+func anyEtcd(rt *rapid.T) object {
+	user := object{}
+	if rapid.Bool().Draw(rt, "with a user") {
+		user = merge(object{"username": "u"}, aSecret(rt, "password"))
+	}
+	return merge(object{"endpoints": []string{"https://etcd-0:2379", "https://[::1]:2379"}}, user, pick(rt, object{
+		"prefix": "/prefetch/é", "tls_config": object{"server_name": "etcd"},
+		"lease_ttl": duration(rt, 5*time.Second, 10*time.Minute), "dial_timeout": duration(rt, time.Second, time.Minute),
+	}))
 }
 
 // huaweiWay is one of the ways to authenticate at Huawei Cloud.

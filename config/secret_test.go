@@ -59,6 +59,12 @@ func TestNothingPrintsASecret(t *testing.T) {
     byteplus_cdn: {region: singapore, page_size: 50, access_key_id: AK, secret_access_key: %[1]s}
   - name: baidu
     baiducloud_cdn: {edition: abroad, access_key_id: %[1]s, secret_access_key: %[1]s, session_token: %[1]s}
+storage:
+  etcd:
+    endpoints: [https://etcd-0:2379]
+    username: ops
+    password: %[1]s
+    tls_config: {server_name: etcd}
 task_discovery:
   http:
     - url: https://u:%[1]s@example.com/?token=%[1]s
@@ -96,6 +102,7 @@ task_discovery:
 		c, *c, c.Accounts, c.Accounts[0], *edge(&c.Accounts[0]), c.Accounts[0].Vendor, keys, *keys,
 		edge(&c.Accounts[0]).HTTPClientConfig, &edge(&c.Accounts[0]).HTTPClientConfig,
 		keys.SecretKey, *keys.SecretKey, vod(&c.Accounts[4]).IAM,
+		c.Storage, c.Storage.Etcd, c.Storage.Etcd.Password, c.Storage.Etcd.TLSConfig,
 		c.TaskDiscovery, c.TaskDiscovery.HTTP[0], &c.TaskDiscovery.HTTP[1], c.TaskDiscovery.HTTP[3].HTTPClientConfig,
 	}
 	for _, thing := range things {

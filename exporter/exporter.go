@@ -120,6 +120,9 @@ func New(o Options) (*Exporter, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Storage.Etcd != nil {
+		return nil, errors.New("storage.etcd: this version has the embedded store only")
+	}
 	if o.LogDropped != nil {
 		e.recorder.CountLogDropped(o.LogDropped)
 	}

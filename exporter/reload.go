@@ -44,6 +44,9 @@ func (e *Exporter) reload() error {
 	defer e.reloading.Unlock()
 	cfg, err := e.load()
 	if err == nil {
+		err = cfg.CheckStorage(e.config.Load())
+	}
+	if err == nil {
 		err = e.apply(cfg)
 	}
 	e.recorder.ConfigReloaded(err == nil, time.Now())

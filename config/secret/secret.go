@@ -85,6 +85,18 @@ func (s Secret) Value() string {
 // FromFile reports whether the value may change while the exporter runs.
 func (s Secret) FromFile() bool { return s.source.path != "" }
 
+// Same reports whether two secrets are one file, or were written in the
+// configuration and are equal. Each may be nil, which is the same as nil.
+func Same(a, b *Secret) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	if a.FromFile() || b.FromFile() {
+		return a.source.path == b.source.path
+	}
+	return a.source.value == b.source.value
+}
+
 // Hooks are told what becomes of the secrets that are read from a file. They
 // are called by [Secret.Value], in its goroutine; each may be nil.
 type Hooks struct {

@@ -1,0 +1,258 @@
+package config
+
+import (
+	"net"
+	"net/url"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	promconfig "github.com/prometheus/common/config"
+	"github.com/prometheus/common/model"
+
+	"prefetch_exporter/config/form"
+	"prefetch_exporter/config/secret"
+)
+
+// The limits of what etcd is asked for. No lease can be shorter without being lost
+// whenever etcd changes its leader, and a takeover waits for it.
+const (
+	minLeaseTTL    = 5 * time.Second
+	maxLeaseTTL    = 10 * time.Minute
+	maxDialTimeout = time.Minute
+)
+
+// Storage is where the exporter keeps what must survive a restart.
+type Storage struct {
+	// Etcd is nil for the embedded store.
+	Etcd *Etcd `yaml:"etcd,omitempty"`
+}
+
+// IsZero reports whether nothing was written, so that nothing is shown.
+func (s Storage) IsZero() bool { return s.Etcd == nil }
+
+// Etcd is a store that replicas of the exporter share.
+type Etcd struct {
+	// Endpoints are scheme://host:port, all of one scheme, in the order of the file.
+	Endpoints []string `yaml:"endpoints"`
+	// Prefix begins with a slash and does not end with one; it is not "/".
+	Prefix string `yaml:"prefix"`
+	// Username is empty, and Password nil, where etcd asks for no password.
+	Username string         `yaml:"username,omitempty"`
+	Password *secret.Secret `yaml:"password,omitempty"`
+	// TLSConfig is for https:// endpoints only.
+	TLSConfig TLSConfig `yaml:"tls_config,omitempty"`
+	// LeaseTTL is after how long without a word another replica takes over, in whole
+	// seconds.
+	LeaseTTL model.Duration `yaml:"lease_ttl"`
+	// DialTimeout bounds an attempt to connect.
+	DialTimeout model.Duration `yaml:"dial_timeout"`
+}
+
+// Secure reports whether the endpoints are https://.
+func (e *Etcd) Secure() bool { return strings.HasPrefix(e.Endpoints[0], schemeHTTPS+"://") }
+
+// TLSConfig is prometheus/common's configuration of TLS, behind a pointer like
+// [HTTPClientConfig].
+type TLSConfig struct {
+	*promconfig.TLSConfig
+	secret.Opaque
+}
+
+// MarshalYAML returns the keys that were given, without secrets.
+func (c TLSConfig) MarshalYAML() (any, error) { return c.TLSConfig, nil }
+
+// IsZero reports whether there is nothing to show.
+func (c TLSConfig) IsZero() bool { return c.TLSConfig == nil || *c.TLSConfig == promconfig.TLSConfig{} }
+
+// tlsKeys returns every key of prometheus/common's TLS configuration.
+func tlsKeys() []string { return sortedKeys(yamlFields(reflect.TypeFor[promconfig.TLSConfig]())) }
+
+// readStorage reads the section, and where its keys stand, or should; that of "" is
+// the section's own line.
+func readStorage(v form.Value) (s Storage, lines map[string]int) {
+	lines = map[string]int{"": v.Line}
+	m, _ := v.Mapping()
+	if !m.Has("etcd") {
+		return s, lines
+	}
+	etcd, ok := m.Get("etcd").Mapping()
+	if !ok {
+		return s, lines
+	}
+	for _, key := range keysOf[Etcd]() {
+		lines[key] = etcd.Get(key).Line
+	}
+	return Storage{Etcd: readEtcd(etcd)}, lines
+}
+
+func readEtcd(m form.Mapping) *Etcd {
+	e := &Etcd{
+		Endpoints: readEtcdEndpoints(m.Get("endpoints")),
+		Prefix:    readPrefix(m.Get("prefix")),
+		TLSConfig: readTLS(m.Get("tls_config")),
+		LeaseTTL:  m.Get("lease_ttl").Duration(form.Span[time.Duration]{Def: 15 * time.Second, Low: minLeaseTTL, High: maxLeaseTTL}),
+		DialTimeout: m.Get("dial_timeout").Duration(
+			form.Span[time.Duration]{Def: 5 * time.Second, Low: shortest, High: maxDialTimeout}),
+	}
+	if time.Duration(e.LeaseTTL)%time.Second != 0 {
+		m.Get("lease_ttl").Failf("must be whole seconds, is %s", e.LeaseTTL)
+	}
+	switch {
+	case m.Has("username"):
+		e.Username = checkedText(m.Get("username"))
+		e.Password = m.RequiredPassword("password")
+	case m.Has("password", "password_file"):
+		m.Get("username").Failf("is required where there is a password")
+	}
+	if tls := m.Get("tls_config"); len(e.Endpoints) > 0 && !e.Secure() && !e.TLSConfig.IsZero() {
+		tls.Failf("is not used with http:// endpoints, which are not encrypted; make them https://, or remove it")
+	}
+	return e
+}
+
+// readEtcdEndpoints reads the addresses of etcd's members. The client takes the
+// scheme of the first for all, so one http:// would send the password in clear.
+func readEtcdEndpoints(v form.Value) []string {
+	if !v.Given() {
+		v.Failf("is required")
+		return nil
+	}
+	before := len(v.R.Errs)
+	items := v.List()
+	if len(items) == 0 && len(v.R.Errs) == before {
+		v.Failf("must list at least one endpoint")
+	}
+	var endpoints []string
+	schemes, first := map[string]form.Value{}, map[string]int{}
+	for _, item := range items {
+		u := readServer(item)
+		if u == nil {
+			continue
+		}
+		if u.Port() == "" {
+			item.Failf("has no port; etcd's is 2379")
+			continue
+		}
+		endpoint := endpointOf(u)
+		if line, twice := first[endpoint]; twice {
+			item.Failf("is listed already, in line %d", line)
+			continue
+		}
+		first[endpoint] = item.Line
+		if _, ok := schemes[u.Scheme]; !ok {
+			schemes[u.Scheme] = item
+		}
+		if u.Scheme == schemeHTTP && !loopback(u.Hostname()) {
+			item.Warnf("the password and what is stored are sent unencrypted; use https://")
+		}
+		endpoints = append(endpoints, endpoint)
+	}
+	if len(schemes) > 1 {
+		schemes[schemeHTTP].Failf("is http://, but the endpoint in line %d is https://; all must be https://, or all http://",
+			schemes[schemeHTTPS].Line)
+	}
+	return endpoints
+}
+
+// endpointOf is the address in lower case, so that equal endpoints are equal texts.
+func endpointOf(u *url.URL) string {
+	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), u.Port())
+}
+
+// readPrefix reads what all keys of the group begin with. A slash at its end makes no
+// other group.
+func readPrefix(v form.Value) string {
+	if !v.Given() {
+		return "/prefetch_exporter"
+	}
+	text := v.Text()
+	if text == "" {
+		return ""
+	}
+	prefix := strings.TrimSuffix(text, "/")
+	switch {
+	case !strings.HasPrefix(text, "/"):
+		v.Failf("must begin with a slash, such as /prefetch_exporter")
+	case prefix == "":
+		v.Failf("must be more than a slash: etcd may be shared with others")
+	case path.Clean(prefix) != prefix:
+		v.Failf(`must have no empty, "." or ".." part`)
+	case strings.ContainsFunc(prefix, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }):
+		v.Failf("must not contain blanks or characters that cannot be seen")
+	}
+	return prefix
+}
+
+// readTLS reads prometheus/common's tls_config. The certificates of clients are read
+// again for each connection, those of authorities when the exporter starts.
+func readTLS(v form.Value) TLSConfig {
+	c := &promconfig.TLSConfig{}
+	shown := TLSConfig{c, "tls_config"}
+	before := len(v.R.Errs)
+	if !v.Given() {
+		return shown
+	}
+	checkShape(v, "tls_config", reflect.TypeFor[promconfig.TLSConfig]())
+	if len(v.R.Errs) > before {
+		return shown
+	}
+	if err := v.Node.Decode(c); err != nil {
+		failDecode(v, err)
+		return shown
+	}
+	c.SetDirectory(v.R.Dir)
+	checkTLS(v, c)
+	if c.InsecureSkipVerify {
+		v.Warnf("insecure_skip_verify: etcd's certificate is not checked, so anybody on the way can read and change what is stored")
+	}
+	return shown
+}
+
+// CheckStorage reports that the storage is not the same as in the configuration
+// before: it cannot be changed while the exporter runs. What is in a file may change.
+func (c *Config) CheckStorage(before *Config) error {
+	was, is := before.Storage.Etcd, c.Storage.Etcd
+	line, field, what := c.storage[""], "storage.etcd", "is new"
+	switch {
+	case was == nil && is == nil:
+		return nil
+	case was == nil:
+	case is == nil:
+		what = "is gone"
+	default:
+		key := was.differs(is)
+		if key == "" {
+			return nil
+		}
+		line, field, what = c.storage[key], form.Join(field, key), "is not what it was"
+	}
+	r := form.Reader{File: c.file}
+	r.Failf(line, field, "%s; a reload cannot change the storage: start the exporter anew for that", what)
+	return r.Errs
+}
+
+// differs returns a key of which the other has another value; "" if there is none.
+func (e *Etcd) differs(other *Etcd) string {
+	switch {
+	case !slices.Equal(e.Endpoints, other.Endpoints):
+		return "endpoints"
+	case e.Prefix != other.Prefix:
+		return "prefix"
+	case e.Username != other.Username:
+		return "username"
+	case !secret.Same(e.Password, other.Password):
+		return "password"
+	case *e.TLSConfig.TLSConfig != *other.TLSConfig.TLSConfig:
+		return "tls_config"
+	case e.LeaseTTL != other.LeaseTTL:
+		return "lease_ttl"
+	case e.DialTimeout != other.DialTimeout:
+		return "dial_timeout"
+	default:
+		return ""
+	}
+}
