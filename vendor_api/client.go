@@ -74,8 +74,8 @@ func (r *Response) Success() bool {
 // NewClient returns a client whose every request is exactly one request on the
 // wire.
 func NewClient(opts ClientOptions) (*Client, error) {
-	rt := opts.RoundTripper
-	if rt == nil {
+	var rt http.RoundTripper = gatedTransport{opts.RoundTripper}
+	if opts.RoundTripper == nil {
 		var err error
 		if rt, err = newTransport(opts.HTTP); err != nil {
 			return nil, err
@@ -114,10 +114,10 @@ func NewClient(opts ClientOptions) (*Client, error) {
 // not changed.
 //
 // The error is an [*Error]: throttled if the HTTP status says so, timeout if the
-// call's limit or the context's deadline passed, decode if the body of a success
-// is over the limit or in a coding other than gzip, unavailable for everything
-// else, refused redirects included. It names
-// the host and never the rest of the URL. Where a response came but cannot be
+// call's limit, the context's deadline or the time of [LeaveBy] passed, decode if
+// the body of a success is over the limit or in a coding other than gzip,
+// unavailable for everything else, refused redirects included. It names the host
+// and never the rest of the URL. Where a response came but cannot be
 // used, it is returned beside the error, without a body, for the vendor's id of
 // the call; the rest of what its header tells is in the error. An answer with an
 // HTTP error status is no error here, even where its body cannot be read in full:
@@ -130,7 +130,8 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*Response, error) {
 	}
 	callCtx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	req = req.Clone(callCtx)
+	leaves := newGate(ctx)
+	req = req.Clone(leaves.guard(callCtx))
 	if req.Header == nil {
 		req.Header = http.Header{}
 	}
@@ -138,6 +139,9 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*Response, error) {
 		req.Header.Set("User-Agent", c.userAgent)
 	}
 	resp, err := c.http.Do(req)
+	if err != nil && leaves.refused() {
+		return nil, &Error{Reason: prefetch.ReasonTimeout, Unsent: true, Err: fmt.Errorf("%s: %w", req.URL.Host, ErrTooLate)}
+	}
 	if err != nil {
 		return nil, c.transportError(ctx, callCtx, req.URL.Host, err)
 	}

@@ -45,7 +45,8 @@ type Error struct {
 	// is not the cause.
 	Again time.Time
 	// Unsent reports that no request reached the API that the vendor counts,
-	// as when an access token could not be fetched.
+	// as when an access token could not be fetched, or it was too late for the call
+	// to leave.
 	Unsent bool
 	// Date is the vendor's clock, from the Date header; zero if it sent none.
 	Date time.Time

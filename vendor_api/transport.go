@@ -33,6 +33,7 @@ func newTransport(settings promconfig.HTTPClientConfig) (http.RoundTripper, erro
 			return nil, fmt.Errorf("HTTP client: a %T where a transport is expected", rt)
 		}
 		transport.TLSClientConfig, transport.MaxResponseHeaderBytes = tlsConfig, maxHeader
+		gateDials(transport)
 		return transport, nil
 	}
 	tlsConfig, err := promconfig.NewTLSConfig(&settings.TLSConfig)
