@@ -7,6 +7,7 @@ import (
 	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/poller/record"
 	"prefetch_exporter/poller/task"
+	"prefetch_exporter/poller/task/rows"
 )
 
 // saveRetry is how long a loop waits before it tries again to store what could not
@@ -82,9 +83,9 @@ func (a *account) unstorable(id string, err error) {
 func (a *account) observe(t *task.Task) {
 	for _, o := range t.Observations {
 		switch o.What {
-		case task.ObservedWait:
+		case rows.ObservedWait:
 			a.record.URLWait(a.name, o.Took)
-		case task.ObservedFetch:
+		case rows.ObservedFetch:
 			a.record.URLFetch(a.name, o.Took)
 		default:
 			a.record.TaskDuration(a.name, o.Took)

@@ -12,16 +12,17 @@ import (
 	"iter"
 
 	"prefetch_exporter/poller/task"
+	"prefetch_exporter/poller/task/rows"
 	"prefetch_exporter/prefetch"
 )
 
 // Waiting are the failed URLs of an account, by task, that no later task has warmed.
-type Waiting map[*task.Task]task.Hashes
+type Waiting map[*task.Task]rows.Hashes
 
 // Note notes which URLs of a task wait for a later task.
 func (w Waiting) Note(t *task.Task) { w.note(t, unrecovered(t)) }
 
-func (w Waiting) note(t *task.Task, failed task.Hashes) {
+func (w Waiting) note(t *task.Task, failed rows.Hashes) {
 	if len(failed) == 0 {
 		delete(w, t)
 		return
@@ -38,7 +39,7 @@ func (w Waiting) Told(t *task.Task, all iter.Seq[*task.Task]) (earlier []*task.T
 	if len(w) == 0 || len(w) == 1 && w[t] != nil {
 		return nil
 	}
-	warm := task.Hashes{}
+	warm := rows.Hashes{}
 	t.EachWarm(func(hash uint64) { warm[hash] = struct{}{} })
 	for o, failed := range w {
 		if o.Ended {
@@ -70,7 +71,7 @@ func (w Waiting) Told(t *task.Task, all iter.Seq[*task.Task]) (earlier []*task.T
 // shown as succeeded before it was known that they failed in this one.
 func (w Waiting) recoverBy(t *task.Task, all iter.Seq[*task.Task]) {
 	failed := unrecovered(t)
-	warm := task.Hashes{}
+	warm := rows.Hashes{}
 	if fresh := without(failed, w[t]); len(fresh) > 0 {
 		for o := range all {
 			if o == t || !o.After(t) {
@@ -90,25 +91,25 @@ func (w Waiting) recoverBy(t *task.Task, all iter.Seq[*task.Task]) {
 }
 
 // unrecovered are the URLs of a task that failed and are not recovered.
-func unrecovered(t *task.Task) task.Hashes {
-	var found task.Hashes
+func unrecovered(t *task.Task) rows.Hashes {
+	var found rows.Hashes
 	for i := range t.Rows.URLs {
 		if u := &t.Rows.URLs[i]; u.Status == prefetch.Failed && !u.Recovered {
 			if found == nil {
-				found = task.Hashes{}
+				found = rows.Hashes{}
 			}
-			found[task.HashOf(u.URL)] = struct{}{}
+			found[rows.HashOf(u.URL)] = struct{}{}
 		}
 	}
 	return found
 }
 
 // without are the hashes that are not among others.
-func without(hashes, others task.Hashes) task.Hashes {
+func without(hashes, others rows.Hashes) rows.Hashes {
 	if len(others) == 0 {
 		return hashes
 	}
-	left := task.Hashes{}
+	left := rows.Hashes{}
 	for hash := range hashes {
 		if !others.Has(hash) {
 			left[hash] = struct{}{}
@@ -118,6 +119,6 @@ func without(hashes, others task.Hashes) task.Hashes {
 }
 
 // warms reports which URLs are among some hashes.
-func warms(warm task.Hashes) func(url string) bool {
-	return func(url string) bool { return warm.Has(task.HashOf(url)) }
+func warms(warm rows.Hashes) func(url string) bool {
+	return func(url string) bool { return warm.Has(rows.HashOf(url)) }
 }

@@ -139,7 +139,7 @@ func (t *Task) tallied(status prefetch.Status, ans vendorapi.Answer, m *Moment) 
 		next.Repeats++
 	case prefetch.Failed:
 		next.Repeats = 0
-		t.Rows, t.Observations = t.Rows.merge(ans.URLs, t.Observations)
+		t.Rows, t.Observations = t.Rows.Merge(ans.URLs, t.Observations)
 		t.HasCauses = m.Causes
 	default:
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"prefetch_exporter/poller/task"
+	taskrows "prefetch_exporter/poller/task/rows"
 )
 
 // evidences is one task for each state that its evidence can be in, and for some
@@ -142,7 +143,7 @@ func TestStatesAreStored(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want.Evidence, got.Evidence, cmp.AllowUnexported(task.Rows{}), cmpopts.EquateEmpty()); diff != "" {
+			if diff := cmp.Diff(want.Evidence, got.Evidence, cmp.AllowUnexported(taskrows.Rows{}), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("%s\n%s", value, diff)
 			}
 		})

@@ -7,6 +7,7 @@ import (
 
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/dialect"
+	"prefetch_exporter/poller/task/rows"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -21,7 +22,7 @@ const (
 // Apply applies an answer to a question about the task. It returns all of its
 // rows, if the answer was the last that it took to know them, and why what the
 // vendor said was thrown away, if it was.
-func (t *Task) Apply(q vendorapi.Query, ans vendorapi.Answer, m *Moment) (rows []prefetch.URL, complaint string) {
+func (t *Task) Apply(q vendorapi.Query, ans vendorapi.Answer, m *Moment) (all []prefetch.URL, complaint string) {
 	switch {
 	case q.Kind == vendorapi.QueryCount:
 		return nil, t.tallied(*q.Status, ans, m)
@@ -30,7 +31,7 @@ func (t *Task) Apply(q vendorapi.Query, ans vendorapi.Answer, m *Moment) (rows [
 		// again, with the right one.
 		t.Up, t.LastError = true, nil
 		return nil, ""
-	case t.Reading == nil && ans.Count > len(ans.URLs) && len(ans.URLs) > 0 && ans.Count <= MostRows &&
+	case t.Reading == nil && ans.Count > len(ans.URLs) && len(ans.URLs) > 0 && ans.Count <= rows.Most &&
 		t.CountsRather(ans.Count, len(ans.URLs), m.Means):
 		t.tooLarge(ans, m)
 		return nil, ""
@@ -43,7 +44,7 @@ func (t *Task) Apply(q vendorapi.Query, ans vendorapi.Answer, m *Moment) (rows [
 func (t *Task) Prove(urls []prefetch.URL, m *Moment) {
 	t.found(m)
 	same := prefetch.SameRows(t.Rows.URLs, urls)
-	t.Rows, t.Observations = t.Rows.merge(urls, t.Observations)
+	t.Rows, t.Observations = t.Rows.Merge(urls, t.Observations)
 	t.HasCauses = m.Causes
 
 	t.Counts = prefetch.CountURLs(urls)
@@ -107,10 +108,10 @@ func (t *Task) settle(m *Moment) {
 	// long, unless the vendor says when it ended.
 	known := !t.VendorFinished.IsZero() || !t.LastUnfinished.IsZero()
 	if took := t.FinishedAt().Sub(t.CreatedAt()); known && took >= 0 && !t.Timed {
-		t.Observations = append(t.Observations, Observation{Took: took})
+		t.Observations = append(t.Observations, rows.Observation{Took: took})
 	}
 	t.Timed = true
-	t.Warmed, t.Rows = t.warmed(), t.Rows.failed()
+	t.Warmed, t.Rows = t.warmed(), t.Rows.Failed()
 }
 
 // summarize derives from the rows what is published of them.
@@ -257,9 +258,9 @@ func (t *Task) EndsAt(retention time.Duration) time.Time {
 // clock that ran ahead decided that is kept along.
 func (t *Task) End(kept time.Duration) {
 	t.Ended, t.Kept = true, kept
-	t.Rows = t.Rows.failed()
+	t.Rows = t.Rows.Failed()
 	if kept == 0 {
-		t.Rows, t.Warmed = Rows{}, nil
+		t.Rows, t.Warmed = rows.Rows{}, nil
 	}
 	t.StopReading()
 	t.Expected, t.Labels = nil, nil

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"prefetch_exporter/poller/task"
+	taskrows "prefetch_exporter/poller/task/rows"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -76,7 +77,7 @@ func TestLife(t *testing.T) {
 	if a.Phase != prefetch.Settled || a.State != task.RowsKnown || len(a.Rows.URLs) != 3 || !a.FinishedAt().Equal(now.Add(-time.Hour+30*time.Second)) {
 		t.Errorf("%v at %v, state %d", a.Phase, a.FinishedAt(), a.State)
 	}
-	var took []task.Observation
+	var took []taskrows.Observation
 	for _, o := range a.Observations {
 		if o.What == 0 {
 			took = append(took, o)

@@ -8,16 +8,14 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/task/rows"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
-// What is read of one task is bounded by its rows and by the bytes of their URLs.
-// Vendors take 20,000 URLs a day.
-const (
-	MostRows  = 100_000
-	mostBytes = 32 << 20
-)
+// What is read of one task is bounded by its rows, see [rows.Most], and by the bytes
+// of their URLs.
+const mostBytes = 32 << 20
 
 const (
 	// readingKept is how long the pages of a task may take to be read at least, and
@@ -45,8 +43,8 @@ type Reading struct {
 	Page     int       `json:"page"`
 	PageSize int       `json:"page_size"`
 	// Count is what every page must say that there is.
-	Count int  `json:"count"`
-	Rows  Rows `json:"rows"`
+	Count int       `json:"count"`
+	Rows  rows.Rows `json:"rows"`
 }
 
 // Pages is how many pages there are, as far as their first one told.
@@ -88,7 +86,7 @@ func (t *Task) unreadable(ans vendorapi.Answer, m *Moment) string {
 	switch pages := PagesOf(ans.Count, size); {
 	case size >= ans.Count:
 		return ""
-	case ans.Count > MostRows:
+	case ans.Count > rows.Most:
 		return fmt.Sprintf("the vendor counts %d rows, more than any task can have", ans.Count)
 	case ans.Count == t.Doubted:
 		return fmt.Sprintf("the vendor counts %d rows again, which its pages did not bear out", ans.Count)
@@ -102,7 +100,7 @@ func (t *Task) unreadable(ans vendorapi.Answer, m *Moment) string {
 
 // tooLong says why a task whose rows were read is not read on; empty if it can be.
 func (r *Reading) tooLong() string {
-	if r.Begun.IsZero() || r.Rows.bytes() <= mostBytes { // one page is bounded as an answer
+	if r.Begun.IsZero() || r.Rows.Bytes() <= mostBytes { // one page is bounded as an answer
 		return ""
 	}
 	return fmt.Sprintf("the URLs of %d rows have more than %d bytes, more than any task can have", len(r.Rows.URLs), mostBytes)
@@ -183,7 +181,7 @@ func (t *Task) add(q vendorapi.Query, ans vendorapi.Answer, m *Moment) (r *Readi
 	if r == nil || q.Page == 1 {
 		if len(ans.URLs) >= ans.Count {
 			t.Doubted = 0
-			return &Reading{Rows: Rows{URLs: ans.URLs}}, true, ""
+			return &Reading{Rows: rows.Rows{URLs: ans.URLs}}, true, ""
 		}
 		r = begin(r, ans.Count, m)
 	}
@@ -198,7 +196,7 @@ func (t *Task) add(q vendorapi.Query, ans vendorapi.Answer, m *Moment) (r *Readi
 		r.PageSize = len(ans.URLs)
 	}
 	r.From, r.To, r.Page = q.From, q.To, q.Page
-	r.Rows = r.Rows.with(ans.URLs)
+	r.Rows = r.Rows.With(ans.URLs)
 	if len(r.Rows.URLs) < r.Count {
 		t.BecomeRead(r)
 		return r, false, ""

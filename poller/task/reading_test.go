@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/task"
+	taskrows "prefetch_exporter/poller/task/rows"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -88,7 +89,7 @@ func TestReadingInVain(t *testing.T) {
 		},
 		{
 			name:    "more rows than any task has",
-			answers: []answer{{1, all[:10], task.MostRows + 1}}, want: "more than any task can have", hopeless: true,
+			answers: []answer{{1, all[:10], taskrows.Most + 1}}, want: "more than any task can have", hopeless: true,
 		},
 		{
 			name:    "more pages than can be read",

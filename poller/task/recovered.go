@@ -3,25 +3,12 @@ package task
 import (
 	"encoding/binary"
 
-	"github.com/cespare/xxhash/v2"
-
+	"prefetch_exporter/poller/task/rows"
 	"prefetch_exporter/prefetch"
 )
 
 // hashSize is the size of a hash in [Record.Warmed].
 const hashSize = 8
-
-// Hashes are URLs, each as its hash.
-type Hashes map[uint64]struct{}
-
-// Has reports whether a hash is among them.
-func (h Hashes) Has(hash uint64) bool {
-	_, ok := h[hash]
-	return ok
-}
-
-// HashOf stands for a URL, in the store too.
-func HashOf(url string) uint64 { return xxhash.Sum64String(url) }
 
 // After reports whether the task was created later than another one. Of one
 // second, that later one is which was seen later.
@@ -36,7 +23,7 @@ func (t *Task) After(o *Task) bool {
 func (t *Task) EachWarm(f func(hash uint64)) {
 	for i := range t.Rows.URLs {
 		if u := &t.Rows.URLs[i]; u.Status == prefetch.Succeeded {
-			f(HashOf(u.URL))
+			f(rows.HashOf(u.URL))
 		}
 	}
 	for rest := t.Warmed; len(rest) >= hashSize; rest = rest[hashSize:] {
@@ -54,39 +41,21 @@ func (t *Task) warmed() []byte {
 	if len(t.Rows.URLs) == t.Counts.Total() || t.Counts.Total() != len(t.Expected) {
 		return kept
 	}
-	rows := t.Rows.failed().URLs
-	if len(rows) != t.Counts[prefetch.Failed] {
+	known := t.Rows.Failed().URLs
+	if len(known) != t.Counts[prefetch.Failed] {
 		return kept
 	}
 	failed := map[string]bool{}
-	for i := range rows {
-		failed[rows[i].URL] = true
+	for i := range known {
+		failed[known[i].URL] = true
 	}
 	kept = nil // the submitted ones have those of the rows among them
 	for _, url := range t.Expected {
 		if !failed[url] {
-			keep(HashOf(url))
+			keep(rows.HashOf(url))
 		}
 	}
 	return kept
-}
-
-// Recover returns the rows with those that failed marked as recovered whose URL
-// is warm.
-func (r Rows) Recover(warm func(url string) bool) Rows {
-	var urls []prefetch.URL
-	for i := range r.URLs {
-		if u := &r.URLs[i]; u.Status == prefetch.Failed && !u.Recovered && warm(u.URL) {
-			if urls == nil {
-				urls = append(urls, r.URLs...) // the others are published
-			}
-			urls[i].Recovered = true
-		}
-	}
-	if urls != nil {
-		r.URLs = urls
-	}
-	return r
 }
 
 // recovered is how many of the failed URLs are.

@@ -1,10 +1,10 @@
 package task
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"time"
+
+	"prefetch_exporter/poller/task/rows"
 )
 
 // stored is a task in the store, where its state is told by the flags that the
@@ -21,7 +21,7 @@ type stored struct {
 
 // Encode returns the task for the store.
 func (t *Task) Encode() ([]byte, error) {
-	value, err := marshal(stored{
+	value, err := rows.JSON(stored{
 		Record: &t.Record, Answered: t.Answered(), SeenActive: !t.LastUnfinished.IsZero(),
 		Searched: t.State == Missing, Whole: t.KnowsRows(), Sole: t.State == Exclusive,
 	})
@@ -52,31 +52,4 @@ func Decode(id string, value []byte) (*Task, error) {
 		t.State = Missing
 	}
 	return t, nil
-}
-
-// marshal writes v as JSON, and the characters of HTML, which URLs are full of, as
-// themselves: each would take six bytes.
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		return nil, err //nolint:wrapcheck // the caller says what it is of
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
-
-// toUnix is 0 for no time.
-func toUnix(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.Unix()
-}
-
-func fromUnix(s int64) time.Time {
-	if s == 0 {
-		return time.Time{}
-	}
-	return time.Unix(s, 0).UTC()
 }

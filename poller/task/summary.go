@@ -25,7 +25,7 @@ func (t *Task) Summarize(s vendorapi.TaskSummary, m *Moment) {
 	t.awaitRows(rowless, m.Now)
 	if prefetch.CountURLs(t.Rows.URLs) != t.Counts {
 		// Of other rows only what is final is true still.
-		t.Rows = t.Rows.keep(prefetch.Status.Final)
+		t.Rows = t.Rows.Keep(prefetch.Status.Final)
 	}
 	over := s.Done && t.Counts.AllFinal() && t.provenWhole(m)
 	if t.Reading == nil || !over || t.Reading.Begun.Before(t.LastUnfinished) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/task/rows"
 	"prefetch_exporter/prefetch"
 )
 
@@ -26,7 +27,7 @@ type Task struct {
 	Listed bool
 	// Observations are durations that wait until they are durably marked as
 	// observed.
-	Observations []Observation
+	Observations []rows.Observation
 
 	// toldAt is when the question left whose answer told of the task last.
 	toldAt time.Time
@@ -69,8 +70,8 @@ type Record struct {
 	Progress     float64         `json:"progress,omitempty"`
 	HasProgress  bool            `json:"has_progress,omitempty"`
 	// HasCauses: the vendor tells why URLs failed; those of Rows are known.
-	HasCauses bool `json:"has_causes,omitempty"`
-	Rows      Rows `json:"rows,omitzero"`
+	HasCauses bool      `json:"has_causes,omitempty"`
+	Rows      rows.Rows `json:"rows,omitzero"`
 	// Rowless is for how many submitted URLs the vendor had no row, and RowlessSince
 	// since when the task waits for nothing else; zero if it does not.
 	Rowless      int       `json:"rowless,omitempty"`

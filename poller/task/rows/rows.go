@@ -1,13 +1,19 @@
-package task
+// Package rows is the rows of one task as answers show them: what the histograms have
+// counted of each already, which of those that failed a later task has warmed, and how
+// they are stored.
+//
+// It is pure: rows are never changed in place, since they are published.
+package rows
 
 import (
-	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
 	"prefetch_exporter/prefetch"
 )
+
+// Most bounds how many rows a task can have. Vendors take 20,000 URLs a day.
+const Most = 100_000
 
 // What was observed.
 const (
@@ -42,9 +48,9 @@ type Observation struct {
 	Took time.Duration
 }
 
-// merge returns rows of urls that remember what was observed of the rows in r, with
+// Merge returns rows of urls that remember what was observed of the rows in r, with
 // what is to be observed now added to found.
-func (r Rows) merge(urls []prefetch.URL, found []Observation) (Rows, []Observation) {
+func (r Rows) Merge(urls []prefetch.URL, found []Observation) (Rows, []Observation) {
 	if len(urls) == 0 {
 		urls = nil // as it is after a restart
 	}
@@ -106,7 +112,7 @@ func (r Rows) inherit(urls []prefetch.URL) Rows {
 	for _, left := range byURL {
 		next.former = append(next.former, left...)
 	}
-	next.former = next.former[:min(len(next.former), MostRows)]
+	next.former = next.former[:min(len(next.former), Most)]
 	recovered := map[string]bool{}
 	for i := range r.URLs {
 		if u := &r.URLs[i]; u.Recovered {
@@ -116,16 +122,16 @@ func (r Rows) inherit(urls []prefetch.URL) Rows {
 	return next.Recover(func(url string) bool { return recovered[url] })
 }
 
-// with returns rows with urls after them, of which nothing was observed.
-func (r Rows) with(urls []prefetch.URL) Rows {
+// With returns rows with urls after them, of which nothing was observed.
+func (r Rows) With(urls []prefetch.URL) Rows {
 	return Rows{
 		URLs:     slices.Concat(r.URLs, urls),
 		observed: make([]uint8, len(r.URLs)+len(urls)),
 	}
 }
 
-// bytes is how many bytes the URLs have.
-func (r Rows) bytes() int {
+// Bytes is how many bytes the URLs have.
+func (r Rows) Bytes() int {
 	n := 0
 	for i := range r.URLs {
 		n += len(r.URLs[i].URL)
@@ -133,13 +139,13 @@ func (r Rows) bytes() int {
 	return n
 }
 
-// failed keeps only the rows that failed: what a settled task needs still.
-func (r Rows) failed() Rows {
-	return r.keep(func(s prefetch.Status) bool { return s == prefetch.Failed })
+// Failed keeps only the rows that failed: what a settled task needs still.
+func (r Rows) Failed() Rows {
+	return r.Keep(func(s prefetch.Status) bool { return s == prefetch.Failed })
 }
 
-// keep keeps only the rows of some statuses.
-func (r Rows) keep(of func(prefetch.Status) bool) Rows {
+// Keep keeps only the rows of some statuses.
+func (r Rows) Keep(of func(prefetch.Status) bool) Rows {
 	var kept Rows
 	for i := range r.URLs {
 		if of(r.URLs[i].Status) {
@@ -148,76 +154,4 @@ func (r Rows) keep(of func(prefetch.Status) bool) Rows {
 		}
 	}
 	return kept
-}
-
-// storedRow is a row in the store: short names, times in Unix seconds since
-// vendors tell no more.
-type storedRow struct {
-	URL      string          `json:"u"`
-	Status   prefetch.Status `json:"s"`
-	Created  int64           `json:"c,omitempty"`
-	Started  int64           `json:"b,omitempty"`
-	Finished int64           `json:"f,omitempty"`
-	Rate     *float64        `json:"r,omitempty"`
-	Progress *float64        `json:"p,omitempty"`
-	Cause    prefetch.Cause  `json:"k,omitempty"`
-	Words    string          `json:"t,omitempty"`
-	Observed uint8           `json:"o,omitempty"`
-	Former   bool            `json:"x,omitempty"`
-	// Recovered is [prefetch.URL.Recovered].
-	Recovered bool `json:"w,omitempty"`
-}
-
-// MarshalJSON writes the rows in their short form.
-func (r Rows) MarshalJSON() ([]byte, error) {
-	stored := make([]storedRow, len(r.URLs), len(r.URLs)+len(r.former))
-	for i := range r.URLs {
-		u := &r.URLs[i]
-		stored[i] = storedRow{
-			URL: u.URL, Status: u.Status, Observed: r.observed[i], Recovered: u.Recovered, Cause: u.Cause, Words: u.Words,
-			Created: toUnix(u.Created), Started: toUnix(u.Started), Finished: toUnix(u.Finished),
-		}
-		if u.HasRate {
-			stored[i].Rate = &u.Rate
-		}
-		if u.HasProgress {
-			stored[i].Progress = &u.Progress
-		}
-	}
-	for _, f := range r.former {
-		stored = append(stored, storedRow{URL: f.URL, Created: f.Created, Observed: f.observed, Former: true})
-	}
-	data, err := marshal(stored)
-	if err != nil {
-		return nil, fmt.Errorf("rows: %w", err)
-	}
-	return data, nil
-}
-
-// UnmarshalJSON reads what MarshalJSON wrote.
-func (r *Rows) UnmarshalJSON(data []byte) error {
-	var stored []storedRow
-	if err := json.Unmarshal(data, &stored); err != nil {
-		return fmt.Errorf("rows: %w", err)
-	}
-	*r = Rows{URLs: make([]prefetch.URL, 0, len(stored)), observed: make([]uint8, 0, len(stored))}
-	for _, s := range stored {
-		if s.Former {
-			r.former = append(r.former, former{prefetch.RowKey{URL: s.URL, Created: s.Created}, s.Observed})
-			continue
-		}
-		u := prefetch.URL{
-			URL: s.URL, Status: s.Status, Recovered: s.Recovered, Cause: s.Cause, Words: s.Words,
-			Created: fromUnix(s.Created), Started: fromUnix(s.Started), Finished: fromUnix(s.Finished),
-		}
-		if s.Rate != nil {
-			u.Rate, u.HasRate = *s.Rate, true
-		}
-		if s.Progress != nil {
-			u.Progress, u.HasProgress = *s.Progress, true
-		}
-		r.URLs = append(r.URLs, u)
-		r.observed = append(r.observed, s.Observed)
-	}
-	return nil
 }

@@ -1,0 +1,37 @@
+package rows
+
+import (
+	"github.com/cespare/xxhash/v2"
+
+	"prefetch_exporter/prefetch"
+)
+
+// Hashes are URLs, each as its hash.
+type Hashes map[uint64]struct{}
+
+// Has reports whether a hash is among them.
+func (h Hashes) Has(hash uint64) bool {
+	_, ok := h[hash]
+	return ok
+}
+
+// HashOf stands for a URL, in the store too.
+func HashOf(url string) uint64 { return xxhash.Sum64String(url) }
+
+// Recover returns the rows with those that failed marked as recovered whose URL
+// is warm.
+func (r Rows) Recover(warm func(url string) bool) Rows {
+	var urls []prefetch.URL
+	for i := range r.URLs {
+		if u := &r.URLs[i]; u.Status == prefetch.Failed && !u.Recovered && warm(u.URL) {
+			if urls == nil {
+				urls = append(urls, r.URLs...) // the others are published
+			}
+			urls[i].Recovered = true
+		}
+	}
+	if urls != nil {
+		r.URLs = urls
+	}
+	return r
+}
