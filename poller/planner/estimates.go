@@ -11,6 +11,7 @@ import (
 	"prefetch_exporter/poller/match"
 	"prefetch_exporter/poller/planner/ask"
 	"prefetch_exporter/poller/planner/priority"
+	"prefetch_exporter/poller/planner/tuning"
 	"prefetch_exporter/prefetch"
 )
 
@@ -242,7 +243,7 @@ func (s *Round) fill(c *appraisal) {
 	}
 	left, looked := s.looked(t)
 	waited := s.Now.Sub(looked)
-	c.fading = now + int64(fresh*float64(max(waited, 0)))
+	c.fading = now + int64(tuning.Fresh*float64(max(waited, 0)))
 	c.running = float32(float64(left) * s.curve.Survive(s.age(&t.Task, looked), s.age(&t.Task, s.Now)))
 	if !s.schedule(c) {
 		return
@@ -259,7 +260,7 @@ func (s *Round) fill(c *appraisal) {
 	scoutAt := s.again(t.scouted)
 	c.change(scoutAt)
 	var at int64
-	if at, c.imminent = s.when(c); at > now {
+	if at, c.imminent = s.deadlines.When(c.look()); at > now {
 		c.until = min(c.until, at)
 		return
 	}

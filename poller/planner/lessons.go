@@ -6,6 +6,7 @@ import (
 
 	"prefetch_exporter/poller/match"
 	"prefetch_exporter/poller/planner/lessons"
+	"prefetch_exporter/poller/planner/tuning"
 	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -50,7 +51,7 @@ func (h *Heard) LearnUnwatched(q vendorapi.Query, rows int) {
 		rows -= h.sizeOf(t)
 	}
 	l, span, most := h.learned, q.To.Sub(q.From), float64(h.PageSize())/match.Narrowest.Seconds()
-	l.Unwatched = min(most, unwatchedMemory*l.unwatched(h.Now)+(1-unwatchedMemory)*float64(max(0, rows))/span.Seconds())
+	l.Unwatched = min(most, tuning.UnwatchedMemory*l.unwatched(h.Now)+(1-tuning.UnwatchedMemory)*float64(max(0, rows))/span.Seconds())
 	l.UnwatchedAt = h.Now
 }
 
@@ -58,5 +59,5 @@ func (h *Heard) LearnUnwatched(q vendorapi.Query, rows int) {
 // far as it can be told by now. Only windows tell, and where many were there may
 // be none: so it is forgotten with time.
 func (l *Knowledge) unwatched(now time.Time) float64 {
-	return l.Unwatched * math.Exp2(-float64(max(0, now.Sub(l.UnwatchedAt)))/float64(unwatchedHalve))
+	return l.Unwatched * math.Exp2(-float64(max(0, now.Sub(l.UnwatchedAt)))/float64(tuning.UnwatchedHalve))
 }

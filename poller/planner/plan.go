@@ -25,7 +25,9 @@ import (
 
 	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/poller/planner/ask"
+	"prefetch_exporter/poller/planner/deadlines"
 	"prefetch_exporter/poller/planner/priority"
+	"prefetch_exporter/poller/planner/tuning"
 	"prefetch_exporter/poller/survival"
 )
 
@@ -108,20 +110,10 @@ type Round struct {
 	calls     float64
 	// round is how long it takes to ask for every unsettled task once.
 	round time.Duration
-	// deadlines is how many deadlines pass before a call that leaves now is free
-	// again, nextDeadline the first of them, zero if there is none, and kept how many
-	// calls their tasks need until then. spare is how long it is until the budget has
-	// a call for a look before a deadline, and plenty until it has one for any other
-	// about these tasks.
-	deadlines, kept int
-	nextDeadline    time.Time
-	// pressed is when the next task comes that its deadline may have asked; zero if
-	// there is none.
-	pressed       time.Time
-	spare, plenty time.Duration
-	// near are the deadlines that are so near that an answer is wanted before, in
-	// order.
-	near []int64
+	// deadlines are those that are to come, and pressed is when the next task comes that
+	// its own may have asked; zero if there is none.
+	deadlines deadlines.Ahead
+	pressed   time.Time
 	// alone and shared are the root rates, added up, of the tasks that only a
 	// question of their own tells of, and of those that windows tell of too.
 	alone, shared float64
@@ -137,6 +129,10 @@ func (p *Planner) At(m Moment) *Round {
 		failureRate: p.Durations.FailureRate(), typicalSize: p.Durations.TypicalSize(),
 	}
 	s.terms = ask.Terms{Terms: m.Terms, Means: s.Means(), LongestRowless: m.LongestRowless, Hasty: m.Hasty, Begun: m.Begun}
+	s.deadlines.Terms = deadlines.Terms{
+		Now: m.Now, PollInterval: m.PollInterval, Slot: m.Slot, Taken: m.Taken, Latency: m.Latency, Calls: m.Calls,
+		AtOnce: m.Capabilities.MaxInFlight, Hasty: m.Hasty, Spare: m.Spare,
+	}
 	return s
 }
 
@@ -222,7 +218,7 @@ func (s *Round) rank() (first, page *appraisal, next int64) {
 		switch {
 		case now >= c.until || now < c.made || c.asking && s.Foreseen:
 			s.fill(c)
-		case now >= c.fading && refills < mostRefills:
+		case now >= c.fading && refills < tuning.MostRefills:
 			s.fill(c)
 			refills++
 			*s.cursor = i + 1
@@ -282,11 +278,11 @@ func (s *Round) count() {
 		}
 		s.unsettled++
 		if c.deadline > now {
-			s.countDeadline(c)
+			s.deadlines.Count(c.look())
 		}
 	}
 	s.round = time.Duration(s.unsettled) * max(s.Slot, time.Second)
-	s.weighDeadlines()
+	s.deadlines.Weigh()
 }
 
 // nearerToTheEnd is the one of two tasks that are being read which has fewer pages

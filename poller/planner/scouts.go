@@ -8,6 +8,7 @@ import (
 	"prefetch_exporter/poller/match"
 	"prefetch_exporter/poller/planner/estimate"
 	"prefetch_exporter/poller/planner/priority"
+	"prefetch_exporter/poller/planner/tuning"
 	"prefetch_exporter/poller/planner/why"
 	"prefetch_exporter/prefetch"
 )
@@ -34,12 +35,12 @@ func (s *Round) bestScout(rival priority.Priority, covered int) (best Question, 
 			x.Class, x.Worth, x.Told = priority.Ordinary, known, 1
 		}
 	}
-	w := s.slide(roomy*float64(s.PageSize()), 0, shares)
+	w := s.slide(tuning.Roomy*float64(s.PageSize()), 0, shares)
 	proven := 0.0 // by the rival
 	if rival.Class == priority.Ordinary {
 		proven = rival.Worth
 	}
-	if scouting*w.Worth <= max(proven, calls.Price) {
+	if tuning.Scouting*w.Worth <= max(proven, calls.Price) {
 		return Question{}, false
 	}
 	best = Question{
@@ -59,7 +60,7 @@ func (s *Round) prices(covered int) estimate.Calls {
 // runningRatio is how many rows run for each that is expected to. Only scouts tell, and
 // where many ran none is sent: after a while that is tried again.
 func (l *Knowledge) runningRatio(now time.Time) float64 {
-	if now.Sub(l.RunningAt) > runningKept {
+	if now.Sub(l.RunningAt) > tuning.RunningKept {
 		return 1
 	}
 	return l.RunningRatio
@@ -67,8 +68,8 @@ func (l *Knowledge) runningRatio(now time.Time) float64 {
 
 // learnRunning learns from how many rows run where so many were expected to.
 func (l *Knowledge) learnRunning(now time.Time, expected float64, running int) {
-	ratio := (float64(running) + runningDoubt) / (expected + runningDoubt)
-	l.RunningRatio, l.RunningAt = runningMemory*l.runningRatio(now)+(1-runningMemory)*ratio, now
+	ratio := (float64(running) + tuning.RunningDoubt) / (expected + tuning.RunningDoubt)
+	l.RunningRatio, l.RunningAt = tuning.RunningMemory*l.runningRatio(now)+(1-tuning.RunningMemory)*ratio, now
 }
 
 // note keeps what a page of rows that run hints at of a task.

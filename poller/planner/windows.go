@@ -7,6 +7,7 @@ import (
 	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/poller/match"
 	"prefetch_exporter/poller/planner/priority"
+	"prefetch_exporter/poller/planner/tuning"
 	"prefetch_exporter/poller/planner/why"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -138,7 +139,7 @@ func (s *Round) bestWindow() (best Question, told int) {
 		case c.open:
 			x.Open = true
 		case c.class <= priority.Ordinary: // else only an answer helps
-			x.Class, x.Worth = c.class, glimpse*c.worth
+			x.Class, x.Worth = c.class, tuning.Glimpse*c.worth
 		}
 	}
 	others := s.learned.unwatched(s.Now)
@@ -166,7 +167,7 @@ func (s *Round) Reach(q *vendorapi.Query) {
 		return // it is for what was overslept
 	}
 	earliest := clock.Later(s.Oldest(), q.To.Add(-s.Capabilities.MaxSpan)).UnixNano()
-	from, room := q.From.UnixNano(), roomy*float64(s.Room())
+	from, room := q.From.UnixNano(), tuning.Roomy*float64(s.Room())
 	for i := len(s.all) - 1; i >= 0; i-- {
 		c := &s.all[i]
 		if room -= float64(c.rows); room < 0 || c.first() < earliest {

@@ -8,6 +8,7 @@ import (
 	"prefetch_exporter/poller/planner/ask"
 	"prefetch_exporter/poller/planner/estimate"
 	"prefetch_exporter/poller/planner/priority"
+	"prefetch_exporter/poller/planner/tuning"
 	"prefetch_exporter/poller/task"
 )
 
@@ -93,14 +94,14 @@ func (s *Round) weigh(c *appraisal, left int, looked time.Time) {
 	}
 	// What was asked in vain is not worth the whole wait at once again.
 	waited := max(0, s.Now.Sub(clock.Later(looked, t.LastAsked)))
-	worth = worth*fraction(waited, s.Now.Sub(looked)) + residue*(1+waited.Minutes()) + s.novelty(t, chance)
+	worth = worth*fraction(waited, s.Now.Sub(looked)) + tuning.Residue*(1+waited.Minutes()) + s.novelty(t, chance)
 	c.class, c.worth = s.urgent(t, worth)
 	if c.imminent {
 		c.class = priority.Imminent
 	}
 	// What a window hinted at is shown nowhere.
 	unanswered := s.Now.Sub(clock.Later(clock.Later(t.LastAsked, t.LastRefresh), t.FirstSeen))
-	switch longest := starving*s.round + s.PollInterval; {
+	switch longest := tuning.Starving*s.round + s.PollInterval; {
 	case c.class >= priority.Imminent:
 		c.weight = 1
 	case unanswered > longest:
@@ -114,16 +115,16 @@ func (s *Round) appraise(c *appraisal, chance float64, left int, looked time.Tim
 	t, waited := c.task, max(0, s.Now.Sub(looked)).Minutes() // the clock may have been set back
 	c.chance = float32(chance)
 	if left == 0 {
-		return waited * chance / surest // all that is left is the proof
+		return waited * chance / tuning.Surest // all that is left is the proof
 	}
 	v := s.view(t, left, looked)
 	lag := waited * v.MeanChance(s.curve)
-	worth := v.Index(s.curve, chance, lag, slowest)
+	worth := v.Index(s.curve, chance, lag, tuning.Slowest)
 	if then := s.settledAt(t, left, looked); then > 0 {
-		worth += waited * min(1/surest, then/max(surest, 1-then))
+		worth += waited * min(1/tuning.Surest, then/max(tuning.Surest, 1-then))
 	}
 	if s.Tells() {
-		c.lag, c.rootRate = float32(lag), float32(v.RootRate(s.curve, chance, horizon*s.Slot))
+		c.lag, c.rootRate = float32(lag), float32(v.RootRate(s.curve, chance, tuning.Horizon*s.Slot))
 	}
 	return worth
 }
@@ -137,24 +138,24 @@ func (s *Round) novelty(t *Candidate, chance float64) float64 {
 	case t.Counted != nil:
 		return s.firstCount(t)
 	case s.Capabilities.Windows && s.CanCount() && s.sizeOf(t) > s.PageSize():
-		return stranger
+		return tuning.Stranger
 	case s.Names() && s.joinable(t):
-		return familiar * waited // others that are new may come into the same answer
+		return tuning.Familiar * waited // others that are new may come into the same answer
 	case s.joinable(t) || !s.Tells():
-		return familiar
+		return tuning.Familiar
 	case t.KnownCreation().IsZero():
-		return awaited * waited
+		return tuning.Awaited * waited
 	default:
-		return max(stranger*min(1, chance/promising), patience*waited)
+		return max(tuning.Stranger*min(1, chance/tuning.Promising), tuning.Patience*waited)
 	}
 }
 
 // firstCount is what the first counts of a task are worth besides.
 func (s *Round) firstCount(t *Candidate) float64 {
 	if c := t.Counted; c.FailedAt.IsZero() || c.Both() && s.CanCountWaiting() {
-		return uncounted
+		return tuning.Uncounted
 	}
-	return unseen
+	return tuning.Unseen
 }
 
 // urgent is a task's worth with regard to its deadline, and the class that this
@@ -165,11 +166,11 @@ func (s *Round) urgent(t *Candidate, worth float64) (priority.Class, float64) {
 	}
 	switch ahead := t.Deadline.Sub(s.Now); {
 	case ahead > 0:
-		return priority.Ordinary, worth * (1 + urgency*math.Exp(-float64(ahead)/float64(urgencySpan)))
+		return priority.Ordinary, worth * (1 + tuning.Urgency*math.Exp(-float64(ahead)/float64(tuning.UrgencySpan)))
 	case t.AskedAt().Before(t.Deadline):
 		return priority.Overdue, worth
 	case t.LastRefresh.Before(t.Deadline):
-		return priority.Ordinary, worth * (1 + urgency)
+		return priority.Ordinary, worth * (1 + tuning.Urgency)
 	default:
 		return priority.Ordinary, worth
 	}
