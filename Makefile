@@ -22,7 +22,10 @@ GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(shell go env GO
 PROMETHEUS_VERSION := 3.15.0
 ALERTMANAGER_VERSION := 0.31.1
 AMTOOL_VERSION := 0.34.2
+# etcd's version is that of its module in e2e/tools/etcd/go.mod.
+ETCD_VERSION := 3.7.3
 CURRENT := $(BUILD)/current
+ETCD := $(CURRENT)/.etcd-$(ETCD_VERSION)
 # A stamp for each, so that another version is another build.
 STAMPS := $(CURRENT)/.prometheus-$(PROMETHEUS_VERSION) \
 	$(CURRENT)/.alertmanager-$(ALERTMANAGER_VERSION) $(CURRENT)/.amtool-$(AMTOOL_VERSION)
@@ -71,7 +74,7 @@ test: lint unit benchsmoke build e2e ## everything that must pass: linters, unit
 	@echo 'make test: all passed.'
 
 .PHONY: unit
-unit: deps ## unit tests with the race detector; no package under the coverage floor
+unit: deps $(ETCD) ## unit tests with the race detector; no package under the coverage floor
 	@mkdir -p $(BUILD)
 	go test -race -timeout 30m -shuffle=$(SEED) $$(scripts/packages drawn) -rapid.seed=$(SEED)
 	go test -race -timeout 30m -shuffle=$(SEED) $$(scripts/packages plain) .
@@ -91,7 +94,7 @@ soak: ## a month in virtual time, and half an hour of the real program: does any
 	cd e2e && go test -count=1 -timeout 1h ./exporter -run '^TestSoak$$' -v -soak.time=30m
 
 .PHONY: e2e
-e2e: deps $(STAMPS) ## the real program with real Prometheus and Alertmanager, old and new, and a vendor's SDK
+e2e: deps $(ETCD) $(STAMPS) ## the real program with real Prometheus and Alertmanager, old and new, and a vendor's SDK
 	cd e2e && E2E_TOOLS=$(CURRENT) go test -race -count=1 ./...
 	@cat $(BUILD)/e2e/stack.log
 
@@ -128,8 +131,11 @@ freshness: ## how soon the metrics tell the truth: every scenario in virtual tim
 		-freshness.full -freshness.seeds=$(FRESHNESS_SEEDS) -freshness.out=$(BUILD)/freshness
 	@cat $(BUILD)/freshness/freshness.md
 
+.PHONY: etcd
+etcd: deps $(ETCD) ## the etcd that tests of replicas run: the current release, and Debian's
+
 .PHONY: deps
-deps: ## what the tests need and Go cannot install: Debian's Prometheus, Alertmanager and prometheus_client, curl, openssl, a C compiler
+deps: ## what the tests need and Go cannot install: Debian's Prometheus, Alertmanager, etcd and prometheus_client, curl, openssl, a C compiler
 	@scripts/deps $(BIN)
 
 .PHONY: clean
@@ -159,4 +165,14 @@ $(CURRENT)/.alertmanager-%:
 $(CURRENT)/.amtool-%:
 	@echo 'Building amtool $*, once; this takes a few minutes.'
 	GOBIN=$(CURRENT) go install -ldflags '$(VERSION_FLAG)=$*' github.com/prometheus/alertmanager/cmd/amtool@v$*
+	touch $@
+
+# A module's program is named after its folder, which for etcd is "server".
+$(CURRENT)/.etcd-%: e2e/tools/etcd/go.mod
+	@mkdir -p $(CURRENT)/etcd.new
+	@echo 'Building etcd $*, once; this takes a minute.'
+	cd e2e/tools/etcd && go build -o $(CURRENT)/etcd.new/ tool
+	mv $(CURRENT)/etcd.new/server $(CURRENT)/etcd
+	mv $(CURRENT)/etcd.new/etcdctl $(CURRENT)/etcd.new/etcdutl $(CURRENT)/
+	rmdir $(CURRENT)/etcd.new
 	touch $@
