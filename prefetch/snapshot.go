@@ -68,6 +68,10 @@ type TaskState struct {
 	// URLs are the rows that are kept: all of them while the task is
 	// unsettled, only the failed ones after.
 	URLs []URL
+	// Sample are a few of the URLs that succeeded, of a settled task that had rows
+	// or whose URLs were submitted: at most [MostSampled], as [Sample] chooses and
+	// encodes them. Of other tasks it means nothing: URLs has them.
+	Sample []string
 	// NoRow are the URLs that were submitted and that the vendor showed no row for
 	// yet, of an unsettled task whose rows are known. They count as waiting.
 	NoRow []string

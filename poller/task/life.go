@@ -111,7 +111,7 @@ func (t *Task) settle(m *Moment) {
 		t.Observations = append(t.Observations, rows.Observation{Took: took})
 	}
 	t.Timed = true
-	t.Warmed, t.Rows = t.warmed(), t.Rows.Failed()
+	t.Warmed, t.Sample, t.Rows = t.warmed(), t.sample(), t.Rows.Failed()
 }
 
 // summarize derives from the rows what is published of them.
@@ -260,7 +260,7 @@ func (t *Task) End(kept time.Duration) {
 	t.Ended, t.Kept = true, kept
 	t.Rows = t.Rows.Failed()
 	if kept == 0 {
-		t.Rows, t.Warmed = rows.Rows{}, nil
+		t.Rows, t.Warmed, t.Sample = rows.Rows{}, nil, nil
 	}
 	t.StopReading()
 	t.Expected, t.Labels = nil, nil

@@ -37,23 +37,12 @@ func (t *Task) EachWarm(f func(hash uint64)) {
 func (t *Task) warmed() []byte {
 	var kept []byte
 	keep := func(hash uint64) { kept = binary.LittleEndian.AppendUint64(kept, hash) }
-	t.EachWarm(keep)
-	if len(t.Rows.URLs) == t.Counts.Total() || t.Counts.Total() != len(t.Expected) {
-		return kept
+	submitted := t.submittedWarm() // has the URLs of the rows among them
+	if submitted == nil {
+		t.EachWarm(keep)
 	}
-	known := t.Rows.Failed().URLs
-	if len(known) != t.Counts[prefetch.Failed] {
-		return kept
-	}
-	failed := map[string]bool{}
-	for i := range known {
-		failed[known[i].URL] = true
-	}
-	kept = nil // the submitted ones have those of the rows among them
-	for _, url := range t.Expected {
-		if !failed[url] {
-			keep(rows.HashOf(url))
-		}
+	for _, url := range submitted {
+		keep(rows.HashOf(url))
 	}
 	return kept
 }

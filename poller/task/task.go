@@ -78,6 +78,9 @@ type Record struct {
 	RowlessSince time.Time `json:"rowless_since,omitzero"`
 	// Warmed are the hashes of the URLs that succeeded, of a settled task.
 	Warmed []byte `json:"warmed,omitempty"`
+	// Sample are a few of them, see [prefetch.Sample]. It is never changed in place:
+	// it is published.
+	Sample []string `json:"sample,omitempty"`
 
 	// Misses are empty answers and not_found in a row, since FirstMiss.
 	Misses    int       `json:"misses,omitempty"`
@@ -221,7 +224,7 @@ func (t *Task) Published(account prefetch.Account) *prefetch.TaskState {
 		LastUnfinished: t.LastUnfinished, LastRefresh: t.LastRefresh, Up: t.Up,
 		Counts: t.Counts, Answered: t.Answered(), EdgeRatio: t.EdgeRatio, HasEdgeRatio: t.HasEdgeRatio,
 		Progress: t.Progress, HasProgress: t.HasProgress, HasCauses: t.HasCauses,
-		Recovered: t.recovered(), URLs: t.Rows.URLs, NoRow: t.noRow(),
+		Recovered: t.recovered(), URLs: t.Rows.URLs, Sample: t.Sample, NoRow: t.noRow(),
 	}
 	if t.HasCauses {
 		s.Causes = prefetch.CountCauses(t.Rows.URLs)
