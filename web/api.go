@@ -61,6 +61,7 @@ type failure struct {
 
 // api serves what is below [apiRoot].
 type api struct {
+	ready    func() bool
 	snapshot func() prefetch.Snapshot
 	registry Registry
 	sources  func(account, id string) []string
@@ -69,13 +70,14 @@ type api struct {
 }
 
 func newAPI(o Options) *api {
-	return &api{snapshot: o.Snapshot, registry: o.Registry, sources: o.Sources, changes: newChanges(), log: o.Logger}
+	return &api{ready: o.Ready, snapshot: o.Snapshot, registry: o.Registry, sources: o.Sources, changes: newChanges(), log: o.Logger}
 }
 
 func (a *api) addTo(r routes) {
 	r.handle("", apiRoot, http.HandlerFunc(noEndpoint))
 	r.handle("", "/api/v1/accounts", byMethod(map[string]http.HandlerFunc{http.MethodGet: a.listAccounts}))
 	r.handle("", "/api/v1/tasks", byMethod(map[string]http.HandlerFunc{http.MethodGet: a.listTasks}, paramAccount, paramLabel, paramPhase))
+	r.handle("", "/api/v1/sd/urls", byMethod(map[string]http.HandlerFunc{http.MethodGet: a.listURLs}, paramAccount, paramPerTask, paramStatus))
 	r.handle("", tasksRoot, named(strings.Count(r.prefix+tasksRoot, "/"), byMethod(map[string]http.HandlerFunc{
 		http.MethodGet: a.getTask, http.MethodPut: a.putTask, http.MethodDelete: a.deleteTask,
 	}, paramLimit, paramOffset), noEndpoint))

@@ -44,7 +44,7 @@ func rich() *exporter {
 					},
 				},
 				{Account: edge, ID: "lost", Source: prefetch.SourceHTTP, Phase: prefetch.Lost, Created: fixed, Answered: true},
-				{Account: edge, ID: "settled", Source: prefetch.SourceConfig, Phase: prefetch.Settled, Created: fixed, Finished: fixed.Add(time.Minute), LastRefresh: fixed.Add(2 * time.Minute), Answered: true, Up: true, Counts: prefetch.Counts{prefetch.Succeeded: 20}},
+				{Account: edge, ID: "settled", Source: prefetch.SourceConfig, Phase: prefetch.Settled, Created: fixed, Finished: fixed.Add(time.Minute), LastRefresh: fixed.Add(2 * time.Minute), Answered: true, Up: true, Counts: prefetch.Counts{prefetch.Succeeded: 20}, Sample: []string{"https://example.com/warm.mp4?sign=1&t=2", "https://example.com/z.mp4"}},
 			},
 		},
 		{

@@ -158,6 +158,7 @@ func (o Options) landingPage() (http.Handler, error) {
 			{Address: html.EscapeString(o.TelemetryPath), Text: "Metrics", Description: "what Prometheus scrapes"},
 			{Address: "/api/v1/tasks", Text: "Tasks as JSON", Description: "every task that is watched, for programs"},
 			{Address: "/api/v1/accounts", Text: "Accounts as JSON", Description: "what was asked last, and what comes next"},
+			{Address: "/api/v1/sd/urls", Text: "URLs to probe", Description: "a sample of what succeeded, for Prometheus' HTTP service discovery"},
 			{Address: "/config", Text: "Configuration", Description: "in force now, secrets masked"},
 			{Address: "/-/healthy", Text: "Health"},
 			{Address: "/-/ready", Text: "Readiness"},

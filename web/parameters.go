@@ -12,13 +12,16 @@ import (
 	"prefetch_exporter/prefetch"
 )
 
-// The query parameters of the list of tasks, and those of one task.
+// The query parameters of the list of tasks, those of one task, and those of the
+// sample of URLs.
 const (
 	paramAccount = "account"
 	paramLabel   = "label"
 	paramPhase   = "phase"
 	paramLimit   = "limit"
 	paramOffset  = "offset"
+	paramPerTask = "per_task"
+	paramStatus  = "status"
 )
 
 // How many rows of a task an answer has, unless it is asked for others.
@@ -71,10 +74,11 @@ type labelValue struct{ name, value string }
 // parseTaskFilter reads the parameters of a list of tasks. A value that no task
 // can have is an error.
 func parseTaskFilter(values url.Values) (taskFilter, *apiError) {
-	f := taskFilter{accounts: values[paramAccount]}
-	if slices.Contains(f.accounts, "") {
-		return taskFilter{}, badData(paramAccount + ": is empty")
+	accounts, wrong := parseAccounts(values)
+	if wrong != nil {
+		return taskFilter{}, wrong
 	}
+	f := taskFilter{accounts: accounts}
 	for _, word := range values[paramPhase] {
 		var phase prefetch.Phase
 		if err := phase.UnmarshalText([]byte(word)); err != nil {
@@ -94,6 +98,15 @@ func parseTaskFilter(values url.Values) (taskFilter, *apiError) {
 		f.labels = append(f.labels, labelValue{name, value})
 	}
 	return f, nil
+}
+
+// parseAccounts reads the names of accounts; none means all of them.
+func parseAccounts(values url.Values) ([]string, *apiError) {
+	accounts := values[paramAccount]
+	if slices.Contains(accounts, "") {
+		return nil, badData(paramAccount + ": is empty")
+	}
+	return accounts, nil
 }
 
 func (f *taskFilter) hasAccount(name string) bool {
@@ -133,24 +146,34 @@ func firstRows() part { return part{limit: defaultLimit} }
 
 func parsePart(values url.Values) (part, *apiError) {
 	p := firstRows()
-	for name, number := range map[string]struct {
-		to        *int
-		low, high int
-	}{
-		paramLimit: {&p.limit, 1, maxLimit}, paramOffset: {&p.offset, 0, maxOffset},
-	} {
-		texts := values[name]
-		if len(texts) == 0 {
-			continue
+	for _, number := range []wholeNumber{{paramLimit, &p.limit, 1, maxLimit}, {paramOffset, &p.offset, 0, maxOffset}} {
+		if wrong := number.parse(values); wrong != nil {
+			return part{}, wrong
 		}
-		n, err := strconv.Atoi(texts[0])
-		if err != nil || len(texts) > 1 || n < number.low || n > number.high {
-			return part{}, badData(fmt.Sprintf("%s: %s is not one whole number from %d to %d",
-				name, strict.Quote(strings.Join(texts, ", ")), number.low, number.high))
-		}
-		*number.to = n
 	}
 	return p, nil
+}
+
+// wholeNumber is a parameter that may be given once, and stays as it is if it is
+// not.
+type wholeNumber struct {
+	name      string
+	to        *int
+	low, high int
+}
+
+func (w wholeNumber) parse(values url.Values) *apiError {
+	texts := values[w.name]
+	if len(texts) == 0 {
+		return nil
+	}
+	n, err := strconv.Atoi(texts[0])
+	if err != nil || len(texts) > 1 || n < w.low || n > w.high {
+		return badData(fmt.Sprintf("%s: %s is not one whole number from %d to %d",
+			w.name, strict.Quote(strings.Join(texts, ", ")), w.low, w.high))
+	}
+	*w.to = n
+	return nil
 }
 
 // warnings say that rows were left out although nobody asked for a part.
