@@ -64,8 +64,13 @@ func TestMembers(t *testing.T) {
 	if err := put(t, cl, "b", "2"); err != nil {
 		t.Errorf("with the leader hanging: %v", err)
 	}
+	process, ended := leader.PID(), leader.Ended()
 	if err := errors.Join(leader.Resume(), leader.Kill(), leader.Kill()); err != nil {
 		t.Fatal(err)
+	}
+	<-ended
+	if process <= 0 || leader.PID() != 0 {
+		t.Errorf("process %d before the kill, %d after it", process, leader.PID())
 	}
 	if err := leader.Pause(); err == nil {
 		t.Error("a member that was killed was paused")

@@ -147,6 +147,27 @@ func (m *Member) running() (bool, error) {
 	}
 }
 
+// PID is the member's process id; 0 if it does not run.
+func (m *Member) PID() int {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if m.process == nil {
+		return 0
+	}
+	return m.process.cmd.Process.Pid
+}
+
+// Ended is closed when the process that was started last has ended, also by
+// others; it is nil after [Member.Kill] and [Member.Stop].
+func (m *Member) Ended() <-chan struct{} {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if m.process == nil {
+		return nil
+	}
+	return m.process.ended
+}
+
 // waitReady returns when the member knows of a leader, or does not run.
 func (m *Member) waitReady(ctx context.Context) error {
 	for {

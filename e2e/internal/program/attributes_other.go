@@ -1,0 +1,9 @@
+//go:build unix && !linux
+
+package program
+
+import "syscall"
+
+// attributes of every process: Ctrl-C in a terminal reaches only the program that
+// started it.
+func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
