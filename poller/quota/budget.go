@@ -48,6 +48,11 @@ type Budget struct {
 	forgotten *clock.Stamp
 	// damaged: some of the ledger could not be read.
 	damaged bool
+	// self is how this process signs what it writes in a ledger that replicas share;
+	// empty where nobody else writes. Unheard are the calls that did not leave, and of
+	// which nobody knows whether they are in the ledger.
+	self    string
+	unheard map[string]bool
 
 	nextAt atomic.Pointer[clock.Stamp]
 }
@@ -61,6 +66,8 @@ type member struct {
 	turn uint64
 	left clock.Stamp
 	wake func()
+	// elsewhere: it is a limit that another replica states.
+	elsewhere bool
 }
 
 // Join adds an account, or changes the limit of one that is there. The limit
@@ -127,6 +134,7 @@ func (b *Budget) Take(account string) (*Call, time.Duration, error) {
 	c := &Call{Begun: now, seq: b.seq + 1}
 	ops := append(b.compact(now), b.put(c.key(), c))
 	if err := b.store.Write(ops...); err != nil {
+		b.notCharged(c, err)
 		return nil, 0, fmt.Errorf("ledger: %w", err)
 	}
 	b.seq++
@@ -203,7 +211,7 @@ func (b *Budget) change(f func(now clock.Stamp)) {
 	f(now)
 	b.publishNext(now)
 	// A throttle that cannot be recorded is still kept while this runs.
-	_ = b.store.Write(b.put(throttleKey, b.throttle))
+	_ = b.store.Write(b.put(throttleKey, &b.throttle))
 }
 
 // Next is when the budget allows the next call: zero if no call was ever made,

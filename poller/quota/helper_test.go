@@ -18,6 +18,7 @@ type memory struct {
 
 	mu   sync.Mutex
 	fail error
+	held []store.Op // what was written last and failed
 }
 
 func newMemory() *memory { return &memory{Memory: storetest.NewMemory()} }
@@ -28,6 +29,7 @@ func (m *memory) Write(ops ...store.Op) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fail != nil {
+		m.held = ops
 		return m.fail
 	}
 	return m.Memory.Write(ops...)

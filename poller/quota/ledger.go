@@ -34,6 +34,10 @@ type Call struct {
 	// Late is by how much after Ended the vendor may still have answered: nobody
 	// saw the answer, and some vendors count a call only then.
 	Late time.Duration `json:"late,omitempty"`
+	// By is who wrote the entry last, and Over how long the call had been over then:
+	// only in a ledger that replicas share, whose clocks are not one.
+	By   string        `json:"by,omitempty"`
+	Over time.Duration `json:"over,omitempty"`
 
 	seq uint64
 }
@@ -64,6 +68,11 @@ type throttle struct {
 	// Hold is for how long, from HoldAt, no call may leave at all.
 	Hold   time.Duration `json:"hold,omitempty"`
 	HoldAt clock.Stamp   `json:"hold_at"`
+	// By is who wrote it, and Age and HoldAge how long ago At and HoldAt were then:
+	// only in a ledger that replicas share.
+	By      string        `json:"by,omitempty"`
+	Age     time.Duration `json:"age,omitempty"`
+	HoldAge time.Duration `json:"hold_age,omitempty"`
 }
 
 // factor is the part of the configured rate that is in force at now.
@@ -126,7 +135,7 @@ func (b *Budget) load(key string, value []byte, now clock.Stamp) (entry any, ane
 		}
 		anew = t.restore(now)
 		b.throttle = t
-		return t, anew, nil
+		return &b.throttle, anew, nil
 	case forgottenKey:
 		at := clock.Stamp{}
 		if err := json.Unmarshal(value, &at); err != nil {
@@ -149,7 +158,7 @@ func (b *Budget) load(key string, value []byte, now clock.Stamp) (entry any, ane
 // forget notes that calls until then may be missing in the ledger.
 func (b *Budget) forget(at clock.Stamp) store.Op {
 	b.forgotten = &at
-	return b.put(forgottenKey, at)
+	return b.put(forgottenKey, &missing{Stamp: at})
 }
 
 // restore adds a call of an earlier process. A call that was never closed left
@@ -252,6 +261,9 @@ func (b *Budget) drop(c *Call) store.Op {
 }
 
 func (b *Budget) put(key string, entry any) store.Op {
+	if b.self != "" {
+		b.sign(entry)
+	}
 	value, err := json.Marshal(entry)
 	if err != nil {
 		// Stamps and numbers always marshal.

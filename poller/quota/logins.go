@@ -26,6 +26,9 @@ const (
 	// tenths of a second; it is OWASP's figure for PBKDF2 with SHA-256.
 	hashRounds = 600_000
 	saltSize   = 16
+	// turnKey is changed with each try where several replicas write: of two that begin
+	// at once, one is refused. All other keys are hashes.
+	turnKey = "turn"
 )
 
 // Logins is a [vendorapi.Logins] over restarts: a try is in the ledger before the
@@ -34,6 +37,8 @@ type Logins struct {
 	store  Store
 	clock  clock.Clock
 	rounds int
+	// shared: several replicas write the store, and two must not try at once.
+	shared bool
 
 	mu    sync.Mutex
 	users map[string]*login
@@ -44,13 +49,18 @@ func NewLogins(st Store, tells clock.Clock) *Logins {
 	return &Logins{store: st, clock: tells, rounds: hashRounds, users: map[string]*login{}}
 }
 
+// ShareLogins returns the logins that the store knows, which several replicas write.
+func ShareLogins(st Store, tells clock.Clock) *Logins {
+	l := NewLogins(st, tells)
+	l.shared = true
+	return l
+}
+
 // login is one user. Who has taken busy's value may use the rest.
 type login struct {
 	scope string
 	busy  chan struct{}
-
-	loaded bool
-	tries  []*try
+	tries []*try
 }
 
 // try is one password that was not accepted: one that is under way while Ended is
@@ -119,23 +129,28 @@ func (l *Logins) user(name string) *login {
 	return u
 }
 
-// load reads what an earlier process left. A try that it did not hear the answer
-// of counts as refused now; a record that cannot be read says nothing of any
-// password.
+// load reads what the store has, which an earlier process left, or another replica
+// wrote. A try that nobody here heard the answer of counts as refused now; a record
+// that cannot be read says nothing of any password.
 func (l *Logins) load(u *login) error {
-	if u.loaded {
-		return nil
-	}
 	now := l.clock()
 	var tries []*try
 	var ops []store.Op
 	err := l.store.ScanScope(store.Ledger, u.scope, func(key string, value []byte) error {
+		if i := slices.IndexFunc(u.tries, func(t *try) bool { return t.hash == key && t.Ended != nil }); i >= 0 {
+			tries = append(tries, u.tries[i])
+			return nil
+		}
 		t := &try{hash: key}
-		if json.Unmarshal(value, t) == nil {
-			tries = append(tries, t)
-			if t.restore(now) {
-				ops = append(ops, t.put(u))
-			}
+		if key == turnKey || json.Unmarshal(value, t) != nil {
+			return nil
+		}
+		tries = append(tries, t)
+		switch anew := t.restore(now); {
+		case !l.shared && anew:
+			ops = append(ops, t.put(u))
+		case l.shared && t.Begun.Boot != now.Boot:
+			t.Ended = &now // its replica's clock tells nothing here
 		}
 		return nil
 	})
@@ -145,7 +160,7 @@ func (l *Logins) load(u *login) error {
 	if len(ops) > 0 {
 		_ = l.store.Write(ops...) // else the next restart does the same
 	}
-	u.loaded, u.tries = true, tries
+	u.tries = tries
 	return nil
 }
 
@@ -194,6 +209,10 @@ func (l *Logins) begin(u *login, password string) (*try, error) {
 		return nil, err
 	}
 	ops, left := []store.Op{t.put(u)}, []*try{t}
+	if l.shared {
+		turn := &try{Begun: now, Salt: t.Salt, hash: turnKey}
+		ops = append(ops, turn.put(u))
+	}
 	for _, o := range u.tries {
 		if o.Ended.Elapsed(now) >= refusedFor {
 			ops = append(ops, o.drop(u))

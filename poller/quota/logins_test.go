@@ -230,3 +230,43 @@ func TestRefusedPasswordsArePurgedLate(t *testing.T) {
 		}
 	})
 }
+
+// A password that was refused to one replica is sent by no other one, whatever their
+// clocks say, and of two that begin at once one is told to.
+func TestRefusedPasswordOverReplicas(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := newMemory()
+		on := func(machine string, off time.Duration) *quota.Logins {
+			l := quota.ShareLogins(st, func() clock.Stamp {
+				return clock.Stamp{Wall: time.Now().Add(off), Boot: machine, Up: time.Since(time.Unix(0, 0))}
+			})
+			return quota.Quick(l)
+		}
+		a, b := on("a", 0), on("b", time.Hour)
+		if got := login(t, a, someUser, wrongPassword); !got.Sent {
+			t.Errorf("the first try: %+v", got)
+		}
+		time.Sleep(time.Minute)
+		if got := login(t, b, someUser, wrongPassword); got.Sent {
+			t.Errorf("the same on another replica: %+v", got)
+		}
+		if got := login(t, b, someUser, rightPassword); !got.Sent {
+			t.Errorf("another password: %+v", got)
+		}
+		time.Sleep(4*time.Minute + 30*time.Second)
+		if got := login(t, b, someUser, wrongPassword); got.Sent {
+			t.Errorf("five minutes after the try, less after it was heard of: %+v", got)
+		}
+		time.Sleep(time.Minute)
+		if got := login(t, b, someUser, wrongPassword); !got.Sent {
+			t.Errorf("six minutes later: %+v", got)
+		}
+		st.failWith(store.ErrMoved)
+		time.Sleep(time.Hour)
+		_, err := a.Try(t.Context(), someUser, otherPassword, func() bool { t.Error("it was sent"); return true })
+		if !errors.Is(err, store.ErrMoved) {
+			t.Errorf("another replica tries at the same moment: %v", err)
+		}
+	})
+}
