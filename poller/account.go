@@ -26,11 +26,16 @@ import (
 // account is one account's tasks and health. Its loop is in loop.go.
 type account struct {
 	name   prefetch.Account
-	store  Store
+	store  quota.Store
 	record Recorder
 	log    *slog.Logger
 	clock  clock.Clock
 	random func() float64
+	// group is nil where nobody shares the store. Asks says whether this replica asks
+	// for the account; if not, it shows what the owner stores. An account that asks
+	// no more, or begins to, is made anew from the store.
+	group Group
+	asks  bool
 	// changed tells that something was published.
 	changed func()
 	// wake tells the loop that something changed; it has room for one signal.
@@ -52,7 +57,12 @@ type account struct {
 	health   health.Health
 	dialect  dialect.Dialect   // what the vendor can be asked
 	identity string            // whom the vendor counted when that was learned
-	removed  bool              // the account is not configured any more
+	removed  bool              // the account is not configured any more, or was made anew
+	retired  bool              // it was made anew
+	resting  bool              // it lets no call leave, and is quiet when none is under way
+	quiet    chan struct{}     // closed when a resting account has no call under way
+	guests   map[string]bool   // the tasks of a follower that are listed here and not stored
+	unowned  bool              // nobody asked for the account when a follower last looked
 	unsaved  record.Changes    // what the store does not have yet
 	watch    lookback.LookBack // everything in the look-back
 	finder   discover.Listing  // which tasks the vendor lists
@@ -131,6 +141,11 @@ func (a *account) remove() {
 // refresh brings the set of watched tasks up to date, makes that durable and
 // publishes it. It is called with the lock held.
 func (a *account) refresh(now time.Time) {
+	if !a.asks {
+		a.showListed(now)
+		a.publishAll()
+		return
+	}
 	a.sweepAt = time.Time{}
 	if a.known {
 		a.reconcile(now)

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"context"
+	"errors"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,8 @@ const (
 	shortestSweep, longestSweep = time.Minute, 24 * time.Hour
 	// idle is how long a loop sleeps when nothing is to be done.
 	idle = time.Duration(math.MaxInt64)
+	// ownedAgain is how often a loop looks whether it may ask again.
+	ownedAgain = time.Second
 )
 
 // underWay is calls that have not ended, and how many failed of those that have.
@@ -80,8 +83,11 @@ func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration
 	defer a.mu.Unlock()
 	a.progress.Stored(nil)
 	defer func() { a.progress.Moves(rest, a.inFlight > 0) }()
-	if !a.known || a.removed {
+	if !a.known || a.removed || !a.asks || a.resting {
 		return idle // what is stored is not to be judged before it is listed
+	}
+	if a.group != nil && !a.group.Owns(a.options.Identity) {
+		return ownedAgain // cut off: nothing is asked, and what was answered waits
 	}
 	present := a.clock()
 	a.look(present)
@@ -126,7 +132,7 @@ func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration
 		return min(sleep, wait)
 	}
 	e := a.leaves(s, q)
-	e.call = c
+	e.call, e.charged = c, present
 	calls.Go(func() {
 		if a.ask(ctx, e) {
 			calls.failed.Add(1)
@@ -161,6 +167,7 @@ type errand struct {
 	identity string
 	budget   *quota.Budget
 	call     *quota.Call
+	charged  clock.Stamp // when its charge began
 }
 
 // situation is what the planner decides from. It is called with the lock held.
@@ -249,8 +256,12 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 	defer stop()
 
 	left := a.clock()
-	ans, err := e.provider.Query(callCtx, e.Query)
-	e.budget.End(e.call, answered(err))
+	ans, err := e.provider.Query(e.leaving(callCtx, a), e.Query)
+	if errors.Is(err, vendorapi.ErrTooLate) {
+		e.budget.Cancel(e.call)
+	} else {
+		e.budget.End(e.call, answered(err))
+	}
 	present := a.clock()
 	// Reckoned from the end, since the clock may have been set meanwhile.
 	took := left.Elapsed(present)
@@ -268,7 +279,8 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 		a.finder.Ended()
 	}
 	defer a.signal()
-	if a.removed {
+	defer a.calm()
+	if a.removed && !a.retired {
 		return false
 	}
 	if e := vendorapi.AsError(err); e == nil || !e.Unsent {
@@ -278,7 +290,7 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 	if err != nil && callCtx.Err() != nil {
 		return false // the exporter stops; the call tells nothing of the vendor
 	}
-	if e.identity != a.identity {
+	if a.retired || e.identity != a.identity {
 		// A host that the account does not ask any more tells nothing but of its quota.
 		if err != nil {
 			e.budget.Heed(vendorapi.AsError(err), e.call)

@@ -40,6 +40,10 @@ func (a *account) once(ctx context.Context) (failed bool) {
 // report logs what the look made of the account, and why it asked no more. It is
 // called with the lock held.
 func (a *account) report(made, failed int) {
+	if !a.asks {
+		a.log.Info("asked nothing", "why", "another replica asks for it")
+		return
+	}
 	present := a.clock()
 	_, more, _ := a.choose(a.planner.At(a.planning(present)), &a.watch, &a.finder)
 	a.journal.Looked(journal.Look{
@@ -53,7 +57,7 @@ func (a *account) report(made, failed int) {
 func (a *account) askNow() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.removed || a.health.Up {
+	if a.removed || !a.asks || a.health.Up {
 		return
 	}
 	a.unsaved.Account = a.health.Forgive() || a.unsaved.Account

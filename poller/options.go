@@ -69,11 +69,30 @@ type Account struct {
 	WatchWindow bool
 }
 
+// Group is the replicas that share the store. Each identity has one owner, which asks
+// for its accounts; the others follow what the owner stores.
+type Group interface {
+	// Owned is what the owner of an identity writes through: nothing is written by
+	// a replica that is not the owner any more.
+	Owned(identity string) quota.Store
+	// Owns reports whether this replica owns the identity at this moment. It waits
+	// for nothing.
+	Owns(identity string) bool
+	// Owner is the replica that owns the identity, and since when; empty if none does.
+	Owner(identity string) (replica string, since time.Time)
+	// Loaded reports whether the store was read.
+	Loaded() bool
+	// Configured are the accounts and identities that any live replica has configured.
+	Configured() (accounts map[prefetch.Account]bool, identities map[string]bool)
+}
+
 // Options are what a [Poller] needs. Store and Recorder are required.
 type Options struct {
 	Store    Store
 	Recorder Recorder
 	Logger   *slog.Logger
+	// Group is nil where nobody shares the store: then this process owns everything.
+	Group Group
 	// Clock tells the time; nil means [clock.System].
 	Clock clock.Clock
 	// Random returns numbers in [0, 1) for jitter; nil means math/rand/v2.

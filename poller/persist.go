@@ -17,18 +17,22 @@ const saveRetry = 15 * time.Second
 // load restores what the store has of the account.
 func (a *account) load() error {
 	a.unsaved.Account = true // unless there is a record that says the same
-	return record.Read(a.store, a.name, record.Reader{Account: a.restore, Task: a.restoreTask, Unreadable: func(id string, err error) {
-		if id == "" {
-			a.log.Error("the account's stored state is unreadable; what was learned is lost", "err", err)
-		} else {
-			a.log.Error("a stored task is unreadable; it begins anew", "task", id, "err", err)
-		}
-	}})
+	return record.Read(a.store, a.name, record.Reader{Account: a.restore, Task: a.restoreTask, Unreadable: a.unreadable})
+}
+
+// unreadable warns of what was stored and cannot be understood.
+func (a *account) unreadable(id string, err error) {
+	if id == "" {
+		a.log.Error("the account's stored state is unreadable; what was learned is lost", "err", err)
+		return
+	}
+	a.log.Error("a stored task is unreadable; it begins anew", "task", id, "err", err)
 }
 
 func (a *account) restore(r record.Account) {
 	a.health.State, a.identity, a.watch, a.finder = r.Health, r.Identity, r.Watch, r.Discovered
 	a.dialect.Learned, a.planner.Knowledge = r.Learned.Learned, r.Learned.Knowledge
+	a.show(r.Shown)
 	if a.health.Calls > 0 {
 		a.journal.Fails(a.health.Failing) // the process before has logged it
 	}
@@ -40,6 +44,10 @@ func (a *account) restoreTask(stored *task.Task) {
 	t := &planner.Candidate{Task: *stored}
 	a.tasks[t.ID] = t
 	a.failing.Note(&t.Task)
+	if !a.asks {
+		t.Listed = t.Unlisted.IsZero()
+		return
+	}
 	if t.Date(a.now()) {
 		a.touch(t)
 	}
@@ -53,12 +61,12 @@ func (a *account) touch(t *planner.Candidate) { a.unsaved.Touch(&t.Task) }
 // was observed waits. An account that was removed saves nothing more: whoever
 // adds it again owns its records by then. It is called with the lock held.
 func (a *account) save() {
-	if a.removed || a.unsaved.None() {
+	if a.removed || !a.asks || a.unsaved.None() {
 		return
 	}
 	saved, err := a.unsaved.Save(a.store, a.name, &record.Account{
 		Health: a.health.State, Learned: record.Learned{Learned: a.dialect.Learned, Knowledge: a.planner.Knowledge},
-		Watch: a.watch, Discovered: a.foundUntil(), Identity: a.identity,
+		Watch: a.watch, Discovered: a.foundUntil(), Identity: a.identity, Shown: a.shown(),
 	}, a.unstorable)
 	if err != nil {
 		a.progress.Stored(err)

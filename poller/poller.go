@@ -27,6 +27,7 @@ type Poller struct {
 	change     sync.Mutex
 	budgets    map[string]*quota.Budget
 	configured []Account
+	owned      map[string]bool // the identities that this replica asks for, in a group
 
 	// mu guards the rest, and is never held for longer than a look: a scrape
 	// needs it.
@@ -40,20 +41,29 @@ type Poller struct {
 type running struct {
 	*account
 	cancel context.CancelFunc
+	ended  chan struct{} // closed when the loop has ended; nil if it never began
 }
 
 // New returns a poller without accounts. It warns where the store is new or was
 // damaged, since that decides what the budgets believe was spent.
 func New(o Options) *Poller {
-	o = o.withDefaults()
-	switch o.Store.State() {
+	p := &Poller{
+		options: o.withDefaults(), accounts: map[prefetch.Account]*running{},
+		budgets: map[string]*quota.Budget{}, owned: map[string]bool{},
+	}
+	p.tellState()
+	return p
+}
+
+// tellState warns of a store that does not know of all calls.
+func (p *Poller) tellState() {
+	switch p.options.Store.State() {
 	case store.Fresh:
-		o.Logger.Warn("the store is new: calls that were made before are unknown, the whole quota counts as unspent")
+		p.options.Logger.Warn("the store is new: calls that were made before are unknown, the whole quota counts as unspent")
 	case store.Recovered:
-		o.Logger.Warn("the store was damaged: calls that were made before are unknown, the whole quota counts as spent")
+		p.options.Logger.Warn("the store was damaged: calls that were made before are unknown, the whole quota counts as spent")
 	case store.Existing:
 	}
-	return &Poller{options: o, accounts: map[prefetch.Account]*running{}, budgets: map[string]*quota.Budget{}}
 }
 
 // Configure makes accounts the watched ones. An account that is there already
@@ -70,9 +80,15 @@ func (p *Poller) Configure(accounts []Account) error {
 	next := make(map[prefetch.Account]*running, len(accounts))
 	for _, o := range accounts {
 		r := p.accounts[o.Account]
-		if r == nil {
-			r = &running{account: fresh[o.Account]}
+		switch a := fresh[o.Account]; {
+		case r == nil:
+			r = &running{account: a}
 			p.options.Recorder.AddAccount(o.Account)
+		case a != nil: // it was another identity's, which has another owner
+			a.listing, a.known = r.listed()
+			r.leave()
+			r.retire()
+			r = &running{account: a}
 		}
 		r.configure(o, p.budgets[o.Identity])
 		next[o.Account] = r
@@ -101,7 +117,7 @@ func (p *Poller) load(accounts []Account) (map[prefetch.Account]*account, error)
 	budgets := map[string]*quota.Budget{}
 	for _, o := range accounts {
 		if p.budgets[o.Identity] == nil && budgets[o.Identity] == nil {
-			b, err := quota.Open(o.Identity, p.options.Store, p.options.Clock)
+			b, err := p.openBudget(o.Identity)
 			if err != nil {
 				return nil, err
 			}
@@ -110,10 +126,10 @@ func (p *Poller) load(accounts []Account) (map[prefetch.Account]*account, error)
 			}
 			budgets[o.Identity] = b
 		}
-		if p.accounts[o.Account] != nil {
+		if r := p.accounts[o.Account]; r != nil && r.asks == p.asks(o.Identity) {
 			continue
 		}
-		a := p.newAccount(o.Account)
+		a := p.newAccount(o.Account, o.Identity)
 		if err := a.load(); err != nil {
 			return nil, err
 		}
@@ -123,16 +139,17 @@ func (p *Poller) load(accounts []Account) (map[prefetch.Account]*account, error)
 	return fresh, nil
 }
 
-func (p *Poller) newAccount(name prefetch.Account) *account {
+func (p *Poller) newAccount(name prefetch.Account, identity string) *account {
 	now := p.options.Clock()
 	log := p.options.Logger.With("provider", name.Provider, "account", name.Name)
 	a := &account{
 		began: now.Wall, looked: now,
-		name: name, store: p.options.Store, record: p.options.Recorder,
+		name: name, store: p.storeOf(identity), record: p.options.Recorder,
+		group: p.options.Group, asks: p.asks(identity),
 		log:   log,
 		clock: p.options.Clock, random: p.options.Random, changed: p.options.Changed,
 		wake: make(chan struct{}, 1), tasks: map[string]*planner.Candidate{},
-		failing: recovered.Waiting{},
+		failing: recovered.Waiting{}, guests: map[string]bool{}, quiet: make(chan struct{}),
 		journal: journal.New(log, func() time.Time { return p.options.Clock().Wall }),
 	}
 	a.answers = answers.Account{
@@ -146,12 +163,15 @@ func (p *Poller) newAccount(name prefetch.Account) *account {
 // start starts an account's loop once the poller runs. It is called with the
 // lock held.
 func (p *Poller) start(r *running) {
-	if p.ctx == nil || r.cancel != nil {
+	if p.ctx == nil || p.ctx.Err() != nil || r.cancel != nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(p.ctx)
-	r.cancel = cancel
-	p.loops.Go(func() { r.run(ctx) })
+	r.cancel, r.ended = cancel, make(chan struct{})
+	p.loops.Go(func() {
+		defer close(r.ended)
+		r.run(ctx)
+	})
 }
 
 func (p *Poller) remove(name prefetch.Account, r *running) {
@@ -195,7 +215,7 @@ func (p *Poller) Run(ctx context.Context) error {
 func (p *Poller) Ready() bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return p.ctx != nil
+	return p.ctx != nil && (p.options.Group == nil || p.options.Group.Loaded())
 }
 
 // AskNow ends the backoff of the account of that name, of every account if it is

@@ -71,7 +71,7 @@ func (a *account) expecting() *planner.Round {
 
 // state is the account's state to be published, but for its tasks.
 func (a *account) state() published.State {
-	s := published.State{TaskLimit: a.options.TaskLimit, Budget: a.budget, Found: len(a.listing.Found), AccountState: prefetch.AccountState{
+	s := published.State{TaskLimit: a.options.TaskLimit, Identity: a.options.Identity, Budget: a.budget, Found: len(a.listing.Found), AccountState: prefetch.AccountState{
 		Account: a.name, Up: a.health.Up, Failing: a.health.Failing, BackoffUntil: a.health.RetryAt,
 		Limit: a.options.Limit, MaxStaleness: a.options.MaxStaleness,
 		Dropped: a.dropped, Backlog: a.backlog, LastQuery: a.last, NextQuery: a.next,
@@ -83,9 +83,14 @@ func (a *account) state() published.State {
 // snapshot is the account as it stands. It waits for no call and no disk.
 func (a *account) snapshot() prefetch.AccountState {
 	now := a.clock()
-	s := a.published.Snapshot(now)
-	s.Owned = true // nobody else has the embedded store
+	state := a.published.Snapshot(now)
+	s := state.AccountState
 	s.Progress = now.Wall.Add(-a.progress.Late())
+	s.Owned = true
+	if a.group != nil {
+		s.Owned = a.group.Owns(state.Identity)
+		s.Owner, s.OwnedSince = a.group.Owner(state.Identity)
+	}
 	return s
 }
 

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"prefetch_exporter/poller/quota"
@@ -43,6 +44,16 @@ func (p *Poller) purge(deletes bool) {
 	scopes, identities := map[string]bool{}, map[string]bool{}
 	for _, a := range p.configured {
 		scopes[record.Scope(a.Account)], identities[a.Identity] = true, true
+	}
+	if g := p.options.Group; g != nil {
+		if !g.Loaded() {
+			return
+		}
+		accounts, others := g.Configured()
+		for a := range accounts {
+			scopes[record.Scope(a)] = true
+		}
+		maps.Copy(identities, others)
 	}
 	now := p.options.Clock()
 	unused, err := record.Unused(p.options.Store, scopes, now.Wall)

@@ -37,7 +37,7 @@ func (a *account) relist(changes []Change) {
 	plain := roster.Plain(changes, a.tasks, a.room())
 	a.listing.Take(changes)
 	now := a.now()
-	if plain {
+	if plain && a.asks {
 		a.describe(changes, now)
 	} else {
 		a.refresh(now)

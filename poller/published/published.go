@@ -17,7 +17,9 @@ type State struct {
 	prefetch.AccountState
 
 	TaskLimit int
-	Budget    *quota.Budget
+	// Identity is whom the vendor counts.
+	Identity string
+	Budget   *quota.Budget
 	// Found is how many of the dropped tasks the vendor lists and nobody named.
 	Found int
 }
@@ -65,6 +67,13 @@ func (b *Board) Change(s State, tasks []*prefetch.TaskState) {
 	b.state = s
 }
 
+// Identity is whom the vendor counts.
+func (b *Board) Identity() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.state.Identity
+}
+
 // Phases is how many watched tasks are in each.
 func (b *Board) Phases() [prefetch.NumPhases]int {
 	b.mu.Lock()
@@ -90,11 +99,11 @@ func (b *Board) Room() (room, limit int) {
 }
 
 // Snapshot is the account as it stands now.
-func (b *Board) Snapshot(now clock.Stamp) prefetch.AccountState {
+func (b *Board) Snapshot(now clock.Stamp) State {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.shared = true
-	s := b.state.AccountState
+	s := b.state
 	s.NextCall = b.state.Budget.Next(now)
 	return s
 }

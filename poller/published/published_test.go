@@ -49,7 +49,7 @@ func TestSnapshotsDoNotChange(t *testing.T) {
 	b.Change(s, []*prefetch.TaskState{task("d", prefetch.Settled)})
 	third := b.Snapshot(clock.Stamp{})
 	for i, c := range []struct {
-		got    prefetch.AccountState
+		got    published.State
 		tasks  string
 		phases [prefetch.NumPhases]int
 	}{
@@ -57,7 +57,7 @@ func TestSnapshotsDoNotChange(t *testing.T) {
 		{second, "a pending b active c settled d lost ", [prefetch.NumPhases]int{prefetch.Pending: 1, prefetch.Active: 1, prefetch.Settled: 1, prefetch.Lost: 1}},
 		{third, "a pending b active c settled d settled ", [prefetch.NumPhases]int{prefetch.Pending: 1, prefetch.Active: 1, prefetch.Settled: 2}},
 	} {
-		if got := told(&c.got); got != c.tasks || c.got.Phases != c.phases || c.got.Up != (i > 0) || len(c.got.Unwatched) != 1 {
+		if got := told(&c.got.AccountState); got != c.tasks || c.got.Phases != c.phases || c.got.Up != (i > 0) || len(c.got.Unwatched) != 1 {
 			t.Errorf("snapshot %d: %q %v up %v, want %q %v", i, got, c.got.Phases, c.got.Up, c.tasks, c.phases)
 		}
 	}

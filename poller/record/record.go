@@ -38,8 +38,19 @@ type Account struct {
 	Discovered discover.Listing `json:"discovered,omitzero"`
 	// Identity is whom the vendor counted when that was learned.
 	Identity string `json:"identity,omitempty"`
+	// Shown is what followers show of the account beside; nil where nobody shares the
+	// store.
+	Shown *Shown `json:"shown,omitempty"`
 	// Removed is since when the account is not configured any more.
 	Removed time.Time `json:"removed,omitzero"`
+}
+
+// Shown is what only the replica that asks knows of an account, and all show.
+type Shown struct {
+	Last    *prefetch.QueryState `json:"last,omitempty"`
+	Next    *prefetch.QueryState `json:"next,omitempty"`
+	Dropped int                  `json:"dropped,omitempty"`
+	Backlog time.Duration        `json:"backlog,omitempty"`
 }
 
 // Learned is what calls have taught of the vendor, and of the account's tasks.
@@ -70,11 +81,18 @@ type Reader struct {
 	Unreadable func(id string, err error)
 }
 
+// Decode reads an account's record.
+func Decode(value []byte) (r Account, err error) {
+	if err := json.Unmarshal(value, &r); err != nil {
+		return Account{}, fmt.Errorf("account record: %w", err)
+	}
+	return r, nil
+}
+
 // Read reads what the store has of an account.
 func Read(st Store, a prefetch.Account, to Reader) error {
 	err := st.ScanScope(store.Accounts, Scope(a), func(_ string, value []byte) error {
-		var r Account
-		if err := json.Unmarshal(value, &r); err != nil {
+		if r, err := Decode(value); err != nil {
 			to.Unreadable("", err)
 		} else {
 			to.Account(r)

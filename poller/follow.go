@@ -1,0 +1,360 @@
+package poller
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"prefetch_exporter/poller/planner"
+	"prefetch_exporter/poller/quota"
+	"prefetch_exporter/poller/record"
+	"prefetch_exporter/poller/roster"
+	"prefetch_exporter/poller/task"
+	"prefetch_exporter/prefetch"
+	"prefetch_exporter/store"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+// asks reports whether this replica asks for the accounts of an identity.
+func (p *Poller) asks(identity string) bool { return p.options.Group == nil || p.owned[identity] }
+
+// storeOf is what an identity's owner writes through.
+func (p *Poller) storeOf(identity string) quota.Store {
+	if p.options.Group == nil {
+		return p.options.Store
+	}
+	return p.options.Group.Owned(identity)
+}
+
+func (p *Poller) openBudget(identity string) (*quota.Budget, error) {
+	if p.options.Group == nil {
+		return quota.Open(identity, p.options.Store, p.options.Clock)
+	}
+	return quota.Share(identity, p.storeOf(identity), p.options.Clock)
+}
+
+// TakeOver has this replica ask for the accounts of an identity from now on, with all
+// that the store knows of them.
+func (p *Poller) TakeOver(identity string) error {
+	p.change.Lock()
+	defer p.change.Unlock()
+	if b := p.budgets[identity]; b != nil {
+		if err := b.Reload(); err != nil {
+			return err
+		}
+	}
+	p.owned[identity] = true
+	return p.renew(identity)
+}
+
+// Release asks no more for the accounts of an identity. It returns when the calls under
+// way have ended, or ctx has, and what they told is stored. From then on the accounts
+// follow whoever takes over.
+func (p *Poller) Release(ctx context.Context, identity string) {
+	for _, r := range p.of(identity) {
+		r.rest()
+	}
+	for _, r := range p.of(identity) {
+		select {
+		case <-r.quiet:
+		case <-ctx.Done():
+		}
+	}
+	p.change.Lock()
+	defer p.change.Unlock()
+	if b := p.budgets[identity]; b != nil && p.owned[identity] {
+		if err := b.HandOver(); err != nil {
+			p.options.Logger.Warn("whoever takes over may count calls for longer", "err", err)
+		}
+	}
+	p.depose(identity)
+}
+
+// Depose has the accounts of an identity follow from now on: another replica may be
+// its owner already. What was answered and is not stored is dropped.
+func (p *Poller) Depose(identity string) {
+	p.change.Lock()
+	defer p.change.Unlock()
+	p.depose(identity)
+}
+
+func (p *Poller) depose(identity string) {
+	delete(p.owned, identity)
+	if err := p.renew(identity); err != nil {
+		p.options.Logger.Error("an account cannot be read from the store", "err", err)
+	}
+}
+
+// of are the accounts of an identity.
+func (p *Poller) of(identity string) (accounts []*running) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, r := range p.accounts {
+		if r.published.Identity() == identity {
+			accounts = append(accounts, r)
+		}
+	}
+	return accounts
+}
+
+// renew makes the accounts of an identity anew from the store, as those of a process
+// that begins. They are shown without a gap. It is called with change held.
+func (p *Poller) renew(identity string) error {
+	for _, o := range p.configured {
+		if o.Identity != identity {
+			continue
+		}
+		old := p.accounts[o.Account]
+		a := p.newAccount(o.Account, identity)
+		if err := a.load(); err != nil {
+			return err
+		}
+		a.listing, a.known = old.listed()
+		old.retire()
+		a.configure(o, p.budgets[identity])
+		p.mu.Lock()
+		fresh := &running{account: a}
+		p.accounts[o.Account] = fresh
+		p.start(fresh)
+		p.mu.Unlock()
+	}
+	p.options.Changed()
+	return nil
+}
+
+// Reload takes over the whole store, after changes may have been missed.
+func (p *Poller) Reload() {
+	p.change.Lock()
+	defer p.change.Unlock()
+	p.tellState()
+	for identity, b := range p.budgets {
+		err := b.Reload()
+		if err == nil && !p.owned[identity] {
+			err = p.renew(identity)
+		}
+		if err != nil {
+			p.options.Logger.Error("an account cannot be read from the store", "err", err)
+		}
+	}
+}
+
+// Heard takes in what any replica has stored.
+func (p *Poller) Heard(changes []store.Op) {
+	p.change.Lock()
+	defer p.change.Unlock()
+	told := map[string][]store.Op{}
+	for _, op := range changes {
+		switch b := p.budgets[op.Scope]; {
+		case op.Table == store.Ledger && b != nil:
+			b.Heard(op.Key, op.Value)
+		case op.Table == store.Tasks || op.Table == store.Accounts:
+			told[op.Scope] = append(told[op.Scope], op)
+		}
+	}
+	for name, r := range p.accounts {
+		if ops := told[record.Scope(name)]; len(ops) > 0 {
+			r.heard(ops)
+		}
+	}
+}
+
+// Moved looks who owns what, after that has changed.
+func (p *Poller) Moved() {
+	p.change.Lock()
+	defer p.change.Unlock()
+	for _, r := range p.accounts {
+		r.moved()
+	}
+	p.options.Changed()
+}
+
+// Rewound counts every quota as spent: the store may have forgotten calls.
+func (p *Poller) Rewound() {
+	p.change.Lock()
+	defer p.change.Unlock()
+	p.options.Logger.Error("the store has forgotten what it knew: the whole quota counts as spent")
+	for _, b := range p.budgets {
+		b.Rewound()
+	}
+}
+
+// Limits makes the limits that other live replicas state for an identity hold as well.
+func (p *Poller) Limits(identity string, others []prefetch.Limit) {
+	p.change.Lock()
+	defer p.change.Unlock()
+	if b := p.budgets[identity]; b != nil {
+		b.Restrict(others)
+	}
+}
+
+// listed is what the sources list now, for the account that takes this one's place.
+func (a *account) listed() (l roster.Listing, known bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	l = a.listing
+	l.Tasks, l.Found = maps.Clone(l.Tasks), maps.Clone(l.Found)
+	return l, a.known
+}
+
+// rest lets no further call leave.
+func (a *account) rest() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.resting = true
+	a.calm()
+}
+
+// calm tells whoever waits that no call is under way. It is called with the lock held.
+func (a *account) calm() {
+	if a.resting && a.inFlight == 0 {
+		select {
+		case <-a.quiet:
+		default:
+			close(a.quiet)
+		}
+	}
+}
+
+// leave gives up the account's place in its budget.
+func (a *account) leave() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.budget.Leave(a.name.Name)
+}
+
+// retire ends the account, in whose place another is from now on. Nothing is stored of
+// it any more.
+func (r *running) retire() {
+	if r.cancel != nil {
+		r.cancel()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.removed, r.retired = true, true
+}
+
+// leaving has the call's first byte leave in time, where replicas hear of its charge.
+func (e *errand) leaving(ctx context.Context, a *account) context.Context {
+	if a.group == nil {
+		return ctx
+	}
+	return vendorapi.LeaveBy(ctx, func() bool { return e.charged.Elapsed(a.clock()) < quota.Departure })
+}
+
+// heard takes over what the owner stored, all of it at once.
+func (a *account) heard(ops []store.Op) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.asks || a.removed {
+		return
+	}
+	all := false
+	var told []*planner.Candidate
+	for _, op := range ops {
+		switch {
+		case op.Table == store.Accounts:
+			a.heardAccount(op.Value)
+		case op.Value == nil:
+			if t := a.tasks[op.Key]; t != nil && !a.guests[op.Key] {
+				delete(a.tasks, op.Key)
+				delete(a.failing, &t.Task)
+				all = true
+			}
+		default:
+			t, err := task.Decode(op.Key, op.Value)
+			if err != nil {
+				a.unreadable(op.Key, err)
+				continue
+			}
+			t.Listed = t.Unlisted.IsZero()
+			c := a.tasks[t.ID]
+			if all = all || c != nil && c.Watched() && !t.Watched(); c == nil {
+				c = &planner.Candidate{Task: *t}
+				a.tasks[t.ID] = c
+				a.planner.Add(c)
+			} else {
+				c.Task = *t
+				a.planner.Changed(c)
+			}
+			delete(a.guests, t.ID)
+			told = append(told, c)
+		}
+	}
+	if all {
+		a.publishAll()
+	} else {
+		a.publish(told...)
+	}
+}
+
+func (a *account) heardAccount(value []byte) {
+	if value == nil {
+		return
+	}
+	r, err := record.Decode(value)
+	if err != nil {
+		a.unreadable("", err)
+		return
+	}
+	a.restore(r)
+}
+
+// shown is what followers show of the account beside its tasks.
+func (a *account) shown() *record.Shown {
+	if a.group == nil {
+		return nil
+	}
+	return &record.Shown{Last: a.last, Next: a.next, Dropped: a.dropped, Backlog: a.backlog}
+}
+
+func (a *account) show(s *record.Shown) {
+	if s != nil {
+		a.last, a.next, a.dropped, a.backlog = s.Last, s.Next, s.Dropped, s.Backlog
+	}
+}
+
+// moved has a follower show what is listed here while nobody asks for the account, and
+// an owner look whether it still may ask.
+func (a *account) moved() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if owner, _ := a.group.Owner(a.options.Identity); !a.asks && !a.removed && a.unowned != (owner == "") {
+		a.refresh(a.now())
+	}
+	a.signal()
+}
+
+// showListed has a follower show what is listed here and not stored yet: what was put
+// through the API a moment ago, and everything while nobody asks for the account. It
+// is called with the lock held.
+func (a *account) showListed(now time.Time) {
+	if a.group == nil || !a.known {
+		return
+	}
+	owner, _ := a.group.Owner(a.options.Identity)
+	a.unowned = owner == ""
+	shows := func(spec prefetch.Task, listed bool) bool {
+		return listed && (a.unowned || spec.Source == prefetch.SourceAPI)
+	}
+	watched := 0
+	for id, t := range a.tasks {
+		if spec, listed := a.listing.Tasks[id]; a.guests[id] && !shows(spec, listed) {
+			delete(a.tasks, id)
+			delete(a.guests, id)
+		} else if t.Watched() {
+			watched++
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(a.listing.Tasks)) {
+		spec, t := a.listing.Tasks[id], a.tasks[id]
+		switch {
+		case t == nil && watched < a.options.TaskLimit && shows(spec, true):
+			a.tasks[id] = planner.New(spec, now)
+			a.guests[id] = true
+			watched++
+		case a.guests[id]:
+			t.Describe(spec)
+		}
+	}
+}
