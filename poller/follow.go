@@ -51,6 +51,8 @@ func (p *Poller) TakeOver(identity string) error {
 // Release asks no more for the accounts of an identity. It returns when the calls under
 // way have ended, or ctx has, and what they told is stored. From then on the accounts
 // follow whoever takes over.
+//
+//nolint:contextcheck // the loops of the accounts outlive whoever asked for the release
 func (p *Poller) Release(ctx context.Context, identity string) {
 	for _, r := range p.of(identity) {
 		r.rest()
@@ -249,43 +251,52 @@ func (a *account) heard(ops []store.Op) {
 	if a.asks || a.removed {
 		return
 	}
-	all := false
+	gone := false
 	var told []*planner.Candidate
 	for _, op := range ops {
-		switch {
-		case op.Table == store.Accounts:
+		if op.Table == store.Accounts {
 			a.heardAccount(op.Value)
-		case op.Value == nil:
-			if t := a.tasks[op.Key]; t != nil && !a.guests[op.Key] {
-				delete(a.tasks, op.Key)
-				delete(a.failing, &t.Task)
-				all = true
-			}
-		default:
-			t, err := task.Decode(op.Key, op.Value)
-			if err != nil {
-				a.unreadable(op.Key, err)
-				continue
-			}
-			t.Listed = t.Unlisted.IsZero()
-			c := a.tasks[t.ID]
-			if all = all || c != nil && c.Watched() && !t.Watched(); c == nil {
-				c = &planner.Candidate{Task: *t}
-				a.tasks[t.ID] = c
-				a.planner.Add(c)
-			} else {
-				c.Task = *t
-				a.planner.Changed(c)
-			}
-			delete(a.guests, t.ID)
-			told = append(told, c)
+			continue
 		}
+		c, left := a.heardTask(op.Key, op.Value)
+		told, gone = append(told, c), gone || left
 	}
-	if all {
+	if gone {
 		a.publishAll()
 	} else {
 		a.publish(told...)
 	}
+}
+
+// heardTask returns the task that a record tells of, and whether one is not watched any
+// more.
+func (a *account) heardTask(id string, value []byte) (c *planner.Candidate, gone bool) {
+	c = a.tasks[id]
+	if value == nil {
+		if c == nil || a.guests[id] {
+			return nil, false
+		}
+		delete(a.tasks, id)
+		delete(a.failing, &c.Task)
+		return nil, true
+	}
+	t, err := task.Decode(id, value)
+	if err != nil {
+		a.unreadable(id, err)
+		return nil, false
+	}
+	t.Listed = t.Unlisted.IsZero()
+	delete(a.guests, id)
+	if c == nil {
+		c = &planner.Candidate{Task: *t}
+		a.tasks[id] = c
+		a.planner.Add(c)
+		return c, false
+	}
+	gone = c.Watched() && !t.Watched()
+	c.Task = *t
+	a.planner.Changed(c)
+	return c, gone
 }
 
 func (a *account) heardAccount(value []byte) {
@@ -305,12 +316,12 @@ func (a *account) shown() *record.Shown {
 	if a.group == nil {
 		return nil
 	}
-	return &record.Shown{Last: a.last, Next: a.next, Dropped: a.dropped, Backlog: a.backlog}
+	return &record.Shown{Last: record.NewQuery(a.last), Next: record.NewQuery(a.next), Dropped: a.dropped, Backlog: a.backlog}
 }
 
 func (a *account) show(s *record.Shown) {
 	if s != nil {
-		a.last, a.next, a.dropped, a.backlog = s.Last, s.Next, s.Dropped, s.Backlog
+		a.last, a.next, a.dropped, a.backlog = s.Last.State(), s.Next.State(), s.Dropped, s.Backlog
 	}
 }
 

@@ -83,11 +83,8 @@ func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration
 	defer a.mu.Unlock()
 	a.progress.Stored(nil)
 	defer func() { a.progress.Moves(rest, a.inFlight > 0) }()
-	if !a.known || a.removed || !a.asks || a.resting {
-		return idle // what is stored is not to be judged before it is listed
-	}
-	if a.group != nil && !a.group.Owns(a.options.Identity) {
-		return ownedAgain // cut off: nothing is asked, and what was answered waits
+	if wait := a.away(); wait > 0 {
+		return wait
 	}
 	present := a.clock()
 	a.look(present)
@@ -139,6 +136,19 @@ func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration
 		}
 	})
 	return 0
+}
+
+// away is how long the account asks nothing, whatever there is to ask. It is called
+// with the lock held.
+func (a *account) away() time.Duration {
+	switch {
+	case !a.known || a.removed || !a.asks || a.resting:
+		return idle // what is stored is not to be judged before it is listed
+	case a.group != nil && !a.group.Owns(a.options.Identity):
+		return ownedAgain // cut off: what was answered waits to be stored
+	default:
+		return 0
+	}
 }
 
 // leaves notes that a question is on its way.

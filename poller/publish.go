@@ -71,11 +71,12 @@ func (a *account) expecting() *planner.Round {
 
 // state is the account's state to be published, but for its tasks.
 func (a *account) state() published.State {
-	s := published.State{TaskLimit: a.options.TaskLimit, Identity: a.options.Identity, Budget: a.budget, Found: len(a.listing.Found), AccountState: prefetch.AccountState{
+	s := published.State{TaskLimit: a.options.TaskLimit, Identity: a.options.Identity, Budget: a.budget, Found: len(a.listing.Found)}
+	s.AccountState = prefetch.AccountState{
 		Account: a.name, Up: a.health.Up, Failing: a.health.Failing, BackoffUntil: a.health.RetryAt,
 		Limit: a.options.Limit, MaxStaleness: a.options.MaxStaleness,
 		Dropped: a.dropped, Backlog: a.backlog, LastQuery: a.last, NextQuery: a.next,
-	}}
+	}
 	s.Window, s.WindowRefresh = a.watch.Sum()
 	return s
 }

@@ -142,15 +142,14 @@ func (l *Logins) load(u *login) error {
 			return nil
 		}
 		t := &try{hash: key}
-		if key == turnKey || json.Unmarshal(value, t) != nil {
-			return nil
-		}
-		tries = append(tries, t)
-		switch anew := t.restore(now); {
-		case !l.shared && anew:
-			ops = append(ops, t.put(u))
-		case l.shared && t.Begun.Boot != now.Boot:
-			t.Ended = &now // its replica's clock tells nothing here
+		if key != turnKey && json.Unmarshal(value, t) == nil {
+			tries = append(tries, t)
+			switch anew := t.restore(now); {
+			case !l.shared && anew:
+				ops = append(ops, t.put(u))
+			case l.shared && t.Begun.Boot != now.Boot:
+				t.Ended = &now // its replica's clock tells nothing here
+			}
 		}
 		return nil
 	})

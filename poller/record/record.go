@@ -47,10 +47,35 @@ type Account struct {
 
 // Shown is what only the replica that asks knows of an account, and all show.
 type Shown struct {
-	Last    *prefetch.QueryState `json:"last,omitempty"`
-	Next    *prefetch.QueryState `json:"next,omitempty"`
-	Dropped int                  `json:"dropped,omitempty"`
-	Backlog time.Duration        `json:"backlog,omitempty"`
+	Last    *Query        `json:"last,omitempty"`
+	Next    *Query        `json:"next,omitempty"`
+	Dropped int           `json:"dropped,omitempty"`
+	Backlog time.Duration `json:"backlog,omitempty"`
+}
+
+// Query is a [prefetch.QueryState] in the store.
+type Query struct {
+	Kind  string        `json:"kind"`
+	Task  string        `json:"task,omitempty"`
+	Why   string        `json:"why,omitempty"`
+	Time  time.Time     `json:"time"`
+	Error *task.Failure `json:"error,omitempty"`
+}
+
+// NewQuery returns a question as it is stored; nil for none.
+func NewQuery(q *prefetch.QueryState) *Query {
+	if q == nil {
+		return nil
+	}
+	return &Query{Kind: q.Kind, Task: q.Task, Why: q.Why, Time: q.Time, Error: (*task.Failure)(q.Error)}
+}
+
+// State returns what was stored; nil for none.
+func (q *Query) State() *prefetch.QueryState {
+	if q == nil {
+		return nil
+	}
+	return &prefetch.QueryState{Kind: q.Kind, Task: q.Task, Why: q.Why, Time: q.Time, Error: (*prefetch.Failure)(q.Error)}
 }
 
 // Learned is what calls have taught of the vendor, and of the account's tasks.
