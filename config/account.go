@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
 
+	"prefetch_exporter/config/address"
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/prefetch"
 )
@@ -37,7 +38,7 @@ func (a *Account) Identity() string {
 		return prefetch.Identity(a.provider, groupPlace, group)
 	}
 	endpoint, who := a.Vendor.identity()
-	return prefetch.Identity(a.provider, host(endpoint), who)
+	return prefetch.Identity(a.provider, address.Host(endpoint), who)
 }
 
 // MarshalYAML returns the account in the form of the file, with the provider's
@@ -180,7 +181,7 @@ func readGroup(v form.Value) string {
 	if !v.Given() {
 		return ""
 	}
-	group := checkedText(v)
+	group := v.RequiredLine()
 	switch {
 	case strings.TrimSpace(group) != group:
 		v.Failf("must not begin or end with a blank")

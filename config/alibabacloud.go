@@ -3,6 +3,7 @@ package config
 import (
 	"time"
 
+	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/config/secret"
 )
@@ -11,8 +12,8 @@ import (
 // which its section names.
 type AlibabaCloud struct {
 	// Endpoint is scheme://host[:port].
-	Endpoint         string           `yaml:"endpoint"`
-	HTTPClientConfig HTTPClientConfig `yaml:"http_client_config,omitempty"`
+	Endpoint         string            `yaml:"endpoint"`
+	HTTPClientConfig client.HTTPConfig `yaml:"http_client_config,omitempty"`
 
 	AccessKeyID     *secret.Secret `yaml:"access_key_id"`
 	AccessKeySecret *secret.Secret `yaml:"access_key_secret"`
@@ -29,7 +30,7 @@ func alibabaCloud(name, endpoint string) section {
 		name:  name,
 		calls: 60, per: time.Minute,
 		discovers: true,
-		keys:      keysOf[AlibabaCloud](),
+		keys:      form.KeysOf[AlibabaCloud](),
 		form:      "{access_key_id: …, access_key_secret_file: …}",
 		read:      func(m form.Mapping) Vendor { return readAlibabaCloud(m, endpoint) },
 	}
@@ -47,6 +48,6 @@ func readAlibabaCloud(m form.Mapping, endpoint string) Vendor {
 		AccessKeySecret:  m.RequiredSecret("access_key_secret"),
 		SecurityToken:    m.Secret("security_token"),
 		Endpoint:         readEndpointOr(m, endpoint),
-		HTTPClientConfig: readVendorHTTP(m.Get("http_client_config")),
+		HTTPClientConfig: client.ReadVendorHTTP(m.Get("http_client_config")),
 	}
 }

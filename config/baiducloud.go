@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/config/secret"
 	"prefetch_exporter/internal/strict"
@@ -16,8 +17,8 @@ type BaiduCloudCDN struct {
 	// Endpoint is scheme://host[:port].
 	Endpoint string `yaml:"endpoint"`
 	// Edition is the service in China, or the one abroad, which has paths of its own.
-	Edition          string           `yaml:"edition"`
-	HTTPClientConfig HTTPClientConfig `yaml:"http_client_config,omitempty"`
+	Edition          string            `yaml:"edition"`
+	HTTPClientConfig client.HTTPConfig `yaml:"http_client_config,omitempty"`
 
 	// SessionToken is nil where the keys are not temporary.
 	AccessKeyID     *secret.Secret `yaml:"access_key_id"`
@@ -29,7 +30,7 @@ func baiduCloudCDN() section {
 	return section{
 		name:  "baiducloud_cdn",
 		calls: 10, per: time.Minute,
-		keys: keysOf[BaiduCloudCDN](),
+		keys: form.KeysOf[BaiduCloudCDN](),
 		form: "{access_key_id: …, secret_access_key_file: …}",
 		read: func(m form.Mapping) Vendor {
 			return &BaiduCloudCDN{
@@ -38,7 +39,7 @@ func baiduCloudCDN() section {
 				AccessKeyID:      m.RequiredSecret("access_key_id"),
 				SecretAccessKey:  m.RequiredSecret("secret_access_key"),
 				SessionToken:     m.Secret("session_token"),
-				HTTPClientConfig: readVendorHTTP(m.Get("http_client_config")),
+				HTTPClientConfig: client.ReadVendorHTTP(m.Get("http_client_config")),
 			}
 		},
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/config/secret"
 )
@@ -37,8 +38,8 @@ type CDNetworks struct {
 	// LookBack is how far back rows are asked for.
 	LookBack model.Duration `yaml:"lookback"`
 	// WatchWindow counts every URL of the look-back too, configured or not.
-	WatchWindow      bool             `yaml:"watch_window"`
-	HTTPClientConfig HTTPClientConfig `yaml:"http_client_config,omitempty"`
+	WatchWindow      bool              `yaml:"watch_window"`
+	HTTPClientConfig client.HTTPConfig `yaml:"http_client_config,omitempty"`
 
 	// Secrets are nil where they were not given.
 	APIKey    *secret.Secret `yaml:"api_key,omitempty"`
@@ -50,7 +51,7 @@ func cdnetworks() section {
 	return section{
 		name:  "cdnetworks",
 		calls: 1, per: 5 * time.Minute,
-		keys: keysOf[CDNetworks](),
+		keys: form.KeysOf[CDNetworks](),
 		form: "{username: …, api_key_file: …}",
 		read: readCDNetworks,
 	}
@@ -75,7 +76,7 @@ func readCDNetworks(m form.Mapping) Vendor {
 	keys := way{wayAccessKey, []string{"access_key", "secret_key"}}
 	switch readWay(m, way{wayAPIKey, []string{"api_key"}}, keys) {
 	case wayAPIKey:
-		c.Username = checkedText(m.Get("username"))
+		c.Username = m.Get("username").RequiredLine()
 		if strings.Contains(c.Username, ":") {
 			m.Get("username").Failf("must not contain a colon, which ends the user name in HTTP authentication")
 		}
@@ -85,7 +86,7 @@ func readCDNetworks(m form.Mapping) Vendor {
 		c.AccessKey = m.RequiredSecret("access_key")
 		c.SecretKey = m.RequiredSecret("secret_key")
 	}
-	c.HTTPClientConfig = readVendorHTTP(m.Get("http_client_config"))
+	c.HTTPClientConfig = client.ReadVendorHTTP(m.Get("http_client_config"))
 	return c
 }
 
@@ -95,7 +96,7 @@ func readCDNetworks(m form.Mapping) Vendor {
 func readOwner(m form.Mapping) string {
 	username := m.Get("username")
 	if username.Given() {
-		return checkedText(username)
+		return username.RequiredLine()
 	}
 	if m.Has("access_key_file") {
 		username.Failf("is required with access_key_file: it tells whose quota is spent")

@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"prefetch_exporter/config/address"
+	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/config/secret"
 	"prefetch_exporter/internal/strict"
@@ -28,12 +30,12 @@ type HTTPDiscovery struct {
 	RefreshInterval model.Duration `yaml:"refresh_interval"`
 	// HTTPClientConfig may use everything that prometheus/common offers, but
 	// references to a secret manager; file paths in it are absolute.
-	HTTPClientConfig HTTPClientConfig `yaml:"http_client_config,omitempty"`
+	HTTPClientConfig client.HTTPConfig `yaml:"http_client_config,omitempty"`
 }
 
 // Source returns the URL without credentials and query, as it may be shown and
 // as it is the `source` label. It is unique in a configuration.
-func (h HTTPDiscovery) Source() string { return withoutCredentials(h.URL.Value()) }
+func (h HTTPDiscovery) Source() string { return address.WithoutCredentials(h.URL.Value()) }
 
 func readTaskDiscovery(v form.Value) TaskDiscovery {
 	m, _ := v.Mapping()
@@ -84,13 +86,13 @@ func readHTTPDiscoveries(v form.Value) []HTTPDiscovery {
 		h := HTTPDiscovery{
 			RefreshInterval: m.Get("refresh_interval").Duration(
 				form.Span[time.Duration]{Def: time.Minute, Low: time.Second, High: day}),
-			HTTPClientConfig: readHTTP(m.Get("http_client_config"), httpKeys()),
+			HTTPClientConfig: client.ReadHTTP(m.Get("http_client_config"), client.HTTPKeys()),
 		}
-		address := readDiscoveryURL(m.Get("url"), &h.HTTPClientConfig)
-		if address == "" {
+		text := readDiscoveryURL(m.Get("url"), &h.HTTPClientConfig)
+		if text == "" {
 			continue
 		}
-		h.URL = secret.Shown(maskedURL(address), address)
+		h.URL = secret.Shown(address.Masked(text), text)
 		all = append(all, h)
 		if line, twice := first[h.Source()]; twice {
 			m.Get("url").Failf("differs from the URL in line %d only in what is not shown; each needs a name of its own", line)
@@ -101,19 +103,19 @@ func readHTTPDiscoveries(v form.Value) []HTTPDiscovery {
 	return all
 }
 
-func readDiscoveryURL(v form.Value, client *HTTPClientConfig) string {
+func readDiscoveryURL(v form.Value, c *client.HTTPConfig) string {
 	text := v.RequiredText()
 	if text == "" {
 		return ""
 	}
-	u := parseAddress(v, text)
+	u := address.Parse(v, text)
 	if u == nil {
 		return ""
 	}
 	v.WarnVariable(text)
-	credentials := u.User != nil || client.BasicAuth != nil || client.Authorization != nil ||
-		client.OAuth2 != nil || client.HTTPHeaders != nil
-	if credentials && u.Scheme == schemeHTTP && !loopback(u.Hostname()) {
+	credentials := u.User != nil || c.BasicAuth != nil || c.Authorization != nil ||
+		c.OAuth2 != nil || c.HTTPHeaders != nil
+	if credentials && u.Scheme == address.HTTP && !address.Loopback(u.Hostname()) {
 		v.Warnf("credentials are sent unencrypted; use https://")
 	}
 	return u.String()

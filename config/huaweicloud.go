@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"prefetch_exporter/config/address"
+	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/config/secret"
 	"prefetch_exporter/internal/strict"
@@ -18,10 +20,10 @@ type HuaweiCloudVOD struct {
 	// Region is empty if only an endpoint was given.
 	Region string `yaml:"region,omitempty"`
 	// Endpoint is scheme://host[:port], the configured one or the region's.
-	Endpoint         string           `yaml:"endpoint"`
-	ProjectID        string           `yaml:"project_id"`
-	IAM              *IAM             `yaml:"iam,omitempty"`
-	HTTPClientConfig HTTPClientConfig `yaml:"http_client_config,omitempty"`
+	Endpoint         string            `yaml:"endpoint"`
+	ProjectID        string            `yaml:"project_id"`
+	IAM              *IAM              `yaml:"iam,omitempty"`
+	HTTPClientConfig client.HTTPConfig `yaml:"http_client_config,omitempty"`
 
 	// Secrets are nil where they were not given.
 	AccessKey     *secret.Secret `yaml:"access_key,omitempty"`
@@ -43,8 +45,8 @@ func huaweiCloudVOD() section {
 	return section{
 		name:  "huaweicloud_vod",
 		calls: 50, per: time.Minute,
-		keys:  keysOf[HuaweiCloudVOD](),
-		below: map[string]form.Level{"iam": {Keys: keysOf[IAM](), Form: "{domain: …, username: …, password_file: …}"}},
+		keys:  form.KeysOf[HuaweiCloudVOD](),
+		below: map[string]form.Level{"iam": {Keys: form.KeysOf[IAM](), Form: "{domain: …, username: …, password_file: …}"}},
 		form:  "{region: …, project_id: …, access_key: …, secret_key_file: …}",
 		read:  readHuaweiCloudVOD,
 	}
@@ -100,7 +102,7 @@ func readHuaweiCloudVOD(m form.Mapping) Vendor {
 	case wayIAM:
 		h.IAM = readIAM(m.Get("iam"), huaweiIAM(h.Region), "no region is given")
 	}
-	h.HTTPClientConfig = readVendorHTTP(m.Get("http_client_config"))
+	h.HTTPClientConfig = client.ReadVendorHTTP(m.Get("http_client_config"))
 	return h
 }
 
@@ -122,7 +124,7 @@ func readRegion(v form.Value) string {
 
 func readHuaweiEndpoint(m form.Mapping, region string) string {
 	if m.Has("endpoint") {
-		return readEndpoint(m.Get("endpoint"))
+		return address.Endpoint(m.Get("endpoint"))
 	}
 	if !m.Has("region") {
 		m.Get("region").Failf("is required, or endpoint")
@@ -163,13 +165,13 @@ func readIAM(v form.Value, endpoint, unless string) *IAM {
 		return nil
 	}
 	iam := &IAM{
-		Domain:   checkedText(m.Get("domain")),
-		Username: checkedText(m.Get("username")),
+		Domain:   m.Get("domain").RequiredLine(),
+		Username: m.Get("username").RequiredLine(),
 		Password: m.RequiredPassword("password"),
 		Endpoint: endpoint,
 	}
 	if m.Has("endpoint") {
-		iam.Endpoint = readEndpoint(m.Get("endpoint"))
+		iam.Endpoint = address.Endpoint(m.Get("endpoint"))
 	} else if endpoint == "" {
 		m.Get("endpoint").Failf("is required where %s", unless)
 	}

@@ -3,6 +3,8 @@ package config
 import (
 	"time"
 
+	"prefetch_exporter/config/address"
+	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/config/secret"
 )
@@ -22,10 +24,10 @@ type HuaweiCloudCDN struct {
 	Endpoint string `yaml:"endpoint"`
 	// DomainID is the id of the Huawei Cloud account, and EnterpriseProjectID that of
 	// the enterprise project, or "all"; both are empty where they were not given.
-	DomainID            string           `yaml:"domain_id,omitempty"`
-	EnterpriseProjectID string           `yaml:"enterprise_project_id,omitempty"`
-	IAM                 *IAM             `yaml:"iam,omitempty"`
-	HTTPClientConfig    HTTPClientConfig `yaml:"http_client_config,omitempty"`
+	DomainID            string            `yaml:"domain_id,omitempty"`
+	EnterpriseProjectID string            `yaml:"enterprise_project_id,omitempty"`
+	IAM                 *IAM              `yaml:"iam,omitempty"`
+	HTTPClientConfig    client.HTTPConfig `yaml:"http_client_config,omitempty"`
 
 	// Secrets are nil where they were not given.
 	AccessKey     *secret.Secret `yaml:"access_key,omitempty"`
@@ -39,8 +41,8 @@ func huaweiCloudCDN() section {
 		name:  "huaweicloud_cdn",
 		calls: 60, per: time.Minute,
 		discovers: true,
-		keys:      keysOf[HuaweiCloudCDN](),
-		below:     map[string]form.Level{"iam": {Keys: keysOf[IAM](), Form: "{domain: …, username: …, password_file: …}"}},
+		keys:      form.KeysOf[HuaweiCloudCDN](),
+		below:     map[string]form.Level{"iam": {Keys: form.KeysOf[IAM](), Form: "{domain: …, username: …, password_file: …}"}},
 		form:      "{access_key: …, secret_key_file: …}",
 		read:      readHuaweiCloudCDN,
 	}
@@ -65,7 +67,7 @@ func readHuaweiCloudCDN(m form.Mapping) Vendor {
 	h := &HuaweiCloudCDN{Endpoint: cdnEndpoint}
 	iam := cdnIAMEndpoint
 	if m.Has("endpoint") {
-		h.Endpoint = readEndpoint(m.Get("endpoint"))
+		h.Endpoint = address.Endpoint(m.Get("endpoint"))
 		if h.Endpoint != cdnEndpoint {
 			iam = ""
 		}
@@ -83,6 +85,6 @@ func readHuaweiCloudCDN(m form.Mapping) Vendor {
 	case wayIAM:
 		h.IAM = readIAM(m.Get("iam"), iam, "the endpoint is not the default")
 	}
-	h.HTTPClientConfig = readVendorHTTP(m.Get("http_client_config"))
+	h.HTTPClientConfig = client.ReadVendorHTTP(m.Get("http_client_config"))
 	return h
 }

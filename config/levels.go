@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 
+	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/tasklist"
 )
@@ -11,29 +12,29 @@ import (
 func levels() map[string]form.Level {
 	all := map[string]form.Level{
 		"":         {Keys: []string{"global", "accounts", "storage", "task_discovery"}},
-		"global":   {Keys: keysOf[Global](), Form: "{poll_interval: 1m}"},
+		"global":   {Keys: form.KeysOf[Global](), Form: "{poll_interval: 1m}"},
 		"accounts": {Form: "[{name: edge, cdnetworks: {…}}]"},
 		"accounts[]": {
 			Keys: slices.Concat([]string{"name", "rate_limit", "poll_interval", "discover"}, vendorNames(), []string{"tasks"}),
 			Form: "{name: edge, cdnetworks: {…}}",
 		},
-		"accounts[].rate_limit":                    {Keys: keysOf[RateLimit](), Form: "{calls: 1, per: 5m}"},
+		"accounts[].rate_limit":                    {Keys: form.KeysOf[RateLimit](), Form: "{calls: 1, per: 5m}"},
 		"accounts[].tasks":                         {Form: "[{id: 3ff59d129a2c40a39b9be8c9de9975d6}]"},
 		"accounts[].tasks[]":                       {Keys: tasklist.Keys()},
-		"storage":                                  {Keys: keysOf[Storage](), Form: "{etcd: {…}}"},
-		"storage.etcd":                             {Keys: keysOf[Etcd](), Form: "{endpoints: [https://etcd-0:2379]}"},
+		"storage":                                  {Keys: form.KeysOf[Storage](), Form: "{etcd: {…}}"},
+		"storage.etcd":                             {Keys: form.KeysOf[Etcd](), Form: "{endpoints: [https://etcd-0:2379]}"},
 		"storage.etcd.endpoints":                   {Form: "[https://etcd-0:2379]"},
-		"storage.etcd.tls_config":                  {Keys: tlsKeys()},
-		"task_discovery":                           {Keys: keysOf[TaskDiscovery](), Form: "{files: [tasks/*.yml]}"},
+		"storage.etcd.tls_config":                  {Keys: client.TLSKeys()},
+		"task_discovery":                           {Keys: form.KeysOf[TaskDiscovery](), Form: "{files: [tasks/*.yml]}"},
 		"task_discovery.files":                     {Form: "[tasks/*.yml]"},
 		"task_discovery.http":                      {Form: "[{url: https://example.com/tasks}]"},
-		"task_discovery.http[]":                    {Keys: keysOf[HTTPDiscovery](), Form: "{url: https://example.com/tasks}"},
-		"task_discovery.http[].http_client_config": {Keys: httpKeys()},
+		"task_discovery.http[]":                    {Keys: form.KeysOf[HTTPDiscovery](), Form: "{url: https://example.com/tasks}"},
+		"task_discovery.http[].http_client_config": {Keys: client.HTTPKeys()},
 	}
 	for _, s := range sections {
 		path := "accounts[]." + s.name
 		all[path] = form.Level{Keys: s.keys, Form: s.form}
-		all[path+".http_client_config"] = form.Level{Keys: vendorHTTPKeys()}
+		all[path+".http_client_config"] = form.Level{Keys: client.VendorHTTPKeys()}
 		for key, below := range s.below {
 			all[form.Join(path, key)] = below
 		}

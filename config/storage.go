@@ -4,15 +4,15 @@ import (
 	"net"
 	"net/url"
 	"path"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 
-	promconfig "github.com/prometheus/common/config"
 	"github.com/prometheus/common/model"
 
+	"prefetch_exporter/config/address"
+	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/config/secret"
 )
@@ -44,7 +44,7 @@ type Etcd struct {
 	Username string         `yaml:"username,omitempty"`
 	Password *secret.Secret `yaml:"password,omitempty"`
 	// TLSConfig is for https:// endpoints only.
-	TLSConfig TLSConfig `yaml:"tls_config,omitempty"`
+	TLSConfig client.TLSConfig `yaml:"tls_config,omitempty"`
 	// LeaseTTL is after how long without a word another replica takes over, in whole
 	// seconds.
 	LeaseTTL model.Duration `yaml:"lease_ttl"`
@@ -53,23 +53,7 @@ type Etcd struct {
 }
 
 // Secure reports whether the endpoints are https://.
-func (e *Etcd) Secure() bool { return strings.HasPrefix(e.Endpoints[0], schemeHTTPS+"://") }
-
-// TLSConfig is prometheus/common's configuration of TLS, behind a pointer like
-// [HTTPClientConfig].
-type TLSConfig struct {
-	*promconfig.TLSConfig
-	secret.Opaque
-}
-
-// MarshalYAML returns the keys that were given, without secrets.
-func (c TLSConfig) MarshalYAML() (any, error) { return c.TLSConfig, nil }
-
-// IsZero reports whether there is nothing to show.
-func (c TLSConfig) IsZero() bool { return c.TLSConfig == nil || *c.TLSConfig == promconfig.TLSConfig{} }
-
-// tlsKeys returns every key of prometheus/common's TLS configuration.
-func tlsKeys() []string { return sortedKeys(yamlFields(reflect.TypeFor[promconfig.TLSConfig]())) }
+func (e *Etcd) Secure() bool { return strings.HasPrefix(e.Endpoints[0], address.HTTPS+"://") }
 
 // readStorage reads the section, and where its keys stand, or should; that of "" is
 // the section's own line.
@@ -83,7 +67,7 @@ func readStorage(v form.Value) (s Storage, lines map[string]int) {
 	if !ok {
 		return s, lines
 	}
-	for _, key := range keysOf[Etcd]() {
+	for _, key := range form.KeysOf[Etcd]() {
 		lines[key] = etcd.Get(key).Line
 	}
 	return Storage{Etcd: readEtcd(etcd)}, lines
@@ -93,7 +77,7 @@ func readEtcd(m form.Mapping) *Etcd {
 	e := &Etcd{
 		Endpoints: readEtcdEndpoints(m.Get("endpoints")),
 		Prefix:    readPrefix(m.Get("prefix")),
-		TLSConfig: readTLS(m.Get("tls_config")),
+		TLSConfig: client.ReadTLS(m.Get("tls_config")),
 		LeaseTTL:  m.Get("lease_ttl").Duration(form.Span[time.Duration]{Def: 15 * time.Second, Low: minLeaseTTL, High: maxLeaseTTL}),
 		DialTimeout: m.Get("dial_timeout").Duration(
 			form.Span[time.Duration]{Def: 5 * time.Second, Low: shortest, High: maxDialTimeout}),
@@ -103,10 +87,14 @@ func readEtcd(m form.Mapping) *Etcd {
 	}
 	switch {
 	case m.Has("username"):
-		e.Username = checkedText(m.Get("username"))
+		e.Username = m.Get("username").RequiredLine()
 		e.Password = m.RequiredPassword("password")
 	case m.Has("password", "password_file"):
 		m.Get("username").Failf("is required where there is a password")
+	}
+	if e.TLSConfig.InsecureSkipVerify {
+		m.Get("tls_config").Warnf("insecure_skip_verify: etcd's certificate is not checked, " +
+			"so anybody on the way can read and change what is stored")
 	}
 	if tls := m.Get("tls_config"); len(e.Endpoints) > 0 && !e.Secure() && !e.TLSConfig.IsZero() {
 		tls.Failf("is not used with http:// endpoints, which are not encrypted; make them https://, or remove it")
@@ -129,7 +117,7 @@ func readEtcdEndpoints(v form.Value) []string {
 	var endpoints []string
 	schemes, first := map[string]form.Value{}, map[string]int{}
 	for _, item := range items {
-		u := readServer(item)
+		u := address.Server(item)
 		if u == nil {
 			continue
 		}
@@ -146,14 +134,14 @@ func readEtcdEndpoints(v form.Value) []string {
 		if _, ok := schemes[u.Scheme]; !ok {
 			schemes[u.Scheme] = item
 		}
-		if u.Scheme == schemeHTTP && !loopback(u.Hostname()) {
+		if u.Scheme == address.HTTP && !address.Loopback(u.Hostname()) {
 			item.Warnf("the password and what is stored are sent unencrypted; use https://")
 		}
 		endpoints = append(endpoints, endpoint)
 	}
 	if len(schemes) > 1 {
-		schemes[schemeHTTP].Failf("is http://, but the endpoint in line %d is https://; all must be https://, or all http://",
-			schemes[schemeHTTPS].Line)
+		schemes[address.HTTP].Failf("is http://, but the endpoint in line %d is https://; all must be https://, or all http://",
+			schemes[address.HTTPS].Line)
 	}
 	return endpoints
 }
@@ -185,31 +173,6 @@ func readPrefix(v form.Value) string {
 		v.Failf("must not contain blanks or characters that cannot be seen")
 	}
 	return prefix
-}
-
-// readTLS reads prometheus/common's tls_config. The certificates of clients are read
-// again for each connection, those of authorities when the exporter starts.
-func readTLS(v form.Value) TLSConfig {
-	c := &promconfig.TLSConfig{}
-	shown := TLSConfig{c, "tls_config"}
-	before := len(v.R.Errs)
-	if !v.Given() {
-		return shown
-	}
-	checkShape(v, "tls_config", reflect.TypeFor[promconfig.TLSConfig]())
-	if len(v.R.Errs) > before {
-		return shown
-	}
-	if err := v.Node.Decode(c); err != nil {
-		failDecode(v, err)
-		return shown
-	}
-	c.SetDirectory(v.R.Dir)
-	checkTLS(v, c)
-	if c.InsecureSkipVerify {
-		v.Warnf("insecure_skip_verify: etcd's certificate is not checked, so anybody on the way can read and change what is stored")
-	}
-	return shown
 }
 
 // CheckStorage reports that the storage is not the same as in the configuration

@@ -28,15 +28,3 @@ func checkName(v form.Value, name string) {
 		v.Failf("%s", fault)
 	}
 }
-
-// checkedText reads a text that must be given.
-func checkedText(v form.Value) string {
-	text := v.RequiredText()
-	if text != "" {
-		if fault := prefetch.TextFault(text, prefetch.MaxName); fault != "" {
-			v.Failf("%s", fault)
-		}
-		v.WarnVariable(text)
-	}
-	return text
-}

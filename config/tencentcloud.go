@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"time"
 
+	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/config/secret"
 	"prefetch_exporter/internal/strict"
@@ -20,8 +21,8 @@ type TencentCloudEdgeOne struct {
 	// Endpoint is scheme://host[:port].
 	Endpoint string `yaml:"endpoint"`
 	// ZoneID is the site whose tasks are asked for, such as zone-2noz78a8ev6k.
-	ZoneID           string           `yaml:"zone_id"`
-	HTTPClientConfig HTTPClientConfig `yaml:"http_client_config,omitempty"`
+	ZoneID           string            `yaml:"zone_id"`
+	HTTPClientConfig client.HTTPConfig `yaml:"http_client_config,omitempty"`
 
 	// Token is nil where the keys are not temporary.
 	SecretID  *secret.Secret `yaml:"secret_id"`
@@ -34,8 +35,8 @@ type TencentCloudCDN struct {
 	// Endpoint is scheme://host[:port].
 	Endpoint string `yaml:"endpoint"`
 	// TimeZone is what the vendor's times are read in: they have no offset.
-	TimeZone         TimeZone         `yaml:"time_zone"`
-	HTTPClientConfig HTTPClientConfig `yaml:"http_client_config,omitempty"`
+	TimeZone         TimeZone          `yaml:"time_zone"`
+	HTTPClientConfig client.HTTPConfig `yaml:"http_client_config,omitempty"`
 
 	// Token is nil where the keys are not temporary.
 	SecretID  *secret.Secret `yaml:"secret_id"`
@@ -50,12 +51,12 @@ func tencentCloudEdgeOne() section {
 		name:  "tencentcloud_edgeone",
 		calls: 60, per: time.Minute,
 		discovers: true,
-		keys:      keysOf[TencentCloudEdgeOne](),
+		keys:      form.KeysOf[TencentCloudEdgeOne](),
 		form:      "{zone_id: …, secret_id: …, secret_key_file: …}",
 		read: func(m form.Mapping) Vendor {
 			e := &TencentCloudEdgeOne{Endpoint: readEndpointOr(m, edgeOneEndpoint), ZoneID: readZoneID(m.Get("zone_id"))}
 			e.SecretID, e.SecretKey, e.Token = readTencentKeys(m)
-			e.HTTPClientConfig = readVendorHTTP(m.Get("http_client_config"))
+			e.HTTPClientConfig = client.ReadVendorHTTP(m.Get("http_client_config"))
 			return e
 		},
 	}
@@ -66,12 +67,12 @@ func tencentCloudCDN() section {
 		name:  "tencentcloud_cdn",
 		calls: 60, per: time.Minute,
 		discovers: true,
-		keys:      keysOf[TencentCloudCDN](),
+		keys:      form.KeysOf[TencentCloudCDN](),
 		form:      "{secret_id: …, secret_key_file: …}",
 		read: func(m form.Mapping) Vendor {
 			c := &TencentCloudCDN{Endpoint: readEndpointOr(m, tencentCDNEndpoint), TimeZone: readTimeZone(m.Get("time_zone"))}
 			c.SecretID, c.SecretKey, c.Token = readTencentKeys(m)
-			c.HTTPClientConfig = readVendorHTTP(m.Get("http_client_config"))
+			c.HTTPClientConfig = client.ReadVendorHTTP(m.Get("http_client_config"))
 			return c
 		},
 	}

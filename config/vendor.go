@@ -1,12 +1,11 @@
 package config
 
 import (
-	"net/url"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
 
+	"prefetch_exporter/config/address"
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/config/secret"
 )
@@ -59,20 +58,6 @@ func vendorNames() []string {
 	return names
 }
 
-// keysOf returns the keys of a mapping that becomes a T: the yaml tags of its
-// fields, and for a secret the key of its file too.
-func keysOf[T any]() []string {
-	var keys []string
-	for field := range reflect.TypeFor[T]().Fields() {
-		key, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
-		keys = append(keys, key)
-		if field.Type == reflect.TypeFor[*secret.Secret]() {
-			keys = append(keys, key+"_file")
-		}
-	}
-	return keys
-}
-
 // steadyKey is a key that tells whom the vendor counts, unless it stands in a file
 // and may change: nobody can know whether two such keys are of one account, so that
 // they share one budget.
@@ -85,17 +70,9 @@ func steadyKey(key *secret.Secret) string {
 
 func readEndpointOr(m form.Mapping, usual string) string {
 	if m.Has("endpoint") {
-		return readEndpoint(m.Get("endpoint"))
+		return address.Endpoint(m.Get("endpoint"))
 	}
 	return usual
-}
-
-func host(endpoint string) string {
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		return endpoint
-	}
-	return u.Host
 }
 
 // The ways to authenticate, as they are told to users.

@@ -3,6 +3,7 @@ package config
 import (
 	"time"
 
+	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/config/secret"
 )
@@ -15,8 +16,8 @@ type VolcengineCDN struct {
 	// Region is a part of what is signed.
 	Region string `yaml:"region"`
 	// PageSize is how many rows are asked for at once.
-	PageSize         int              `yaml:"page_size"`
-	HTTPClientConfig HTTPClientConfig `yaml:"http_client_config,omitempty"`
+	PageSize         int               `yaml:"page_size"`
+	HTTPClientConfig client.HTTPConfig `yaml:"http_client_config,omitempty"`
 
 	// SessionToken is nil where the keys are not temporary.
 	AccessKeyID     *secret.Secret `yaml:"access_key_id"`
@@ -38,7 +39,7 @@ func volcengine(name string, usual VolcengineCDN) section {
 		name:  name,
 		calls: 60, per: time.Minute,
 		discovers: true,
-		keys:      keysOf[VolcengineCDN](),
+		keys:      form.KeysOf[VolcengineCDN](),
 		form:      "{access_key_id: …, secret_access_key_file: …}",
 		read: func(m form.Mapping) Vendor {
 			v := usual
@@ -50,7 +51,7 @@ func volcengine(name string, usual VolcengineCDN) section {
 			v.AccessKeyID = m.RequiredSecret("access_key_id")
 			v.SecretAccessKey = m.RequiredSecret("secret_access_key")
 			v.SessionToken = m.Secret("session_token")
-			v.HTTPClientConfig = readVendorHTTP(m.Get("http_client_config"))
+			v.HTTPClientConfig = client.ReadVendorHTTP(m.Get("http_client_config"))
 			return &v
 		},
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/common/version"
 
 	"prefetch_exporter/config"
+	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/secret"
 	"prefetch_exporter/poller"
 	"prefetch_exporter/prefetch"
@@ -89,7 +90,7 @@ func (p *providers) connect(a *poller.Account, vendor config.Vendor) (err error)
 	return err
 }
 
-func (p *providers) client(c config.HTTPClientConfig) (*vendorapi.Client, error) {
+func (p *providers) client(c client.HTTPConfig) (*vendorapi.Client, error) {
 	return vendorapi.NewClient(vendorapi.ClientOptions{
 		HTTP: *c.HTTPClientConfig, RoundTripper: p.roundTripper, UserAgent: UserAgent(),
 	})

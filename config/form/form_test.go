@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"prefetch_exporter/config/form"
+	"prefetch_exporter/config/secret"
 )
 
 // levels are those of a small file.
@@ -163,5 +165,38 @@ func TestMistaken(t *testing.T) {
 		if got != want || len(r.Errs) > 0 {
 			t.Errorf("%s: %q, want %q (%v)", value, got, want, r.Errs)
 		}
+	}
+}
+
+// A line that people are shown has no control characters.
+func TestRequiredLine(t *testing.T) {
+	t.Parallel()
+	for document, want := range map[string]string{
+		"t: ops":         "ops",
+		`t: "op\ts"`:     "f.yml:1: t: must not contain control characters",
+		"required: here": "f.yml:1: t: is required",
+	} {
+		r := &form.Reader{File: "f.yml", Levels: levels()}
+		root := r.Document([]byte(document))
+		m, _ := form.Value{R: r, Node: root, Line: root.Line}.Mapping()
+		got := m.Get("t").RequiredLine()
+		if len(r.Errs) > 0 {
+			got = r.Errs.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", document, got, want)
+		}
+	}
+}
+
+// The keys of a section are its yaml tags; a secret may stand in a file.
+func TestKeysOf(t *testing.T) {
+	t.Parallel()
+	type section struct {
+		User  string         `yaml:"user,omitempty"`
+		Token *secret.Secret `yaml:"token"`
+	}
+	if got, want := form.KeysOf[section](), []string{"user", "token", "token_file"}; !slices.Equal(got, want) {
+		t.Errorf("keys are %q, want %q", got, want)
 	}
 }

@@ -110,6 +110,19 @@ func (v Value) RequiredText() string {
 	return v.Text()
 }
 
+// RequiredLine is RequiredText for what people are shown: one line of at most
+// [prefetch.MaxName] bytes.
+func (v Value) RequiredLine() string {
+	text := v.RequiredText()
+	if text != "" {
+		if fault := prefetch.TextFault(text, prefetch.MaxName); fault != "" {
+			v.Failf("%s", fault)
+		}
+		v.WarnVariable(text)
+	}
+	return text
+}
+
 // Boolean returns whether v is true, and def if it was not given or is wrong.
 func (v Value) Boolean(def bool) bool {
 	if !v.Given() || !v.scalar() {

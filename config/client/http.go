@@ -1,4 +1,6 @@
-package config
+// Package client reads prometheus/common's configuration of HTTP clients and of TLS
+// strictly, and says what may be shown of it.
+package client
 
 import (
 	"errors"
@@ -12,15 +14,16 @@ import (
 	promconfig "github.com/prometheus/common/config"
 	"go.yaml.in/yaml/v3"
 
+	"prefetch_exporter/config/address"
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/config/secret"
 	"prefetch_exporter/internal/strict"
 )
 
-// HTTPClientConfig is prometheus/common's configuration of an HTTP client, which
+// HTTPConfig is prometheus/common's configuration of an HTTP client, which
 // by itself prints its secrets in clear. It is behind a pointer, since fmt prints
 // what is reached without one past every method when a verb does not fit.
-type HTTPClientConfig struct {
+type HTTPConfig struct {
 	*promconfig.HTTPClientConfig
 	secret.Opaque
 
@@ -29,26 +32,26 @@ type HTTPClientConfig struct {
 }
 
 // MarshalYAML returns the keys that may be used where it stands, without secrets.
-func (c HTTPClientConfig) MarshalYAML() (any, error) { return c.shows, nil }
+func (c HTTPConfig) MarshalYAML() (any, error) { return c.shows, nil }
 
 // IsZero reports whether there is nothing to show.
-func (c HTTPClientConfig) IsZero() bool { return c.shows == nil }
+func (c HTTPConfig) IsZero() bool { return c.shows == nil }
 
-// vendorHTTPKeys are the keys of http_client_config that an account may use.
+// VendorHTTPKeys are the keys of http_client_config that an account may use.
 // All others would interfere with how the vendor is called: with its
 // authentication, and with the rule that a call is one request.
-func vendorHTTPKeys() []string {
+func VendorHTTPKeys() []string {
 	return []string{"tls_config", "proxy_url", "no_proxy", "proxy_from_environment", "proxy_connect_header"}
 }
 
-// httpKeys returns every key of prometheus/common's HTTP client configuration.
-func httpKeys() []string {
+// HTTPKeys returns every key of prometheus/common's HTTP client configuration.
+func HTTPKeys() []string {
 	return sortedKeys(yamlFields(reflect.TypeFor[promconfig.HTTPClientConfig]()))
 }
 
-// readVendorHTTP reads the http_client_config of an account.
-func readVendorHTTP(v form.Value) HTTPClientConfig {
-	c := readHTTP(v, vendorHTTPKeys())
+// ReadVendorHTTP reads the http_client_config of an account.
+func ReadVendorHTTP(v form.Value) HTTPConfig {
+	c := ReadHTTP(v, VendorHTTPKeys())
 	c.FollowRedirects = false
 	if c.TLSConfig.InsecureSkipVerify {
 		v.Warnf("insecure_skip_verify: the vendor's certificate is not checked, so anybody on the way can read the credentials")
@@ -56,22 +59,22 @@ func readVendorHTTP(v form.Value) HTTPClientConfig {
 	return c
 }
 
-// readHTTP reads a configuration of prometheus/common's HTTP client of which
+// ReadHTTP reads a configuration of prometheus/common's HTTP client of which
 // only some keys may be used. Its form is checked here, key by key, because the
 // library would tell only of the first problem, without its line and with the
 // value in clear; what the keys mean together, the library checks.
-func readHTTP(v form.Value, allowed []string) HTTPClientConfig {
+func ReadHTTP(v form.Value, allowed []string) HTTPConfig {
 	settings := decodeHTTP(v, allowed)
 	shows, err := maskHTTP(settings, allowed)
 	if err != nil {
 		v.Failf("cannot be shown: %w", err)
 	}
-	return HTTPClientConfig{&settings, "http_client_config", shows}
+	return HTTPConfig{&settings, "http_client_config", shows}
 }
 
 func decodeHTTP(v form.Value, allowed []string) promconfig.HTTPClientConfig {
 	c := promconfig.DefaultHTTPClientConfig
-	m, ok := v.MappingOf(httpKeys())
+	m, ok := v.MappingOf(HTTPKeys())
 	if !ok || len(m.Keys) == 0 {
 		return c
 	}
@@ -230,7 +233,7 @@ func checkProxyURL(v form.Value) {
 		return
 	}
 	u, err := url.Parse(text)
-	if err != nil || !validHost(u) || !slices.Contains([]string{schemeHTTP, schemeHTTPS, "socks5", "socks5h"}, u.Scheme) {
+	if err != nil || !address.ValidHost(u) || !slices.Contains([]string{address.HTTP, address.HTTPS, "socks5", "socks5h"}, u.Scheme) {
 		v.Failf("must be a URL such as http://proxy.example.com:3128; http, https, socks5 and socks5h are possible")
 	}
 }

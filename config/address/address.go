@@ -1,4 +1,6 @@
-package config
+// Package address reads the addresses of servers in a configuration, and says how they
+// may be shown: without what may be a credential.
+package address
 
 import (
 	"net"
@@ -12,35 +14,36 @@ import (
 	"prefetch_exporter/config/secret"
 )
 
+// The schemes of addresses.
 const (
-	schemeHTTP  = "http"
-	schemeHTTPS = "https"
+	HTTP  = "http"
+	HTTPS = "https"
 )
 
 var hostForm = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?$`)
 
-// readEndpoint reads the address of a vendor's service: https://host[:port]. It
+// Endpoint reads the address of a vendor's service: https://host[:port]. It
 // returns it in lower case, without a port that the scheme implies, so that
 // equal endpoints are equal texts.
-func readEndpoint(v form.Value) string {
-	u := readServer(v)
+func Endpoint(v form.Value) string {
+	u := Server(v)
 	if u == nil {
 		return ""
 	}
-	if u.Scheme == schemeHTTP && !loopback(u.Hostname()) {
+	if u.Scheme == HTTP && !Loopback(u.Hostname()) {
 		v.Warnf("credentials and answers are sent unencrypted; use https://")
 	}
 	return u.Scheme + "://" + normalHost(u)
 }
 
-// readServer reads the address of a server, which is a scheme, a host and perhaps a
+// Server reads the address of a server, which is a scheme, a host and perhaps a
 // port; nil if it was not given, or after it reported what is wrong.
-func readServer(v form.Value) *url.URL {
+func Server(v form.Value) *url.URL {
 	text := v.Text()
 	if text == "" {
 		return nil
 	}
-	u := parseAddress(v, text)
+	u := Parse(v, text)
 	switch {
 	case u == nil:
 		return nil
@@ -56,16 +59,16 @@ func readServer(v form.Value) *url.URL {
 	return nil
 }
 
-// parseAddress returns an absolute http or https URL, or nil after it reported
+// Parse returns an absolute http or https URL, or nil after it reported
 // what is wrong. Its messages never show the URL, which may hold a password.
-func parseAddress(v form.Value, text string) *url.URL {
+func Parse(v form.Value, text string) *url.URL {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
 		v.Failf("is not a URL")
-	case u.Scheme != schemeHTTPS && u.Scheme != schemeHTTP:
+	case u.Scheme != HTTPS && u.Scheme != HTTP:
 		v.Failf("must begin with https:// or http://")
-	case !validHost(u):
+	case !ValidHost(u):
 		v.Failf("has no valid host and port")
 	case strings.Contains(text, "#"):
 		v.Failf("must not contain a fragment")
@@ -75,7 +78,9 @@ func parseAddress(v form.Value, text string) *url.URL {
 	return nil
 }
 
-func validHost(u *url.URL) bool {
+// ValidHost reports whether a URL has a host, as a name or an address, and a port that
+// can be if it has one.
+func ValidHost(u *url.URL) bool {
 	if strings.HasSuffix(u.Host, ":") {
 		return false
 	}
@@ -93,7 +98,7 @@ func validHost(u *url.URL) bool {
 
 func normalHost(u *url.URL) string {
 	name, port := strings.ToLower(u.Hostname()), u.Port()
-	implied := map[string]string{schemeHTTP: "80", schemeHTTPS: "443"}
+	implied := map[string]string{HTTP: "80", HTTPS: "443"}
 	if port != "" && port != implied[u.Scheme] {
 		return net.JoinHostPort(name, port)
 	}
@@ -103,7 +108,8 @@ func normalHost(u *url.URL) string {
 	return name
 }
 
-func loopback(host string) bool {
+// Loopback reports whether a host is this machine.
+func Loopback(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.Unmap().IsLoopback()
 	}
@@ -111,9 +117,9 @@ func loopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-// withoutCredentials returns a URL as it may be shown: without user name,
+// WithoutCredentials returns a URL as it may be shown: without user name,
 // password and query, which may be credentials too.
-func withoutCredentials(text string) string {
+func WithoutCredentials(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
 		return secret.Masked
@@ -122,13 +128,13 @@ func withoutCredentials(text string) string {
 	return u.String()
 }
 
-// maskedURL returns a URL with <secret> for its credentials and its query.
-func maskedURL(text string) string {
+// Masked returns a URL with <secret> for its credentials and its query.
+func Masked(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
 		return secret.Masked
 	}
-	shown := withoutCredentials(text)
+	shown := WithoutCredentials(text)
 	if u.User != nil {
 		shown = strings.Replace(shown, "://", "://"+secret.Masked+"@", 1)
 	}
@@ -136,4 +142,13 @@ func maskedURL(text string) string {
 		shown += "?" + secret.Masked
 	}
 	return shown
+}
+
+// Host is the host and port of an endpoint.
+func Host(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return endpoint
+	}
+	return u.Host
 }
