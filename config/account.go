@@ -11,6 +11,7 @@ import (
 
 	"prefetch_exporter/config/address"
 	"prefetch_exporter/config/form"
+	"prefetch_exporter/config/vendors"
 	"prefetch_exporter/prefetch"
 )
 
@@ -37,7 +38,7 @@ func (a *Account) Identity() string {
 	if group := a.RateLimit.Group; group != "" {
 		return prefetch.Identity(a.provider, groupPlace, group)
 	}
-	endpoint, who := a.Vendor.identity()
+	endpoint, who := a.Vendor.Identity()
 	return prefetch.Identity(a.provider, address.Host(endpoint), who)
 }
 
@@ -103,7 +104,7 @@ func (ar *accountReader) account(v form.Value) Account {
 		warnIfStale(m.Get("poll_interval"), a.PollInterval, ar.global.MaxStaleness)
 	}
 	s := a.readVendor(m)
-	a.RateLimit = readRateLimit(m.Get("rate_limit"), s.calls, s.per)
+	a.RateLimit = readRateLimit(m.Get("rate_limit"), s.Calls, s.Per)
 	a.Discover = readDiscover(m.Get("discover"), s)
 	a.Tasks = readTasks(m.Get("tasks"), a.Name)
 	if len(v.R.Errs) == before {
@@ -114,24 +115,24 @@ func (ar *accountReader) account(v form.Value) Account {
 
 // readVendor reads the account's one section of a vendor, and returns what is
 // known of that vendor; nothing after it reported that there is none or more.
-func (a *Account) readVendor(m form.Mapping) (known section) {
-	var given []section
-	for _, s := range sections {
-		if m.Has(s.name) {
+func (a *Account) readVendor(m form.Mapping) (known vendors.Section) {
+	var given []vendors.Section
+	for _, s := range vendors.Sections() {
+		if m.Has(s.Name) {
 			given = append(given, s)
 		}
 	}
 	switch len(given) {
 	case 0:
-		m.Failf("has no provider; give %s", form.OneOf(vendorNames()))
+		m.Failf("has no provider; give %s", form.OneOf(vendors.Names()))
 	case 1:
 		known = given[0]
-		a.provider = known.name
-		if below, ok := m.Get(known.name).Mapping(); ok {
-			a.Vendor = known.read(below)
+		a.provider = known.Name
+		if below, ok := m.Get(known.Name).Mapping(); ok {
+			a.Vendor = known.Read(below)
 		}
 	default:
-		m.Failf("has two providers; %s and %s need an account each", given[0].name, given[1].name)
+		m.Failf("has two providers; %s and %s need an account each", given[0].Name, given[1].Name)
 	}
 	return known
 }
@@ -193,10 +194,10 @@ func readGroup(v form.Value) string {
 
 // readDiscover reads how young tasks must be that the vendor lists. No section
 // means that there is none, or more than one, which was reported.
-func readDiscover(v form.Value, s section) model.Duration {
+func readDiscover(v form.Value, s vendors.Section) model.Duration {
 	discover := v.Duration(form.Span[time.Duration]{Low: time.Millisecond, High: maxDiscover})
-	if v.Given() && s.name != "" && !s.discovers {
-		v.Failf("%s does not tell which tasks there are; name them, in tasks or task_discovery", s.name)
+	if v.Given() && s.Name != "" && !s.Discovers {
+		v.Failf("%s does not tell which tasks there are; name them, in tasks or task_discovery", s.Name)
 	}
 	return discover
 }

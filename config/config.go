@@ -14,6 +14,7 @@ import (
 
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/config/secret"
+	"prefetch_exporter/config/vendors"
 	"prefetch_exporter/prefetch"
 )
 
@@ -68,7 +69,7 @@ type Account struct {
 	// 0 watches none.
 	Discover model.Duration `yaml:"discover,omitempty"`
 	// Vendor is the section of its provider, under that provider's name.
-	Vendor Vendor `yaml:"vendor"`
+	Vendor vendors.Vendor `yaml:"vendor"`
 	// Tasks are the tasks of the configuration file, in its order, with
 	// Account and Source filled in and times in UTC.
 	Tasks []prefetch.Task `yaml:"tasks,omitempty"`

@@ -10,6 +10,7 @@ import (
 
 	"prefetch_exporter/config"
 	"prefetch_exporter/config/secret"
+	"prefetch_exporter/config/vendors"
 )
 
 // secretPlaces are the configurations of every key that holds a secret: %s is the
@@ -158,7 +159,7 @@ func secretsOf(a *config.Account) map[string]*secret.Secret {
 				if _, known := secrets[key]; !known || v != nil {
 					secrets[key] = v
 				}
-			case *config.IAM:
+			case *vendors.IAM:
 				if v != nil {
 					collect(value.Elem())
 				}

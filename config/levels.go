@@ -5,6 +5,7 @@ import (
 
 	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/form"
+	"prefetch_exporter/config/vendors"
 	"prefetch_exporter/tasklist"
 )
 
@@ -15,7 +16,7 @@ func levels() map[string]form.Level {
 		"global":   {Keys: form.KeysOf[Global](), Form: "{poll_interval: 1m}"},
 		"accounts": {Form: "[{name: edge, cdnetworks: {…}}]"},
 		"accounts[]": {
-			Keys: slices.Concat([]string{"name", "rate_limit", "poll_interval", "discover"}, vendorNames(), []string{"tasks"}),
+			Keys: slices.Concat([]string{"name", "rate_limit", "poll_interval", "discover"}, vendors.Names(), []string{"tasks"}),
 			Form: "{name: edge, cdnetworks: {…}}",
 		},
 		"accounts[].rate_limit":                    {Keys: form.KeysOf[RateLimit](), Form: "{calls: 1, per: 5m}"},
@@ -31,11 +32,11 @@ func levels() map[string]form.Level {
 		"task_discovery.http[]":                    {Keys: form.KeysOf[HTTPDiscovery](), Form: "{url: https://example.com/tasks}"},
 		"task_discovery.http[].http_client_config": {Keys: client.HTTPKeys()},
 	}
-	for _, s := range sections {
-		path := "accounts[]." + s.name
-		all[path] = form.Level{Keys: s.keys, Form: s.form}
+	for _, s := range vendors.Sections() {
+		path := "accounts[]." + s.Name
+		all[path] = form.Level{Keys: s.Keys, Form: s.Form}
 		all[path+".http_client_config"] = form.Level{Keys: client.VendorHTTPKeys()}
-		for key, below := range s.below {
+		for key, below := range s.Below {
 			all[form.Join(path, key)] = below
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"prefetch_exporter/config"
 	"prefetch_exporter/config/form"
+	"prefetch_exporter/config/vendors"
 	"prefetch_exporter/prefetch"
 )
 
@@ -49,13 +50,13 @@ func load(t *testing.T, content string) *config.Config {
 }
 
 // vod and edge return an account's section, nil if it is another vendor's.
-func vod(a *config.Account) *config.HuaweiCloudVOD {
-	section, _ := a.Vendor.(*config.HuaweiCloudVOD)
+func vod(a *config.Account) *vendors.HuaweiCloudVOD {
+	section, _ := a.Vendor.(*vendors.HuaweiCloudVOD)
 	return section
 }
 
-func edge(a *config.Account) *config.CDNetworks {
-	section, _ := a.Vendor.(*config.CDNetworks)
+func edge(a *config.Account) *vendors.CDNetworks {
+	section, _ := a.Vendor.(*vendors.CDNetworks)
 	return section
 }
 
@@ -198,98 +199,6 @@ func TestTasks(t *testing.T) {
 	}
 }
 
-func TestIdentity(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	writeFile(t, filepath.Join(dir, "ak"), "AKROTATES\n")
-	tests := map[string]struct{ provider, settings, want string }{
-		"user": {
-			"cdnetworks", "{username: ops, api_key: k}",
-			"cdnetworks|api.cdnetworks.com|ops",
-		},
-		"access key": {
-			"cdnetworks", "{access_key: AK, secret_key: s, endpoint: 'https://OPEN.Chinanetcenter.com:443/'}",
-			"cdnetworks|open.chinanetcenter.com|AK",
-		},
-		"user of an access key": {
-			"cdnetworks", "{username: ops, access_key_file: ak, secret_key: s}",
-			"cdnetworks|api.cdnetworks.com|ops",
-		},
-		"huawei access key": {
-			"huaweicloud_vod", "{region: cn-north-4, project_id: p, access_key: AK, secret_key: s}",
-			"huaweicloud_vod|vod.cn-north-4.myhuaweicloud.com|AK",
-		},
-		"huawei access key that rotates": {
-			"huaweicloud_vod", "{endpoint: 'http://127.0.0.1:8443', project_id: p, access_key_file: ak, secret_key: s}",
-			"huaweicloud_vod|127.0.0.1:8443|p",
-		},
-		"huawei token": {
-			"huaweicloud_vod", "{endpoint: 'http://[::1]', project_id: p, token: t}",
-			"huaweicloud_vod|[::1]|p",
-		},
-		"huawei iam": {
-			"huaweicloud_vod", "{region: cn-east-2, project_id: p, iam: {domain: d, username: u, password: p}}",
-			"huaweicloud_vod|vod.cn-east-2.myhuaweicloud.com|d",
-		},
-		"alibaba": {
-			"alibabacloud_cdn", "{access_key_id: AK, access_key_secret: s}", "alibabacloud_cdn|cdn.aliyuncs.com|AK",
-		},
-		"alibaba DCDN": {
-			"alibabacloud_dcdn", "{access_key_id: AK, access_key_secret: s, security_token: t}", "alibabacloud_dcdn|dcdn.aliyuncs.com|AK",
-		},
-		"alibaba access key that rotates": {
-			"alibabacloud_cdn", "{endpoint: 'https://cdn.ap-southeast-1.aliyuncs.com', access_key_id_file: ak, access_key_secret: s}",
-			"alibabacloud_cdn|cdn.ap-southeast-1.aliyuncs.com|",
-		},
-		"huawei CDN access key": {
-			"huaweicloud_cdn", "{domain_id: d, access_key: AK, secret_key: s}", "huaweicloud_cdn|cdn.myhuaweicloud.com|AK",
-		},
-		"huawei CDN access key that rotates": {
-			"huaweicloud_cdn", "{domain_id: d, access_key_file: ak, secret_key: s}", "huaweicloud_cdn|cdn.myhuaweicloud.com|d",
-		},
-		"huawei CDN token": {
-			"huaweicloud_cdn", "{endpoint: 'https://cdn.myhuaweicloud.eu', token: t}", "huaweicloud_cdn|cdn.myhuaweicloud.eu|",
-		},
-		"huawei CDN iam": {
-			"huaweicloud_cdn", "{domain_id: d, iam: {domain: company, username: u, password: p}}",
-			"huaweicloud_cdn|cdn.myhuaweicloud.com|company",
-		},
-		"tencent secret id": {
-			"tencentcloud_edgeone", "{zone_id: zone-1, secret_id: AK, secret_key: s}", "tencentcloud_edgeone|teo.tencentcloudapi.com|AK",
-		},
-		"tencent secret id that rotates": {
-			"tencentcloud_cdn", "{secret_id_file: ak, secret_key: s}", "tencentcloud_cdn|cdn.tencentcloudapi.com|",
-		},
-		"volcengine access key": {
-			"volcengine_cdn", "{access_key_id: AK, secret_access_key: s}", "volcengine_cdn|cdn.volcengineapi.com|AK",
-		},
-		"byteplus access key that rotates": {
-			"byteplus_cdn", "{access_key_id_file: ak, secret_access_key: s, region: singapore}", "byteplus_cdn|cdn.byteplusapi.com|",
-		},
-		"baidu access key": {
-			"baiducloud_cdn", "{access_key_id: AK, secret_access_key: s, edition: abroad}", "baiducloud_cdn|cdn.baidubce.com|AK",
-		},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			path := filepath.Join(dir, strings.ReplaceAll(name, " ", "-")+".yml")
-			writeFile(t, path, "accounts:\n  - name: a\n    "+test.provider+": "+test.settings+"\n")
-			c, err := config.Load(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			a := &c.Accounts[0]
-			if got := a.Identity(); got != prefetch.HashedIdentity(test.want) || got == test.want {
-				t.Errorf("Identity = %q, want %q", got, test.want)
-			}
-			if got := a.Provider(); got != test.provider {
-				t.Errorf("Provider = %q, want %q", got, test.provider)
-			}
-		})
-	}
-}
-
 func TestSharedBudget(t *testing.T) {
 	t.Parallel()
 	c := load(t, base+`  - name: the-same-user
@@ -341,28 +250,6 @@ func TestGroup(t *testing.T) {
 	}
 	if limit := c.Accounts[0].RateLimit; limit.Calls != 50 || limit.Group != "tenant 7" {
 		t.Errorf("limit %+v", limit)
-	}
-}
-
-func TestIAMEndpoint(t *testing.T) {
-	t.Parallel()
-	const account = "accounts:\n  - name: a\n    huaweicloud_vod: {%s, project_id: p, iam: {%s domain: d, username: u, password: p}}\n"
-	tests := map[string]struct{ where, iam, want string }{
-		"from the region": {"region: cn-north-1", "", "https://iam.cn-north-1.myhuaweicloud.com"},
-		"from a region that has no known endpoint": {
-			"region: eu-west-0, endpoint: 'https://vod.example.com'", "", "https://iam.eu-west-0.myhuaweicloud.com",
-		},
-		"given": {"endpoint: 'https://vod.example.com'", "endpoint: 'https://iam.example.com',", "https://iam.example.com"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			text := strings.Replace(strings.Replace(account, "%s", test.where, 1), "%s", test.iam, 1)
-			c := load(t, text)
-			if got := vod(&c.Accounts[0]).IAM.Endpoint; got != test.want {
-				t.Errorf("endpoint = %s, want %s", got, test.want)
-			}
-		})
 	}
 }
 

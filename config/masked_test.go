@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"prefetch_exporter/config"
+	"prefetch_exporter/config/vendors"
 )
 
 // TestMaskedIsTheWholeConfiguration puts the secrets back into what is shown
@@ -64,27 +65,27 @@ func plain(c *config.Config) []any {
 			}
 		}
 		switch v := a.Vendor.(type) {
-		case *config.HuaweiCloudCDN:
+		case *vendors.HuaweiCloudCDN:
 			values = append(values, v.Endpoint, v.DomainID, v.EnterpriseProjectID, v.HTTPClientConfig.TLSConfig)
 			if v.IAM != nil {
 				values = append(values, v.IAM.Endpoint, v.IAM.Domain, v.IAM.Username)
 			}
-		case *config.HuaweiCloudVOD:
+		case *vendors.HuaweiCloudVOD:
 			values = append(values, v.Region, v.Endpoint, v.ProjectID, v.HTTPClientConfig.TLSConfig, v.HTTPClientConfig.ProxyURL.Redacted())
 			if v.IAM != nil {
 				values = append(values, v.IAM.Endpoint, v.IAM.Domain, v.IAM.Username)
 			}
-		case *config.TencentCloudEdgeOne:
+		case *vendors.TencentCloudEdgeOne:
 			values = append(values, v.Endpoint, v.ZoneID, v.HTTPClientConfig.TLSConfig)
-		case *config.TencentCloudCDN:
+		case *vendors.TencentCloudCDN:
 			values = append(values, v.Endpoint, v.TimeZone.String(), v.HTTPClientConfig.TLSConfig)
-		case *config.AlibabaCloud:
+		case *vendors.AlibabaCloud:
 			values = append(values, v.Endpoint, v.HTTPClientConfig.TLSConfig)
-		case *config.VolcengineCDN:
+		case *vendors.VolcengineCDN:
 			values = append(values, v.Endpoint, v.Region, v.PageSize, v.HTTPClientConfig.TLSConfig)
-		case *config.BaiduCloudCDN:
+		case *vendors.BaiduCloudCDN:
 			values = append(values, v.Endpoint, v.Edition, v.HTTPClientConfig.TLSConfig)
-		case *config.CDNetworks:
+		case *vendors.CDNetworks:
 			values = append(values, v.Endpoint, v.Username, v.TimeZone.String(), v.PageSize, v.LookBack, v.WatchWindow, v.HTTPClientConfig.TLSConfig)
 		}
 	}

@@ -1,12 +1,12 @@
 package exporter
 
 import (
-	"prefetch_exporter/config"
+	"prefetch_exporter/config/vendors"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/alibabacloud"
 )
 
-func (p *providers) alibabaCloud(product string, a *config.AlibabaCloud) (vendorapi.Provider, error) {
+func (p *providers) alibabaCloud(product string, a *vendors.AlibabaCloud) (vendorapi.Provider, error) {
 	client, err := p.client(a.HTTPClientConfig)
 	if err != nil {
 		return nil, err

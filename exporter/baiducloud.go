@@ -1,12 +1,12 @@
 package exporter
 
 import (
-	"prefetch_exporter/config"
+	"prefetch_exporter/config/vendors"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/baiducloud"
 )
 
-func (p *providers) baiduCloud(b *config.BaiduCloudCDN) (vendorapi.Provider, error) {
+func (p *providers) baiduCloud(b *vendors.BaiduCloudCDN) (vendorapi.Provider, error) {
 	client, err := p.client(b.HTTPClientConfig)
 	if err != nil {
 		return nil, err

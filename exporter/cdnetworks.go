@@ -3,12 +3,12 @@ package exporter
 import (
 	"time"
 
-	"prefetch_exporter/config"
+	"prefetch_exporter/config/vendors"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/cdnetworks"
 )
 
-func (p *providers) cdnetworks(c *config.CDNetworks) (vendorapi.Provider, error) {
+func (p *providers) cdnetworks(c *vendors.CDNetworks) (vendorapi.Provider, error) {
 	client, err := p.client(c.HTTPClientConfig)
 	if err != nil {
 		return nil, err

@@ -1,12 +1,12 @@
 package exporter
 
 import (
-	"prefetch_exporter/config"
+	"prefetch_exporter/config/vendors"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/huaweicloud"
 )
 
-func (p *providers) huaweiCloudVOD(h *config.HuaweiCloudVOD) (vendorapi.Provider, error) {
+func (p *providers) huaweiCloudVOD(h *vendors.HuaweiCloudVOD) (vendorapi.Provider, error) {
 	client, err := p.client(h.HTTPClientConfig)
 	if err != nil {
 		return nil, err
@@ -23,7 +23,7 @@ func (p *providers) huaweiCloudVOD(h *config.HuaweiCloudVOD) (vendorapi.Provider
 	})
 }
 
-func (p *providers) huaweiCloudCDN(h *config.HuaweiCloudCDN) (vendorapi.Provider, error) {
+func (p *providers) huaweiCloudCDN(h *vendors.HuaweiCloudCDN) (vendorapi.Provider, error) {
 	client, err := p.client(h.HTTPClientConfig)
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func (p *providers) huaweiCloudCDN(h *config.HuaweiCloudCDN) (vendorapi.Provider
 }
 
 // iam logs in for a project, or for the whole account where that is empty.
-func (p *providers) iam(iam *config.IAM, project string, client *vendorapi.Client) huaweicloud.Auth {
+func (p *providers) iam(iam *vendors.IAM, project string, client *vendorapi.Client) huaweicloud.Auth {
 	return huaweicloud.IAM(huaweicloud.IAMOptions{
 		Endpoint: iam.Endpoint, Domain: iam.Domain, Username: iam.Username, Password: iam.Password.Value,
 		ProjectID: project, Client: client, Logins: p.logins,

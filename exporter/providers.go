@@ -12,6 +12,7 @@ import (
 	"prefetch_exporter/config"
 	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/secret"
+	"prefetch_exporter/config/vendors"
 	"prefetch_exporter/poller"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -65,24 +66,24 @@ func (p *providers) accounts(cfg *config.Config) ([]poller.Account, error) {
 func (p *providers) inForce() { p.lasting, p.next = p.next, nil }
 
 // connect gives the account the client of its vendor. It is the table of vendors.
-func (p *providers) connect(a *poller.Account, vendor config.Vendor) (err error) {
+func (p *providers) connect(a *poller.Account, vendor vendors.Vendor) (err error) {
 	switch v := vendor.(type) {
-	case *config.HuaweiCloudVOD:
+	case *vendors.HuaweiCloudVOD:
 		a.Provider, err = p.huaweiCloudVOD(v)
-	case *config.HuaweiCloudCDN:
+	case *vendors.HuaweiCloudCDN:
 		a.Provider, err = p.huaweiCloudCDN(v)
-	case *config.TencentCloudEdgeOne:
+	case *vendors.TencentCloudEdgeOne:
 		a.Provider, err = p.tencentCloudEdgeOne(v)
-	case *config.TencentCloudCDN:
+	case *vendors.TencentCloudCDN:
 		a.Provider, err = p.tencentCloudCDN(v)
-	case *config.VolcengineCDN:
+	case *vendors.VolcengineCDN:
 		a.Provider, err = p.volcengine(a.Account.Provider, v)
-	case *config.BaiduCloudCDN:
+	case *vendors.BaiduCloudCDN:
 		a.Provider, err = p.baiduCloud(v)
-	case *config.CDNetworks:
+	case *vendors.CDNetworks:
 		a.Provider, err = p.cdnetworks(v)
 		a.WatchWindow = v.WatchWindow
-	case *config.AlibabaCloud:
+	case *vendors.AlibabaCloud:
 		a.Provider, err = p.alibabaCloud(a.Account.Provider, v)
 	default:
 		err = fmt.Errorf("no client for the provider %s", a.Account.Provider)

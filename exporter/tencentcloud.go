@@ -1,12 +1,12 @@
 package exporter
 
 import (
-	"prefetch_exporter/config"
+	"prefetch_exporter/config/vendors"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/tencentcloud"
 )
 
-func (p *providers) tencentCloudEdgeOne(e *config.TencentCloudEdgeOne) (vendorapi.Provider, error) {
+func (p *providers) tencentCloudEdgeOne(e *vendors.TencentCloudEdgeOne) (vendorapi.Provider, error) {
 	client, err := p.client(e.HTTPClientConfig)
 	if err != nil {
 		return nil, err
@@ -17,7 +17,7 @@ func (p *providers) tencentCloudEdgeOne(e *config.TencentCloudEdgeOne) (vendorap
 	})
 }
 
-func (p *providers) tencentCloudCDN(c *config.TencentCloudCDN) (vendorapi.Provider, error) {
+func (p *providers) tencentCloudCDN(c *vendors.TencentCloudCDN) (vendorapi.Provider, error) {
 	client, err := p.client(c.HTTPClientConfig)
 	if err != nil {
 		return nil, err

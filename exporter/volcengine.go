@@ -1,12 +1,12 @@
 package exporter
 
 import (
-	"prefetch_exporter/config"
+	"prefetch_exporter/config/vendors"
 	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/volcengine"
 )
 
-func (p *providers) volcengine(product string, v *config.VolcengineCDN) (vendorapi.Provider, error) {
+func (p *providers) volcengine(product string, v *vendors.VolcengineCDN) (vendorapi.Provider, error) {
 	client, err := p.client(v.HTTPClientConfig)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package config
+package vendors
 
 import (
 	"time"
@@ -25,23 +25,23 @@ type VolcengineCDN struct {
 	SessionToken    *secret.Secret `yaml:"session_token,omitempty"`
 }
 
-func volcengineCDN() section {
+func volcengineCDN() Section {
 	return volcengine("volcengine_cdn", VolcengineCDN{Endpoint: "https://cdn.volcengineapi.com", Region: "cn-north-1"})
 }
 
-func bytePlusCDN() section {
+func bytePlusCDN() Section {
 	return volcengine("byteplus_cdn", VolcengineCDN{Endpoint: "https://cdn.byteplusapi.com", Region: "ap-singapore-1"})
 }
 
 // volcengine is a product with its own endpoint and region.
-func volcengine(name string, usual VolcengineCDN) section {
-	return section{
-		name:  name,
-		calls: 60, per: time.Minute,
-		discovers: true,
-		keys:      form.KeysOf[VolcengineCDN](),
-		form:      "{access_key_id: …, secret_access_key_file: …}",
-		read: func(m form.Mapping) Vendor {
+func volcengine(name string, usual VolcengineCDN) Section {
+	return Section{
+		Name:  name,
+		Calls: 60, Per: time.Minute,
+		Discovers: true,
+		Keys:      form.KeysOf[VolcengineCDN](),
+		Form:      "{access_key_id: …, secret_access_key_file: …}",
+		Read: func(m form.Mapping) Vendor {
 			v := usual
 			v.Endpoint = readEndpointOr(m, usual.Endpoint)
 			if m.Has("region") {
@@ -57,7 +57,7 @@ func volcengine(name string, usual VolcengineCDN) section {
 	}
 }
 
-// identity tells the access key.
-func (v *VolcengineCDN) identity() (endpoint, who string) {
+// Identity tells the access key.
+func (v *VolcengineCDN) Identity() (endpoint, who string) {
 	return v.Endpoint, steadyKey(v.AccessKeyID)
 }

@@ -1,4 +1,4 @@
-package config
+package vendors
 
 import (
 	"time"
@@ -25,20 +25,20 @@ type AlibabaCloud struct {
 // services/cdn/endpoint.go and services/dcdn/endpoint.go of
 // github.com/aliyun/alibaba-cloud-sdk-go. The vendor allows 5 calls a second for the
 // list and 30 by tasks' ids, to the whole account.
-func alibabaCloud(name, endpoint string) section {
-	return section{
-		name:  name,
-		calls: 60, per: time.Minute,
-		discovers: true,
-		keys:      form.KeysOf[AlibabaCloud](),
-		form:      "{access_key_id: …, access_key_secret_file: …}",
-		read:      func(m form.Mapping) Vendor { return readAlibabaCloud(m, endpoint) },
+func alibabaCloud(name, endpoint string) Section {
+	return Section{
+		Name:  name,
+		Calls: 60, Per: time.Minute,
+		Discovers: true,
+		Keys:      form.KeysOf[AlibabaCloud](),
+		Form:      "{access_key_id: …, access_key_secret_file: …}",
+		Read:      func(m form.Mapping) Vendor { return readAlibabaCloud(m, endpoint) },
 	}
 }
 
-// identity tells the access key id. One in a file changes with every renewal: of two
+// Identity tells the access key id. One in a file changes with every renewal: of two
 // accounts of which nobody can know whether they are one tenant, both share a budget.
-func (a *AlibabaCloud) identity() (endpoint, who string) {
+func (a *AlibabaCloud) Identity() (endpoint, who string) {
 	return a.Endpoint, steadyKey(a.AccessKeyID)
 }
 

@@ -1,4 +1,4 @@
-package config
+package vendors
 
 import (
 	"regexp"
@@ -41,14 +41,14 @@ type IAM struct {
 	Password *secret.Secret `yaml:"password"`
 }
 
-func huaweiCloudVOD() section {
-	return section{
-		name:  "huaweicloud_vod",
-		calls: 50, per: time.Minute,
-		keys:  form.KeysOf[HuaweiCloudVOD](),
-		below: map[string]form.Level{"iam": {Keys: form.KeysOf[IAM](), Form: "{domain: …, username: …, password_file: …}"}},
-		form:  "{region: …, project_id: …, access_key: …, secret_key_file: …}",
-		read:  readHuaweiCloudVOD,
+func huaweiCloudVOD() Section {
+	return Section{
+		Name:  "huaweicloud_vod",
+		Calls: 50, Per: time.Minute,
+		Keys:  form.KeysOf[HuaweiCloudVOD](),
+		Below: map[string]form.Level{"iam": {Keys: form.KeysOf[IAM](), Form: "{domain: …, username: …, password_file: …}"}},
+		Form:  "{region: …, project_id: …, access_key: …, secret_key_file: …}",
+		Read:  readHuaweiCloudVOD,
 	}
 }
 
@@ -75,9 +75,9 @@ func huaweiEndpoint(region string) (string, bool) {
 	return "https://vod." + region + ".myhuaweicloud.com", true
 }
 
-// identity tells the access key or the IAM domain. A token, and an access key in
+// Identity tells the access key or the IAM domain. A token, and an access key in
 // a file, change with every renewal, so there it is the project id.
-func (h *HuaweiCloudVOD) identity() (endpoint, who string) {
+func (h *HuaweiCloudVOD) Identity() (endpoint, who string) {
 	switch {
 	case h.IAM != nil:
 		return h.Endpoint, h.IAM.Domain

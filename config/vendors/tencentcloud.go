@@ -1,4 +1,4 @@
-package config
+package vendors
 
 import (
 	"regexp"
@@ -46,14 +46,14 @@ type TencentCloudCDN struct {
 
 var zoneIDForm = regexp.MustCompile(`^zone-[A-Za-z0-9_-]{1,64}$`)
 
-func tencentCloudEdgeOne() section {
-	return section{
-		name:  "tencentcloud_edgeone",
-		calls: 60, per: time.Minute,
-		discovers: true,
-		keys:      form.KeysOf[TencentCloudEdgeOne](),
-		form:      "{zone_id: …, secret_id: …, secret_key_file: …}",
-		read: func(m form.Mapping) Vendor {
+func tencentCloudEdgeOne() Section {
+	return Section{
+		Name:  "tencentcloud_edgeone",
+		Calls: 60, Per: time.Minute,
+		Discovers: true,
+		Keys:      form.KeysOf[TencentCloudEdgeOne](),
+		Form:      "{zone_id: …, secret_id: …, secret_key_file: …}",
+		Read: func(m form.Mapping) Vendor {
 			e := &TencentCloudEdgeOne{Endpoint: readEndpointOr(m, edgeOneEndpoint), ZoneID: readZoneID(m.Get("zone_id"))}
 			e.SecretID, e.SecretKey, e.Token = readTencentKeys(m)
 			e.HTTPClientConfig = client.ReadVendorHTTP(m.Get("http_client_config"))
@@ -62,14 +62,14 @@ func tencentCloudEdgeOne() section {
 	}
 }
 
-func tencentCloudCDN() section {
-	return section{
-		name:  "tencentcloud_cdn",
-		calls: 60, per: time.Minute,
-		discovers: true,
-		keys:      form.KeysOf[TencentCloudCDN](),
-		form:      "{secret_id: …, secret_key_file: …}",
-		read: func(m form.Mapping) Vendor {
+func tencentCloudCDN() Section {
+	return Section{
+		Name:  "tencentcloud_cdn",
+		Calls: 60, Per: time.Minute,
+		Discovers: true,
+		Keys:      form.KeysOf[TencentCloudCDN](),
+		Form:      "{secret_id: …, secret_key_file: …}",
+		Read: func(m form.Mapping) Vendor {
 			c := &TencentCloudCDN{Endpoint: readEndpointOr(m, tencentCDNEndpoint), TimeZone: readTimeZone(m.Get("time_zone"))}
 			c.SecretID, c.SecretKey, c.Token = readTencentKeys(m)
 			c.HTTPClientConfig = client.ReadVendorHTTP(m.Get("http_client_config"))
@@ -78,13 +78,13 @@ func tencentCloudCDN() section {
 	}
 }
 
-// identity tells the secret id, and not the zone: the vendor counts the account.
-func (e *TencentCloudEdgeOne) identity() (endpoint, who string) {
+// Identity tells the secret id, and not the zone: the vendor counts the account.
+func (e *TencentCloudEdgeOne) Identity() (endpoint, who string) {
 	return e.Endpoint, steadyKey(e.SecretID)
 }
 
-// identity tells the secret id.
-func (c *TencentCloudCDN) identity() (endpoint, who string) {
+// Identity tells the secret id.
+func (c *TencentCloudCDN) Identity() (endpoint, who string) {
 	return c.Endpoint, steadyKey(c.SecretID)
 }
 

@@ -1,4 +1,4 @@
-package config
+package vendors
 
 import (
 	"time"
@@ -36,23 +36,23 @@ type HuaweiCloudCDN struct {
 	Token         *secret.Secret `yaml:"token,omitempty"`
 }
 
-func huaweiCloudCDN() section {
-	return section{
-		name:  "huaweicloud_cdn",
-		calls: 60, per: time.Minute,
-		discovers: true,
-		keys:      form.KeysOf[HuaweiCloudCDN](),
-		below:     map[string]form.Level{"iam": {Keys: form.KeysOf[IAM](), Form: "{domain: …, username: …, password_file: …}"}},
-		form:      "{access_key: …, secret_key_file: …}",
-		read:      readHuaweiCloudCDN,
+func huaweiCloudCDN() Section {
+	return Section{
+		Name:  "huaweicloud_cdn",
+		Calls: 60, Per: time.Minute,
+		Discovers: true,
+		Keys:      form.KeysOf[HuaweiCloudCDN](),
+		Below:     map[string]form.Level{"iam": {Keys: form.KeysOf[IAM](), Form: "{domain: …, username: …, password_file: …}"}},
+		Form:      "{access_key: …, secret_key_file: …}",
+		Read:      readHuaweiCloudCDN,
 	}
 }
 
-// identity tells the access key or the IAM domain. A token, and an access key in a
+// Identity tells the access key or the IAM domain. A token, and an access key in a
 // file, change with every renewal, so there it is the account's id: of two accounts
 // that do not tell it, nobody can know whether they are one tenant, and they share
 // one budget.
-func (h *HuaweiCloudCDN) identity() (endpoint, who string) {
+func (h *HuaweiCloudCDN) Identity() (endpoint, who string) {
 	switch {
 	case h.IAM != nil:
 		return h.Endpoint, h.IAM.Domain

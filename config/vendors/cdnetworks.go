@@ -1,4 +1,4 @@
-package config
+package vendors
 
 import (
 	"strings"
@@ -18,6 +18,7 @@ const (
 
 	// The vendor's error text and Chinese page say 3 days, its English page 7:
 	// https://documents.cdnetworks.com/cn/document/api-doc/23807
+	day             = 24 * time.Hour
 	defaultLookBack = 3 * day
 	maxLookBack     = 7 * day
 	minLookBack     = 10 * time.Minute
@@ -47,18 +48,18 @@ type CDNetworks struct {
 	SecretKey *secret.Secret `yaml:"secret_key,omitempty"`
 }
 
-func cdnetworks() section {
-	return section{
-		name:  "cdnetworks",
-		calls: 1, per: 5 * time.Minute,
-		keys: form.KeysOf[CDNetworks](),
-		form: "{username: …, api_key_file: …}",
-		read: readCDNetworks,
+func cdnetworks() Section {
+	return Section{
+		Name:  "cdnetworks",
+		Calls: 1, Per: 5 * time.Minute,
+		Keys: form.KeysOf[CDNetworks](),
+		Form: "{username: …, api_key_file: …}",
+		Read: readCDNetworks,
 	}
 }
 
-// identity tells the user name, else the access key.
-func (c *CDNetworks) identity() (endpoint, who string) {
+// Identity tells the user name, else the access key.
+func (c *CDNetworks) Identity() (endpoint, who string) {
 	if c.Username != "" {
 		return c.Endpoint, c.Username
 	}

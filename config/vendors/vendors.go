@@ -1,4 +1,8 @@
-package config
+// Package vendors has the section of the configuration of each vendor: its keys, what
+// they mean, and whom the vendor counts. One file for each.
+//
+// A vendor is one row of [Sections]; nothing else of the configuration knows it.
+package vendors
 
 import (
 	"slices"
@@ -13,47 +17,52 @@ import (
 // Vendor is an account's section of the file for one vendor, such as
 // [*CDNetworks]. The yaml tags of its fields are the keys that it may have.
 type Vendor interface {
-	// identity returns where the vendor is asked, and whom it counts there: what
+	// Identity returns where the vendor is asked, and whom it counts there: what
 	// is not secret and does not change with every renewal.
-	identity() (endpoint, who string)
+	Identity() (endpoint, who string)
 }
 
-// section is all that the package must know of a vendor.
-type section struct {
-	// name is the key of the section and the value of the `provider` label.
-	name string
-	// calls per time are what the vendor is asked if the account does not say.
-	calls int
-	per   time.Duration
-	// discovers: the vendor tells which tasks there are.
-	discovers bool
-	// keys are those that the section may have, and below are the levels under it,
+// Section is all that a configuration must know of a vendor.
+type Section struct {
+	// Name is the key of the section and the value of the `provider` label.
+	Name string
+	// Calls per time are what the vendor is asked if the account does not say.
+	Calls int
+	Per   time.Duration
+	// Discovers: the vendor tells which tasks there are.
+	Discovers bool
+	// Keys are those that the section may have, and Below are the levels under it,
 	// by their key.
-	keys  []string
-	below map[string]form.Level
-	// form shows how the section is written.
-	form string
-	read func(form.Mapping) Vendor
+	Keys  []string
+	Below map[string]form.Level
+	// Form shows how the section is written.
+	Form string
+	// Read reads the section, whose values are valid if no error was found.
+	Read func(form.Mapping) Vendor
 }
 
-// sections are the vendors, in the order in which users are told of them.
-var sections = []section{
-	huaweiCloudVOD(),
-	huaweiCloudCDN(),
-	cdnetworks(),
-	tencentCloudEdgeOne(),
-	tencentCloudCDN(),
-	alibabaCloud("alibabacloud_cdn", "https://cdn.aliyuncs.com"),
-	alibabaCloud("alibabacloud_dcdn", "https://dcdn.aliyuncs.com"),
-	volcengineCDN(),
-	bytePlusCDN(),
-	baiduCloudCDN(),
+// Sections are the vendors, in the order in which users are told of them.
+func Sections() []Section {
+	return []Section{
+		huaweiCloudVOD(),
+		huaweiCloudCDN(),
+		cdnetworks(),
+		tencentCloudEdgeOne(),
+		tencentCloudCDN(),
+		alibabaCloud("alibabacloud_cdn", "https://cdn.aliyuncs.com"),
+		alibabaCloud("alibabacloud_dcdn", "https://dcdn.aliyuncs.com"),
+		volcengineCDN(),
+		bytePlusCDN(),
+		baiduCloudCDN(),
+	}
 }
 
-func vendorNames() []string {
-	names := make([]string, len(sections))
-	for i := range sections {
-		names[i] = sections[i].name
+// Names are those of all sections.
+func Names() []string {
+	all := Sections()
+	names := make([]string, len(all))
+	for i := range all {
+		names[i] = all[i].Name
 	}
 	return names
 }

@@ -1,4 +1,4 @@
-package config
+package vendors
 
 import (
 	"slices"
@@ -26,13 +26,13 @@ type BaiduCloudCDN struct {
 	SessionToken    *secret.Secret `yaml:"session_token,omitempty"`
 }
 
-func baiduCloudCDN() section {
-	return section{
-		name:  "baiducloud_cdn",
-		calls: 10, per: time.Minute,
-		keys: form.KeysOf[BaiduCloudCDN](),
-		form: "{access_key_id: …, secret_access_key_file: …}",
-		read: func(m form.Mapping) Vendor {
+func baiduCloudCDN() Section {
+	return Section{
+		Name:  "baiducloud_cdn",
+		Calls: 10, Per: time.Minute,
+		Keys: form.KeysOf[BaiduCloudCDN](),
+		Form: "{access_key_id: …, secret_access_key_file: …}",
+		Read: func(m form.Mapping) Vendor {
 			return &BaiduCloudCDN{
 				Endpoint:         readEndpointOr(m, baiduCloudEndpoint),
 				Edition:          readEdition(m.Get("edition")),
@@ -45,8 +45,8 @@ func baiduCloudCDN() section {
 	}
 }
 
-// identity tells the access key, and not the edition: the vendor counts the account.
-func (b *BaiduCloudCDN) identity() (endpoint, who string) {
+// Identity tells the access key, and not the edition: the vendor counts the account.
+func (b *BaiduCloudCDN) Identity() (endpoint, who string) {
 	return b.Endpoint, steadyKey(b.AccessKeyID)
 }
 
