@@ -152,6 +152,14 @@ func accountMetrics() []Metric {
 				return number(a.Failing == r), true
 			}),
 		}, {
+			Name: "prefetch_account_owner", Group: group,
+			Help:     "1 on the replica that asks the vendor for the account, else 0. It is worked out at the scrape; always 1 without storage.etcd.",
+			Accounts: always(func(a *prefetch.AccountState) float64 { return number(a.Owned) }),
+		}, {
+			Name: "prefetch_account_configuration_differs", Group: group,
+			Help:     "1 if another live replica has the account configured differently, else 0.",
+			Accounts: always(func(a *prefetch.AccountState) float64 { return number(a.Differs) }),
+		}, {
 			Name: "prefetch_account_tasks", Group: group,
 			Help: "Watched tasks of the account by phase.",
 			Accounts: each("phase", phases[:], func(a *prefetch.AccountState, p prefetch.Phase) (float64, bool) {
@@ -292,8 +300,17 @@ func exporterMetrics() []Metric {
 			}),
 		}, {
 			Name: "prefetch_exporter_store_errors_total", Group: group, Type: "counter", Labels: []string{"reason"},
-			Help:     "Errors of the embedded store, by reason.",
+			Help:     "Errors of the store, by reason.",
 			recorded: func(r *Recorder, m *Metric) { r.storeErrors = r.counters(m, "corrupt", "read", "write") },
+		}, {
+			Name: "prefetch_exporter_store_up", Group: group, Type: "gauge",
+			Help: "1 if the store answers, else 0. With storage.etcd it does while this replica's lease is held and etcd was heard " +
+				"within 5 seconds; without it, unless the disk hangs for as long.",
+			recorded: emitted(func(r *Recorder, emit emitFunc) { emit(number(r.storeUp())) }),
+		}, {
+			Name: "prefetch_exporter_replicas", Group: group, Type: "gauge",
+			Help:     "Replicas that share the store, this one included, as far as it knows; always 1 without storage.etcd.",
+			recorded: emitted(func(r *Recorder, emit emitFunc) { emit(float64(r.replicas())) }),
 		}, {
 			Name: "prefetch_exporter_loop_last_progress_timestamp_seconds", Group: group,
 			Help: "When the account's loop last did something, or had nothing to do. " +

@@ -38,6 +38,8 @@ type Recorder struct {
 	discovered map[string]discovered
 	rejected   map[string]int
 	dropped    func() uint64
+	storeUp    func() bool
+	replicas   func() int
 }
 
 // discovered is how a source of tasks fared. The zero lastSuccess means that it
@@ -54,6 +56,8 @@ func NewRecorder() *Recorder {
 		accounts: map[prefetch.Account]struct{}{}, discovered: map[string]discovered{},
 		rejected: map[string]int{"unknown_account": 0, "invalid": 0},
 		dropped:  func() uint64 { return 0 },
+		storeUp:  func() bool { return true },
+		replicas: func() int { return 1 },
 	}
 	for _, m := range Metrics() {
 		if m.recorded != nil {
@@ -136,6 +140,14 @@ func (r *Recorder) CountLogDropped(count func() uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.dropped = count
+}
+
+// WatchStore has up asked at each scrape whether the store answers, and replicas how
+// many share it. Neither may block.
+func (r *Recorder) WatchStore(up func() bool, replicas func() int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.storeUp, r.replicas = up, replicas
 }
 
 // ConfigReloaded records an attempt to load the configuration, the one at the

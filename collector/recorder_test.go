@@ -195,6 +195,25 @@ func TestFailedReloadDoesNotMoveTheTimeOfSuccess(t *testing.T) {
 	}
 }
 
+func TestStoreIsAskedAtEachScrape(t *testing.T) {
+	t.Parallel()
+	r := collector.NewRecorder()
+	up, replicas := true, 1
+	for _, told := range []bool{false, true} {
+		if told {
+			up, replicas = false, 3
+		}
+		got := gather(t, registered(r))
+		if v, want := got.Value(t, "prefetch_exporter_store_up"), map[bool]float64{true: 1}[up]; v != want {
+			t.Errorf("told: %t: store_up = %v, want %v", told, v, want)
+		}
+		if v := got.Value(t, "prefetch_exporter_replicas"); v != float64(replicas) {
+			t.Errorf("told: %t: replicas = %v, want %d", told, v, replicas)
+		}
+		r.WatchStore(func() bool { return up }, func() int { return replicas })
+	}
+}
+
 func TestDiscoverySources(t *testing.T) {
 	t.Parallel()
 	const up, success = "prefetch_exporter_discovery_up", "prefetch_exporter_discovery_last_success_timestamp_seconds"

@@ -80,6 +80,9 @@ type Exporter struct {
 	seen      [sha256.Size]byte
 }
 
+// silence is for how long a store may say nothing and be up.
+const silence = 5 * time.Second
+
 // ErrCallFailed is returned by [Exporter.Once] if a vendor call failed.
 var ErrCallFailed = errors.New("a vendor call failed")
 
@@ -133,6 +136,7 @@ func New(o Options) (*Exporter, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.recorder.WatchStore(func() bool { return e.store.Hanging() < silence }, func() int { return 1 })
 	e.providers = newProviders(o.RoundTripper, quota.NewLogins(e.store, clock.System()))
 	e.poller = poller.New(poller.Options{
 		Store: e.store, Recorder: e.recorder, Logger: o.Logger, Clock: o.Clock,

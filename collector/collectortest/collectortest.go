@@ -45,6 +45,7 @@ const (
 func VODAccount(tasks ...*prefetch.TaskState) prefetch.AccountState {
 	a := prefetch.AccountState{
 		Account:      Huawei,
+		Owned:        true,
 		Up:           true,
 		Limit:        prefetch.Limit{Calls: 50, Per: time.Minute},
 		NextCall:     Ago(2 * time.Second),
@@ -106,7 +107,7 @@ func WindowAccount() prefetch.AccountState {
 	t.Deadline = time.Time{}
 	t.EdgeRatio, t.HasEdgeRatio = 0.9825, true
 	return prefetch.AccountState{
-		Account: Edge, Up: true, Phases: [prefetch.NumPhases]int{prefetch.Active: 1},
+		Account: Edge, Differs: true, Up: true, Phases: [prefetch.NumPhases]int{prefetch.Active: 1},
 		Limit:    prefetch.Limit{Calls: 1, Per: 5 * time.Minute},
 		NextCall: Now.Add(4 * time.Minute), Progress: Now.Add(-3 * time.Minute), MaxStaleness: time.Hour,
 		Backlog:       5 * time.Minute,

@@ -163,6 +163,25 @@ func TestAnotherLimitOfStaleness(t *testing.T) {
 	}
 }
 
+// TestOwnerIsThatOfTheScrape: ownership ends by the clock, and nobody tells the page.
+func TestOwnerIsThatOfTheScrape(t *testing.T) {
+	t.Parallel()
+	account := vodAccount(launch())
+	s := &source{}
+	h := pages.NewHandler(handlerOptions(s))
+	for _, owned := range []bool{true, false, true} {
+		account.Owned = owned
+		s.snapshot = snapshotOf(account)
+		want := `prefetch_account_owner{account="vod-launches",provider="huaweicloud_vod"} 0`
+		if owned {
+			want = strings.TrimSuffix(want, "0") + "1"
+		}
+		if page := text(t, get(t, h, acceptText)); !strings.Contains(page, want+"\n") {
+			t.Errorf("the page lacks %s:\n%s", want, page)
+		}
+	}
+}
+
 func TestLengthIsThatOfTheBody(t *testing.T) {
 	t.Parallel()
 	h := pages.NewHandler(handlerOptions(&source{snapshotOf(vodAccount(launches(150)...))}))

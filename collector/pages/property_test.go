@@ -73,6 +73,8 @@ func anySnapshot() *rapid.Generator[prefetch.Snapshot] {
 	account := rapid.Custom(func(t *rapid.T) prefetch.AccountState {
 		a := prefetch.AccountState{
 			Account:      prefetch.Account{Provider: anyText().Draw(t, "provider"), Name: anyText().Draw(t, "account")},
+			Owned:        rapid.Bool().Draw(t, "owned"),
+			Differs:      rapid.Bool().Draw(t, "differs"),
 			Up:           rapid.Bool().Draw(t, "up"),
 			Failing:      prefetch.Reason(anyText().Draw(t, "failing")),
 			MaxStaleness: time.Hour,
