@@ -153,7 +153,8 @@ func accountMetrics() []Metric {
 			}),
 		}, {
 			Name: "prefetch_account_owner", Group: group,
-			Help:     "1 on the replica that asks the vendor for the account, else 0. It is worked out at the scrape; always 1 without storage.etcd.",
+			Help: "1 on the replica that asks the vendor for the account, else 0. It is worked out at the scrape; " +
+				"always 1 without storage.etcd.",
 			Accounts: always(func(a *prefetch.AccountState) float64 { return number(a.Owned) }),
 		}, {
 			Name: "prefetch_account_configuration_differs", Group: group,

@@ -198,6 +198,19 @@ type UnwatchedTask struct {
 	Ended time.Time
 }
 
+// Group is how a replica stands to the others that share its store.
+type Group struct {
+	// Replica is its name, and Replicas how many there are with it.
+	Replica  string
+	Replicas int
+	// Loaded reports whether the store was read; until then nothing of what others
+	// know is known here.
+	Loaded bool
+	// Up reports whether the store answers, and Since since when it does or does not.
+	Up    bool
+	Since time.Time
+}
+
 // Snapshot is what the exporter knows at one moment, ordered by provider and
 // account name.
 type Snapshot struct {

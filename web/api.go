@@ -63,6 +63,7 @@ type failure struct {
 type api struct {
 	ready    func() bool
 	snapshot func() prefetch.Snapshot
+	group    func() prefetch.Group
 	registry Registry
 	sources  func(account, id string) []string
 	changes  changes
@@ -70,7 +71,10 @@ type api struct {
 }
 
 func newAPI(o Options) *api {
-	return &api{ready: o.Ready, snapshot: o.Snapshot, registry: o.Registry, sources: o.Sources, changes: newChanges(), log: o.Logger}
+	return &api{
+		ready: o.Ready, snapshot: o.Snapshot, group: o.Group,
+		registry: o.Registry, sources: o.Sources, changes: newChanges(), log: o.Logger,
+	}
 }
 
 func (a *api) addTo(r routes) {
@@ -185,7 +189,11 @@ func (a *api) listTasks(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	_, _ = out.WriteString("]")
-	if doubts := filter.doubts(accounts); len(doubts) > 0 {
+	doubts := filter.doubts(accounts)
+	if a.unread() {
+		doubts = append(doubts, "the store was not read yet: tasks may be missing, and nothing is known of those that are here")
+	}
+	if len(doubts) > 0 {
 		_, _ = out.WriteString(`,"warnings":`)
 		if err := encoder.Encode(doubts); err != nil {
 			return
@@ -204,11 +212,15 @@ func (a *api) getTask(w http.ResponseWriter, r *http.Request) {
 	}
 	view, warnings, found := a.find(account, id, rows)
 	if !found {
-		fail(w, noTask(account, id))
+		fail(w, a.noTask(account, id))
 		return
 	}
 	succeed(w, http.StatusOK, success{Data: view, Warnings: warnings})
 }
+
+// unread reports that the store, which replicas share, was not read yet: what is
+// not known may well be there.
+func (a *api) unread() bool { return a.group != nil && !a.group().Loaded }
 
 // The warnings of tasks that are shown though they are not watched.
 const (

@@ -25,7 +25,7 @@ func rich() *exporter {
 	e := newExporter()
 	e.accounts = []prefetch.AccountState{
 		{
-			Account: edge, Up: true, NextCall: fixed.Add(5*time.Minute + 250*time.Millisecond),
+			Account: edge, Owner: "replica-a", Up: true, NextCall: fixed.Add(5*time.Minute + 250*time.Millisecond),
 			LastQuery: &prefetch.QueryState{Kind: "window", Why: "refreshes 3 tasks", Time: fixed.In(zone)},
 			NextQuery: &prefetch.QueryState{Kind: "task", Task: "active", Why: "oldest answer", Time: fixed.Add(5*time.Minute + 250*time.Millisecond)},
 			Tasks: []*prefetch.TaskState{

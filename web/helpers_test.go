@@ -48,8 +48,8 @@ type exporter struct {
 func newExporter() *exporter {
 	return &exporter{
 		accounts: []prefetch.AccountState{
-			{Account: prefetch.Account{Provider: "cdnetworks", Name: "edge"}},
-			{Account: prefetch.Account{Provider: "huaweicloud_vod", Name: "vod"}},
+			{Owned: true, Account: prefetch.Account{Provider: "cdnetworks", Name: "edge"}},
+			{Owned: true, Account: prefetch.Account{Provider: "huaweicloud_vod", Name: "vod"}},
 		},
 		configured: map[string]bool{}, registered: map[string]prefetch.Task{}, ready: true,
 	}

@@ -8,13 +8,16 @@ import (
 	"html"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/prometheus/common/version"
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
+	"prefetch_exporter/prefetch"
 	"prefetch_exporter/web/status"
+	"prefetch_exporter/web/words"
 )
 
 //go:embed landing.css
@@ -42,7 +45,7 @@ func (o Options) addPages(r routes) error {
 
 // addStatus adds the pages for people.
 func (o Options) addStatus(r routes) error {
-	pages, err := status.New(status.Options{Snapshot: o.Snapshot, Runbooks: o.Runbooks, Retry: o.Retry != nil})
+	pages, err := status.New(status.Options{Snapshot: o.Snapshot, Runbooks: o.Runbooks, Retry: o.Retry != nil, Group: o.Group})
 	if err != nil {
 		return fmt.Errorf("status pages: %w", err)
 	}
@@ -80,6 +83,10 @@ func (o Options) healthy(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (o Options) ready(w http.ResponseWriter, _ *http.Request) {
+	if o.Group != nil && !o.Group().Loaded {
+		plain(w, http.StatusServiceUnavailable, "Not ready: the store was not read yet; etcd may be away")
+		return
+	}
 	if !o.Ready() {
 		plain(w, http.StatusServiceUnavailable, "Not ready: state is being restored")
 		return
@@ -129,6 +136,10 @@ func (o Options) retry(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if problem := o.elsewhere(account); problem != "" {
+		plain(w, http.StatusConflict, problem)
+		return
+	}
 	if !o.Retry(account) {
 		plain(w, http.StatusNotFound, "there is no account of this name")
 		return
@@ -141,13 +152,38 @@ func (o Options) retry(w http.ResponseWriter, r *http.Request) {
 	plain(w, http.StatusOK, "Asking again as soon as the quota allows")
 }
 
+// elsewhere says who asks for an account if this replica does not, or that it asks for
+// none if no account is named; "" if the account can be asked for here.
+func (o Options) elsewhere(account string) string {
+	if account == "" {
+		accounts := o.Snapshot().Accounts
+		if len(accounts) == 0 || slices.ContainsFunc(accounts, func(a prefetch.AccountState) bool { return a.Owned }) {
+			return ""
+		}
+		return "this replica asks for no account"
+	}
+	state := o.Snapshot().Account(account)
+	switch {
+	case state == nil || state.Owned:
+		return ""
+	case state.Owner == "":
+		return fmt.Sprintf("no replica asks for account %q now", account)
+	default:
+		return fmt.Sprintf("replica %q asks for account %q; tell it there", state.Owner, account)
+	}
+}
+
 // landingPage is exporter-toolkit's. Its links are relative, so that they hold
 // behind a proxy that cuts a prefix off as well.
 func (o Options) landingPage() (http.Handler, error) {
 	const here = "./"
+	description := "Prometheus exporter for the health of CDN prefetch tasks"
+	if o.Group != nil {
+		description += "; replica " + html.EscapeString(words.Readable(o.Group().Replica))
+	}
 	page, err := toolkit.NewLandingPage(toolkit.LandingConfig{
 		Name:        "prefetch_exporter",
-		Description: "Prometheus exporter for the health of CDN prefetch tasks",
+		Description: description,
 		Version:     version.Info(),
 		RoutePrefix: here,
 		CSS:         landingCSS,
@@ -157,7 +193,7 @@ func (o Options) landingPage() (http.Handler, error) {
 			// The page is a text template, which escapes nothing.
 			{Address: html.EscapeString(o.TelemetryPath), Text: "Metrics", Description: "what Prometheus scrapes"},
 			{Address: "/api/v1/tasks", Text: "Tasks as JSON", Description: "every task that is watched, for programs"},
-			{Address: "/api/v1/accounts", Text: "Accounts as JSON", Description: "what was asked last, and what comes next"},
+			{Address: "/api/v1/accounts", Text: "Accounts as JSON", Description: "what was asked last, what comes next, and who asks"},
 			{Address: "/api/v1/sd/urls", Text: "URLs to probe", Description: "a sample of what succeeded, for Prometheus' HTTP service discovery"},
 			{Address: "/config", Text: "Configuration", Description: "in force now, secrets masked"},
 			{Address: "/-/healthy", Text: "Health"},

@@ -29,6 +29,10 @@ func (a *api) putTask(w http.ResponseWriter, r *http.Request) {
 		fail(w, apiError{http.StatusNotFound, errorNotFound, fmt.Sprintf("there is no account %q", account)})
 		return
 	}
+	if a.unread() {
+		fail(w, notRead)
+		return
+	}
 	body, refused := readBody(w, r)
 	if refused != nil {
 		fail(w, *refused)
@@ -78,6 +82,10 @@ func (a *api) deleteTask(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	account, id := r.PathValue("account"), r.PathValue("id")
+	if a.unread() {
+		fail(w, notRead)
+		return
+	}
 	for _, source := range a.sources(account, id) {
 		if source != prefetch.SourceAPI {
 			fail(w, apiError{http.StatusConflict, errorConflict, fmt.Sprintf(
@@ -120,16 +128,25 @@ func (a *api) notKept(w http.ResponseWriter, account, id string, err error) {
 func (a *api) neverPut(account, id string) apiError {
 	state := a.snapshot().Account(account)
 	if state == nil {
-		return noTask(account, id)
+		return a.noTask(account, id)
 	}
 	if task := state.Task(id); task == nil || task.Source != prefetch.SourceVendor {
-		return noTask(account, id)
+		return a.noTask(account, id)
 	}
 	return apiError{http.StatusNotFound, errorNotFound, fmt.Sprintf(
 		"task %q of account %q was never put: the vendor lists it, and it is watched because the account has discover", id, account)}
 }
 
-func noTask(account, id string) apiError {
+// notRead is the answer to whoever wants to change or know a task before the store
+// was read.
+var notRead = apiError{ //nolint:gochecknoglobals // nothing writes to it
+	http.StatusServiceUnavailable, errorUnavailable, "the store was not read yet; nothing was done, try again",
+}
+
+func (a *api) noTask(account, id string) apiError {
+	if a.unread() {
+		return notRead
+	}
 	return apiError{http.StatusNotFound, errorNotFound, fmt.Sprintf("there is no task %q of account %q", id, account)}
 }
 

@@ -12,6 +12,7 @@ import (
 type accountView struct {
 	Provider  string     `json:"provider"`
 	Account   string     `json:"account"`
+	Owner     *string    `json:"owner"` // null where nobody owns it, or no store is shared
 	Up        bool       `json:"up"`
 	LastQuery *askedView `json:"last_query"`
 	NextQuery *queryView `json:"next_query"`
@@ -94,7 +95,7 @@ type urlView struct {
 }
 
 func viewAccount(a *prefetch.AccountState) accountView {
-	view := accountView{Provider: a.Account.Provider, Account: a.Account.Name, Up: a.Up}
+	view := accountView{Provider: a.Account.Provider, Account: a.Account.Name, Owner: orNull(a.Owner), Up: a.Up}
 	if q := a.LastQuery; q != nil {
 		view.LastQuery = &askedView{queryView: viewQuery(q), Error: viewFailure(q.Error)}
 	}

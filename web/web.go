@@ -33,6 +33,8 @@ type Options struct {
 	Snapshot func() prefetch.Snapshot
 	// Reload loads the configuration anew; nil where that is not allowed.
 	Reload func(ctx context.Context) error
+	// Group tells of the replicas that share a store; nil where it is not shared.
+	Group func() prefetch.Group
 	// Retry ends the pause of an account after failures, of every account if the
 	// name is empty, and reports whether there is such an account; nil where that
 	// is not allowed.

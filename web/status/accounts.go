@@ -24,6 +24,8 @@ type accountView struct {
 	Last    *queryView
 	Planned *queryView
 	Window  *bar
+	// Owner is nil where no store is shared.
+	Owner *ownerView
 }
 
 // backoffView is the pause of an account after failures.
@@ -39,7 +41,7 @@ func viewBackoff(a *prefetch.AccountState, now time.Time, root string, retry boo
 		return nil
 	}
 	v := &backoffView{Until: words.MomentOf(a.BackoffUntil, now)}
-	if retry {
+	if retry && a.Owned {
 		v.Retry = withQuery(root+"-/retry", url.Values{"account": {a.Account.Name}})
 	}
 	return v

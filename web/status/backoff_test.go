@@ -20,6 +20,7 @@ func TestBackoff(t *testing.T) {
 	)
 	for name, c := range map[string]struct {
 		up      bool
+		other   bool // another replica asks for the account
 		pause   time.Duration
 		allowed bool
 		want    []string
@@ -27,13 +28,14 @@ func TestBackoff(t *testing.T) {
 	}{
 		"pausing":             {pause: 4 * time.Minute, allowed: true, want: []string{until, button, origin}},
 		"pausing, no button":  {pause: 4 * time.Minute, want: []string{until}, not: []string{"/-/retry", origin}},
+		"of another replica":  {other: true, pause: 4 * time.Minute, allowed: true, want: []string{until}, not: []string{"/-/retry"}},
 		"the pause is over":   {pause: -time.Minute, allowed: true, not: []string{"asks again", "/-/retry"}},
 		"answering meanwhile": {up: true, pause: 4 * time.Minute, allowed: true, not: []string{"asks again", "/-/retry"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := prefetch.Snapshot{Accounts: []prefetch.AccountState{{
-				Account: prefetch.Account{Provider: vod.Provider, Name: "a&b"}, Up: c.up, BackoffUntil: fixed.Add(c.pause),
+				Account: prefetch.Account{Provider: vod.Provider, Name: "a&b"}, Up: c.up, Owned: !c.other, BackoffUntil: fixed.Add(c.pause),
 			}}}
 			if !c.up {
 				s.Accounts[0].Failing = prefetch.ReasonAuth

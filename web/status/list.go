@@ -13,7 +13,9 @@ import (
 
 // listPage is the content of the page of all tasks.
 type listPage struct {
-	Now      words.Moment
+	Now words.Moment
+	// Group is nil where no store is shared.
+	Group    *groupView
 	Accounts []accountView
 	Tasks    []taskRow
 	// Watched is how many tasks there are, matching or not, and Troubled how many
@@ -80,6 +82,9 @@ func (p *Pages) list(q listQuery) listPage {
 		Now: words.MomentOf(now, now), JSON: rootOfList + "api/v1/tasks", Form: q.form(accounts), Chosen: q.chosen(),
 		Trouble: listQuery{page: 1}.inTrouble().link(), Columns: q.columns(),
 	}
+	if p.group != nil {
+		view.Group = viewGroup(p.group(), now)
+	}
 	var matching []entry
 	var phases [prefetch.NumPhases]int
 	troubled := 0 // of those that the other filters leave
@@ -91,6 +96,9 @@ func (p *Pages) list(q listQuery) listPage {
 		if shown {
 			account := viewAccount(a, now, rootOfList)
 			account.Backoff = viewBackoff(a, now, rootOfList, p.retry)
+			if view.Group != nil {
+				account.Owner = view.Group.owner(a, now)
+			}
 			view.Accounts = append(view.Accounts, account)
 		}
 		for _, t := range a.Tasks {

@@ -38,6 +38,8 @@ type Options struct {
 	// Retry offers to end the pause of an account after failures, by a POST to
 	// -/retry below the exporter's root.
 	Retry bool
+	// Group tells of the replicas that share a store; nil where it is not shared.
+	Group func() prefetch.Group
 	// Now is the clock; nil for the machine's.
 	Now func() time.Time
 }
@@ -48,6 +50,7 @@ type Pages struct {
 	now      func() time.Time
 	runbooks runbooks.Book
 	retry    bool
+	group    func() prefetch.Group
 	pages    *template.Template
 	policy   string
 }
@@ -66,7 +69,7 @@ func New(o Options) (*Pages, error) {
 		return nil, fmt.Errorf("templates: %w", err)
 	}
 	return &Pages{
-		snapshot: o.Snapshot, now: o.Now, runbooks: book, retry: o.Retry, pages: pages,
+		snapshot: o.Snapshot, now: o.Now, runbooks: book, retry: o.Retry, group: o.Group, pages: pages,
 		policy: "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'" +
 			"; style-src " + hashOf(style) + "; script-src " + hashOf(script),
 	}, nil
