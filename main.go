@@ -11,12 +11,9 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"regexp"
-	"strings"
 	"syscall"
 	"time"
 
-	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/promslog"
 	promslogflag "github.com/prometheus/common/promslog/flag"
 	"github.com/prometheus/common/version"
@@ -24,8 +21,8 @@ import (
 
 	"prefetch_exporter/demo"
 	"prefetch_exporter/exporter"
+	"prefetch_exporter/internal/commandline"
 	"prefetch_exporter/logwriter"
-	"prefetch_exporter/remedy"
 	"prefetch_exporter/web"
 )
 
@@ -145,12 +142,14 @@ func (s *session) inTime(ctx context.Context, f func() error) error {
 // do, as for --help.
 func parse(args []string, stdout, stderr io.Writer) (f *flags, done bool, err error) {
 	f = &flags{}
-	app := kingpin.New(program, "Prometheus exporter for the health of CDN prefetch tasks.")
-	app.UsageWriter(stdout).ErrorWriter(stderr)
-	app.Terminate(func(int) { done = true })
-	app.HelpFlag.Short('h')
-	app.Version(version.Print(program))
-	app.VersionFlag.Short('V')
+	app := commandline.New(program, "Prometheus exporter for the health of CDN prefetch tasks.", stdout, stderr,
+		commandline.Group{Title: "Configuration", Prefixes: []string{"config."}},
+		commandline.Group{Title: "Other ways to run", Prefixes: []string{"once", "demo"}},
+		commandline.Group{Title: "State", Prefixes: []string{"storage.", "replica."}},
+		commandline.Group{Title: "HTTP", Prefixes: []string{"web."}},
+		commandline.Group{Title: "Log", Prefixes: []string{"log."}},
+		commandline.Group{Title: "Other"},
+	)
 
 	app.Flag("config.file", "Configuration file.").Default("config.yml").StringVar(&f.ConfigFile)
 	app.Flag("config.check", "Validate the configuration and exit.").BoolVar(&f.check)
@@ -170,43 +169,11 @@ func parse(args []string, stdout, stderr io.Writer) (f *flags, done bool, err er
 		BoolVar(&f.Lifecycle)
 	app.Flag("web.enable-task-api", "Allow putting and deleting tasks over HTTP.").BoolVar(&f.TaskAPI)
 	app.Flag("web.enable-pprof", "Serve the runtime's profiles under /debug/pprof/.").BoolVar(&f.Profiles)
-	f.Web = kingpinflag.AddFlags(app, defaultListen)
-	promslogflag.AddFlags(app, &f.logging)
+	f.Web = kingpinflag.AddFlags(app.Application, defaultListen)
+	promslogflag.AddFlags(app.Application, &f.logging)
 
-	if _, err := app.Parse(args); err != nil && !done {
-		if near := meant(err, args, app.Model()); near != "" {
-			return nil, false, fmt.Errorf("%w; did you mean --%s? See --help", err, near)
-		}
-		return nil, false, fmt.Errorf("%w, try --help", err)
-	}
-	return f, done, nil
-}
-
-var (
-	unknownLong  = regexp.MustCompile(`^unknown long flag '--(.*)'$`)
-	unknownShort = regexp.MustCompile(`^unknown short flag '-`)
-)
-
-// meant returns the flag that somebody probably meant whose command line has an
-// error; "" if nobody can tell.
-func meant(err error, args []string, app *kingpin.ApplicationModel) string {
-	var known []string
-	for _, f := range app.Flags {
-		known = append(known, f.Name)
-	}
-	wrong := ""
-	if parts := unknownLong.FindStringSubmatch(err.Error()); parts != nil {
-		wrong = parts[1]
-	} else if unknownShort.MatchString(err.Error()) {
-		// One dash begins letters, each of them a flag.
-		for _, arg := range args {
-			if name, one := strings.CutPrefix(arg, "-"); one && len(name) > 1 && name[0] != '-' {
-				wrong, _, _ = strings.Cut(name, "=")
-				break
-			}
-		}
-	}
-	return remedy.Nearest(wrong, known)
+	_, done, err = app.Parse(args)
+	return f, done, err
 }
 
 // check validates the configuration files for --config.check.
