@@ -44,6 +44,8 @@ SEED ?= 1
 STRESS_CHECKS ?= 1000
 FRESHNESS_SEEDS ?= 3
 OUTPUT ?= prefetch_exporter
+TOOL_OUTPUT ?= $(dir $(OUTPUT))prefetchtool
+SHARE ?= $(BUILD)/share
 
 # The linker flags of .promu.yml, with its template functions filled in.
 NOW := $(shell date -u $${SOURCE_DATE_EPOCH:+-d @$$SOURCE_DATE_EPOCH} +%Y%m%d-%H:%M:%S)
@@ -66,8 +68,21 @@ demo: ## simulated vendors and the real exporter against them, on this machine
 	@$(BUILD)/demo --demo
 
 .PHONY: build
-build: ## the program, ./prefetch_exporter, with its version in it
+build: ## both programs, ./prefetch_exporter and ./prefetchtool, with their version in them
 	CGO_ENABLED=0 go build -trimpath -tags netgo -ldflags '$(LDFLAGS)' -o $(OUTPUT) .
+	CGO_ENABLED=0 go build -trimpath -tags netgo -ldflags '$(LDFLAGS)' -o $(TOOL_OUTPUT) ./cmd/prefetchtool
+
+# The folders are those below /usr/share in which man and the shells look.
+.PHONY: share
+share: build ## man pages and completion scripts of both programs, in SHARE (.build/share)
+	@mkdir -p $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
+	@for program in $(abspath $(OUTPUT)) $(abspath $(TOOL_OUTPUT)); do \
+		name=$${program##*/}; \
+		$$program --help-man > $(SHARE)/man/man1/$$name.1; \
+		$$program --completion-script-bash > $(SHARE)/bash-completion/completions/$$name; \
+		$$program --completion-script-zsh > $(SHARE)/zsh/site-functions/_$$name; \
+		$$program --completion-script-fish > $(SHARE)/fish/vendor_completions.d/$$name.fish; \
+	done
 
 .PHONY: test
 test: lint unit benchsmoke build e2e ## everything that must pass: linters, unit tests, coverage, benchmarks once, end to end
@@ -140,7 +155,7 @@ deps: ## what the tests need and Go cannot install: Debian's Prometheus, Alertma
 
 .PHONY: clean
 clean: ## remove everything that was built, tools included
-	rm -rf $(BUILD) prefetch_exporter
+	rm -rf $(BUILD) prefetch_exporter prefetchtool
 
 # `go install` cannot name its output, and a half-built tool must not look done.
 $(GOLANGCI_LINT):

@@ -1,0 +1,150 @@
+package tool
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/model"
+
+	"prefetch_exporter/cmd/prefetchtool/internal/api"
+	"prefetch_exporter/internal/commandline"
+	"prefetch_exporter/web/words"
+)
+
+// maxURLs bounds what is read of a file: the exporter takes bodies of 1 MiB.
+const maxURLs = 1 << 20
+
+// named adds the arguments that name a task.
+func named(c *kingpin.CmdClause) (account, id *string) {
+	return c.Arg("account", "The account, as the exporter's configuration names it.").Required().String(),
+		c.Arg("id", "The vendor's id of the task.").Required().String()
+}
+
+func (r *run) put(app *commandline.App) (string, func(context.Context) error) {
+	c := app.Command("put", "Have a task watched, or replace what was put of it. The exporter needs --web.enable-task-api.")
+	account, id := named(c)
+	file := c.Flag("urls-file", "File with the URLs that were submitted, one a line; - is standard input.").PlaceHolder("<file>").String()
+	deadline := c.Flag("deadline", "When everything must be warm: a time in RFC 3339, or how long from now, such as 2h.").
+		PlaceHolder("<time>").String()
+	created := c.Flag("created", "When the prefetch was submitted, in RFC 3339.").PlaceHolder("<time>").String()
+	labels := c.Flag("label", "A label of the task; repeatable.").PlaceHolder("<name>=<value>").Strings()
+	return c.FullCommand(), func(ctx context.Context) (err error) {
+		var task api.NewTask
+		if task.Created, err = parseTime("--created", *created, time.Time{}); err != nil {
+			return err
+		}
+		if task.Deadline, err = parseTime("--deadline", *deadline, time.Now()); err != nil {
+			return err
+		}
+		if task.Labels, err = parseLabels(*labels); err != nil {
+			return err
+		}
+		if task.URLs, err = r.readURLs(*file); err != nil {
+			return err
+		}
+		return r.putTask(ctx, *account, *id, task)
+	}
+}
+
+func (r *run) putTask(ctx context.Context, account, id string, body api.NewTask) error {
+	client, err := r.client()
+	if err != nil {
+		return err
+	}
+	task, answer, err := client.Put(ctx, account, id, body)
+	if err != nil {
+		return err
+	}
+	if r.json {
+		return r.raw(answer)
+	}
+	r.warn(answer)
+	what := "replaced; it is"
+	if answer.Created {
+		what = "new; it is"
+	}
+	if n := len(body.URLs); n > 0 {
+		what = words.Plural(n, "URL") + ", " + what
+	}
+	r.lines(printable(fmt.Sprintf("%s/%s: %s %s", task.Account, task.ID, what, task.Phase)))
+	return nil
+}
+
+// parseTime reads a time, or where from is given how long after that; nil for
+// nothing.
+func parseTime(flag, text string, from time.Time) (*time.Time, error) {
+	if text == "" {
+		return nil, nil //nolint:nilnil // none is no error
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return &t, nil
+	}
+	if from.IsZero() {
+		return nil, fmt.Errorf("%s: %q is no time in RFC 3339 such as 2026-11-21T08:00:00Z", flag, text)
+	}
+	d, err := model.ParseDuration(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %q is neither a time in RFC 3339 such as 2026-11-21T08:00:00Z nor a duration such as 2h", flag, text)
+	}
+	t := from.Add(time.Duration(d) + time.Second - 1).Truncate(time.Second).UTC() // rounded up
+	return &t, nil
+}
+
+func parseLabels(given []string) (map[string]string, error) {
+	labels := map[string]string{}
+	for _, text := range given {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return nil, fmt.Errorf("--label: %q is not of the form name=value", text)
+		}
+		if _, twice := labels[name]; twice {
+			return nil, fmt.Errorf("--label: %q is given twice", name)
+		}
+		labels[name] = value
+	}
+	return labels, nil
+}
+
+// readURLs reads a URL from each line; empty ones, and those that begin with #, are
+// left out. No file means no URLs, a file without any is an error: what wrote it had
+// something to say.
+func (r *run) readURLs(file string) ([]string, error) {
+	if file == "" {
+		return nil, nil
+	}
+	in := r.Stdin
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, fmt.Errorf("--urls-file: %w", err)
+		}
+		defer func() { _ = f.Close() }() // it was only read
+		in = f
+	}
+	var urls []string
+	limited := &io.LimitedReader{R: in, N: maxURLs + 1}
+	lines := bufio.NewScanner(limited)
+	lines.Buffer(nil, maxURLs+1)
+	for lines.Scan() {
+		line := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff"))
+		if line != "" && !strings.HasPrefix(line, "#") {
+			urls = append(urls, line)
+		}
+	}
+	switch {
+	case lines.Err() != nil:
+		return nil, fmt.Errorf("--urls-file: %w", lines.Err())
+	case limited.N <= 0:
+		return nil, fmt.Errorf("--urls-file: more than %d bytes, which no task has room for", maxURLs)
+	case len(urls) == 0:
+		return nil, errors.New("--urls-file: there is no URL in it")
+	}
+	return urls, nil
+}
