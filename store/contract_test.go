@@ -1,10 +1,6 @@
 package store_test
 
 import (
-	"errors"
-	"strconv"
-	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,7 +11,7 @@ import (
 
 func TestContract(t *testing.T) {
 	t.Parallel()
-	contract(t, func(t *testing.T) keeper {
+	storetest.Contract(t, func(t *testing.T) storetest.Store {
 		t.Helper()
 		return open(t, store.Options{Path: t.TempDir()})
 	})
@@ -24,28 +20,7 @@ func TestContract(t *testing.T) {
 // TestContractOfMemory tests what tests use instead of a file.
 func TestContractOfMemory(t *testing.T) {
 	t.Parallel()
-	contract(t, func(*testing.T) keeper { return storetest.NewMemory() })
-}
-
-// contract tests what every store does. Each of its tests opens a new one, which
-// open closes when the test ends.
-func contract(t *testing.T, open func(t *testing.T) keeper) {
-	t.Helper()
-	for name, test := range map[string]func(t *testing.T, s keeper){
-		"scan is ordered by scope then key": scanIsOrderedByScopeThenKey,
-		"refused":                           refused,
-		"tables and scopes are apart":       tablesAndScopesAreApart,
-		"last change wins":                  lastChangeWins,
-		"scan stops at an error":            scanStopsAtAnError,
-		"panic of a caller is the callers":  panicOfACallerIsTheCallers,
-		"closed":                            closed,
-		"concurrent use":                    concurrentUse,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, open(t))
-		})
-	}
+	storetest.Contract(t, func(*testing.T) storetest.Store { return storetest.NewMemory() })
 }
 
 // equal reports how the two differ.
@@ -54,163 +29,4 @@ func equal(t testing.TB, want, got any) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-}
-
-func scanIsOrderedByScopeThenKey(t *testing.T, s keeper) {
-	t.Helper()
-	equal(t, store.Fresh, s.State())
-	if at, ok := s.Recovery(); ok {
-		t.Errorf("recovered at %v", at)
-	}
-	equal(t, []string(nil), content(t, s, store.Tasks))
-	write(t, s,
-		put(store.Tasks, "b", "2", "two"),
-		put(store.Tasks, "b", "10", "ten"),
-		put(store.Tasks, "a/b", "c", "1"),
-		put(store.Tasks, "a", "b/c", "2"),
-		put(store.Tasks, "a\x00", "k", "3"))
-	equal(t, []string{"a/b/c=2", "a\x00/k=3", "a/b/c=1", "b/10=ten", "b/2=two"}, content(t, s, store.Tasks))
-
-	var keys []string
-	err := s.ScanScope(store.Tasks, "b", func(key string, value []byte) error {
-		keys = append(keys, key+"="+string(value))
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, []string{"10=ten", "2=two"}, keys)
-}
-
-func refused(t *testing.T, s keeper) {
-	t.Helper()
-	long := strings.Repeat("x", store.MaxName+1)
-	tests := []struct {
-		name string
-		op   store.Op
-		want string
-	}{
-		{"table", put("tusks", "s", "k", "v"), `unknown table "tusks"`},
-		{"scope", put(store.Tasks, "", "k", "v"), "table tasks: scope is empty"},
-		{"key", put(store.Tasks, "s", "", "v"), `table tasks, scope "s": key is empty`},
-		{"deleted key", remove(store.Tasks, "s", ""), `table tasks, scope "s": key is empty`},
-		{"long scope", put(store.Tasks, long, "k", "v"), "scope has 32769 bytes, at most 32768 are kept"},
-		{"long key", put(store.Tasks, "s", long, "v"), "key has 32769 bytes, at most 32768 are kept"},
-		{
-			"value",
-			store.Op{Table: store.Tasks, Scope: "s", Key: "k", Value: make([]byte, store.MaxValue+1)},
-			"value has 67108865 bytes, at most 67108864 are kept",
-		},
-	}
-	for _, test := range tests {
-		err := s.Write(put(store.Tasks, "s", "good", "v"), test.op)
-		if err == nil || !strings.Contains(err.Error(), "change 2 of 2: ") || !strings.HasSuffix(err.Error(), test.want) {
-			t.Errorf("%s: got error %v, want one that ends in %q", test.name, err, test.want)
-		}
-	}
-	if found := content(t, s, store.Tasks); found != nil {
-		t.Errorf("a refused write left %q", found)
-	}
-	for _, err := range []error{
-		s.Scan("tusks", func(string, string, []byte) error { return nil }),
-		s.ScanScope("tusks", "s", func(string, []byte) error { return nil }),
-	} {
-		if err == nil || err.Error() != `store: unknown table "tusks"` {
-			t.Errorf("scan of an unknown table: %v", err)
-		}
-	}
-}
-
-func tablesAndScopesAreApart(t *testing.T, s keeper) {
-	t.Helper()
-	for _, table := range store.Tables() {
-		write(t, s, put(table, "a", "k", string(table)), put(table, "b", "k", "other"))
-	}
-	for _, table := range store.Tables() {
-		write(t, s, remove(table, "b", "k"), remove(table, "b", "never"), remove(table, "never", "k"))
-		equal(t, []string{"a/k=" + string(table)}, content(t, s, table))
-	}
-}
-
-func lastChangeWins(t *testing.T, s keeper) {
-	t.Helper()
-	write(t, s,
-		put(store.Ledger, "s", "kept", "1"), put(store.Ledger, "s", "kept", "2"),
-		put(store.Ledger, "s", "gone", "1"), remove(store.Ledger, "s", "gone"),
-		remove(store.Ledger, "s", "back"), put(store.Ledger, "s", "back", ""),
-		put(store.Ledger, "t", "gone", "1"), remove(store.Ledger, "t", "gone"))
-	equal(t, []string{"s/back=", "s/kept=2"}, content(t, s, store.Ledger))
-	write(t, s)
-}
-
-func scanStopsAtAnError(t *testing.T, s keeper) {
-	t.Helper()
-	stop := errors.New("enough")
-	write(t, s, put(store.Tasks, "a", "1", ""), put(store.Tasks, "a", "2", ""), put(store.Tasks, "b", "1", ""))
-	calls := 0
-	if err := s.Scan(store.Tasks, func(string, string, []byte) error { calls++; return stop }); err != stop { //nolint:errorlint // as it is
-		t.Errorf("Scan: got %v", err)
-	}
-	if err := s.ScanScope(store.Tasks, "a", func(string, []byte) error { calls++; return stop }); err != stop { //nolint:errorlint // as it is
-		t.Errorf("ScanScope: got %v", err)
-	}
-	equal(t, 2, calls)
-}
-
-func panicOfACallerIsTheCallers(t *testing.T, s keeper) {
-	t.Helper()
-	write(t, s, put(store.Tasks, "a", "1", ""))
-	func() {
-		defer func() { equal(t, any("mine"), recover()) }()
-		_ = s.Scan(store.Tasks, func(string, string, []byte) error { panic("mine") })
-	}()
-	write(t, s, put(store.Tasks, "a", "2", ""))
-	equal(t, []string{"a/1=", "a/2="}, content(t, s, store.Tasks))
-}
-
-func closed(t *testing.T, s keeper) {
-	t.Helper()
-	write(t, s, put(store.Tasks, "a", "1", ""))
-	for range 2 {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	for what, err := range map[string]error{
-		"Write":     s.Write(put(store.Tasks, "a", "1", "")),
-		"Scan":      s.Scan(store.Tasks, func(string, string, []byte) error { return nil }),
-		"ScanScope": s.ScanScope(store.Tasks, "a", func(string, []byte) error { return nil }),
-	} {
-		if !errors.Is(err, store.ErrClosed) {
-			t.Errorf("%s: got %v", what, err)
-		}
-	}
-	equal(t, uint64(1), s.Stats().Writes)
-}
-
-func concurrentUse(t *testing.T, s keeper) {
-	t.Helper()
-	const workers = 8
-	var group sync.WaitGroup
-	for worker := range workers {
-		group.Go(func() {
-			scope := strconv.Itoa(worker)
-			for i := range 40 {
-				// Two keys that always change together.
-				v := strconv.Itoa(i)
-				if err := s.Write(put(store.Tasks, scope, "a", v), put(store.Tasks, scope, "b", v)); err != nil {
-					t.Error(err)
-				}
-				var seen []string
-				err := s.ScanScope(store.Tasks, strconv.Itoa((worker+1)%workers), func(_ string, value []byte) error {
-					seen = append(seen, string(value))
-					return nil
-				})
-				if err != nil || len(seen) == 1 || len(seen) == 2 && seen[0] != seen[1] {
-					t.Errorf("saw half a write: %q, %v", seen, err)
-				}
-			}
-		})
-	}
-	group.Wait()
 }

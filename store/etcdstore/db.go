@@ -1,0 +1,286 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"prefetch_exporter/store"
+	"prefetch_exporter/store/etcdstore/client"
+	"prefetch_exporter/store/etcdstore/layout"
+	"prefetch_exporter/store/etcdstore/mirror"
+)
+
+// Follower is told what happens in etcd, by whomever, always from one goroutine.
+// The store has it already, and may have what is told next, too. It must return
+// soon.
+type Follower interface {
+	// Loaded: everything was read, also anew after the watch was lost.
+	Loaded()
+	// Heard brings the records that changed, as they are now; Value is nil for one
+	// that was deleted. A record that changed twice is told once.
+	Heard(changes []store.Op)
+	// Rewound: etcd has forgotten (a backup was restored, or the prefix emptied).
+	// Loaded follows.
+	Rewound()
+	// Moved: who is there, who owns what, or whether this replica's lease holds may
+	// have changed.
+	Moved()
+}
+
+// DB is a store in etcd. It is safe for concurrent use.
+type DB struct {
+	options    Options
+	connection *client.Connection
+	mirror     *mirror.Mirror
+	follower   Follower
+	closed     atomic.Bool
+	// fresh is set if this replica began the prefix.
+	fresh atomic.Bool
+	// writable is set while this program's format is the one that is written.
+	writable atomic.Bool
+
+	lease  atomic.Pointer[lease]
+	wake   chan struct{} // the session has something to do
+	serves atomic.Pointer[[]byte]
+
+	// heard is the uptime when the watch said something last.
+	heard atomic.Int64
+
+	stateMutex sync.Mutex
+	up, held   bool
+	since      time.Time
+
+	reportMutex sync.Mutex
+	failing     bool      // it was logged that writing fails, and not that it works again
+	working     time.Time // since when no write failed, while failing; zero if the last did
+
+	commits, writes atomic.Uint64
+}
+
+// again is the pause before something that failed is tried again.
+const again = 100 * time.Millisecond
+
+// calm is how long no write may fail before writing counts as working again.
+const calm = time.Minute
+
+// Open returns a store for the options, at once: it is there for reading and writing
+// after [DB.Run] has connected and read everything. The error is for options that
+// can never work. The caller closes it.
+func Open(o Options) (*DB, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{options: o, mirror: mirror.New(), wake: make(chan struct{}, 1), since: time.Now()}
+	db.connection = client.New(client.Options{
+		Endpoints: o.Endpoints, Username: o.Username, Password: o.Password, TLS: o.TLS, DialTimeout: o.DialTimeout,
+	})
+	db.heard.Store(-1)
+	return db, nil
+}
+
+// Follow says who is told of changes. It is called once, before [DB.Run].
+func (db *DB) Follow(f Follower) { db.follower = f }
+
+// Run connects, holds the lease, and follows what happens, until the context ends;
+// then it gives the lease back, so that others take over at once. It returns an
+// error ([ErrName], [ErrNewer], [ErrHalf]) if this replica must not run; whatever
+// state etcd is in, it waits.
+func (db *DB) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var group sync.WaitGroup
+	for _, loop := range []func(context.Context) error{db.hold, db.watchAll, db.raiseFormat} {
+		group.Go(func() {
+			if err := loop(ctx); err != nil {
+				stop(err)
+			}
+		})
+	}
+	if db.follower != nil {
+		group.Go(func() { db.tellFollower(ctx) })
+	}
+	group.Wait()
+	db.judge()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
+		return cause //nolint:wrapcheck // it is our own
+	}
+	return nil
+}
+
+func (db *DB) tellFollower(ctx context.Context) {
+	for {
+		news, ok := db.mirror.Next(ctx)
+		if !ok {
+			return
+		}
+		if news.Rewound {
+			db.follower.Rewound()
+		}
+		if news.Loaded {
+			db.follower.Loaded()
+		}
+		if ops := db.decodeAll(news.Changed); len(ops) > 0 {
+			db.follower.Heard(ops)
+		}
+		if news.Moved {
+			db.follower.Moved()
+		}
+	}
+}
+
+// decodeAll returns records that changed. One that cannot be read is logged and left
+// out: what was known of it stays.
+func (db *DB) decodeAll(items []mirror.Item) []store.Op {
+	var ops []store.Op
+	for _, item := range items {
+		op, err := db.decode(item)
+		if err != nil {
+			db.options.OnError(store.ReasonRead)
+			db.options.Logger.Error("A record in etcd cannot be read", "key", db.path(item.Name), "err", err)
+			continue
+		}
+		ops = append(ops, op)
+	}
+	return ops
+}
+
+// decode returns a record as this program's version has it, without a value if it
+// was deleted or is left out by a migration.
+func (db *DB) decode(item mirror.Item) (store.Op, error) {
+	op := store.Op{Table: store.Table(item.Name.Kind), Scope: item.Name.Scope, Key: item.Name.Key}
+	if item.Created == 0 {
+		return op, nil
+	}
+	value, version, err := layout.Unseal(item.Value, item.Parts)
+	if err != nil {
+		return op, fmt.Errorf("table %s, scope %.64q, key %.64q: %w", op.Table, op.Scope, op.Key, err)
+	}
+	if version > db.options.version() {
+		return op, fmt.Errorf("table %s, scope %.64q, key %.64q: %w: version %d", op.Table, op.Scope, op.Key, ErrNewer, version)
+	}
+	if op.Value = value; value == nil {
+		op.Value = []byte{}
+	}
+	for i, step := range db.options.Migrations[version-1:] {
+		if op, err = step(op); err != nil {
+			return op, fmt.Errorf("migrating from version %d to %d: %w", version+i, version+i+1, err)
+		}
+		if op.Value == nil {
+			break
+		}
+	}
+	return op, nil
+}
+
+// path is the key of a name in etcd.
+func (db *DB) path(n layout.Name) string { return db.options.Prefix + "/" + n.Path() }
+
+// Loaded reports whether everything was read once. What is there stays while etcd is
+// away.
+func (db *DB) Loaded() bool { return db.mirror.Loaded() }
+
+// State reports what was found below the prefix: [store.Fresh] if this replica began
+// it, and before the first load [store.Existing].
+func (db *DB) State() store.State {
+	if db.fresh.Load() {
+		return store.Fresh
+	}
+	return store.Existing
+}
+
+// Recovery returns when a replica found last that etcd had forgotten; what happened
+// before is not known. It is part of what is kept in etcd.
+func (db *DB) Recovery() (at time.Time, ok bool) {
+	at, err := time.Parse(time.RFC3339Nano, string(db.mirror.Get(layout.Recovered()).Value))
+	return at, err == nil
+}
+
+// Scan calls f for every value of a table as of one moment, ordered by scope and
+// then by key, byte by byte. See [store.DB.Scan]. It reads this replica's memory;
+// before the first load there is nothing.
+func (db *DB) Scan(t store.Table, f func(scope, key string, value []byte) error) error {
+	return db.scan(t, nil, f)
+}
+
+// ScanScope is [DB.Scan] for one scope.
+func (db *DB) ScanScope(t store.Table, scope string, f func(key string, value []byte) error) error {
+	return db.scan(t, &scope, func(_, key string, value []byte) error { return f(key, value) })
+}
+
+func (db *DB) scan(t store.Table, scope *string, f func(scope, key string, value []byte) error) error {
+	if db.closed.Load() {
+		return store.ErrClosed
+	}
+	if !(layout.Name{Kind: string(t)}).IsRecord() {
+		return fmt.Errorf("store: unknown table %q", string(t))
+	}
+	for _, item := range db.mirror.Records(string(t), scope) {
+		op, err := db.decode(item)
+		if err != nil {
+			db.options.OnError(store.ReasonRead)
+			return err
+		}
+		if op.Value == nil {
+			continue
+		}
+		if err := f(op.Scope, op.Key, op.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Stats returns what the store did since it was opened. It is in no file.
+func (db *DB) Stats() store.Stats {
+	return store.Stats{Commits: db.commits.Load(), Writes: db.writes.Load()}
+}
+
+// Hanging returns 0: every request has a limit. See [store.DB.Hanging].
+func (*DB) Hanging() time.Duration { return 0 }
+
+// Close ends every request; what is called later fails with [store.ErrClosed].
+func (db *DB) Close() error {
+	if !db.closed.Swap(true) {
+		db.connection.Close()
+	}
+	return nil
+}
+
+// report counts every failed write. It logs the first, and then when writing has
+// worked again for a while.
+func (db *DB) report(err error) {
+	db.reportMutex.Lock()
+	defer db.reportMutex.Unlock()
+	now := time.Now()
+	switch {
+	case err != nil:
+		db.options.OnError(store.ReasonWrite)
+		if !db.failing {
+			db.options.Logger.Error("Writing to etcd fails; nothing is asked of vendors meanwhile", "err", err)
+		}
+		db.failing, db.working = true, time.Time{}
+	case !db.failing:
+	case db.working.IsZero():
+		db.working = now
+	case now.Sub(db.working) >= calm:
+		db.options.Logger.Info("Writing to etcd works again")
+		db.failing = false
+	}
+}
+
+// pause waits, or says that the context has ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,122 @@
+package etcdstore
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"prefetch_exporter/store"
+)
+
+const (
+	minTTL = time.Second
+
+	defaultTTL  = 15 * time.Second
+	defaultDial = 5 * time.Second
+)
+
+// Errors of [DB.Run], after which it is of no use to run it again.
+var (
+	// ErrName: another replica has this name.
+	ErrName = errors.New("another replica has this name")
+	// ErrNewer: a newer version of this program writes below the prefix.
+	ErrNewer = errors.New("etcd holds a newer format")
+	// ErrHalf: there are records below the prefix and nothing that says they are
+	// whole.
+	ErrHalf = errors.New("etcd holds records and no format, as an interrupted import leaves them: " +
+		"repeat the import or delete what is below the prefix")
+)
+
+// Options says where etcd is and who this replica is.
+type Options struct {
+	// Endpoints are addresses of members, all https:// or all http://.
+	Endpoints []string
+	// Prefix is what every key begins with, before a slash: "/prefetch_exporter".
+	// Replicas with the same endpoints and prefix are one group.
+	Prefix string
+	// Username is for etcd's own authentication; empty uses none.
+	Username string
+	// Password is read again at each login; nil without a user.
+	Password func() string
+	// TLS is how members are checked and this client proves who it is; nil with
+	// http://.
+	TLS *tls.Config
+	// LeaseTTL is how long after the last renewal others take over; 0 is 15 s.
+	LeaseTTL time.Duration
+	// DialTimeout is after how long without any answer that is logged; 0 is 5 s.
+	DialTimeout time.Duration
+	// Replica is this replica's name, of which there must be one only.
+	Replica string
+	// Migrations make of each record of version 1 that of version 2, and so on; see
+	// [store.Options].
+	Migrations []store.Migration
+	// Logger is told what happened to the store as a whole; nil logs nothing.
+	Logger *slog.Logger
+	// OnError is called with [store.ReasonRead] and [store.ReasonWrite]; nil is
+	// allowed.
+	OnError func(reason string)
+	// Uptime is a clock that also runs while the machine is suspended; nil is
+	// Go's, which may not.
+	Uptime func() time.Duration
+}
+
+// version is what this program writes.
+func (o Options) version() int { return len(o.Migrations) + 1 }
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.OnError == nil {
+		o.OnError = func(string) {}
+	}
+	if o.Uptime == nil {
+		began := time.Now()
+		o.Uptime = func() time.Duration { return time.Since(began) }
+	}
+	if o.LeaseTTL == 0 {
+		o.LeaseTTL = defaultTTL
+	}
+	if o.DialTimeout == 0 {
+		o.DialTimeout = defaultDial
+	}
+	return o, o.check()
+}
+
+// check says which options can never work.
+func (o Options) check() error {
+	switch {
+	case len(o.Endpoints) == 0:
+		return errors.New("etcd: no endpoints")
+	case strings.Trim(o.Prefix, "/") == "" || strings.HasSuffix(o.Prefix, "/"):
+		return fmt.Errorf("etcd: prefix %q is empty or ends with a slash", o.Prefix)
+	case o.Replica == "":
+		return errors.New("etcd: the replica has no name")
+	case o.LeaseTTL < minTTL:
+		return fmt.Errorf("etcd: a lease of %v is shorter than %v", o.LeaseTTL, minTTL)
+	case o.Username != "" && o.Password == nil:
+		return errors.New("etcd: a user without a password")
+	}
+	for _, endpoint := range o.Endpoints {
+		scheme, host, _ := strings.Cut(endpoint, "://")
+		if scheme != "https" && scheme != "http" || host == "" {
+			return fmt.Errorf("etcd: endpoint %q is not https://host:port or http://host:port", endpoint)
+		}
+		if scheme != o.scheme() {
+			// The scheme of the first would decide, and might send the password in clear.
+			return fmt.Errorf("etcd: endpoint %q differs in scheme from %q", endpoint, o.Endpoints[0])
+		}
+	}
+	if o.TLS != nil && o.scheme() == "http" {
+		return fmt.Errorf("etcd: endpoint %q does not use TLS, which is configured", o.Endpoints[0])
+	}
+	return nil
+}
+
+func (o Options) scheme() string {
+	scheme, _, _ := strings.Cut(o.Endpoints[0], "://")
+	return scheme
+}

@@ -1,0 +1,332 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"prefetch_exporter/store"
+	"prefetch_exporter/store/etcdstore/client"
+	"prefetch_exporter/store/etcdstore/layout"
+	"prefetch_exporter/store/etcdstore/mirror"
+)
+
+const (
+	// writing is how long a write tries, and ending how long the end of a call does.
+	writing = 10 * time.Second
+	ending  = 5 * time.Second
+	// catchUp is how long a write waits for the mirror to learn what it did not know.
+	catchUp = time.Second
+	// maxOps and maxSize bound a transaction: etcd takes 128 operations and 1.5 MiB.
+	maxOps  = 100
+	maxSize = layout.MaxPart
+)
+
+// Write makes the changes durable before it returns. Changes are split into
+// transactions of at most 100 operations and 1 MiB, each applied as a whole; those of
+// table [store.Accounts] come last. Of two changes of one key the last wins.
+//
+// Each key is compared with the revision that this replica knows of, so that a write
+// that was given up and is applied late replaces nothing newer. If somebody else was
+// faster it is tried again on what they wrote, for 10 s in all; only in table
+// [store.Ledger] it is one transaction that fails with [store.ErrMoved] then, or with
+// [store.ErrUnknown] if it may be applied yet.
+func (db *DB) Write(ops ...store.Op) error { return db.write(writer{db: db}, ops) }
+
+func (db *DB) write(w writer, ops []store.Op) error {
+	if err := store.Validate(ops...); err != nil {
+		db.options.OnError(store.ReasonWrite)
+		return err
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	if err := db.ready(); err != nil {
+		return err
+	}
+	ledger, records := db.seal(ops)
+	var err error
+	if len(ledger) > 0 {
+		err = w.ledger(ledger)
+	}
+	if err == nil && len(records) > 0 {
+		ctx, cancel := context.WithTimeout(db.connection.Context(), writing)
+		defer cancel()
+		for _, some := range chunks(records) {
+			if err = w.try(ctx, some, false); err != nil {
+				break
+			}
+		}
+	}
+	switch {
+	case err == nil:
+		db.writes.Add(1)
+		db.report(nil)
+	case db.closed.Load():
+		return store.ErrClosed
+	case errors.Is(err, store.ErrNotOwner), errors.Is(err, store.ErrMoved):
+		// Nothing is wrong with the store.
+	default:
+		db.report(err)
+	}
+	return err
+}
+
+// ready says why nothing can be written yet.
+func (db *DB) ready() error {
+	switch {
+	case db.closed.Load():
+		return store.ErrClosed
+	case !db.mirror.Loaded():
+		return store.ErrNotLoaded
+	case !db.writable.Load():
+		return fmt.Errorf("%w: older replicas still run, which cannot read what this one writes", store.ErrNotLoaded)
+	default:
+		return nil
+	}
+}
+
+// change is what becomes of one record; without a value it is deleted.
+type change struct {
+	name   layout.Name
+	sealed layout.Sealed
+	size   int
+}
+
+func (c change) deletes() bool { return c.sealed.Value == nil }
+
+// seal returns the changes as etcd keeps them, those of the ledger apart; of two of
+// one key only the last.
+func (db *DB) seal(ops []store.Op) (ledger, records []change) {
+	last := map[layout.Name]int{}
+	for i, op := range ops {
+		last[layout.Record(op.Table, op.Scope, op.Key)] = i
+	}
+	for i, op := range ops {
+		c := change{name: layout.Record(op.Table, op.Scope, op.Key)}
+		if last[c.name] != i {
+			continue
+		}
+		if op.Value != nil {
+			c.sealed = layout.Seal(c.name, db.options.version(), op.Value, strconv.FormatUint(rand.Uint64(), 36)) //nolint:gosec // a name
+		}
+		const keys = 2 // compared, then put
+		c.size = keys*len(db.path(c.name)) + len(c.sealed.Value)
+		if op.Table == store.Ledger {
+			ledger = append(ledger, c)
+		} else {
+			records = append(records, c)
+		}
+	}
+	return ledger, records
+}
+
+// chunks splits changes into those of one transaction each.
+func chunks(changes []change) [][]change {
+	last := func(c change) int {
+		if c.name.Kind == string(store.Accounts) {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(changes, func(a, b change) int { return last(a) - last(b) })
+	var all [][]change
+	size := 0
+	for _, c := range changes {
+		if n := len(all); n > 0 && len(all[n-1]) < maxOps && size+c.size <= maxSize {
+			all[n-1] = append(all[n-1], c)
+			size += c.size
+			continue
+		}
+		all = append(all, []change{c})
+		size = c.size
+	}
+	return all
+}
+
+// writer writes for the owner of an identity, or for anybody.
+type writer struct {
+	db       *DB
+	identity string // "" for anybody
+}
+
+// ledger writes to the ledger.
+func (w writer) ledger(changes []change) error {
+	if w.identity == "" {
+		return w.once(w.db.transaction(changes))
+	}
+	creates := slices.ContainsFunc(changes, func(c change) bool { return !c.deletes() && w.db.mirror.Get(c.name).Created == 0 })
+	if creates {
+		return w.charge(changes)
+	}
+	return w.end(changes)
+}
+
+// charge writes a call that is about to leave.
+func (w writer) charge(changes []change) error {
+	if excess := len(changes) + 1 - maxOps; excess > 0 {
+		// What is deleted with a charge is of no more use; whether that is in the same
+		// transaction does not matter.
+		slices.SortStableFunc(changes, func(a, b change) int { return len(b.sealed.Value) - len(a.sealed.Value) })
+		first := changes[len(changes)-excess:]
+		if !first[0].deletes() {
+			return fmt.Errorf("a charge changes %d keys, at most %d fit into a transaction", len(changes), maxOps)
+		}
+		if err := w.end(first); err != nil {
+			return err
+		}
+		changes = changes[:len(changes)-excess]
+	}
+	mine, ok := w.db.mine(w.identity)
+	if !ok {
+		return store.ErrNotOwner
+	}
+	head := layout.Head(w.identity)
+	t := w.db.transaction(changes)
+	t.owner(w.identity, mine)
+	t.unchanged(head, w.db.mirror.Get(head))
+	t.put(head, []byte(w.db.options.Replica), clientv3.NoLease)
+	return w.once(t)
+}
+
+// once commits a transaction after which no retry may follow.
+func (w writer) once(t *transaction) error {
+	answer, err := t.commit(w.db.connection.Context())
+	switch {
+	case err == nil && answer.Succeeded:
+		return nil
+	case err == nil && t.deposed(answer):
+		return store.ErrNotOwner
+	case err == nil:
+		return store.ErrMoved
+	case client.Refused(err):
+		return fmt.Errorf("writing to etcd: %w", err)
+	default:
+		return fmt.Errorf("writing to etcd: %w: %w", store.ErrUnknown, err)
+	}
+}
+
+// end writes that calls have ended.
+func (w writer) end(changes []change) error {
+	ctx, cancel := context.WithTimeout(w.db.connection.Context(), ending)
+	defer cancel()
+	for _, some := range chunks(changes) {
+		if err := (writer{db: w.db}).try(ctx, some, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// try commits changes in one transaction, again and again until it is done, etcd
+// refuses, or the context ends. With ends a key that is gone stays so.
+func (w writer) try(ctx context.Context, changes []change, ends bool) error {
+	for _, c := range changes {
+		if err := w.db.putParts(ctx, c); err != nil {
+			return err
+		}
+	}
+	for {
+		if ends {
+			changes = slices.DeleteFunc(changes, func(c change) bool { return w.db.mirror.Get(c.name).Created == 0 })
+			if len(changes) == 0 {
+				return nil
+			}
+		}
+		err := w.attempt(ctx, changes)
+		switch {
+		case err == nil:
+			return nil
+		case !client.Passing(err), errors.Is(err, store.ErrNotOwner):
+			return err
+		case !errors.Is(err, store.ErrMoved) && !pause(ctx, again), ctx.Err() != nil:
+			return err
+		}
+	}
+}
+
+// attempt commits changes once. After [store.ErrMoved] the mirror knows more.
+func (w writer) attempt(ctx context.Context, changes []change) error {
+	t := w.db.transaction(changes)
+	if w.identity != "" {
+		mine, ok := w.db.mine(w.identity)
+		if !ok {
+			return store.ErrNotOwner
+		}
+		t.owner(w.identity, mine)
+	}
+	var guard mirror.Entry
+	if t.creates {
+		var err error
+		if guard, err = w.guard(t); err != nil {
+			return err
+		}
+	}
+	answer, err := t.commit(ctx)
+	switch {
+	case err == nil && answer.Succeeded:
+		return nil
+	case err == nil && t.deposed(answer):
+		return store.ErrNotOwner
+	case err == nil:
+		ctx, cancel := context.WithTimeout(ctx, catchUp)
+		defer cancel()
+		_ = w.db.mirror.Wait(ctx, answer.Header.GetRevision()) // else the next attempt fails as well
+		return store.ErrMoved
+	}
+	if t.creates && !client.Refused(err) {
+		w.db.fence(ctx, guard)
+	}
+	return fmt.Errorf("writing to etcd: %w", err)
+}
+
+// guard lets a transaction that makes keys compare this replica's registration. That
+// a key is not there is true also after it was made and deleted again; so a
+// transaction that was given up could make it once more, hours later.
+func (w writer) guard(t *transaction) (mirror.Entry, error) {
+	name := layout.Replica(w.db.options.Replica)
+	e, l := w.db.mirror.Get(name), w.db.lease.Load()
+	if l == nil || e.Lease != int64(l.id) {
+		return e, fmt.Errorf("%w: this replica is not registered", client.ErrNotConnected)
+	}
+	t.unchanged(name, e)
+	return e, nil
+}
+
+// fence puts the registration anew, unless that has happened: transactions that
+// compare what it was are void.
+func (db *DB) fence(ctx context.Context, was mirror.Entry) {
+	for {
+		l := db.lease.Load()
+		if l == nil || db.mirror.Get(layout.Replica(db.options.Replica)).Modified != was.Modified {
+			return
+		}
+		if ok, _ := db.register(ctx, l, true); ok || !pause(ctx, again) {
+			return
+		}
+	}
+}
+
+// putParts puts the parts of a large value. Nothing points to them yet.
+func (db *DB) putParts(ctx context.Context, c change) error {
+	for _, part := range c.sealed.Parts {
+		for {
+			t := &transaction{db: db}
+			t.put(part.Name, part.Value, clientv3.NoLease)
+			_, err := t.commit(ctx)
+			if err == nil {
+				break
+			}
+			if !client.Passing(err) || !pause(ctx, again) {
+				return fmt.Errorf("writing to etcd: %w", err)
+			}
+		}
+	}
+	return nil
+}
