@@ -1,0 +1,236 @@
+package replica
+
+import (
+	"context"
+	"log/slog"
+	"math"
+	"sync"
+	"time"
+
+	"prefetch_exporter/prefetch"
+	"prefetch_exporter/store"
+)
+
+const (
+	// defaultSettle is how long the members must be the same before anything is
+	// handed over to even them out.
+	defaultSettle = 2 * time.Second
+	// defaultGrace bounds the hand-over at the end.
+	defaultGrace = 10 * time.Second
+)
+
+// Store is the store that the replicas share.
+type Store interface {
+	// Run follows the store and holds this replica's lease until ctx ends, then
+	// ends the lease.
+	Run(ctx context.Context) error
+	// Loaded reports whether the store was read.
+	Loaded() bool
+	// Register sets what the others read of this replica.
+	Register(value []byte)
+	// Members is what each live replica has registered, by name.
+	Members() map[string][]byte
+	// Owners are the replicas that own something, by identity.
+	Owners() map[string]string
+	// Owns reports whether this replica owns the identity at this moment. It waits
+	// for nothing.
+	Owns(identity string) bool
+	// Claim takes an identity that nobody owns.
+	Claim(ctx context.Context, identity string) (bool, error)
+	// Resign gives up an identity.
+	Resign(ctx context.Context, identity string) error
+}
+
+// Poller asks for what this replica owns and follows the rest.
+type Poller interface {
+	// TakeOver has it ask for the accounts of an identity.
+	TakeOver(identity string) error
+	// Release asks no more, and returns when nothing is under way and all is stored.
+	Release(ctx context.Context, identity string)
+	// Depose asks no more at once: another replica may be the owner already.
+	Depose(identity string)
+	// Reload takes over the whole store.
+	Reload()
+	// Heard takes in changes of the store, in their order.
+	Heard(changes []store.Op)
+	// Rewound is told that the store forgot.
+	Rewound()
+	// Moved is told that owners, replicas or the own lease changed.
+	Moved()
+	// Limits are what other live replicas state for an identity: the strictest holds.
+	Limits(identity string, others []prefetch.Limit)
+}
+
+// Submitted are the tasks that were put through the API of any replica.
+type Submitted interface {
+	// Heard takes in changes of the store, in their order.
+	Heard(changes []store.Op)
+	// Reload takes over the whole store.
+	Reload() error
+}
+
+// Options are what a [Group] needs. Name and Store are required.
+type Options struct {
+	// Name is this replica's, which no other has.
+	Name string
+	// Version is that of the records that this program reads and writes. While
+	// replicas differ, only those of the oldest own anything.
+	Version int
+	Store   Store
+	Logger  *slog.Logger
+	// Settle is how long the members must be the same before anything is handed
+	// over to even them out; 2 s unless positive.
+	Settle time.Duration
+	// Grace bounds the hand-over at the end; 10 s unless positive.
+	Grace time.Duration
+}
+
+// Group is this replica among the others. It is what the store tells of changes: see
+// [Group.Heard]. It is safe for concurrent use.
+type Group struct {
+	name    string
+	version int
+	store   Store
+	log     *slog.Logger
+	settle  time.Duration
+	grace   time.Duration
+
+	events *queue
+	// woken is told when there may be something to decide.
+	woken chan struct{}
+
+	mu       sync.Mutex
+	services []Service
+	value    []byte
+	// read are registrations that were read, by member.
+	read map[string]readMember
+	// differs are the accounts that another replica has configured differently: the
+	// fingerprints of both, by the other's name.
+	differs map[string]map[string]string
+}
+
+// readMember is a registration and what it was read from.
+type readMember struct {
+	value string
+	*registration
+}
+
+// New returns a replica that serves nothing yet.
+func New(o Options) *Group {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Settle <= 0 {
+		o.Settle = defaultSettle
+	}
+	if o.Grace <= 0 {
+		o.Grace = defaultGrace
+	}
+	return &Group{
+		name: o.Name, version: o.Version, store: o.Store, log: o.Logger, settle: o.Settle, grace: o.Grace,
+		woken: make(chan struct{}, 1), events: newQueue(), value: encode(o.Version, nil), read: map[string]readMember{},
+	}
+}
+
+// Serve says what this replica can ask for, from now on. What it owns beyond that, it
+// gives up.
+func (g *Group) Serve(services []Service) {
+	g.mu.Lock()
+	g.services, g.value = services, encode(g.version, services)
+	g.mu.Unlock()
+	g.wake()
+}
+
+func (g *Group) wake() {
+	select {
+	case g.woken <- struct{}{}:
+	default:
+	}
+}
+
+// Replicas is how many live replicas there are, this one included.
+func (g *Group) Replicas() int {
+	members := g.store.Members()
+	n := len(members)
+	if _, registered := members[g.name]; !registered {
+		n++
+	}
+	return n
+}
+
+// Differs reports whether another live replica has the account configured differently.
+func (g *Group) Differs(a prefetch.Account) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.differs[AccountKey(a)]) > 0
+}
+
+// Configured are the accounts and identities that any live replica has configured.
+func (g *Group) Configured() (accounts map[prefetch.Account]bool, identities map[string]bool) {
+	accounts, identities = map[prefetch.Account]bool{}, map[string]bool{}
+	for _, m := range g.members() {
+		for _, s := range m.Services {
+			identities[s.Identity] = true
+			for key := range s.Accounts {
+				accounts[accountOf(key)] = true
+			}
+		}
+	}
+	return accounts, identities
+}
+
+// members are the registrations of the live replicas. This one's is as it should be,
+// whether the store says so yet or not. One that cannot be read serves nothing.
+func (g *Group) members() map[string]*registration {
+	values := g.store.Members()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	values[g.name] = g.value
+	members := make(map[string]*registration, len(values))
+	for name, value := range values {
+		m, known := g.read[name]
+		if !known || m.value != string(value) {
+			r, err := decode(value)
+			if err != nil {
+				g.log.Warn("a replica cannot be read, and is taken for one that serves nothing", "replica", name, "err", err)
+				r = &registration{Version: math.MaxInt}
+			}
+			m = readMember{string(value), r}
+			g.read[name] = m
+		}
+		members[name] = m.registration
+	}
+	for name := range g.read {
+		if members[name] == nil {
+			delete(g.read, name)
+		}
+	}
+	return members
+}
+
+// compare looks which accounts are configured differently, and tells once of each.
+func (g *Group) compare(members map[string]*registration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	before := g.differs
+	g.differs = map[string]map[string]string{}
+	own := members[g.name].accounts()
+	for name, m := range members {
+		for key, fingerprint := range m.accounts() {
+			mine, shared := own[key]
+			if !shared || mine == fingerprint {
+				continue
+			}
+			if g.differs[key] == nil {
+				g.differs[key] = map[string]string{}
+			}
+			both := mine + " " + fingerprint
+			g.differs[key][name] = both
+			if before[key][name] != both {
+				a := accountOf(key)
+				g.log.Warn("two replicas have an account configured differently: what its owner has counts, and the strictest limit",
+					"provider", a.Provider, "account", a.Name, "replica", g.name, "other", name)
+			}
+		}
+	}
+}
