@@ -43,12 +43,16 @@ type pace struct {
 	// ask is the time between two questions to the exporter, draw that between two
 	// drawings on a terminal.
 	ask, draw time.Duration
+	// answer is how long a question may last that was asked when waiting ends.
+	answer time.Duration
 	// unknown is how long the exporter may not know a task that is waited for: after
 	// a restart it reads its sources first.
 	unknown time.Duration
 }
 
-func usualPace() pace { return pace{ask: 2 * time.Second, draw: time.Second, unknown: time.Minute} }
+func usualPace() pace {
+	return pace{ask: 2 * time.Second, draw: time.Second, answer: 2 * time.Second, unknown: time.Minute}
+}
 
 // run is one run of the tool.
 type run struct {

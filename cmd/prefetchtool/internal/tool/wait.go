@@ -127,7 +127,7 @@ func (w *waiter) end() time.Time {
 // answer that it does not do this is an error.
 func (w *waiter) look(ctx context.Context) error {
 	// A question that hangs must not outlast the waiting.
-	limit, cancel := context.WithDeadline(ctx, time.Now().Add(max(w.pace.ask, time.Until(w.until))))
+	limit, cancel := context.WithDeadline(ctx, time.Now().Add(max(w.pace.answer, time.Until(w.until))))
 	defer cancel()
 	task, answer, err := w.client.Task(limit, w.account, w.id)
 	if ctx.Err() != nil {
