@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"prefetch_exporter/demo"
 	"prefetch_exporter/exporter"
 	"prefetch_exporter/internal/commandline"
+	"prefetch_exporter/internal/terminal"
 	"prefetch_exporter/logwriter"
 	"prefetch_exporter/web"
 )
@@ -76,6 +78,7 @@ type session struct {
 	*flags
 
 	stdout io.Writer
+	screen *terminal.Screen // of the demo; nil where nothing can be drawn
 	log    *slog.Logger
 }
 
@@ -95,6 +98,12 @@ func runWith(ctx context.Context, args []string, to streams, options func(*expor
 		return check(f.ConfigFile, *f.Web.WebConfigFile, to.stdout, to.stderr)
 	}
 	s := &session{flags: f, stdout: to.stdout}
+	if f.demo && !f.once {
+		s.screen = terminal.New(to.stdout, os.Getenv)
+		if s.screen != nil && terminal.New(to.stderr, os.Getenv) != nil {
+			to.stderr = s.screen // the log shares the terminal with what is drawn
+		}
+	}
 	log := logwriter.New(to.stderr, func(dropped uint64) {
 		s.log.Warn("lines of the log were dropped, since nobody read it", "dropped", dropped)
 	})
@@ -212,6 +221,13 @@ func (s *session) runExporter(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, e.Close()) }()
 	if f.once {
 		return e.Once(ctx, s.stdout)
+	}
+	if s.screen != nil {
+		live, stop := context.WithCancel(ctx)
+		var drawing sync.WaitGroup
+		drawing.Go(func() { demo.Live(live, s.screen, e.Snapshot) })
+		defer drawing.Wait()
+		defer stop()
 	}
 	return e.Serve(ctx)
 }

@@ -26,6 +26,7 @@ import (
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/poller/record"
+	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 )
 
@@ -178,6 +179,9 @@ func (e *Exporter) start(cfg *config.Config) error {
 	debug.FreeOSMemory()
 	return nil
 }
+
+// Snapshot is what is known now. It waits for no call and no disk.
+func (e *Exporter) Snapshot() prefetch.Snapshot { return e.poller.Snapshot() }
 
 // Close closes the store. Nothing may run any more. A disk that hangs is no error:
 // what it did not take was never durable.

@@ -1,5 +1,6 @@
 // Package terminal draws what changes: lines that are drawn anew in their place,
-// and bars of what has come how far. It must not know what is drawn.
+// tables, and bars of how many URLs have come how far. It must not know whose these
+// are.
 package terminal
 
 import (

@@ -12,6 +12,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"prefetch_exporter/internal/terminal"
+	"prefetch_exporter/prefetch"
 )
 
 func env(values map[string]string) func(string) string {
@@ -124,5 +125,20 @@ func TestTable(t *testing.T) {
 	got := terminal.Table([]string{"task", "phase"}, [][]string{{"a long one", "-"}, {"b", "lost"}})
 	if diff := cmp.Diff([]string{"TASK        PHASE", "a long one  -", "b           lost"}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestStatusBar(t *testing.T) {
+	t.Parallel()
+	c := prefetch.Counts{prefetch.Succeeded: 2, prefetch.Failed: 1, prefetch.Running: 1, prefetch.Waiting: 1}
+	if got, want := text.StripEscape(terminal.StatusBar(10, c)), "████▓▓▒▒░░"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	looks := map[string]bool{}
+	for _, p := range terminal.Statuses(c) {
+		looks[p.Fill] = true
+	}
+	if len(looks) != prefetch.NumStatuses {
+		t.Error("without colours, two statuses look alike")
 	}
 }

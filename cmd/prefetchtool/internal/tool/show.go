@@ -5,29 +5,17 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/text"
-
 	"prefetch_exporter/cmd/prefetchtool/internal/api"
 	"prefetch_exporter/internal/terminal"
+	"prefetch_exporter/prefetch"
 	"prefetch_exporter/web/words"
 )
 
-// part is the URLs of one status in a bar.
-type part struct {
-	status string
-	n      int
-	fill   string
-	color  text.Color
-}
-
-// parts are the statuses in the order in which they are shown: what is done first.
-func parts(c *api.Counts) []part {
-	return []part{
-		{"succeeded", c.Succeeded, "█", text.FgGreen},
-		{"failed", c.Failed, "▓", text.FgRed},
-		{"unknown", c.Unknown, "?", text.FgMagenta},
-		{"running", c.Running, "▒", text.FgCyan},
-		{"waiting", c.Waiting, "░", text.Reset},
+// counts are those of an answer.
+func counts(c *api.Counts) prefetch.Counts {
+	return prefetch.Counts{
+		prefetch.Waiting: c.Waiting, prefetch.Running: c.Running, prefetch.Succeeded: c.Succeeded,
+		prefetch.Failed: c.Failed, prefetch.Unknown: c.Unknown,
 	}
 }
 
@@ -36,11 +24,7 @@ func bar(c *api.Counts, width int) string {
 	if c == nil {
 		return strings.Repeat(" ", width)
 	}
-	var all []terminal.Part
-	for _, p := range parts(c) {
-		all = append(all, terminal.Part{N: p.n, Fill: p.fill, Color: p.color})
-	}
-	return terminal.Bar(width, all...)
+	return terminal.StatusBar(width, counts(c))
 }
 
 // progress says how far a task is: "active: 12 of 24 URLs succeeded, 12 running".
@@ -51,9 +35,9 @@ func progress(t *api.Task) string {
 		b.WriteString(": not answered yet")
 	} else {
 		fmt.Fprintf(&b, ": %d of %s succeeded", t.URLs.Succeeded, words.Plural(t.URLs.Total(), "URL"))
-		for _, p := range parts(t.URLs)[1:] {
-			if p.n > 0 {
-				fmt.Fprintf(&b, ", %d %s", p.n, p.status)
+		for _, p := range terminal.Statuses(counts(t.URLs))[1:] {
+			if p.N > 0 {
+				fmt.Fprintf(&b, ", %d %s", p.N, p.Status)
 			}
 		}
 	}

@@ -318,9 +318,9 @@ func (w *waiter) picture(now time.Time) []string {
 	lines := []string{printable(title)}
 	if t.URLs != nil {
 		total := t.URLs.Total()
-		for _, p := range parts(t.URLs) {
-			own := terminal.Bar(waitBar, terminal.Part{N: p.n, Fill: p.fill, Color: p.color}, terminal.Part{N: total - p.n, Fill: " "})
-			lines = append(lines, fmt.Sprintf("  %-9s %s %*d of %d", p.status, own, len(strconv.Itoa(total)), p.n, total))
+		for _, p := range terminal.Statuses(counts(t.URLs)) {
+			own := terminal.Bar(waitBar, p.Part, terminal.Part{N: total - p.N, Fill: " "})
+			lines = append(lines, fmt.Sprintf("  %-9s %s %*d of %d", p.Status, own, len(strconv.Itoa(total)), p.N, total))
 		}
 	}
 	age := "no numbers yet"
