@@ -86,7 +86,11 @@ func emitted(t *testing.T) map[string][]string {
 	t.Helper()
 	target := []string{"job", "instance"}
 	known := map[string][]string{
-		"up": target, "go_goroutines": target, "process_resident_memory_bytes": target,
+		"up": append(slices.Clone(target), "task"), "go_goroutines": target, "process_resident_memory_bytes": target,
+	}
+	// Of blackbox_exporter, with the labels that deploy/blackbox/prometheus.yml sets.
+	for _, name := range []string{"probe_success", "probe_failed_due_to_regex", "probe_http_status_code"} {
+		known[name] = append(slices.Clone(target), "provider", "account", "task", "status")
 	}
 	for _, m := range collector.Metrics() {
 		labels := append(slices.Clone(m.Labels), target...)
