@@ -15,8 +15,9 @@ const (
 	// defaultSettle is how long the members must be the same before anything is
 	// handed over to even them out.
 	defaultSettle = 2 * time.Second
-	// defaultGrace bounds the hand-over at the end.
-	defaultGrace = 10 * time.Second
+	// defaultGrace bounds the hand-over at the end: calls under way have 5 s to end,
+	// and what they told is stored.
+	defaultGrace = 7 * time.Second
 )
 
 // Store is the store that the replicas share.
@@ -81,7 +82,7 @@ type Options struct {
 	// Settle is how long the members must be the same before anything is handed
 	// over to even them out; 2 s unless positive.
 	Settle time.Duration
-	// Grace bounds the hand-over at the end; 10 s unless positive.
+	// Grace bounds the hand-over at the end; 7 s unless positive.
 	Grace time.Duration
 }
 

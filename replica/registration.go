@@ -24,7 +24,7 @@ type Service struct {
 	Accounts map[string]string
 }
 
-// AccountKey names an account in a [Service], such as "cdnetworks:edge".
+// AccountKey names an account in a [Service]: its provider, a colon and its name.
 func AccountKey(a prefetch.Account) string { return a.Provider + ":" + a.Name }
 
 func accountOf(key string) prefetch.Account {

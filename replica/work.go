@@ -93,13 +93,12 @@ func (r *runner) depose(identity string) {
 	r.has(identity, false)
 }
 
-// resign gives up the key of an identity that nobody here asks for any more.
+// resign gives up the key of an identity that nobody here asks for any more. Whether it
+// was heard, the store will say.
 func (r *runner) resign(ctx context.Context, identity string) {
-	for began := time.Now(); r.store.Resign(ctx, identity) != nil; {
-		// Whether it was heard, the store will say.
-		if !r.store.Owns(identity) || time.Since(began) > resignLimit || !pause(ctx, resignGap) {
-			break
-		}
+	ctx, cancel := context.WithTimeout(ctx, resignLimit)
+	defer cancel()
+	for r.store.Resign(ctx, identity) != nil && r.store.Owns(identity) && pause(ctx, resignGap) {
 	}
 	r.state.Lock()
 	defer r.state.Unlock()
@@ -118,14 +117,15 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// handOverAll gives up everything at once, as far as that ends in time.
+// handOverAll gives up everything at once, as far as that ends in time. What the
+// replica does not own any more by its own clock, nobody waits for.
 func (r *runner) handOverAll(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, r.grace)
 	defer cancel()
 	r.state.Lock()
 	r.closing = true
 	for _, identity := range slices.Collect(maps.Keys(r.taken)) {
-		if !r.busy[identity] {
+		if !r.busy[identity] && r.store.Owns(identity) {
 			r.works.Go(func() { r.handOver(ctx, identity) })
 		}
 	}
