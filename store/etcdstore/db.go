@@ -12,6 +12,7 @@ import (
 	"prefetch_exporter/store/etcdstore/client"
 	"prefetch_exporter/store/etcdstore/layout"
 	"prefetch_exporter/store/etcdstore/mirror"
+	"prefetch_exporter/store/etcdstore/txn"
 )
 
 // Follower is told what happens in etcd, by whomever, always from one goroutine.
@@ -36,6 +37,7 @@ type DB struct {
 	options    Options
 	connection *client.Connection
 	mirror     *mirror.Mirror
+	etcd       *txn.Etcd
 	follower   Follower
 	closed     atomic.Bool
 	// fresh is set if this replica began the prefix.
@@ -79,6 +81,10 @@ func Open(o Options) (*DB, error) {
 	db.connection = client.New(client.Options{
 		Endpoints: o.Endpoints, Username: o.Username, Password: o.Password, TLS: o.TLS, DialTimeout: o.DialTimeout,
 	})
+	db.etcd = &txn.Etcd{
+		Connection: db.connection, Mirror: db.mirror, Prefix: o.Prefix,
+		Committed: func() { db.commits.Add(1) },
+	}
 	db.heard.Store(-1)
 	return db, nil
 }
@@ -141,7 +147,7 @@ func (db *DB) decodeAll(items []mirror.Item) []store.Op {
 		op, err := db.decode(item)
 		if err != nil {
 			db.options.OnError(store.ReasonRead)
-			db.options.Logger.Error("A record in etcd cannot be read", "key", db.path(item.Name), "err", err)
+			db.options.Logger.Error("A record in etcd cannot be read", "key", db.etcd.Path(item.Name), "err", err)
 			continue
 		}
 		ops = append(ops, op)
@@ -152,33 +158,11 @@ func (db *DB) decodeAll(items []mirror.Item) []store.Op {
 // decode returns a record as this program's version has it, without a value if it
 // was deleted or is left out by a migration.
 func (db *DB) decode(item mirror.Item) (store.Op, error) {
-	op := store.Op{Table: store.Table(item.Name.Kind), Scope: item.Name.Scope, Key: item.Name.Key}
 	if item.Created == 0 {
-		return op, nil
+		return store.Op{Table: store.Table(item.Name.Kind), Scope: item.Name.Scope, Key: item.Name.Key}, nil
 	}
-	value, version, err := layout.Unseal(item.Value, item.Parts)
-	if err != nil {
-		return op, fmt.Errorf("table %s, scope %.64q, key %.64q: %w", op.Table, op.Scope, op.Key, err)
-	}
-	if version > db.options.version() {
-		return op, fmt.Errorf("table %s, scope %.64q, key %.64q: %w: version %d", op.Table, op.Scope, op.Key, ErrNewer, version)
-	}
-	if op.Value = value; value == nil {
-		op.Value = []byte{}
-	}
-	for i, step := range db.options.Migrations[version-1:] {
-		if op, err = step(op); err != nil {
-			return op, fmt.Errorf("migrating from version %d to %d: %w", version+i, version+i+1, err)
-		}
-		if op.Value == nil {
-			break
-		}
-	}
-	return op, nil
+	return layout.Decode(item.Name, item.Value, item.Parts, db.options.Migrations)
 }
-
-// path is the key of a name in etcd.
-func (db *DB) path(n layout.Name) string { return db.options.Prefix + "/" + n.Path() }
 
 // Loaded reports whether everything was read once. What is there stays while etcd is
 // away.
@@ -202,7 +186,7 @@ func (db *DB) Recovery() (at time.Time, ok bool) {
 
 // Scan calls f for every value of a table as of one moment, ordered by scope and
 // then by key, byte by byte. See [store.DB.Scan]. It reads this replica's memory;
-// before the first load there is nothing.
+// before the first load the error is [store.ErrNotLoaded].
 func (db *DB) Scan(t store.Table, f func(scope, key string, value []byte) error) error {
 	return db.scan(t, nil, f)
 }
@@ -213,8 +197,11 @@ func (db *DB) ScanScope(t store.Table, scope string, f func(key string, value []
 }
 
 func (db *DB) scan(t store.Table, scope *string, f func(scope, key string, value []byte) error) error {
-	if db.closed.Load() {
+	switch {
+	case db.closed.Load():
 		return store.ErrClosed
+	case !db.mirror.Loaded():
+		return store.ErrNotLoaded
 	}
 	if !(layout.Name{Kind: string(t)}).IsRecord() {
 		return fmt.Errorf("store: unknown table %q", string(t))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -13,27 +12,23 @@ import (
 
 	"prefetch_exporter/store"
 	"prefetch_exporter/store/etcdstore/client"
+	"prefetch_exporter/store/etcdstore/feed"
 	"prefetch_exporter/store/etcdstore/layout"
 	"prefetch_exporter/store/etcdstore/mirror"
 )
 
-const (
-	// progressEvery is how often the watch is asked how far it is, and silence after
-	// how long without a word it is opened anew: on a member that hangs it would stay
-	// open and silent for half a minute.
-	progressEvery = 500 * time.Millisecond
-	silence       = 1500 * time.Millisecond
-	// page is how many keys are read at once; fewer after that took too long.
-	page = 500
-)
+// page is how many keys are read at once; fewer after that took too long.
+const page = 500
 
 // following is the loop that keeps the mirror up to date.
 type following struct {
 	*DB
 
+	feed feed.Feed
+
 	// revision is the last one that the mirror has.
 	revision int64
-	seen     place
+	seen     feed.Place
 	// forgot is set from when etcd was found to have forgotten until everything was
 	// read anew.
 	forgot bool
@@ -43,26 +38,10 @@ type following struct {
 	complained bool          // since then it was logged that none came
 }
 
-// place is where in its history an etcd is; none of it ever goes back.
-type place struct {
-	cluster, term uint64
-	revision      int64
-}
-
-// behind reports whether an etcd is not the one it was: another one, or the same
-// restored from a backup. Unless it was read with a quorum, it may only be late.
-func (p place) behind(h *etcdserverpb.ResponseHeader) bool {
-	return p.cluster != 0 && (h.GetClusterId() != p.cluster || h.GetRaftTerm() < p.term || h.GetRevision() < p.revision)
-}
-
-func placeOf(h *etcdserverpb.ResponseHeader) place {
-	return place{h.GetClusterId(), h.GetRaftTerm(), h.GetRevision()}
-}
-
 // watchAll reads everything and watches from there, until the context ends or this
 // replica must not run.
 func (db *DB) watchAll(ctx context.Context) error {
-	f := &following{DB: db, page: page, answered: db.options.Uptime()}
+	f := db.following()
 	whole := false
 	for {
 		var err error
@@ -80,10 +59,19 @@ func (db *DB) watchAll(ctx context.Context) error {
 			return err
 		case errors.Is(err, errReload):
 			whole = false
+		case errors.Is(err, errLook):
+			pause(ctx, again)
 		default:
 			f.trouble(err)
 			pause(ctx, again)
 		}
+	}
+}
+
+func (db *DB) following() *following {
+	return &following{
+		DB: db, page: page, answered: db.options.Uptime(),
+		feed: feed.Feed{Connection: db.connection, Prefix: db.options.Prefix + "/"},
 	}
 }
 
@@ -119,11 +107,11 @@ func (f *following) load(ctx context.Context) error {
 	}
 	f.answer()
 	before := f.mirror.Loaded()
-	f.forgot = f.forgot || f.seen.behind(header)
+	f.forgot = f.forgot || f.seen.Behind(header)
 	f.mirror.Replace(header.GetRevision(), all, f.forgot)
-	f.seen, f.revision = placeOf(header), header.GetRevision()
+	f.seen, f.revision = feed.PlaceOf(header), header.GetRevision()
 
-	format := f.mirror.Get(layout.Format())
+	format := f.mirror.Get(layout.FormatName())
 	if format.Created == 0 {
 		if !before && !f.mirror.Empty() {
 			return ErrHalf
@@ -153,33 +141,19 @@ func (f *following) load(ctx context.Context) error {
 	return nil
 }
 
-// readAll reads all keys, page by page, as of the revision of the first page.
+// readAll reads everything as of one revision.
 func (f *following) readAll(ctx context.Context) (*etcdserverpb.ResponseHeader, []mirror.Change, error) {
-	key := f.options.Prefix + "/"
-	options := []clientv3.OpOption{clientv3.WithRange(clientv3.GetPrefixRangeEnd(key)), clientv3.WithLimit(f.page)}
-	var header *etcdserverpb.ResponseHeader
-	var all []mirror.Change
-	for {
-		answer, err := client.Ask(ctx, f.connection, client.Limit, func(ctx context.Context, c *client.Etcd) (*clientv3.GetResponse, error) {
-			return c.Get(ctx, key, options...)
-		})
-		if err != nil {
-			return nil, nil, fmt.Errorf("reading from etcd: %w", err)
-		}
-		if header == nil {
-			header = answer.Header
-			options = append(options, clientv3.WithRev(header.GetRevision()))
-		}
-		for _, kv := range answer.Kvs {
-			if name, ok := f.name(kv.GetKey()); ok {
-				all = append(all, changeOf(name, kv))
-			}
-		}
-		if !answer.More {
-			return header, all, nil
-		}
-		key = string(answer.Kvs[len(answer.Kvs)-1].GetKey()) + "\x00"
+	header, found, err := f.feed.Read(ctx, f.page)
+	if err != nil {
+		return nil, nil, err
 	}
+	var all []mirror.Change
+	for _, kv := range found {
+		if name, ok := f.name(kv.GetKey()); ok {
+			all = append(all, mirror.ChangeOf(name, kv))
+		}
+	}
+	return header, all, nil
 }
 
 // name returns the name of a key.
@@ -191,50 +165,21 @@ func (f *following) name(key []byte) (layout.Name, bool) {
 // says why it cannot go on from there.
 func (f *following) watch(ctx context.Context) error {
 	// With a quorum: a member that lags is not taken for an etcd that forgot.
-	answer, err := client.Ask(ctx, f.connection, client.Limit, func(ctx context.Context, c *client.Etcd) (*clientv3.GetResponse, error) {
-		return c.Get(ctx, f.path(layout.Format()), clientv3.WithKeysOnly())
-	})
-	if err != nil {
-		return fmt.Errorf("reading from etcd: %w", err)
-	}
-	f.answer()
-	if f.seen.behind(answer.Header) {
-		f.forgot = true
-		return errReload
-	}
-	f.seen = placeOf(answer.Header)
-	etcd, err := f.connection.Client(ctx)
+	header, err := f.feed.Where(ctx)
 	if err != nil {
 		return err
 	}
-
-	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
-	watcher := clientv3.NewWatcher(etcd) // of its own, else it may get the stream that hangs
-	timer := time.AfterFunc(silence, cancel)
-	var asking sync.WaitGroup
-	defer func() {
-		timer.Stop()
-		cancel()
-		_ = watcher.Close()
-		asking.Wait()
-	}()
-	asking.Go(func() {
-		for pause(ctx, progressEvery) {
-			_ = watcher.RequestProgress(ctx) // if it fails there is silence
-		}
-	})
-	from := clientv3.WithRev(f.revision + 1)
-	for said := range watcher.Watch(ctx, f.options.Prefix+"/", clientv3.WithPrefix(), clientv3.WithCreatedNotify(), from) {
-		timer.Reset(silence)
-		if err := f.hear(&said); err != nil {
-			return err
-		}
-		if f.seen.behind(said.Header) {
-			return nil // it is looked at with a quorum
-		}
+	f.answer()
+	if f.seen.Behind(header) {
+		f.forgot = true
+		return errReload
 	}
-	return nil
+	f.seen = feed.PlaceOf(header)
+	return f.feed.Watch(ctx, f.revision, f.hear)
 }
+
+// errLook: what the watch said may mean that etcd forgot, which a quorum is asked.
+var errLook = errors.New("etcd may have forgotten")
 
 // hear applies what the watch said.
 func (f *following) hear(said *clientv3.WatchResponse) error {
@@ -251,7 +196,7 @@ func (f *following) hear(said *clientv3.WatchResponse) error {
 	for _, event := range said.Events {
 		revision = event.GetKv().GetModRevision()
 		if name, ok := f.name(event.GetKv().GetKey()); ok {
-			changes = append(changes, changeOf(name, event.GetKv()))
+			changes = append(changes, mirror.ChangeOf(name, event.GetKv()))
 		}
 	}
 	if len(said.Events) > 0 {
@@ -260,19 +205,22 @@ func (f *following) hear(said *clientv3.WatchResponse) error {
 		return nil
 	}
 	f.mirror.Watched(revision, changes)
-	f.seen.revision = max(f.seen.revision, revision)
+	f.seen.Revision = max(f.seen.Revision, revision)
 	for _, c := range changes {
 		switch {
-		case c.Name == layout.Format() && c.Created == 0:
+		case c.Name == layout.FormatName() && c.Created == 0:
 			f.forgot = true
 			return errReload
-		case c.Name == layout.Format():
+		case c.Name == layout.FormatName():
 			if err := f.checkFormat(); err != nil {
 				return err
 			}
 		case c.Name == layout.Replica(f.options.Replica):
 			f.ring()
 		}
+	}
+	if f.seen.Behind(said.Header) {
+		return errLook
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package etcdstore
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,42 +13,26 @@ import (
 	"prefetch_exporter/store/etcdstore/client"
 	"prefetch_exporter/store/etcdstore/layout"
 	"prefetch_exporter/store/etcdstore/mirror"
+	"prefetch_exporter/store/etcdstore/txn"
 )
 
 // formatEvery is how often a replica that must not write yet looks whether it may.
 const formatEvery = 500 * time.Millisecond
 
-// format says which version of records is written below the prefix.
-type format struct {
-	Version int `json:"version"`
-}
+func formatOf(e mirror.Entry) int { return layout.Said[layout.Format](e.Value).Version }
 
-func formatOf(e mirror.Entry) int {
-	var f format
-	if json.Unmarshal(e.Value, &f) != nil {
-		return 0
-	}
-	return f.Version
-}
-
-func (db *DB) formatValue() []byte {
-	text, err := json.Marshal(format{db.options.version()})
-	if err != nil {
-		panic(err) // a number always can be
-	}
-	return text
-}
+func (db *DB) formatValue() []byte { return layout.Say(layout.Format{Version: db.options.version()}) }
 
 // begin says which format is written, if nobody has.
 func (db *DB) begin(ctx context.Context) (begun bool, err error) {
-	t := &transaction{db: db}
-	t.unchanged(layout.Format(), mirror.Entry{})
-	t.put(layout.Format(), db.formatValue(), clientv3.NoLease)
-	return t.succeeds(ctx)
+	t := db.etcd.Begin()
+	t.Unchanged(layout.FormatName(), mirror.Entry{})
+	t.Put(layout.FormatName(), db.formatValue(), clientv3.NoLease)
+	return succeeds(ctx, t)
 }
 
-func (t *transaction) succeeds(ctx context.Context) (bool, error) {
-	answer, err := t.commit(ctx)
+func succeeds(ctx context.Context, t *txn.Transaction) (bool, error) {
+	answer, err := t.Commit(ctx)
 	if err != nil {
 		return false, fmt.Errorf("writing to etcd: %w", err)
 	}
@@ -58,15 +41,15 @@ func (t *transaction) succeeds(ctx context.Context) (bool, error) {
 
 // noteRecovery keeps the time at which etcd was found to have forgotten.
 func (db *DB) noteRecovery(ctx context.Context) error {
-	t := &transaction{db: db}
-	t.put(layout.Recovered(), []byte(time.Now().UTC().Format(time.RFC3339Nano)), clientv3.NoLease)
-	_, err := t.succeeds(ctx)
+	t := db.etcd.Begin()
+	t.Put(layout.Recovered(), []byte(time.Now().UTC().Format(time.RFC3339Nano)), clientv3.NoLease)
+	_, err := succeeds(ctx, t)
 	return err
 }
 
 // checkFormat says whether this program may write, or must not even read.
 func (db *DB) checkFormat() error {
-	found, own := formatOf(db.mirror.Get(layout.Format())), db.options.version()
+	found, own := formatOf(db.mirror.Get(layout.FormatName())), db.options.version()
 	if found > own {
 		return fmt.Errorf("%w: %d, and this program knows %d: it must be replaced by a newer one", ErrNewer, found, own)
 	}
@@ -93,7 +76,7 @@ func (db *DB) raiseFormat(ctx context.Context) error {
 		if !db.mirror.Loaded() || db.writable.Load() {
 			continue
 		}
-		was := db.mirror.Get(layout.Format())
+		was := db.mirror.Get(layout.FormatName())
 		if formatOf(was) < db.options.version() {
 			if old := db.cannotRead(); len(old) > 0 {
 				if !waiting {
@@ -102,10 +85,10 @@ func (db *DB) raiseFormat(ctx context.Context) error {
 				}
 				continue
 			}
-			t := &transaction{db: db}
-			t.unchanged(layout.Format(), was)
-			t.put(layout.Format(), db.formatValue(), clientv3.NoLease)
-			if raised, err := t.succeeds(ctx); err != nil || !raised {
+			t := db.etcd.Begin()
+			t.Unchanged(layout.FormatName(), was)
+			t.Put(layout.FormatName(), db.formatValue(), clientv3.NoLease)
+			if raised, err := succeeds(ctx, t); err != nil || !raised {
 				continue
 			}
 			db.options.Logger.Info("The format in etcd is newer from now on", "version", db.options.version())
@@ -131,7 +114,7 @@ func (db *DB) cannotRead() []string {
 		old = append(old, db.options.Replica)
 	}
 	for name, entry := range replicas {
-		if registered(entry).Reads < db.options.version() {
+		if layout.Said[layout.Registration](entry.Value).Reads < db.options.version() {
 			old = append(old, name)
 		}
 	}
@@ -155,7 +138,7 @@ func (db *DB) convert(ctx context.Context) error {
 					return err
 				}
 			}
-			answer, err := db.transaction(changes).commit(ctx)
+			answer, err := db.transaction(changes).Commit(ctx)
 			if err != nil {
 				return fmt.Errorf("converting: %w", err)
 			}

@@ -2,8 +2,11 @@ package etcdstore_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -36,8 +39,8 @@ var prefixes atomic.Int64
 // replica is a store that runs.
 type replica struct {
 	*etcdstore.DB
-	*follower
 
+	told *follower
 	stop func() error // ends Run and returns what it said
 	over func() bool  // reports whether Run has ended
 	log  *lines
@@ -109,8 +112,8 @@ func run(t testing.TB, o etcdstore.Options) *replica {
 	if r.DB, err = etcdstore.Open(o); err != nil {
 		t.Fatal(err)
 	}
-	r.follower = &follower{}
-	r.Follow(r.follower)
+	r.told = &follower{}
+	r.Follow(r.told)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan struct{})
 	var result error
@@ -148,7 +151,7 @@ func ready(t testing.TB, o etcdstore.Options) *replica {
 	eventually(t, o.Replica+" is up", func() bool {
 		up, _ := r.Up()
 		_, registered := r.Members()[o.Replica]
-		return up && registered && r.loads() > 0
+		return up && registered && r.told.loads() > 0
 	})
 	return r
 }
@@ -194,4 +197,22 @@ func installed(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+func noTLS() *tls.Config { return &tls.Config{} }
+
+// config is how a client proves who it is and knows the members.
+func config(t testing.TB, c *etcdtest.Certificates) *tls.Config {
+	t.Helper()
+	own, err := tls.LoadX509KeyPair(c.ClientCert, c.ClientKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(c.CA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(text)
+	return &tls.Config{Certificates: []tls.Certificate{own}, RootCAs: pool}
 }

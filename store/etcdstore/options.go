@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"prefetch_exporter/store"
+	"prefetch_exporter/store/etcdstore/layout"
 )
 
 const (
@@ -23,7 +24,7 @@ var (
 	// ErrName: another replica has this name.
 	ErrName = errors.New("another replica has this name")
 	// ErrNewer: a newer version of this program writes below the prefix.
-	ErrNewer = errors.New("etcd holds a newer format")
+	ErrNewer = layout.ErrNewer
 	// ErrHalf: there are records below the prefix and nothing that says they are
 	// whole.
 	ErrHalf = errors.New("etcd holds records and no format, as an interrupted import leaves them: " +

@@ -2,63 +2,37 @@ package etcdstore
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
-
-	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"prefetch_exporter/store"
 	"prefetch_exporter/store/etcdstore/client"
 	"prefetch_exporter/store/etcdstore/layout"
 	"prefetch_exporter/store/etcdstore/mirror"
+	"prefetch_exporter/store/etcdstore/txn"
 )
-
-// ownership is what the key of an owner says. That it is held under the own lease is
-// what makes a replica the owner, whatever it believes.
-type ownership struct {
-	Replica string    `json:"replica"`
-	Since   time.Time `json:"since"`
-}
 
 // Members returns what the replicas that are there have registered, by name, this
 // one included.
 func (db *DB) Members() map[string][]byte {
 	members := map[string][]byte{}
 	for name, entry := range db.mirror.Kind(layout.Replica("")) {
-		members[name] = registered(entry).Value
+		members[name] = layout.Said[layout.Registration](entry.Value).Value
 	}
 	return members
 }
 
-// registered returns what a replica says of itself; nothing if it cannot be read.
-func registered(e mirror.Entry) registration {
-	var r registration
-	if json.Unmarshal(e.Value, &r) != nil {
-		return registration{}
-	}
-	return r
-}
-
 // Owner returns which replica owns an identity, and since when; "" if none does.
 func (db *DB) Owner(identity string) (replica string, since time.Time) {
-	o := owned(db.mirror.Get(layout.Owner(identity)))
+	o := layout.Said[layout.Ownership](db.mirror.Get(layout.Owner(identity)).Value)
 	return o.Replica, o.Since
-}
-
-func owned(e mirror.Entry) ownership {
-	var o ownership
-	if json.Unmarshal(e.Value, &o) != nil {
-		return ownership{}
-	}
-	return o
 }
 
 // Owners returns which replica owns which identity.
 func (db *DB) Owners() map[string]string {
 	owners := map[string]string{}
 	for identity, entry := range db.mirror.Kind(layout.Owner("")) {
-		owners[identity] = owned(entry).Replica
+		owners[identity] = layout.Said[layout.Ownership](entry.Value).Replica
 	}
 	return owners
 }
@@ -87,22 +61,16 @@ func (db *DB) Claim(ctx context.Context, identity string) (won bool, err error) 
 	if l == nil || !db.holds() || db.mirror.Get(layout.Replica(db.options.Replica)).Lease != int64(l.id) {
 		return false, nil
 	}
-	value, err := json.Marshal(ownership{Replica: db.options.Replica, Since: time.Now().UTC()})
-	if err != nil {
-		return false, fmt.Errorf("claiming: %w", err)
-	}
-	t := &transaction{db: db}
-	t.unchanged(name, mirror.Entry{})
-	// Nothing is applied to the mirror: the watch brings it after all that was before.
-	t.then = []clientv3.Op{clientv3.OpPut(db.path(name), string(value), clientv3.WithLease(l.id))}
-	t.otherwise = []clientv3.Op{clientv3.OpGet(db.path(name))}
-	answer, err := t.commit(ctx)
+	t := db.etcd.Begin()
+	t.Unchanged(name, mirror.Entry{})
+	t.Claim(name, layout.Say(layout.Ownership{Replica: db.options.Replica, Since: time.Now().UTC()}), l.id)
+	t.OrGet(name)
+	answer, err := t.Commit(ctx)
 	if err != nil {
 		return false, fmt.Errorf("claiming: %w", err)
 	}
 	if !answer.Succeeded {
-		found := answer.Responses[0].GetResponseRange().GetKvs()
-		if len(found) == 0 || found[0].GetLease() != int64(l.id) {
+		if found, _ := txn.Found(name, answer); found.Lease != int64(l.id) {
 			return false, nil
 		}
 	}
@@ -121,10 +89,10 @@ func (db *DB) Resign(ctx context.Context, identity string) error {
 		if !ok {
 			return nil
 		}
-		t := &transaction{db: db}
-		t.owner(identity, mine)
-		t.remove(name)
-		answer, err := t.commit(ctx)
+		t := db.etcd.Begin()
+		t.Owner(identity, mine)
+		t.Remove(name)
+		answer, err := t.Commit(ctx)
 		if err == nil && !answer.Succeeded {
 			// It is gone already, which the watch is about to tell.
 			db.mirror.Written([]mirror.Change{{Name: name, Entry: mirror.Entry{Modified: answer.Header.GetRevision()}}})

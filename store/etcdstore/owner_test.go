@@ -81,7 +81,7 @@ func TestCharge(t *testing.T) {
 		write(t, mine, call(key, "begun"))
 	}
 	write(t, mine, call("4", "begun"), remove(store.Ledger, "id", "1"), call("2", "ended"))
-	eventually(t, "b heard", func() bool { return b.hears(call("4", "begun")) && b.hears(remove(store.Ledger, "id", "1")) })
+	eventually(t, "b heard", func() bool { return b.told.hears(call("4", "begun")) && b.told.hears(remove(store.Ledger, "id", "1")) })
 
 	if err := a.Resign(t.Context(), "id"); err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func TestUnknownCharge(t *testing.T) {
 	network.CutAnswers()
 	wantErr(t, a.Owned("id").Write(call("2", "begun")), store.ErrUnknown)
 	network.Mend()
-	eventually(t, "the charge comes to light", func() bool { return a.hears(call("2", "begun")) })
+	eventually(t, "the charge comes to light", func() bool { return a.told.hears(call("2", "begun")) })
 	// Nothing left for it: whoever made it deletes it, and may charge again.
 	eventually(t, "a owns it again", func() bool {
 		won, err := a.Claim(t.Context(), "id")

@@ -2,7 +2,6 @@ package etcdstore
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"prefetch_exporter/store/etcdstore/client"
 	"prefetch_exporter/store/etcdstore/layout"
 	"prefetch_exporter/store/etcdstore/mirror"
+	"prefetch_exporter/store/etcdstore/txn"
 )
 
 const (
@@ -44,13 +44,6 @@ func (l *lease) renewed(sent, ttl time.Duration) *lease {
 	return &lease{id: l.id, ttl: ttl, ends: sent + ttl, renew: sent + ttl/renewalsPerTTL}
 }
 
-// registration is what a replica says of itself in etcd.
-type registration struct {
-	// Reads is the newest version of records that it can read.
-	Reads int    `json:"reads"`
-	Value []byte `json:"value"`
-}
-
 // Register says what [DB.Members] of all replicas tells of this one, now and for as
 // long as it lives.
 func (db *DB) Register(value []byte) {
@@ -66,15 +59,11 @@ func (db *DB) ring() {
 }
 
 func (db *DB) registration() []byte {
-	r := registration{Reads: db.options.version()}
+	r := layout.Registration{Reads: db.options.version()}
 	if value := db.serves.Load(); value != nil {
 		r.Value = *value
 	}
-	text, err := json.Marshal(r)
-	if err != nil {
-		panic(err) // numbers and bytes always can be
-	}
-	return text
+	return layout.Say(r)
 }
 
 // hold keeps the lease and the registration until the context ends, then gives the
@@ -133,15 +122,20 @@ func (db *DB) keep(ctx context.Context) time.Duration {
 		db.lease.Store(l)
 		return l.renew - now
 	case errors.Is(err, rpctypes.ErrLeaseNotFound):
-		db.options.Logger.Warn("The lease of this replica was lost, and what it owned with it", "replica", db.options.Replica)
-		db.lease.Store(nil)
-		db.mirror.Moved()
+		db.lost()
 		return 0
 	case db.options.Uptime()-now < again:
 		return again // no busy loop if it fails at once
 	default:
 		return 0
 	}
+}
+
+// lost notes that etcd has ended the lease.
+func (db *DB) lost() {
+	db.options.Logger.Warn("The lease of this replica was lost, and what it owned with it", "replica", db.options.Replica)
+	db.lease.Store(nil)
+	db.mirror.Moved()
 }
 
 func (db *DB) grant(ctx context.Context) time.Duration {
@@ -192,15 +186,19 @@ func (db *DB) register(ctx context.Context, l *lease, anew bool) (ok bool, err e
 	if !anew && known.Same(int64(l.id), value) {
 		return true, nil
 	}
-	t := &transaction{db: db}
+	t := db.etcd.Begin()
 	if known.Lease == int64(l.id) {
-		t.unchanged(name, known)
+		t.Unchanged(name, known)
 	} else {
-		t.unchanged(name, mirror.Entry{})
+		t.Unchanged(name, mirror.Entry{})
 	}
-	t.put(name, value, l.id)
-	t.otherwise = []clientv3.Op{clientv3.OpGet(db.path(name))}
-	answer, err := t.commit(ctx)
+	t.Put(name, value, l.id)
+	t.OrGet(name)
+	answer, err := t.Commit(ctx)
+	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		db.lost()
+		return false, err
+	}
 	if err != nil {
 		if client.Refused(err) && !client.Passing(err) {
 			db.report(fmt.Errorf("registering: %w", err))
@@ -210,15 +208,11 @@ func (db *DB) register(ctx context.Context, l *lease, anew bool) (ok bool, err e
 	if answer.Succeeded {
 		return true, nil
 	}
-	found := answer.Responses[0].GetResponseRange().GetKvs()
-	if len(found) == 0 {
-		db.mirror.Written([]mirror.Change{{Name: name, Entry: mirror.Entry{Modified: answer.Header.GetRevision()}}})
-		return false, nil
-	}
-	if found[0].GetLease() != int64(l.id) {
+	found, there := txn.Found(name, answer)
+	if there && found.Lease != int64(l.id) {
 		return false, ErrName
 	}
-	db.mirror.Written([]mirror.Change{changeOf(name, found[0])})
+	db.mirror.Written([]mirror.Change{found})
 	return false, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"prefetch_exporter/store/etcdstore/client"
 	"prefetch_exporter/store/etcdstore/layout"
 	"prefetch_exporter/store/etcdstore/mirror"
+	"prefetch_exporter/store/etcdstore/txn"
 )
 
 const (
@@ -117,7 +118,7 @@ func (db *DB) seal(ops []store.Op) (ledger, records []change) {
 			c.sealed = layout.Seal(c.name, db.options.version(), op.Value, strconv.FormatUint(rand.Uint64(), 36)) //nolint:gosec // a name
 		}
 		const keys = 2 // compared, then put
-		c.size = keys*len(db.path(c.name)) + len(c.sealed.Value)
+		c.size = keys*len(db.etcd.Path(c.name)) + len(c.sealed.Value)
 		if op.Table == store.Ledger {
 			ledger = append(ledger, c)
 		} else {
@@ -161,8 +162,7 @@ func (w writer) ledger(changes []change) error {
 	if w.identity == "" {
 		return w.once(w.db.transaction(changes))
 	}
-	creates := slices.ContainsFunc(changes, func(c change) bool { return !c.deletes() && w.db.mirror.Get(c.name).Created == 0 })
-	if creates {
+	if w.db.creates(changes) {
 		return w.charge(changes)
 	}
 	return w.end(changes)
@@ -184,24 +184,24 @@ func (w writer) charge(changes []change) error {
 		changes = changes[:len(changes)-excess]
 	}
 	mine, ok := w.db.mine(w.identity)
-	if !ok {
+	if !ok || !w.db.holds() {
 		return store.ErrNotOwner
 	}
 	head := layout.Head(w.identity)
 	t := w.db.transaction(changes)
-	t.owner(w.identity, mine)
-	t.unchanged(head, w.db.mirror.Get(head))
-	t.put(head, []byte(w.db.options.Replica), clientv3.NoLease)
+	t.Owner(w.identity, mine)
+	t.Unchanged(head, w.db.mirror.Get(head))
+	t.Put(head, []byte(w.db.options.Replica), clientv3.NoLease)
 	return w.once(t)
 }
 
 // once commits a transaction after which no retry may follow.
-func (w writer) once(t *transaction) error {
-	answer, err := t.commit(w.db.connection.Context())
+func (w writer) once(t *txn.Transaction) error {
+	answer, err := t.Commit(w.db.connection.Context())
 	switch {
 	case err == nil && answer.Succeeded:
 		return nil
-	case err == nil && t.deposed(answer):
+	case err == nil && t.Deposed(answer):
 		return store.ErrNotOwner
 	case err == nil:
 		return store.ErrMoved
@@ -256,23 +256,24 @@ func (w writer) attempt(ctx context.Context, changes []change) error {
 	t := w.db.transaction(changes)
 	if w.identity != "" {
 		mine, ok := w.db.mine(w.identity)
-		if !ok {
+		if !ok || !w.db.holds() {
 			return store.ErrNotOwner
 		}
-		t.owner(w.identity, mine)
+		t.Owner(w.identity, mine)
 	}
+	creates := w.db.creates(changes)
 	var guard mirror.Entry
-	if t.creates {
+	if creates {
 		var err error
 		if guard, err = w.guard(t); err != nil {
 			return err
 		}
 	}
-	answer, err := t.commit(ctx)
+	answer, err := t.Commit(ctx)
 	switch {
 	case err == nil && answer.Succeeded:
 		return nil
-	case err == nil && t.deposed(answer):
+	case err == nil && t.Deposed(answer):
 		return store.ErrNotOwner
 	case err == nil:
 		ctx, cancel := context.WithTimeout(ctx, catchUp)
@@ -280,7 +281,7 @@ func (w writer) attempt(ctx context.Context, changes []change) error {
 		_ = w.db.mirror.Wait(ctx, answer.Header.GetRevision()) // else the next attempt fails as well
 		return store.ErrMoved
 	}
-	if t.creates && !client.Refused(err) {
+	if creates && !client.Refused(err) {
 		w.db.fence(ctx, guard)
 	}
 	return fmt.Errorf("writing to etcd: %w", err)
@@ -289,13 +290,13 @@ func (w writer) attempt(ctx context.Context, changes []change) error {
 // guard lets a transaction that makes keys compare this replica's registration. That
 // a key is not there is true also after it was made and deleted again; so a
 // transaction that was given up could make it once more, hours later.
-func (w writer) guard(t *transaction) (mirror.Entry, error) {
+func (w writer) guard(t *txn.Transaction) (mirror.Entry, error) {
 	name := layout.Replica(w.db.options.Replica)
 	e, l := w.db.mirror.Get(name), w.db.lease.Load()
 	if l == nil || e.Lease != int64(l.id) {
 		return e, fmt.Errorf("%w: this replica is not registered", client.ErrNotConnected)
 	}
-	t.unchanged(name, e)
+	t.Unchanged(name, e)
 	return e, nil
 }
 
@@ -317,9 +318,9 @@ func (db *DB) fence(ctx context.Context, was mirror.Entry) {
 func (db *DB) putParts(ctx context.Context, c change) error {
 	for _, part := range c.sealed.Parts {
 		for {
-			t := &transaction{db: db}
-			t.put(part.Name, part.Value, clientv3.NoLease)
-			_, err := t.commit(ctx)
+			t := db.etcd.Begin()
+			t.Put(part.Name, part.Value, clientv3.NoLease)
+			_, err := t.Commit(ctx)
 			if err == nil {
 				break
 			}
@@ -329,4 +330,25 @@ func (db *DB) putParts(ctx context.Context, c change) error {
 		}
 	}
 	return nil
+}
+
+// transaction returns one that makes changes if nobody else has changed the records.
+func (db *DB) transaction(changes []change) *txn.Transaction {
+	t := db.etcd.Begin()
+	for _, c := range changes {
+		known := db.mirror.Get(c.name)
+		t.Unchanged(c.name, known)
+		if c.deletes() {
+			t.Remove(c.name)
+		} else {
+			t.Put(c.name, c.sealed.Value, clientv3.NoLease)
+		}
+		t.RemoveParts(c.name, c.sealed)
+	}
+	return t
+}
+
+// creates reports whether changes make a key.
+func (db *DB) creates(changes []change) bool {
+	return slices.ContainsFunc(changes, func(c change) bool { return !c.deletes() && db.mirror.Get(c.name).Created == 0 })
 }

@@ -29,8 +29,8 @@ type Name struct {
 	Kind, Scope, Key string
 }
 
-// Format names what says which version of records is written.
-func Format() Name { return Name{Kind: kindFormat} }
+// FormatName names what says which version of records is written.
+func FormatName() Name { return Name{Kind: kindFormat} }
 
 // Recovered names the time at which etcd was last found to have forgotten.
 func Recovered() Name { return Name{Kind: kindRecovered} }

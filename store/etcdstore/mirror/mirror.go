@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
+
 	"prefetch_exporter/store"
 	"prefetch_exporter/store/etcdstore/layout"
 )
@@ -32,6 +34,13 @@ type Entry struct {
 type Change struct {
 	Name layout.Name
 	Entry
+}
+
+// ChangeOf is a key as etcd tells it.
+func ChangeOf(n layout.Name, kv *mvccpb.KeyValue) Change {
+	return Change{Name: n, Entry: Entry{
+		Value: kv.GetValue(), Created: kv.GetCreateRevision(), Modified: kv.GetModRevision(), Lease: kv.GetLease(),
+	}}
 }
 
 // Item is a record as it is in the mirror, with the parts that its value points to.
