@@ -31,6 +31,17 @@ STAMPS := $(CURRENT)/.prometheus-$(PROMETHEUS_VERSION) \
 	$(CURRENT)/.alertmanager-$(ALERTMANAGER_VERSION) $(CURRENT)/.amtool-$(AMTOOL_VERSION)
 VERSION_FLAG := -s -w -X github.com/prometheus/common/version.Version
 
+# What makes packages, and the bill of materials of a release. Newer releases of
+# nfpm need modules that the public proxy does not give.
+NFPM_VERSION := v2.45.0
+NFPM := $(BIN)/nfpm-$(NFPM_VERSION)
+CYCLONEDX_VERSION := v1.9.0
+CYCLONEDX := $(BIN)/cyclonedx-gomod-$(CYCLONEDX_VERSION)
+# Programs for other machines, and what is released.
+CROSS := $(BUILD)/cross
+DIST := dist
+PLATFORMS ?=
+
 COVERAGE_FLOOR := 85
 # What only puts the parts together is tested from main, in-process.
 WIRING := .,./exporter,./demo,./web
@@ -47,13 +58,19 @@ OUTPUT ?= prefetch_exporter
 TOOL_OUTPUT ?= $(dir $(OUTPUT))prefetchtool
 SHARE ?= $(BUILD)/share
 
+VERSION := $(shell cat VERSION)
+# When this commit was made, in seconds: what is released knows no other time.
+COMMITTED = $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
 # The linker flags of .promu.yml, with its template functions filled in.
 NOW := $(shell date -u $${SOURCE_DATE_EPOCH:+-d @$$SOURCE_DATE_EPOCH} +%Y%m%d-%H:%M:%S)
+BRANCH = $$(git rev-parse --abbrev-ref HEAD 2>/dev/null || echo unknown)
+BUILDER = $$(id -un)@$$(uname -n)
 LDFLAGS = $(shell sed -n 's/^ *\(-X .*\)/\1/p' .promu.yml | sed \
-	-e 's|{{.Version}}|$(shell cat VERSION)|' \
+	-e 's|{{.Version}}|$(VERSION)|' \
 	-e "s|{{.Revision}}|$$(git rev-parse HEAD 2>/dev/null || echo unknown)|" \
-	-e "s|{{.Branch}}|$$(git rev-parse --abbrev-ref HEAD 2>/dev/null || echo unknown)|" \
-	-e "s|{{user}}@{{host}}|$$(id -un)@$$(uname -n)|" \
+	-e "s|{{.Branch}}|$(BRANCH)|" \
+	-e "s|{{user}}@{{host}}|$(BUILDER)|" \
 	-e 's|{{date "20060102-15:04:05"}}|$(NOW)|')
 
 .PHONY: help
@@ -149,13 +166,31 @@ freshness: ## how soon the metrics tell the truth: every scenario in virtual tim
 .PHONY: etcd
 etcd: deps $(ETCD) ## the etcd that tests of replicas run: the current release, and Debian's
 
+# Whoever builds this commit with this release of Go gets the same bytes.
+.PHONY: crossbuild
+crossbuild: BRANCH = HEAD
+crossbuild: BUILDER = release
+crossbuild: NOW = $(shell date -u -d @$(COMMITTED) +%Y%m%d-%H:%M:%S)
+crossbuild: ## the programs for PLATFORMS (all of .promu.yml), into .build/cross
+	@rm -rf $(CROSS)
+	@LDFLAGS='$(LDFLAGS)' scripts/crossbuild $(CROSS) $(PLATFORMS)
+
+.PHONY: packages
+packages: PLATFORMS = linux/$(shell go env GOHOSTARCH)
+packages: crossbuild $(NFPM) ## the Debian and the RPM package for this machine, into dist
+	SOURCE_DATE_EPOCH=$(COMMITTED) scripts/nfpm $(NFPM) $(CROSS) $(PLATFORMS) $(DIST)
+
+.PHONY: release
+release: crossbuild $(NFPM) $(CYCLONEDX) ## archives, packages, bills of materials and checksums for every platform, into dist
+	SOURCE_DATE_EPOCH=$(COMMITTED) scripts/release $(NFPM) $(CYCLONEDX) $(CROSS) $(DIST)
+
 .PHONY: deps
 deps: ## what the tests need and Go cannot install: Debian's Prometheus, Alertmanager, etcd and prometheus_client, curl, openssl, a C compiler
 	@scripts/deps $(BIN)
 
 .PHONY: clean
 clean: ## remove everything that was built, tools included
-	rm -rf $(BUILD) prefetch_exporter prefetchtool
+	rm -rf $(BUILD) $(DIST) prefetch_exporter prefetchtool
 
 # `go install` cannot name its output, and a half-built tool must not look done.
 $(GOLANGCI_LINT):
@@ -164,6 +199,18 @@ $(GOLANGCI_LINT):
 	GOBIN=$(BIN)/install go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	mv $(BIN)/install/golangci-lint $@
 	rmdir $(BIN)/install
+
+$(NFPM):
+	@mkdir -p $(BIN)
+	GOBIN=$(BIN)/install-nfpm go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
+	mv $(BIN)/install-nfpm/nfpm $@
+	rmdir $(BIN)/install-nfpm
+
+$(CYCLONEDX):
+	@mkdir -p $(BIN)
+	GOBIN=$(BIN)/install-cyclonedx go install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)
+	mv $(BIN)/install-cyclonedx/cyclonedx-gomod $@
+	rmdir $(BIN)/install-cyclonedx
 
 # Without the clients of service discoveries that no test uses.
 $(CURRENT)/.prometheus-%: e2e/tools/prometheus/go.mod
