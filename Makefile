@@ -102,7 +102,7 @@ share: build ## man pages and completion scripts of both programs, in SHARE (.bu
 	done
 
 .PHONY: test
-test: lint unit benchsmoke build e2e ## everything that must pass: linters, unit tests, coverage, benchmarks once, end to end
+test: lint unit benchsmoke build deploy e2e ## everything that must pass: linters, unit tests, coverage, benchmarks once, end to end
 	@echo 'make test: all passed.'
 
 .PHONY: unit
@@ -137,11 +137,13 @@ lint: $(GOLANGCI_LINT) ## gofmt, go vet and every linter that .golangci.yml leav
 	go vet ./...
 	$(GOLANGCI_LINT) run ./...
 	cd e2e && go vet ./... && $(GOLANGCI_LINT) run ./...
+	cd e2e/deploy && go vet ./... && $(GOLANGCI_LINT) run ./...
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## format the code and sort its imports
 	$(GOLANGCI_LINT) fmt ./...
 	cd e2e && $(GOLANGCI_LINT) fmt ./...
+	cd e2e/deploy && $(GOLANGCI_LINT) fmt ./...
 
 .PHONY: fuzz
 fuzz: ## every fuzzer for FUZZ_TIME (10s)
@@ -180,6 +182,20 @@ packages: PLATFORMS = linux/$(shell go env GOHOSTARCH)
 packages: crossbuild $(NFPM) ## the Debian and the RPM package for this machine, into dist
 	SOURCE_DATE_EPOCH=$(COMMITTED) scripts/nfpm $(NFPM) $(CROSS) $(PLATFORMS) $(DIST)
 
+# The Debian that packages are installed in, and that stands in for golang's image.
+DEBIAN := $(BUILD)/debian/bookworm
+DEBIAN_PACKAGES := systemd,systemd-sysv,dbus,curl,passwd,procps,rpm,make,git,ca-certificates
+
+.PHONY: deploy
+deploy: deps ## manifests, compose files, units and workflows, read by the tools of each
+	cd e2e/deploy && go test .
+
+.PHONY: packagetest
+packagetest: ## as root: packages installed, upgraded and removed under systemd, and the image built and started
+	@scripts/deps $(BIN) packages
+	@$(MAKE) --no-print-directory $(DEBIAN)/.made $(NFPM)
+	cd e2e/deploy && E2E_DEBIAN=$(DEBIAN) go test -count=1 -v ./installed
+
 .PHONY: release
 release: crossbuild $(NFPM) $(CYCLONEDX) ## archives, packages, bills of materials and checksums for every platform, into dist
 	SOURCE_DATE_EPOCH=$(COMMITTED) scripts/release $(NFPM) $(CYCLONEDX) $(CROSS) $(DIST)
@@ -199,6 +215,12 @@ $(GOLANGCI_LINT):
 	GOBIN=$(BIN)/install go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	mv $(BIN)/install/golangci-lint $@
 	rmdir $(BIN)/install
+
+$(DEBIAN)/.made: Makefile
+	rm -rf $(DEBIAN)
+	@mkdir -p $(dir $(DEBIAN))
+	mmdebstrap --quiet --variant=minbase --include=$(DEBIAN_PACKAGES) bookworm $(DEBIAN)
+	touch $@
 
 $(NFPM):
 	@mkdir -p $(BIN)
