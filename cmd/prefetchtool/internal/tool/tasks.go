@@ -48,7 +48,8 @@ func (r *run) tasks(app *commandline.App) (string, func(context.Context) error) 
 	}
 }
 
-// taskTable has a row for each task, with a coloured bar on a terminal.
+// taskTable has a row for each task, with a coloured bar on a terminal, and below
+// them why the last calls about some failed.
 func taskTable(tasks []api.Task, now time.Time, drawn bool) []string {
 	header := []string{"account", "task", "phase", "", "succeeded", "failed", "deadline", "age of numbers", "next call"}
 	if !drawn {
@@ -72,7 +73,13 @@ func taskTable(tasks []api.Task, now time.Time, drawn bool) []string {
 		}
 		rows[i] = append(row, succeeded, failed, moment(t.Deadline, now), age, nextCall(t, now))
 	}
-	return terminal.Table(header, rows)
+	lines := terminal.Table(header, rows)
+	for i := range tasks {
+		if t := &tasks[i]; t.LastError != nil {
+			lines = append(lines, "", printable(t.Account+"/"+t.ID+": the last call failed: "+*t.LastError))
+		}
+	}
+	return lines
 }
 
 func moment(t api.Time, now time.Time) string {

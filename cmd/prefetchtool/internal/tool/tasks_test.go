@@ -20,11 +20,12 @@ func TestTasks(t *testing.T) {
 	}
 	s.run("put", "edge", "other").want(t, 0)
 	s.run("wait", "ali", "warm").want(t, 0)
+	s.run("wait", "ali", "never", "--timeout=1s").want(t, 2, `the last call failed: not_found`)
 	s.run("tasks").want(t, 0,
 		`(?m)^ACCOUNT +TASK +PHASE +SUCCEEDED +FAILED +DEADLINE +AGE OF NUMBERS +NEXT CALL$`,
 		`(?m)^ali +warm +settled +3 of 3 +0 +in (2h|1h 59m) +\d+s +-$`,
 		`(?m)^ali +never +pending +- +- +in (2h|1h 59m) +- +(due|in \d+s|now)$`,
-		`(?m)^edge +other +pending`,
+		`(?m)^edge +other +pending`, `(?m)^ali/never: the last call failed: not_found: `,
 	)
 	r := s.run("tasks", "--phase=settled", "--label=title=launch", "--account=ali", "--output=json")
 	var tasks []map[string]any

@@ -171,16 +171,17 @@ func (w *waiter) refused(e *api.Error) error {
 	return nil
 }
 
-// complain says once that something is wrong with the exporter, and once that it is
-// not any more.
+// complain says once that something is wrong with the exporter, whatever details
+// change, and once that it is not any more.
 func (w *waiter) complain(trouble string) {
-	was := w.trouble
+	was, _, _ := strings.Cut(w.trouble, ":")
+	what, _, _ := strings.Cut(trouble, ":")
 	w.trouble = trouble
 	switch {
-	case trouble == was:
-	case trouble != "" && (was == "" || !w.drawn()):
+	case what == was:
+	case trouble != "":
 		w.say(trouble + "; trying again")
-	case trouble == "":
+	default:
 		w.say("the exporter answers again")
 	}
 }
@@ -219,7 +220,7 @@ func (w *waiter) judge(now time.Time) *outcome {
 		}
 		if !t.Deadline.IsZero() && !now.Before(t.Deadline.Time) {
 			return &outcome{exitTimeout, "deadline", fmt.Sprintf("is not warm at its deadline, %s (%s)",
-				t.Deadline.UTC().Format(time.RFC3339), progress(t))}
+				t.Deadline.UTC().Format(time.RFC3339), w.lastKnown())}
 		}
 	}
 	if now.Before(w.until) {
@@ -231,8 +232,17 @@ func (w *waiter) judge(now time.Time) *outcome {
 	case w.task == nil:
 		return &outcome{exitTimeout, "timeout", fmt.Sprintf("after %v: %s", w.timeout, w.trouble)}
 	default:
-		return &outcome{exitTimeout, "timeout", fmt.Sprintf("is not warm after %v (%s)", w.timeout, progress(w.task))}
+		return &outcome{exitTimeout, "timeout", fmt.Sprintf("is not warm after %v (%s)", w.timeout, w.lastKnown())}
 	}
+}
+
+// lastKnown says how far the task was when the exporter told of it last.
+func (w *waiter) lastKnown() string {
+	text := progress(w.task)
+	if w.trouble != "" {
+		text += "; " + w.trouble
+	}
+	return text
 }
 
 // judgeTask returns the outcome of what is known of a task; nil while it may still

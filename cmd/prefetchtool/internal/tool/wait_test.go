@@ -112,9 +112,16 @@ func TestWaitOverARestart(t *testing.T) {
 	s.submit("late", 2, 0)
 	r := wait.end(t)
 	r.want(t, 0, `ali/late is warm: 2 of 2 URLs succeeded`)
-	if n := strings.Count(r.stdout, "cannot be reached"); n > 2 { // refused, or cut while it answered
+	if n := strings.Count(r.stdout, "cannot be reached"); n != 1 {
 		t.Errorf("the restart cost %d lines:\n%s", n, r.stdout)
 	}
+
+	// One that goes away for good is no exporter that was never there.
+	s.run("put", "ali", "never").want(t, 0)
+	wait = s.begin("", "wait", "ali", "never", "--timeout=1s")
+	says(`ali/never: pending`)
+	s.stop()
+	wait.end(t).want(t, 2, `ali/never is not warm after 1s \(pending: .*; the exporter cannot be reached: .*\)`)
 }
 
 func TestUnreachable(t *testing.T) {
