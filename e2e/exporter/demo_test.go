@@ -92,7 +92,7 @@ func TestDemoTellsWhereToLook(t *testing.T) {
 	}
 }
 
-// TestVersion builds the program as a release is built and expects it to tell
+// TestVersion builds both programs as a release is built and expects them to tell
 // the version that the run.Repository says.
 func TestVersion(t *testing.T) {
 	t.Parallel()
@@ -100,23 +100,25 @@ func TestVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "prefetch_exporter")
-	build := exec.CommandContext(t.Context(), "make", "build", "OUTPUT="+path)
+	folder := t.TempDir()
+	build := exec.CommandContext(t.Context(), "make", "build", "OUTPUT="+filepath.Join(folder, "prefetch_exporter"))
 	build.Dir = run.Repository
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("make build: %v\n%s", err, out)
 	}
-	out, err := exec.CommandContext(t.Context(), path, "--version").CombinedOutput()
-	if err != nil {
-		t.Fatalf("--version: %v\n%s", err, out)
-	}
-	want := "prefetch_exporter, version " + strings.TrimSpace(string(version)) + " (branch: "
-	if !strings.HasPrefix(string(out), want) {
-		t.Errorf("--version says\n%s\nwant it to begin with\n%s", out, want)
-	}
-	for _, empty := range []string{"branch: ,", "revision: )", "revision: unknown", "build user:       \n", "build date:       \n"} {
-		if strings.Contains(string(out), empty) {
-			t.Errorf("--version does not know everything:\n%s", out)
+	for _, program := range []string{"prefetch_exporter", "prefetchtool"} {
+		out, err := exec.CommandContext(t.Context(), filepath.Join(folder, program), "--version").CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s --version: %v\n%s", program, err, out)
+		}
+		want := program + ", version " + strings.TrimSpace(string(version)) + " (branch: "
+		if !strings.HasPrefix(string(out), want) {
+			t.Errorf("--version says\n%s\nwant it to begin with\n%s", out, want)
+		}
+		for _, empty := range []string{"branch: ,", "revision: )", "revision: unknown", "build user:       \n", "build date:       \n"} {
+			if strings.Contains(string(out), empty) {
+				t.Errorf("--version does not know everything:\n%s", out)
+			}
 		}
 	}
 }
