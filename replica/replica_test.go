@@ -377,6 +377,12 @@ func TestEnd(t *testing.T) {
 		a.releases = 3 * time.Second
 		a.mu.Unlock()
 		began := time.Now()
+		a.stop()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if says := string(a.member.Members()["a"]); !strings.Contains(says, `"services":[]`) {
+			t.Errorf("others may leave identities to it while it ends: it says %s", says)
+		}
 		a.end(t)
 		if took := time.Since(began); took != 3*time.Second || len(g.Owners()) > 0 || len(a.member.Members()) > 1 {
 			t.Errorf("ended after %v: owners %v", took, g.Owners())

@@ -122,6 +122,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 func (r *runner) handOverAll(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, r.grace)
 	defer cancel()
+	// Else what it gives up, others would leave to it for a second.
+	r.store.Register(encode(r.version, nil))
 	r.state.Lock()
 	r.closing = true
 	for _, identity := range slices.Collect(maps.Keys(r.taken)) {
