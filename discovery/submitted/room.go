@@ -42,17 +42,17 @@ func (e *entry) leave(account string) {
 }
 
 // reserve counts a task in before it is put, and returns how many bytes the account
-// has more for that; fewer, if it replaces a larger one.
-func (t *Tasks) reserve(task prefetch.Task) (more int, err error) {
+// has more for that, fewer if it replaces a larger one, and whether it is new.
+func (t *Tasks) reserve(task prefetch.Task) (more int, fresh bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	more = sizeOf(task) - sizeOf(t.tasks[nameOf(task)])
 	if sum := t.put[task.Account] + more; more > 0 && sum > maxPut {
-		return 0, fmt.Errorf("%w: URLs, labels and ids of the tasks that were put for account %q would have %d bytes, more than %d; "+
+		return 0, false, fmt.Errorf("%w: URLs, labels and ids of the tasks that were put for account %q would have %d bytes, more than %d; "+
 			"delete some, give fewer urls, or list them in a file", prefetch.ErrNoRoom, task.Account, sum, maxPut)
 	}
 	t.put[task.Account] += more
-	return more, nil
+	return more, !t.has(nameOf(task)), nil
 }
 
 // release counts bytes of an account out. The lock is held.

@@ -70,9 +70,6 @@ func (t *Tasks) take(name Name, value []byte) (news bool) {
 	if there && task.SaysAs(known) {
 		return false
 	}
-	t.changed()
-	t.release(name.Account, sizeOf(known)-sizeOf(task))
-	t.tasks[name] = task
-	delete(t.unreadable, name)
+	t.set(name, task)
 	return true
 }

@@ -2,6 +2,7 @@ package submitted
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"log/slog"
@@ -94,7 +95,7 @@ func New(o Options) (*Tasks, error) {
 		}
 		return nil
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrNotLoaded) {
 		return nil, fmt.Errorf("loading the tasks put through the API: %w", err)
 	}
 	return t, nil
@@ -128,23 +129,27 @@ func (t *Tasks) keep(task prefetch.Task) (created bool, err error) {
 	}
 	name := nameOf(task)
 	defer t.lock(name).Unlock()
-	more, err := t.reserve(task)
+	more, created, err := t.reserve(task)
 	if err != nil {
 		return false, err
 	}
-	if err := t.write(name, value); err != nil {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.release(task.Account, more)
-		return false, err
-	}
+	err = t.write(name, value)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	created = !t.has(name)
+	t.release(task.Account, more)
+	if err == nil {
+		t.set(name, task)
+	}
+	return created && err == nil, err
+}
+
+// set takes a task in that is in the store; it may have been heard of before. The lock
+// is held.
+func (t *Tasks) set(name Name, task prefetch.Task) {
 	t.changed()
+	t.release(name.Account, sizeOf(t.tasks[name])-sizeOf(task))
 	t.tasks[name] = task
 	delete(t.unreadable, name)
-	return created, nil
 }
 
 // Delete forgets the task durably and reports whether it was there. An error is
