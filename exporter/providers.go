@@ -22,8 +22,6 @@ import (
 type providers struct {
 	// roundTripper replaces the network in tests; nil otherwise.
 	roundTripper http.RoundTripper
-	// through looks at requests; nil otherwise.
-	through func(http.RoundTripper) http.RoundTripper
 	// logins are shared by all accounts: two may log in as one user.
 	logins vendorapi.Logins
 	// lasting is what logging in must remember, over a reload and over accounts
@@ -95,7 +93,7 @@ func (p *providers) connect(a *poller.Account, vendor vendors.Vendor) (err error
 
 func (p *providers) client(c client.HTTPConfig) (*vendorapi.Client, error) {
 	return vendorapi.NewClient(vendorapi.ClientOptions{
-		HTTP: *c.HTTPClientConfig, RoundTripper: p.roundTripper, Through: p.through, UserAgent: UserAgent(),
+		HTTP: *c.HTTPClientConfig, RoundTripper: p.roundTripper, UserAgent: UserAgent(),
 	})
 }
 

@@ -32,8 +32,8 @@ type account struct {
 	clock  clock.Clock
 	random func() float64
 	// group is nil where nobody shares the store. Asks says whether this replica asks
-	// for the account; if not, it shows what the owner stores. An account that asks
-	// no more, or begins to, is made anew from the store.
+	// for the account; if not, it shows what the owner stores. Neither ever changes: an
+	// account that asks no more, or begins to, is made anew from the store.
 	group Group
 	asks  bool
 	// changed tells that something was published.
@@ -62,6 +62,7 @@ type account struct {
 	resting  bool              // it lets no call leave, and is quiet when none is under way
 	quiet    chan struct{}     // closed when a resting account has no call under way
 	guests   map[string]bool   // the tasks of a follower that are listed here and not stored
+	said     *record.Shown     // what followers were told last
 	unowned  bool              // nobody asked for the account when a follower last looked
 	unsaved  record.Changes    // what the store does not have yet
 	watch    lookback.LookBack // everything in the look-back

@@ -40,7 +40,7 @@ func (p *Poller) TakeOver(identity string) error {
 	p.change.Lock()
 	defer p.change.Unlock()
 	if b := p.budgets[identity]; b != nil {
-		if err := b.Reload(); err != nil {
+		if err := b.TakeOver(); err != nil {
 			return err
 		}
 	}
@@ -65,7 +65,7 @@ func (p *Poller) Release(ctx context.Context, identity string) {
 	}
 	p.change.Lock()
 	defer p.change.Unlock()
-	if b := p.budgets[identity]; b != nil && p.owned[identity] {
+	if b := p.budgets[identity]; b != nil && p.owned[identity] && p.options.Group.Owns(identity) {
 		if err := b.HandOver(); err != nil {
 			p.options.Logger.Warn("whoever takes over may count calls for longer", "err", err)
 		}
@@ -120,6 +120,7 @@ func (p *Poller) renew(identity string) error {
 		p.accounts[o.Account] = fresh
 		p.start(fresh)
 		p.mu.Unlock()
+		old.end()
 	}
 	p.options.Changed()
 	return nil
@@ -225,15 +226,18 @@ func (a *account) leave() {
 	a.budget.Leave(a.name.Name)
 }
 
-// retire ends the account, in whose place another is from now on. Nothing is stored of
-// it any more.
-func (r *running) retire() {
+// retire has nothing stored any more of the account, in whose place another comes.
+func (a *account) retire() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.removed, a.retired = true, true
+}
+
+// end ends the account's loop. It is called when the poller does not have it any more.
+func (r *running) end() {
 	if r.cancel != nil {
 		r.cancel()
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.removed, r.retired = true, true
 }
 
 // leaving has the call's first byte leave in time, where replicas hear of its charge.
@@ -246,9 +250,12 @@ func (e *errand) leaving(ctx context.Context, a *account) context.Context {
 
 // heard takes over what the owner stored, all of it at once.
 func (a *account) heard(ops []store.Op) {
+	if a.asks {
+		return // it wrote that itself
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.asks || a.removed {
+	if a.removed {
 		return
 	}
 	gone := false
@@ -311,6 +318,22 @@ func (a *account) heardAccount(value []byte) {
 	a.restore(r)
 }
 
+// owns reports whether the account may be asked and stored: an owner that is cut off
+// waits, since it may be none any more.
+func (a *account) owns() bool {
+	return a.asks && (a.group == nil || a.group.Owns(a.options.Identity))
+}
+
+// tell stores what followers show of the account, if they show something else. It is
+// called with the lock held.
+func (a *account) tell() {
+	if a.group == nil || a.said != nil && a.said.Like(a.shown()) {
+		return
+	}
+	a.unsaved.Account = true
+	a.save()
+}
+
 // shown is what followers show of the account beside its tasks.
 func (a *account) shown() *record.Shown {
 	if a.group == nil {
@@ -328,12 +351,15 @@ func (a *account) show(s *record.Shown) {
 // moved has a follower show what is listed here while nobody asks for the account, and
 // an owner look whether it still may ask.
 func (a *account) moved() {
+	if a.asks {
+		a.signal()
+		return
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if owner, _ := a.group.Owner(a.options.Identity); !a.asks && !a.removed && a.unowned != (owner == "") {
+	if owner, _ := a.group.Owner(a.options.Identity); !a.removed && a.unowned != (owner == "") {
 		a.refresh(a.now())
 	}
-	a.signal()
 }
 
 // showListed has a follower show what is listed here and not stored yet: what was put

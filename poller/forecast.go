@@ -18,21 +18,9 @@ func (a *account) announce(from clock.Stamp) {
 	if a.hasty {
 		return // there is no later call
 	}
-	before := a.next
 	a.next = a.forecast(from)
-	if a.group != nil && !alike(before, a.next) {
-		a.unsaved.Account = true // followers show it too
-		a.save()
-	}
+	a.tell()
 	a.publish(nil)
-}
-
-// alike reports whether followers need not be told of what comes next.
-func alike(x, y *prefetch.QueryState) bool {
-	if x == nil || y == nil {
-		return x == y
-	}
-	return x.Kind == y.Kind && x.Task == y.Task && x.Why == y.Why && x.Time.Sub(y.Time).Abs() < time.Second
 }
 
 // forecast is the next question and when it leaves, unless something is heard

@@ -144,7 +144,7 @@ func (a *account) away() time.Duration {
 	switch {
 	case !a.known || a.removed || !a.asks || a.resting:
 		return idle // what is stored is not to be judged before it is listed
-	case a.group != nil && !a.group.Owns(a.options.Identity):
+	case !a.owns():
 		return ownedAgain // cut off: what was answered waits to be stored
 	default:
 		return 0

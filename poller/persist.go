@@ -17,6 +17,9 @@ const saveRetry = 15 * time.Second
 // load restores what the store has of the account.
 func (a *account) load() error {
 	a.unsaved.Account = true // unless there is a record that says the same
+	if a.group != nil && !a.group.Loaded() {
+		return nil // it is made anew when there is something to read
+	}
 	return record.Read(a.store, a.name, record.Reader{Account: a.restore, Task: a.restoreTask, Unreadable: a.unreadable})
 }
 
@@ -61,17 +64,19 @@ func (a *account) touch(t *planner.Candidate) { a.unsaved.Touch(&t.Task) }
 // was observed waits. An account that was removed saves nothing more: whoever
 // adds it again owns its records by then. It is called with the lock held.
 func (a *account) save() {
-	if a.removed || !a.asks || a.unsaved.None() {
+	if a.removed || a.unsaved.None() || !a.owns() {
 		return
 	}
+	shown := a.shown()
 	saved, err := a.unsaved.Save(a.store, a.name, &record.Account{
 		Health: a.health.State, Learned: record.Learned{Learned: a.dialect.Learned, Knowledge: a.planner.Knowledge},
-		Watch: a.watch, Discovered: a.foundUntil(), Identity: a.identity, Shown: a.shown(),
+		Watch: a.watch, Discovered: a.foundUntil(), Identity: a.identity, Shown: shown,
 	}, a.unstorable)
 	if err != nil {
 		a.progress.Stored(err)
 		return // the store has counted and logged it
 	}
+	a.said = shown
 	for _, t := range saved {
 		a.observe(t)
 	}

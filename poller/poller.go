@@ -78,6 +78,7 @@ func (p *Poller) Configure(accounts []Account) error {
 		return err
 	}
 	next := make(map[prefetch.Account]*running, len(accounts))
+	var retired []*running
 	for _, o := range accounts {
 		r := p.accounts[o.Account]
 		switch a := fresh[o.Account]; {
@@ -88,6 +89,7 @@ func (p *Poller) Configure(accounts []Account) error {
 			a.listing, a.known = r.listed()
 			r.leave()
 			r.retire()
+			retired = append(retired, r)
 			r = &running{account: a}
 		}
 		r.configure(o, p.budgets[o.Identity])
@@ -101,6 +103,9 @@ func (p *Poller) Configure(accounts []Account) error {
 	}
 	p.mu.Unlock()
 	p.options.Changed()
+	for _, r := range retired {
+		r.end()
+	}
 	for name, r := range before {
 		if next[name] == nil {
 			p.remove(name, r)
@@ -175,9 +180,7 @@ func (p *Poller) start(r *running) {
 }
 
 func (p *Poller) remove(name prefetch.Account, r *running) {
-	if r.cancel != nil {
-		r.cancel()
-	}
+	r.end()
 	r.remove()
 	p.options.Recorder.RemoveAccount(name)
 }

@@ -53,6 +53,8 @@ type Budget struct {
 	// which nobody knows whether they are in the ledger.
 	self    string
 	unheard map[string]bool
+	// untold: the other replicas do not know yet that calls may be missing.
+	untold bool
 
 	nextAt atomic.Pointer[clock.Stamp]
 }

@@ -33,13 +33,16 @@ type missing struct {
 // Share loads the ledger of an identity that several replicas write. What others write
 // is told to [Budget.Heard], and each replica dates it by its own clock when it hears
 // of it: that is after the fact, so a slot is never free too early, and no clock but
-// one's own decides.
+// one's own decides. A store that is not loaded yet has nothing: see [Budget.Reload].
 func Share(identity string, st Store, tells clock.Clock) (*Budget, error) {
 	b := &Budget{
 		identity: identity, store: st, clock: tells, members: map[string]*member{},
 		self: rand.Text(), unheard: map[string]bool{},
 	}
-	return b, b.Reload()
+	if err := b.Reload(); err != nil && !errors.Is(err, store.ErrNotLoaded) {
+		return nil, err
+	}
+	return b, nil
 }
 
 // Reload reads a shared ledger anew, after changes may have been missed.
@@ -81,10 +84,34 @@ func (b *Budget) Heard(key string, value []byte) {
 func (b *Budget) Rewound() {
 	b.mu.Lock()
 	now := b.clock()
-	op := b.forget(now)
+	b.forgotten, b.untold = &now, true
 	b.publishNext(now)
 	b.mu.Unlock()
-	_ = b.store.Write(op) // else whoever was there knows it as well
+	b.tellMissing() // else the next owner does, which was there as well
+}
+
+// TakeOver reads the ledger anew, as the owner of the identity, and tells the others
+// if calls may be missing in it.
+func (b *Budget) TakeOver() error {
+	err := b.Reload()
+	b.tellMissing()
+	return err
+}
+
+func (b *Budget) tellMissing() {
+	b.mu.Lock()
+	untold := b.untold
+	var op store.Op
+	if untold {
+		op = b.put(forgottenKey, &missing{Stamp: *b.forgotten})
+	}
+	b.mu.Unlock()
+	if !untold || b.store.Write(op) != nil {
+		return
+	}
+	b.mu.Lock()
+	b.untold = false
+	b.mu.Unlock()
 }
 
 // Restrict makes the limits that other replicas state hold as well.

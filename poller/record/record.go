@@ -53,6 +53,19 @@ type Shown struct {
 	Backlog time.Duration `json:"backlog,omitempty"`
 }
 
+// Like reports whether both say the same, times of the next question that are less
+// than a second apart aside.
+func (s *Shown) Like(o *Shown) bool {
+	return s.Last.like(o.Last) && s.Next.like(o.Next) && s.Dropped == o.Dropped && s.Backlog == o.Backlog
+}
+
+func (q *Query) like(o *Query) bool {
+	if q == nil || o == nil {
+		return q == o
+	}
+	return q.Kind == o.Kind && q.Task == o.Task && q.Why == o.Why && q.Time.Sub(o.Time).Abs() < time.Second
+}
+
 // Query is a [prefetch.QueryState] in the store.
 type Query struct {
 	Kind  string        `json:"kind"`
