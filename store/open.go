@@ -49,6 +49,10 @@ func Open(o Options) (*DB, error) {
 	if o.Path == "" {
 		return nil, errors.New("opening store: no path")
 	}
+	path := filepath.Join(o.Path, fileName)
+	if _, err := os.Stat(path); o.MustExist && err != nil {
+		return nil, fmt.Errorf("opening store %s: %w", path, err)
+	}
 	if err := os.MkdirAll(o.Path, folderMode); err != nil {
 		return nil, fmt.Errorf("creating store %s: %w", o.Path, err)
 	}
@@ -58,7 +62,7 @@ func Open(o Options) (*DB, error) {
 	}
 	opening := &opening{
 		Options: o,
-		path:    filepath.Join(o.Path, fileName),
+		path:    path,
 	}
 	db, err := opening.open()
 	if err != nil {
@@ -156,6 +160,8 @@ func (o *opening) prepare() (State, error) {
 	switch {
 	case err == nil:
 		return Existing, nil
+	case o.MustExist:
+		return 0, err
 	case errors.Is(err, fs.ErrNotExist):
 		return o.begin()
 	case errors.Is(err, ErrDamaged):

@@ -56,6 +56,42 @@ func filled(t testing.TB) string {
 	return folder
 }
 
+// TestMustExist opens only what is there and whole, and leaves alone what is not.
+func TestMustExist(t *testing.T) {
+	t.Parallel()
+	missing := filepath.Join(t.TempDir(), "data")
+	if _, err := store.Open(store.Options{Path: missing, MustExist: true}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no folder: error %v", err)
+	}
+	if _, err := os.Stat(missing); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder was made: %v", err)
+	}
+	empty := t.TempDir()
+	if _, err := store.Open(store.Options{Path: empty, MustExist: true}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no store: error %v", err)
+	}
+	if entries, err := os.ReadDir(empty); err != nil || len(entries) > 0 {
+		t.Errorf("in the folder is %v, %v", entries, err)
+	}
+
+	folder := filled(t)
+	db, err := store.Open(store.Options{Path: folder, MustExist: true})
+	if err != nil || db.State() != store.Existing {
+		t.Fatalf("a whole store: %v", err)
+	}
+	closeNow(t, db)
+	file := filepath.Join(folder, "prefetch_exporter.db")
+	if err := os.WriteFile(file, []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Open(store.Options{Path: folder, MustExist: true}); !errors.Is(err, store.ErrDamaged) {
+		t.Errorf("a corrupt store: error %v", err)
+	}
+	if content, err := os.ReadFile(file); err != nil || string(content) != "damaged" {
+		t.Errorf("the corrupt store is %q, %v", content, err)
+	}
+}
+
 func TestFirstStart(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "not", "there")

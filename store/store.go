@@ -159,6 +159,9 @@ var (
 type Options struct {
 	// Path is the folder, created if it is missing.
 	Path string
+	// MustExist has [Open] refuse a folder without a store, and one that is corrupt,
+	// instead of beginning a new one.
+	MustExist bool
 	// Logger is told what happened to the store as a whole; nil logs nothing.
 	Logger *slog.Logger
 	// OnError is called for every error with one of the reasons above, from
