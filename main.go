@@ -64,7 +64,6 @@ type flags struct {
 	exporter.Options
 
 	check       bool
-	once        bool
 	demo        bool
 	externalURL string
 	logging     promslog.Config
@@ -98,7 +97,7 @@ func runWith(ctx context.Context, args []string, to streams, options func(*expor
 		return check(f.ConfigFile, *f.Web.WebConfigFile, to.stdout, to.stderr)
 	}
 	s := &session{flags: f, stdout: to.stdout}
-	if f.demo && !f.once {
+	if f.demo && !f.Once {
 		s.screen = terminal.New(to.stdout, os.Getenv)
 		if s.screen != nil && terminal.New(to.stderr, os.Getenv) != nil {
 			to.stderr = s.screen // the log shares the terminal with what is drawn
@@ -142,7 +141,7 @@ func (s *session) inTime(ctx context.Context, f func() error) error {
 	case err := <-done:
 		return err
 	case <-timer.C:
-		s.log.Warn("not everything could be stopped in time; a disk may hang", "after", stopWithin)
+		s.log.Warn("not everything could be stopped in time; a disk or etcd may hang", "after", stopWithin)
 		return nil
 	}
 }
@@ -163,9 +162,11 @@ func parse(args []string, stdout, stderr io.Writer) (f *flags, done bool, err er
 	app.Flag("config.file", "Configuration file.").Default("config.yml").StringVar(&f.ConfigFile)
 	app.Flag("config.check", "Validate the configuration and exit.").BoolVar(&f.check)
 	app.Flag("config.enable-auto-reload", "Reload when a configuration or secret file changes.").BoolVar(&f.AutoReload)
-	app.Flag("once", "Make every call that the budget allows now, print the metrics and exit.").BoolVar(&f.once)
+	app.Flag("once", "Make every call that the budget allows now, print the metrics and exit.").BoolVar(&f.Once)
 	app.Flag("demo", "Watch simulated vendors on loopback; needs no configuration.").BoolVar(&f.demo)
 	app.Flag("storage.path", "Folder of the embedded store.").Default("data").StringVar(&f.StoragePath)
+	app.Flag("replica.name", "Name of this replica among those that share storage.etcd; without it, the host's.").
+		PlaceHolder("<name>").StringVar(&f.Replica)
 	app.Flag("web.telemetry-path", "Path under which to expose metrics.").Default("/metrics").StringVar(&f.TelemetryPath)
 	app.Flag("web.max-connections", "Most connections that clients may hold open together, over all listeners."+
 		" 0 means half of the files that may be open, at most 512.").Default("0").IntVar(&f.MaxConnections)
@@ -219,7 +220,7 @@ func (s *session) runExporter(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	if f.once {
+	if f.Once {
 		return e.Once(ctx, s.stdout)
 	}
 	if s.screen != nil {
@@ -247,7 +248,7 @@ func (s *session) runDemo(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	f.ConfigFile, f.StoragePath = d.ConfigFile, folder
-	if !f.once {
+	if !f.Once {
 		tellStory(s.stdout, (*f.Web.WebListenAddresses)[0], f.TelemetryPath)
 	}
 	return s.runExporter(ctx)

@@ -17,4 +17,4 @@ func Accounts(cfg *config.Config) ([]poller.Account, error) {
 func (e *Exporter) Pages() (http.Handler, error) { return e.pages() }
 
 // Work begins what the exporter does while it serves.
-func (e *Exporter) Work(ctx context.Context) (ended func() error) { return e.work(ctx) }
+func (e *Exporter) Work(ctx context.Context) (ended func() error) { return e.work(ctx, func() {}) }

@@ -25,8 +25,6 @@ import (
 	"prefetch_exporter/poller"
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/quota"
-	"prefetch_exporter/poller/record"
-	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 )
 
@@ -34,6 +32,11 @@ import (
 type Options struct {
 	ConfigFile  string
 	StoragePath string
+	// Replica is this replica's name; empty for that of the host. It is for a store
+	// that replicas share only.
+	Replica string
+	// Once has the exporter be used by [Exporter.Once] only.
+	Once bool
 	// Web is exporter-toolkit's part: addresses, TLS, authentication.
 	Web           *toolkit.FlagConfig
 	TelemetryPath string
@@ -61,9 +64,12 @@ type Options struct {
 
 // Exporter is a whole exporter that was configured and has not begun.
 type Exporter struct {
-	options   Options
-	log       *slog.Logger
-	store     *store.DB
+	options Options
+	log     *slog.Logger
+	store   storage
+	logins  *quota.Logins
+	// shares is nil where no other replica has the store.
+	shares    *shares
 	poller    *poller.Poller
 	discovery *discovery.Manager
 	submitted *submitted.Tasks
@@ -80,9 +86,6 @@ type Exporter struct {
 	watched   []string
 	seen      [sha256.Size]byte
 }
-
-// silence is for how long a store may say nothing and be up.
-const silence = 5 * time.Second
 
 // ErrCallFailed is returned by [Exporter.Once] if a vendor call failed.
 var ErrCallFailed = errors.New("a vendor call failed")
@@ -124,27 +127,23 @@ func New(o Options) (*Exporter, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Storage.Etcd != nil {
-		return nil, errors.New("storage.etcd: this version has the embedded store only")
-	}
 	if o.LogDropped != nil {
 		e.recorder.CountLogDropped(o.LogDropped)
 	}
-	e.store, err = store.Open(store.Options{
-		Path: o.StoragePath, Logger: o.Logger, OnError: e.recorder.StoreError,
-		Migrations: record.Migrations(), BeforeCommit: o.BeforeCommit,
-	})
-	if err != nil {
+	if err := e.openStore(cfg); err != nil {
 		return nil, err
 	}
-	e.recorder.WatchStore(func() bool { return e.store.Hanging() < silence }, func() int { return 1 })
-	e.providers = newProviders(o.RoundTripper, quota.NewLogins(e.store, clock.System()))
-	e.poller = poller.New(poller.Options{
+	e.providers = newProviders(o.RoundTripper, e.logins)
+	options := poller.Options{
 		Store: e.store, Recorder: e.recorder, Logger: o.Logger, Clock: o.Clock,
 		Changed: func() { e.handler.Refresh() },
-	})
+	}
+	if e.shares != nil {
+		options.Group = e.shares
+	}
+	e.poller = poller.New(options)
 	e.metrics = pages.Options{
-		Collector: collector.New(collector.Options{Source: e.poller, Logger: o.Logger}),
+		Collector: collector.New(collector.Options{Source: e, Logger: o.Logger}),
 		Recorder:  e.recorder, Logger: o.Logger,
 	}
 	e.handler = pages.NewHandler(e.metrics)
@@ -161,7 +160,7 @@ func (e *Exporter) start(cfg *config.Config) error {
 	e.submitted, err = submitted.New(submitted.Options{
 		Keeper: e.store, Room: e.poller.Room,
 		Alone:  func(account, id string) bool { _, alone := e.discovery.Submitted(account, id); return alone },
-		Listed: e.listing.do, Snapshot: e.poller.Snapshot,
+		Listed: e.listing.do, Snapshot: e.Snapshot,
 		Retention: func() time.Duration { return time.Duration(e.config.Load().Global.Retention) }, Logger: e.log,
 	})
 	if err != nil {
@@ -180,9 +179,6 @@ func (e *Exporter) start(cfg *config.Config) error {
 	return nil
 }
 
-// Snapshot is what is known now. It waits for no call and no disk.
-func (e *Exporter) Snapshot() prefetch.Snapshot { return e.poller.Snapshot() }
-
 // Close closes the store. Nothing may run any more. A disk that hangs is no error:
 // what it did not take was never durable.
 func (e *Exporter) Close() error {
@@ -199,6 +195,17 @@ func (e *Exporter) Close() error {
 // metrics to w. The error is [ErrCallFailed] if a call failed; the metrics are
 // written then too.
 func (e *Exporter) Once(ctx context.Context, w io.Writer) error {
+	if e.shares == nil {
+		return e.once(ctx, w)
+	}
+	leave, err := e.visit(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(e.once(ctx, w), leave())
+}
+
+func (e *Exporter) once(ctx context.Context, w io.Writer) error {
 	if err := e.discoverOnce(ctx); err != nil {
 		return err
 	}

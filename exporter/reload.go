@@ -67,8 +67,15 @@ func (e *Exporter) apply(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
+	services, err := services(cfg)
+	if err != nil {
+		return err
+	}
 	if err := e.poller.Configure(accounts); err != nil {
 		return err
+	}
+	if e.shares != nil {
+		e.shares.replicas.Serve(services)
 	}
 	if err := e.discovery.Reload(update(cfg)); err != nil {
 		return err // usable has excluded that

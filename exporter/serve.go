@@ -12,6 +12,7 @@ import (
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
 	"prefetch_exporter/alerts"
+	"prefetch_exporter/prefetch"
 	"prefetch_exporter/web"
 )
 
@@ -43,7 +44,7 @@ func (e *Exporter) Serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ended := e.work(ctx)
+	ended := e.work(ctx, cancel)
 	select {
 	case err = <-serving: // a listener broke
 		cancel()
@@ -75,11 +76,15 @@ func (e *Exporter) pages() (http.Handler, error) {
 	if e.options.TaskAPI {
 		tasks = e.submitted
 	}
+	var group func() prefetch.Group
+	if e.shares != nil {
+		group = e.shares.group
+	}
 	return web.New(web.Options{
 		Metrics: e.handler, TelemetryPath: e.options.TelemetryPath,
-		RoutePrefix: e.options.RoutePrefix, Ready: e.poller.Ready, Unwell: e.unwell,
+		RoutePrefix: e.options.RoutePrefix, Ready: e.poller.Ready, Unwell: e.unwell, Group: group,
 		Config:   func() []byte { return e.config.Load().Masked() },
-		Snapshot: e.poller.Snapshot,
+		Snapshot: e.Snapshot,
 		Reload:   reload, Retry: retry,
 		Registry: tasks, Sources: e.discovery.Sources,
 		Runbooks: alerts.Runbooks(), Profiles: e.options.Profiles, Logger: e.log,
@@ -95,18 +100,27 @@ func (e *Exporter) unwell() []string {
 	return wrong
 }
 
-// work begins all that goes on while the exporter serves, until ctx ends; ended
-// waits for its end.
-func (e *Exporter) work(ctx context.Context) (ended func() error) {
+// work begins all that goes on while the exporter serves, until ctx ends; it calls
+// stop if something cannot go on. Ended waits for the end of all, and says why.
+func (e *Exporter) work(ctx context.Context, stop func()) (ended func() error) {
+	parts := []func(context.Context) error{e.poller.Run, e.discover}
+	if e.shares != nil {
+		parts = append(parts, e.share)
+	}
 	var background sync.WaitGroup
 	background.Go(func() { e.reloadOnRequest(ctx) })
 	background.Go(func() { e.submitted.Run(ctx) })
-	polling := make(chan error, 2)
-	go func() { polling <- e.poller.Run(ctx) }()
-	go func() { polling <- e.discover(ctx) }()
+	errs := make([]error, len(parts))
+	for i, part := range parts {
+		background.Go(func() {
+			if errs[i] = part(ctx); errs[i] != nil {
+				stop()
+			}
+		})
+	}
 	return func() error {
-		defer background.Wait()
-		return errors.Join(<-polling, <-polling)
+		background.Wait()
+		return errors.Join(errs...)
 	}
 }
 

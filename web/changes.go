@@ -45,6 +45,6 @@ func (c changes) do(f func() (bool, error)) (bool, error) {
 	case r := <-done:
 		return r.was, r.err
 	case <-timer.C:
-		return false, fmt.Errorf("not done within %v; the store may hang", durableWithin)
+		return false, fmt.Errorf("not done within %v; the store may hang, or be away", durableWithin)
 	}
 }

@@ -1,0 +1,137 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"prefetch_exporter/config"
+	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/quota"
+	"prefetch_exporter/poller/record"
+	"prefetch_exporter/prefetch"
+	"prefetch_exporter/replica"
+	"prefetch_exporter/store/etcdstore"
+)
+
+// shares is the store that replicas share, and this replica among them.
+type shares struct {
+	*etcdstore.DB
+
+	replicas *replica.Group
+	name     string
+}
+
+// Owned is what the owner of an identity writes through.
+func (s shares) Owned(identity string) quota.Store { return s.DB.Owned(identity) }
+
+// Configured are the accounts and identities that any live replica has configured.
+func (s shares) Configured() (accounts map[prefetch.Account]bool, identities map[string]bool) {
+	return s.replicas.Configured()
+}
+
+// group is how this replica stands to the others.
+func (s shares) group() prefetch.Group {
+	up, since := s.Up()
+	return prefetch.Group{Replica: s.name, Replicas: s.replicas.Replicas(), Loaded: s.Loaded(), Up: up, Since: since}
+}
+
+// handOver is how long the hand-over may take when the exporter was told to stop. The
+// lease is given back after it.
+const handOver = 8 * time.Second
+
+// onceSuffix is added to the host name by --once, which may run beside a replica.
+const onceSuffix = "-once"
+
+// replicaName is that of this replica.
+func (o *Options) replicaName() (string, error) {
+	name := o.Replica
+	if name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return "", fmt.Errorf("the host has no name; give this replica one with --replica.name: %w", err)
+		}
+		if name = host; o.Once {
+			name += onceSuffix
+		}
+	}
+	if fault := prefetch.NameFault(name); fault != "" {
+		return "", fmt.Errorf("--replica.name=%q: %s", name, fault)
+	}
+	return name, nil
+}
+
+// join opens the store that replicas share. It does not wait for etcd.
+func (e *Exporter) join(cfg *config.Etcd) error {
+	options, err := e.options.etcdOptions(cfg)
+	if err != nil {
+		return err
+	}
+	options.OnError = e.recorder.StoreError
+	db, err := etcdstore.Open(options)
+	if err != nil {
+		return err
+	}
+	s := &shares{DB: db, name: options.Replica, replicas: replica.New(replica.Options{
+		Name: options.Replica, Version: len(record.Migrations()) + 1, Store: db, Logger: e.log, Grace: handOver,
+	})}
+	db.Follow(s.replicas)
+	e.store, e.shares, e.logins = db, s, quota.ShareLogins(db, clock.System())
+	e.recorder.WatchStore(func() bool { up, _ := db.Up(); return up }, s.replicas.Replicas)
+	return nil
+}
+
+// services are what a configuration has this replica stand for: each identity, with
+// its accounts.
+func services(cfg *config.Config) ([]replica.Service, error) {
+	var all []replica.Service
+	at := map[string]int{}
+	for i := range cfg.Accounts {
+		a := &cfg.Accounts[i]
+		fingerprint, err := cfg.Fingerprint(a)
+		if err != nil {
+			return nil, err
+		}
+		identity := a.Identity()
+		k, known := at[identity]
+		if !known {
+			k = len(all)
+			at[identity] = k
+			// Accounts that share an identity have one limit: else the configuration
+			// would be wrong.
+			limit := prefetch.Limit{Calls: a.RateLimit.Calls, Per: time.Duration(a.RateLimit.Per)}
+			all = append(all, replica.Service{Identity: identity, Limit: limit, Accounts: map[string]string{}})
+		}
+		all[k].Accounts[replica.AccountKey(prefetch.Account{Provider: a.Provider(), Name: a.Name})] = fingerprint
+	}
+	return all, nil
+}
+
+// share is this replica's life among the others, until ctx ends: then it hands over
+// what it owns.
+func (e *Exporter) share(ctx context.Context) error { return e.shareWith(ctx, e.poller) }
+
+func (e *Exporter) shareWith(ctx context.Context, p replica.Poller) error {
+	err := e.shares.replicas.Run(ctx, p, e.submitted)
+	if errors.Is(err, etcdstore.ErrName) {
+		return fmt.Errorf("storage.etcd: %w; each needs its own --replica.name", err)
+	}
+	if err != nil {
+		return fmt.Errorf("storage.etcd: %w", err)
+	}
+	return nil
+}
+
+// Snapshot is what is known now. It waits for no call and no disk.
+func (e *Exporter) Snapshot() prefetch.Snapshot {
+	s := e.poller.Snapshot()
+	if e.shares == nil {
+		return s
+	}
+	for i := range s.Accounts {
+		s.Accounts[i].Differs = e.shares.replicas.Differs(s.Accounts[i].Account)
+	}
+	return s
+}
