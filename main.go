@@ -64,6 +64,7 @@ type flags struct {
 	exporter.Options
 
 	check       bool
+	importFrom  string
 	demo        bool
 	externalURL string
 	logging     promslog.Config
@@ -165,6 +166,8 @@ func parse(args []string, stdout, stderr io.Writer) (f *flags, done bool, err er
 	app.Flag("once", "Make every call that the budget allows now, print the metrics and exit.").BoolVar(&f.Once)
 	app.Flag("demo", "Watch simulated vendors on loopback; needs no configuration.").BoolVar(&f.demo)
 	app.Flag("storage.path", "Folder of the embedded store.").Default("data").StringVar(&f.StoragePath)
+	app.Flag("storage.import", "Copy the embedded store in this folder into the configured storage.etcd, where nothing may be yet, and exit.").
+		PlaceHolder("<path>").StringVar(&f.importFrom)
 	app.Flag("replica.name", "Name of this replica among those that share storage.etcd; without it, the host's.").
 		PlaceHolder("<name>").StringVar(&f.Replica)
 	app.Flag("web.telemetry-path", "Path under which to expose metrics.").Default("/metrics").StringVar(&f.TelemetryPath)
@@ -182,7 +185,9 @@ func parse(args []string, stdout, stderr io.Writer) (f *flags, done bool, err er
 	f.Web = kingpinflag.AddFlags(app.Application, defaultListen)
 	promslogflag.AddFlags(app.Application, &f.logging)
 
-	_, done, err = app.Parse(args)
+	if _, done, err = app.Parse(args); err == nil && f.importFrom != "" && (f.check || f.Once || f.demo) {
+		err = errors.New("--storage.import copies and ends; it cannot be given with --config.check, --once or --demo")
+	}
 	return f, done, err
 }
 
@@ -211,6 +216,9 @@ func (s *session) runExporter(ctx context.Context) (err error) {
 	}
 	s.log.Info("starting "+program, "version", version.Info())
 	s.log.Info("build context", "build_context", version.BuildContext())
+	if f.importFrom != "" {
+		return exporter.Import(ctx, f.Options, f.importFrom)
+	}
 	reloads := make(chan os.Signal, 1)
 	signal.Notify(reloads, syscall.SIGHUP)
 	defer signal.Stop(reloads)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"prefetch_exporter/store/etcdstore/etcdtest"
 )
@@ -144,6 +145,60 @@ func TestReplicasShareAQuota(t *testing.T) {
 	b.shows(`prefetch_account_configuration_differs{account="vod",provider="huaweicloud_vod"}`, "0")
 	if n := vendor.Stats().Calls; n != 1 {
 		t.Errorf("%d calls, want 1", n)
+	}
+}
+
+// TestImport moves a store with a spent quota into etcd, where it is spent too.
+func TestImport(t *testing.T) {
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Options{})
+	vendor, config := huaweiVendor(t)
+	alone, data := writeFile(t, "alone.yml", config), filepath.Join(t.TempDir(), "data")
+	shared := writeFile(t, "shared.yml", config+onEtcd(cluster))
+	if _, stderr, err := command(t, "--config.file="+alone, "--storage.path="+data, "--once"); err != nil {
+		t.Fatalf("%v\n%s", err, stderr)
+	}
+	empty := t.TempDir()
+	corrupt := t.TempDir()
+	writeFile(t, filepath.Join(corrupt, "prefetch_exporter.db"), "corrupt")
+	fails := func(want string, args ...string) {
+		t.Helper()
+		if _, _, err := command(t, args...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want %q", args, err, want)
+		}
+	}
+	fails("has no storage.etcd to copy into", "--config.file="+alone, "--storage.import="+data)
+	fails("no such file", "--config.file="+shared, "--storage.import="+empty)
+	fails("store is damaged", "--config.file="+shared, "--storage.import="+corrupt)
+	fails("it cannot be given with", "--config.file="+shared, "--storage.import="+data, "--once")
+	if entries, err := os.ReadDir(empty); err != nil || len(entries) > 0 {
+		t.Errorf("the empty folder has %v, %v", entries, err)
+	}
+
+	_, stderr, err := command(t, "--config.file="+shared, "--storage.import="+data)
+	if err != nil || !strings.Contains(stderr, "the store was copied") {
+		t.Fatalf("import: %v\n%s", err, stderr)
+	}
+	fails("--storage.import="+data+": ", "--config.file="+shared, "--storage.import="+data) // it is not empty any more
+	stdout, stderr, err := command(t, "--config.file="+shared, "--once")
+	if err != nil || metric(stdout, settled) != "1" || metric(stdout, owner) != "1" {
+		t.Errorf("--once after the import: %v\n%s\n%s", err, stderr, stdout)
+	}
+	if n := vendor.Stats().Calls; n != 1 {
+		t.Errorf("%d calls, want 1", n)
+	}
+	if _, _, err := command(t, "--config.file="+alone, "--storage.path="+data, "--once"); err != nil {
+		t.Errorf("the store that was copied is not whole: %v", err)
+	}
+
+	if err := cluster.Members()[0].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	fails("etcd", "--config.file="+shared, "--storage.import="+data)
+	fails("the store was not read within dial_timeout (1s), so nothing was asked", "--config.file="+shared, "--once")
+	if took := time.Since(began); took > patience {
+		t.Errorf("without etcd both took %v", took)
 	}
 }
 

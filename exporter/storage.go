@@ -1,6 +1,8 @@
 package exporter
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -75,4 +77,32 @@ func uptime() func() time.Duration {
 		return nil
 	}
 	return func() time.Duration { return tells().Up }
+}
+
+// Import copies the embedded store in a folder into the etcd of the configuration,
+// where nothing may be yet. An error says which of them it is about, and the folder
+// is as it was.
+func Import(ctx context.Context, o Options, folder string) (err error) {
+	failed := func(err error) error { return fmt.Errorf("--storage.import=%s: %w", folder, err) }
+	cfg, err := config.Load(o.ConfigFile)
+	if err != nil {
+		return err
+	}
+	if cfg.Storage.Etcd == nil {
+		return failed(fmt.Errorf("%s has no storage.etcd to copy into", o.ConfigFile))
+	}
+	options, err := o.etcdOptions(cfg.Storage.Etcd)
+	if err != nil {
+		return err
+	}
+	from, err := store.Open(store.Options{Path: folder, MustExist: true, Logger: o.Logger, Migrations: record.Migrations()})
+	if err != nil {
+		return failed(err)
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	if err := etcdstore.Import(ctx, options, from); err != nil {
+		return failed(err)
+	}
+	o.Logger.Info("the store was copied", "from", folder, "endpoints", cfg.Storage.Etcd.Endpoints, "prefix", cfg.Storage.Etcd.Prefix)
+	return nil
 }
