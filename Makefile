@@ -54,6 +54,9 @@ BENCH_COUNT ?= 1
 SEED ?= 1
 STRESS_CHECKS ?= 1000
 FRESHNESS_SEEDS ?= 3
+CHAOS_ROUNDS ?= 100
+CHAOS_SEED ?= 0
+TAKEOVERS ?= 20
 OUTPUT ?= prefetch_exporter
 TOOL_OUTPUT ?= $(dir $(OUTPUT))prefetchtool
 SHARE ?= $(BUILD)/share
@@ -75,14 +78,20 @@ LDFLAGS = $(shell sed -n 's/^ *\(-X .*\)/\1/p' .promu.yml | sed \
 
 .PHONY: help
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
-		printf '  make %-10s %s\n' "$$name" "$$text"; \
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
+		printf '  make %-14s %s\n' "$$name" "$$text"; \
 	done
 
 .PHONY: demo
 demo: ## simulated vendors and the real exporter against them, on this machine
 	@go build -ldflags '$(LDFLAGS)' -o $(BUILD)/demo .
 	@$(BUILD)/demo --demo
+
+.PHONY: demo-replicas
+demo-replicas: $(ETCD) ## three exporters that share one quota on three members of etcd, against simulated vendors
+	@go build -ldflags '$(LDFLAGS)' -o $(BUILD)/demo .
+	@cd e2e && go build -o $(BUILD)/demoreplicas ./demoreplicas
+	@cd e2e && exec $(BUILD)/demoreplicas -exporter=$(BUILD)/demo
 
 .PHONY: build
 build: ## both programs, ./prefetch_exporter and ./prefetchtool, with their version in them
@@ -125,6 +134,19 @@ soak: ## a month in virtual time, and half an hour of the real program: does any
 	go test -count=1 -timeout 1h ./poller -run '^TestSoak$$' -v -soak.days=30
 	cd e2e && go test -count=1 -timeout 1h ./exporter -run '^TestSoak$$' -v -soak.time=30m
 
+.PHONY: chaos
+chaos: $(ETCD) ## replicas disturbed CHAOS_ROUNDS (100) times: killed, stopped, cut off; CHAOS_SEED=n repeats what was drawn
+	cd e2e && go test -race -count=1 -timeout 3h ./replicas -run '^TestChaos$$' -v \
+		-replicas.rounds=$(CHAOS_ROUNDS) -replicas.seed=$(CHAOS_SEED)
+
+.PHONY: bench-replicas
+bench-replicas: $(ETCD) ## what replicas cost: takeover, hand-over, requests to etcd, memory and CPU with 10,000 tasks
+	$(MAKE) build OUTPUT=$(BUILD)/bench/prefetch_exporter
+	cd e2e && go test -count=1 -timeout 2h -run '^$$' -bench 'Takeover|HandOver|Follow' -benchtime $(TAKEOVERS)x ./replicas \
+		-replicas.exporter=$(BUILD)/bench/prefetch_exporter
+	cd e2e && go test -count=1 -timeout 1h -run '^$$' -bench 'Charge|Commands|TenThousandTasks' ./replicas \
+		-replicas.exporter=$(BUILD)/bench/prefetch_exporter
+
 .PHONY: e2e
 e2e: deps $(ETCD) $(STAMPS) ## the real program with real Prometheus and Alertmanager, old and new, and a vendor's SDK
 	cd e2e && E2E_TOOLS=$(CURRENT) go test -race -count=1 ./...
@@ -154,9 +176,9 @@ bench: ## benchmarks; BENCH=Scrape selects, BENCH_COUNT=10 repeats for benchstat
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCH_COUNT) -timeout 1h ./...
 
 .PHONY: benchsmoke
-benchsmoke: ## every benchmark once and small, so that they keep working
+benchsmoke: $(ETCD) ## every benchmark once and small, so that they keep working
 	go test -short -run '^$$' -bench . -benchtime 1x ./...
-	cd e2e && go test -short -run '^$$' -bench . -benchtime 1x ./exporter
+	cd e2e && go test -short -run '^$$' -bench . -benchtime 1x ./exporter ./replicas
 
 .PHONY: freshness
 freshness: ## how soon the metrics tell the truth: every scenario in virtual time, minutes of work

@@ -50,7 +50,7 @@ var built = sync.OnceValues(func() (program string, err error) {
 
 // Exporter returns the path of the exporter's program, which it builds at the
 // first call.
-func Exporter(t *testing.T) string {
+func Exporter(t testing.TB) string {
 	t.Helper()
 	program, err := built()
 	if err != nil {
