@@ -22,6 +22,8 @@ import (
 type providers struct {
 	// roundTripper replaces the network in tests; nil otherwise.
 	roundTripper http.RoundTripper
+	// through looks at requests; nil otherwise.
+	through func(http.RoundTripper) http.RoundTripper
 	// logins are shared by all accounts: two may log in as one user.
 	logins vendorapi.Logins
 	// lasting is what logging in must remember, over a reload and over accounts
@@ -36,6 +38,24 @@ type login [sha256.Size]byte
 
 func newProviders(rt http.RoundTripper, logins vendorapi.Logins) *providers {
 	return &providers{roundTripper: rt, logins: logins}
+}
+
+// ClientOptions are the settings of [Clients].
+type ClientOptions struct {
+	// RoundTripper replaces the network in tests, and Through looks at requests; nil
+	// otherwise.
+	RoundTripper http.RoundTripper
+	Through      func(http.RoundTripper) http.RoundTripper
+	// Logins keeps passwords that were refused from being sent again too soon.
+	Logins vendorapi.Logins
+}
+
+// Clients returns the accounts of a configuration, each with its limit and the client
+// of its vendor, for who asks them without an exporter.
+func Clients(cfg *config.Config, o ClientOptions) ([]poller.Account, error) {
+	p := newProviders(o.RoundTripper, o.Logins)
+	p.through = o.Through
+	return p.accounts(cfg)
 }
 
 // accounts returns the poller's accounts for a configuration.
@@ -93,7 +113,7 @@ func (p *providers) connect(a *poller.Account, vendor vendors.Vendor) (err error
 
 func (p *providers) client(c client.HTTPConfig) (*vendorapi.Client, error) {
 	return vendorapi.NewClient(vendorapi.ClientOptions{
-		HTTP: *c.HTTPClientConfig, RoundTripper: p.roundTripper, UserAgent: UserAgent(),
+		HTTP: *c.HTTPClientConfig, RoundTripper: p.roundTripper, Through: p.through, UserAgent: UserAgent(),
 	})
 }
 

@@ -36,6 +36,9 @@ type ClientOptions struct {
 	HTTP promconfig.HTTPClientConfig
 	// RoundTripper replaces the network, for tests; HTTP is then not used.
 	RoundTripper http.RoundTripper
+	// Through, where set, returns what requests go through on their way to next, such
+	// as one that looks at them. It must send each once, as it is.
+	Through func(next http.RoundTripper) http.RoundTripper
 	// UserAgent is sent with every request.
 	UserAgent string
 	// Timeout is the limit of one call; [DefaultTimeout] unless positive.
@@ -82,6 +85,9 @@ func NewClient(opts ClientOptions) (*Client, error) {
 		}
 		proxy := opts.HTTP.ProxyConfig
 		rt = httpanswer.NameProxy(rt, proxy.Proxy())
+	}
+	if opts.Through != nil {
+		rt = opts.Through(rt)
 	}
 	c := &Client{
 		http: &http.Client{

@@ -435,3 +435,22 @@ func TestConcurrentCalls(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestThrough: what looks at requests sees each once, as it is sent.
+func TestThrough(t *testing.T) {
+	t.Parallel()
+	calls, seen := 0, 0
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls++ }))
+	defer server.Close()
+	c := newClient(t, vendorapi.ClientOptions{UserAgent: "seen", Through: func(next http.RoundTripper) http.RoundTripper {
+		return roundTrip(func(req *http.Request) (*http.Response, error) {
+			if req.Header.Get("User-Agent") == "seen" {
+				seen++
+			}
+			return next.RoundTrip(req)
+		})
+	}})
+	if _, err := c.Do(t.Context(), get(t, server.URL)); err != nil || calls != 1 || seen != 1 {
+		t.Errorf("%v: %d calls, %d seen", err, calls, seen)
+	}
+}

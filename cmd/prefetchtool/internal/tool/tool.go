@@ -1,6 +1,6 @@
 // Package tool is the commands of prefetchtool: what they ask of an exporter, what
 // they show, and with what they exit. It must not know vendors or the store: an
-// exporter is asked by its JSON API, and accounts are checked by package exporter.
+// exporter is asked by its JSON API, and accounts are checked by package check.
 package tool
 
 import (
@@ -118,7 +118,7 @@ func (r *run) run(ctx context.Context) error {
 		Default("text").EnumVar(&output, "text", "json")
 	commands := map[string]func(context.Context) error{}
 	for _, add := range []func(*commandline.App) (string, func(context.Context) error){
-		r.put, r.wait, r.tasks, r.accounts, r.healthy, r.ready,
+		r.put, r.wait, r.tasks, r.accounts, r.check, r.healthy, r.ready,
 	} {
 		name, run := add(app)
 		commands[name] = run

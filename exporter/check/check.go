@@ -1,0 +1,234 @@
+// Package check asks accounts one question each and explains the answers, for people
+// whose new account does not work.
+//
+// It owns which question that is and what an answer means to them. It must not know
+// who is told, nor what a vendor is.
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"prefetch_exporter/config"
+	"prefetch_exporter/exporter"
+	"prefetch_exporter/poller"
+	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/quota"
+	"prefetch_exporter/poller/record"
+	"prefetch_exporter/prefetch"
+	"prefetch_exporter/store"
+	vendorapi "prefetch_exporter/vendor_api"
+)
+
+// Options are what [Accounts] needs. ConfigFile and StoragePath must be
+// set.
+type Options struct {
+	ConfigFile, StoragePath string
+	// Accounts are the names of those that are asked; empty for all.
+	Accounts []string
+	// Task is the task that is asked for; empty for the first one that the
+	// configuration has of the account.
+	Task string
+	// Warn is told what is odd and no error; nil is allowed.
+	Warn func(text string)
+	// RoundTripper replaces the network towards the vendors, Clock the system's, for
+	// tests.
+	RoundTripper http.RoundTripper
+	Clock        clock.Clock
+}
+
+// Accounts asks each account one question, one after the other, and tells what
+// came of it. Each question is a call to the vendor: it is charged to the account's
+// budget in the store, as every call of an exporter is, and not asked if the budget
+// allows none now. The error is that nothing could be asked: the configuration is
+// wrong, the store is held by a running exporter, or an account does not exist.
+func Accounts(ctx context.Context, o Options, tell func(Result)) (err error) {
+	if o.Warn == nil {
+		o.Warn = func(string) {}
+	}
+	if o.Clock == nil {
+		o.Clock = clock.System()
+	}
+	cfg, err := config.Load(o.ConfigFile)
+	if err != nil {
+		return err
+	}
+	for _, w := range cfg.Warnings {
+		o.Warn(w.Error())
+	}
+	if err := o.checkable(cfg); err != nil {
+		return err
+	}
+	st, err := o.open()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	c := &checker{Options: o, cfg: cfg, budgets: map[string]*quota.Budget{}}
+	accounts, err := exporter.Clients(cfg, exporter.ClientOptions{ //nolint:contextcheck // a client outlives a context
+		RoundTripper: o.RoundTripper, Through: c.seen.through, Logins: quota.NewLogins(st, o.Clock),
+	})
+	if err != nil {
+		return err
+	}
+	for i := range accounts {
+		if err := c.join(&accounts[i], st); err != nil {
+			return err
+		}
+	}
+	for i := range accounts {
+		if len(o.Accounts) > 0 && !slices.Contains(o.Accounts, accounts[i].Name) || ctx.Err() != nil {
+			continue
+		}
+		tell(c.check(ctx, &accounts[i], &cfg.Accounts[i]))
+	}
+	return ctx.Err() //nolint:wrapcheck // it says all
+}
+
+// checkable reports why nothing can be asked.
+func (o *Options) checkable(cfg *config.Config) error {
+	if cfg.Storage.Etcd != nil {
+		return errors.New("storage.etcd: a call can be charged there only by the replica that owns the account's budget;" +
+			" what its calls are answered, /api/v1/accounts of any replica tells")
+	}
+	for _, name := range o.Accounts {
+		if !slices.ContainsFunc(cfg.Accounts, func(a config.Account) bool { return a.Name == name }) {
+			return fmt.Errorf("the configuration has no account %q", name)
+		}
+	}
+	return nil
+}
+
+func (o *Options) open() (*store.DB, error) {
+	st, err := store.Open(store.Options{
+		Path: o.StoragePath, Logger: slog.New(slog.DiscardHandler), Migrations: record.Migrations(),
+	})
+	if errors.Is(err, store.ErrInUse) {
+		return nil, fmt.Errorf("%w; an exporter that runs keeps the budget, and /api/v1/accounts tells what its calls are answered", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch st.State() {
+	case store.Fresh:
+		o.Warn(fmt.Sprintf("the store in %s is new: calls that an exporter with another store made are not counted", o.StoragePath))
+	case store.Recovered:
+		o.Warn(fmt.Sprintf("the store in %s was damaged: the whole quota counts as spent", o.StoragePath))
+	case store.Existing:
+	}
+	return st, nil
+}
+
+// checker asks accounts.
+type checker struct {
+	Options
+
+	cfg     *config.Config
+	budgets map[string]*quota.Budget // by identity
+	seen    wire
+}
+
+// join has the account's limit count in its budget, whoever is asked.
+func (c *checker) join(a *poller.Account, st *store.DB) (err error) {
+	b := c.budgets[a.Identity]
+	if b == nil {
+		if b, err = quota.Open(a.Identity, st, c.Clock); err != nil {
+			return err
+		}
+		c.budgets[a.Identity] = b
+	}
+	b.Join(a.Name, a.Limit, func() {})
+	return nil
+}
+
+// check asks one account.
+func (c *checker) check(ctx context.Context, a *poller.Account, configured *config.Account) Result {
+	endpoint, who := configured.Vendor.Identity()
+	question := c.question(a, configured)
+	result := Result{Account: a.Name, Provider: a.Account.Provider, Endpoint: endpoint, Asked: question.words}
+	budget := c.budgets[a.Identity]
+	call, wait, err := budget.Take(a.Name)
+	switch {
+	case err != nil:
+		result.NotAsked = "the call cannot be recorded: " + err.Error()
+		return result
+	case wait > 0:
+		result.NotAsked = "the budget allows the next call at " + c.Clock().Wall.Add(wait).UTC().Format(time.RFC3339)
+		return result
+	}
+	c.seen.reset()
+	began := time.Now()
+	answer, err := a.Provider.Query(ctx, question.Query)
+	took := time.Since(began)
+	failed := vendorapi.AsError(err)
+	// Nothing can be under way at the vendor any more if it answered, or was never asked.
+	budget.End(call, failed == nil || failed.HTTPStatus != 0 || failed.Unsent)
+	if failed != nil {
+		budget.Heed(failed, call)
+	}
+	c.seen.told(&result)
+	result.SignedAs = signedAs(c.seen.method(), who, c.cfg, a)
+	result.Took = took.Seconds()
+	result.explain(&question, answer, failed)
+	result.clock(began.Add(took/2), took, answer.Date, failed)
+	return result
+}
+
+// question is what an account is asked.
+type question struct {
+	vendorapi.Query
+
+	words  string
+	madeUp bool // nobody submitted the task
+}
+
+const (
+	// listed and shown are the spans that are asked for where no task is known.
+	listed, shown = time.Hour, 10 * time.Minute
+	// nobodysTask is an id that has the form of most vendors' and is none.
+	nobodysTask = "00000000000000000000000000000000"
+)
+
+// question is about a task if there is one, else about all of the last minutes, where
+// the vendor can be asked that, else about a task that does not exist: that the vendor
+// does not know it proves that it knows who asks.
+func (c *checker) question(a *poller.Account, configured *config.Account) question {
+	can, now := a.Provider.Capabilities(), c.Clock().Wall
+	switch {
+	case c.Task != "":
+		return question{Query: vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: c.Task, Page: 1}, words: "task " + c.Task}
+	case len(configured.Tasks) > 0:
+		t := configured.Tasks[0]
+		return question{
+			Query: vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: t.ID, Created: t.Created, Page: 1}, words: "task " + t.ID,
+		}
+	case can.Lists:
+		return question{
+			Query: vendorapi.Query{Kind: vendorapi.QueryList, From: now.Add(-listed), To: now, Page: 1},
+			words: "the tasks of the last hour",
+		}
+	case can.Windows:
+		return question{
+			Query: vendorapi.Query{Kind: vendorapi.QueryWindow, From: now.Add(-shown), To: now, Page: 1},
+			words: "the URLs of the last 10 minutes",
+		}
+	default:
+		return question{
+			Query: vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: nobodysTask, Page: 1},
+			words: "a task that does not exist", madeUp: true,
+		}
+	}
+}
+
+// rowsOf says how many URLs there are, by status.
+func rowsOf(urls []prefetch.URL) (c prefetch.Counts) {
+	for i := range urls {
+		c[urls[i].Status]++
+	}
+	return c
+}
