@@ -273,6 +273,9 @@ func (b *Budget) hearCall(key string, value []byte, now clock.Stamp, anew bool) 
 			return
 		}
 		go func() { _ = b.store.Write(b.drop(c)) }() // its deletion is heard of, and else it blocks its slot
+	} else {
+		// The key is another's: what was to have it here cannot be applied any more.
+		delete(b.unheard, key)
 	}
 	if c.Ended == nil {
 		ended := heardAt(c.Begun, 0, now, anew)

@@ -35,6 +35,10 @@ type GroupOptions struct {
 	TTL time.Duration
 	// Delay is how long after a change a member hears of it; nil is at once.
 	Delay func(member string) time.Duration
+	// Quick has nobody wait: what fails, fails at once and is not tried again, and who
+	// writes has heard of everything until then. In a synctest bubble, time stands
+	// while anybody waits for a lock: so whoever holds one must not wait for time.
+	Quick bool
 	// Fault is asked about each request, which is a "load", "grant", "renew",
 	// "revoke", "register", "claim", "resign", "charge", "close" or "write"; nil
 	// lets all pass.

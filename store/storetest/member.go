@@ -42,6 +42,9 @@ type Member struct {
 	follower Follower
 	notify   chan struct{}
 
+	// hearing keeps what the follower is told in order.
+	hearing sync.Mutex
+
 	mu       sync.Mutex
 	values   map[groupKey]groupValue
 	revision int64
@@ -190,6 +193,15 @@ func (m *Member) request(ctx context.Context, kind string, apply func()) error {
 		if !fault.NoAnswer {
 			close(done)
 		}
+	}
+	if m.group.options.Quick {
+		cancel()
+	}
+	select {
+	case <-done:
+		m.Awake()
+		return nil
+	default:
 	}
 	select {
 	case <-done:

@@ -62,7 +62,7 @@ func (m *Member) keepLease(ctx context.Context) error {
 			taken = time.Time{}
 		case taken.IsZero():
 			taken = time.Now()
-		case time.Since(taken) > m.group.options.TTL+2*time.Second:
+		case time.Since(taken) > 2*m.group.options.TTL+leaseSlack:
 			return ErrName
 		}
 		timer.Reset(retryGap)
@@ -178,6 +178,8 @@ func (m *Member) load(ctx context.Context) bool {
 	if err := m.request(ctx, "load", func() { epoch, revision, values = m.group.read() }); err != nil {
 		return false
 	}
+	m.hearing.Lock()
+	defer m.hearing.Unlock()
 	m.mu.Lock()
 	rewound := m.loaded && epoch != m.epoch
 	if !m.loaded && revision == 0 {
@@ -236,10 +238,27 @@ func (m *Member) follow(ctx context.Context) bool {
 	}
 }
 
-// hear takes over one revision, unless the connection was cut meanwhile.
-func (m *Member) hear(b batch) {
+// catchUp takes over everything that changed until now, and returns to which revision
+// the copy has come.
+func (m *Member) catchUp() int64 {
 	m.mu.Lock()
-	if !m.cutAt.IsZero() || m.reload {
+	epoch, revision := m.epoch, m.revision
+	m.mu.Unlock()
+	batches, _ := m.group.since(epoch, revision)
+	for _, b := range batches {
+		m.hear(b)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.revision
+}
+
+// hear takes over one revision that is new, unless the connection was cut meanwhile.
+func (m *Member) hear(b batch) {
+	m.hearing.Lock()
+	defer m.hearing.Unlock()
+	m.mu.Lock()
+	if !m.cutAt.IsZero() || m.reload || b.revision <= m.revision {
 		m.mu.Unlock()
 		return
 	}
