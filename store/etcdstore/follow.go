@@ -17,8 +17,12 @@ import (
 	"prefetch_exporter/store/etcdstore/mirror"
 )
 
-// page is how many keys are read at once; fewer after that took too long.
-const page = 500
+// page is how many keys are read at once; fewer, down to minPage, after that took
+// too long.
+const (
+	page    = 500
+	minPage = 8
+)
 
 // following is the loop that keeps the mirror up to date.
 type following struct {
@@ -90,7 +94,6 @@ func (f *following) answer() {
 // trouble counts a request that failed, and logs once if that lasts or cannot pass.
 func (f *following) trouble(err error) {
 	f.options.OnError(store.ReasonRead)
-	f.page = max(1, f.page/2)
 	if f.complained || client.Passing(err) && f.options.Uptime()-f.answered < f.options.DialTimeout {
 		return
 	}
@@ -103,8 +106,10 @@ func (f *following) trouble(err error) {
 func (f *following) load(ctx context.Context) error {
 	header, all, err := f.readAll(ctx)
 	if err != nil {
+		f.page = max(minPage, f.page/2)
 		return err
 	}
+	f.page = page
 	f.answer()
 	before := f.mirror.Loaded()
 	f.forgot = f.forgot || f.seen.Behind(header)

@@ -133,12 +133,14 @@ func (db *DB) convert(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			for _, c := range changes {
-				if err := db.putParts(ctx, c); err != nil {
-					return err
-				}
+			t := db.transaction(changes)
+			if db.mirror.Get(item.Name).Modified != item.Modified {
+				return errReload // somebody else was faster
 			}
-			answer, err := db.transaction(changes).Commit(ctx)
+			if err := db.putParts(ctx, changes); err != nil {
+				return err
+			}
+			answer, err := t.Commit(ctx)
 			if err != nil {
 				return fmt.Errorf("converting: %w", err)
 			}

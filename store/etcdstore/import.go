@@ -99,11 +99,11 @@ func (i *importing) flush(ctx context.Context) error {
 	ledger, records := i.db.seal(i.ops)
 	i.ops, i.size = nil, 0
 	for _, some := range chunks(slices.Concat(ledger, records)) {
+		if err := i.db.putParts(ctx, some); err != nil {
+			return err
+		}
 		t := i.db.etcd.Begin()
 		for _, c := range some {
-			if err := i.db.putParts(ctx, c); err != nil {
-				return err
-			}
 			t.Put(c.name, c.sealed.Value, clientv3.NoLease)
 		}
 		if err := i.commit(ctx, t); err != nil {

@@ -160,9 +160,9 @@ func (db *DB) grant(ctx context.Context) time.Duration {
 
 // revoke gives the lease back. It is the last thing before the end.
 func (db *DB) revoke(ctx context.Context) {
-	l := db.lease.Swap(nil)
-	if l == nil {
-		return
+	holds, l := db.holds(), db.lease.Swap(nil)
+	if !holds {
+		return // it has ended by itself, or is about to
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
 	defer cancel()

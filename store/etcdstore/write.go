@@ -227,11 +227,6 @@ func (w writer) end(changes []change) error {
 // try commits changes in one transaction, again and again until it is done, etcd
 // refuses, or the context ends. With ends a key that is gone stays so.
 func (w writer) try(ctx context.Context, changes []change, ends bool) error {
-	for _, c := range changes {
-		if err := w.db.putParts(ctx, c); err != nil {
-			return err
-		}
-	}
 	for {
 		if ends {
 			changes = slices.DeleteFunc(changes, func(c change) bool { return w.db.mirror.Get(c.name).Created == 0 })
@@ -268,6 +263,9 @@ func (w writer) attempt(ctx context.Context, changes []change) error {
 		if guard, err = w.guard(t); err != nil {
 			return err
 		}
+	}
+	if err := w.db.putParts(ctx, changes); err != nil {
+		return err
 	}
 	answer, err := t.Commit(ctx)
 	switch {
@@ -314,22 +312,32 @@ func (db *DB) fence(ctx context.Context, was mirror.Entry) {
 	}
 }
 
-// putParts puts the parts of a large value. Nothing points to them yet.
-func (db *DB) putParts(ctx context.Context, c change) error {
-	for _, part := range c.sealed.Parts {
-		for {
-			t := db.etcd.Begin()
-			t.Put(part.Name, part.Value, clientv3.NoLease)
-			_, err := t.Commit(ctx)
-			if err == nil {
-				break
-			}
-			if !client.Passing(err) || !pause(ctx, again) {
-				return fmt.Errorf("writing to etcd: %w", err)
+// putParts puts the parts of large values, to which nothing points yet. It is called
+// for each attempt, between building the transaction and committing it: whoever else
+// writes a record deletes all parts but their own, and then this transaction fails.
+func (db *DB) putParts(ctx context.Context, changes []change) error {
+	for _, c := range changes {
+		for _, part := range c.sealed.Parts {
+			if err := db.putPart(ctx, part); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
+}
+
+func (db *DB) putPart(ctx context.Context, part layout.Part) error {
+	for {
+		t := db.etcd.Begin()
+		t.Put(part.Name, part.Value, clientv3.NoLease)
+		_, err := t.Commit(ctx)
+		if err == nil {
+			return nil
+		}
+		if !client.Passing(err) || !pause(ctx, again) {
+			return fmt.Errorf("writing to etcd: %w", err)
+		}
+	}
 }
 
 // transaction returns one that makes changes if nobody else has changed the records.

@@ -127,6 +127,32 @@ func TestBothWrite(t *testing.T) {
 	})
 }
 
+// TestBothWriteLarge lets two replicas replace the same large value: each deletes the
+// parts of the other, and what the value points to is always whole.
+func TestBothWriteLarge(t *testing.T) {
+	t.Parallel()
+	o := options(etcdtest.Start(t, etcdtest.Options{}).Endpoints())
+	replicas := []*replica{ready(t, o), ready(t, as(o, "b"))}
+	large := noise(2<<20 + 1)
+	var group sync.WaitGroup
+	for _, r := range replicas {
+		group.Go(func() {
+			for range 8 {
+				if err := r.Write(store.Op{Table: store.Tasks, Scope: "vod", Key: "1", Value: large}); err != nil {
+					t.Error(err)
+				}
+				if !bytes.Equal(value(t, r, "vod", "1"), large) {
+					t.Error("it is not whole")
+				}
+			}
+		})
+	}
+	group.Wait()
+	if got := replicas[0].log.String() + replicas[1].log.String(); got != "" {
+		t.Errorf("log:\n%s", got)
+	}
+}
+
 // TestLate holds a transaction back until somebody else has written the key.
 func TestLate(t *testing.T) {
 	t.Parallel()

@@ -69,8 +69,8 @@ func (c *Connection) Context() context.Context { return c.context }
 
 // Client returns the client, logging in if that has to be.
 func (c *Connection) Client(ctx context.Context) (*clientv3.Client, error) {
-	if client := c.there(); client != nil {
-		return client, nil
+	if client, err := c.now(); client != nil || err != nil {
+		return client, err
 	}
 	select {
 	case c.turn <- struct{}{}:
@@ -78,15 +78,16 @@ func (c *Connection) Client(ctx context.Context) (*clientv3.Client, error) {
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w: %w", ErrNotConnected, ctx.Err())
 	}
-	if client := c.there(); client != nil {
-		return client, nil
-	}
-	if c.cause != nil && time.Since(c.failed) < logins {
-		return nil, fmt.Errorf("%w: %w", ErrNotConnected, c.cause)
+	if client, err := c.now(); client != nil || err != nil {
+		return client, err
 	}
 	client, err := c.connect()
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
+	if err == nil && c.context.Err() != nil {
+		_ = client.Close()
+		client, err = nil, c.context.Err()
+	}
 	c.client, c.cause, c.failed = client, err, time.Now()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotConnected, err)
@@ -94,10 +95,19 @@ func (c *Connection) Client(ctx context.Context) (*clientv3.Client, error) {
 	return client, nil
 }
 
-func (c *Connection) there() *clientv3.Client {
+// now returns the client, or why there is none and none is tried for yet; neither if
+// one is to be made.
+func (c *Connection) now() (*clientv3.Client, error) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	return c.client
+	switch {
+	case c.context.Err() != nil:
+		return nil, fmt.Errorf("%w: %w", ErrNotConnected, c.context.Err())
+	case c.client == nil && c.cause != nil && time.Since(c.failed) < logins:
+		return nil, fmt.Errorf("%w: %w", ErrNotConnected, c.cause)
+	default:
+		return c.client, nil
+	}
 }
 
 func (c *Connection) connect() (*clientv3.Client, error) {
@@ -160,7 +170,7 @@ func (c *Connection) Close() {
 	c.end()
 	c.mutex.Lock()
 	client := c.client
-	c.client, c.cause, c.failed = nil, context.Canceled, time.Now().Add(time.Hour)
+	c.client = nil
 	c.mutex.Unlock()
 	if client != nil {
 		_ = client.Close()

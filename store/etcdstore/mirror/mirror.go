@@ -118,6 +118,14 @@ func (m *Mirror) Scope(of layout.Name) []layout.Name {
 // Records returns the records of a table, or of one scope of it, as of one moment,
 // ordered by scope and key.
 func (m *Mirror) Records(kind string, scope *string) []Item {
+	items := m.items(kind, scope)
+	slices.SortFunc(items, func(a, b Item) int {
+		return cmp.Or(strings.Compare(a.Name.Scope, b.Name.Scope), strings.Compare(a.Name.Key, b.Name.Key))
+	})
+	return items
+}
+
+func (m *Mirror) items(kind string, scope *string) []Item {
 	m.mutex.RLock()
 	defer m.mutex.RUnlock()
 	var items []Item
@@ -129,9 +137,6 @@ func (m *Mirror) Records(kind string, scope *string) []Item {
 			items = append(items, m.item(layout.Name{Kind: kind, Scope: name, Key: key}))
 		}
 	}
-	slices.SortFunc(items, func(a, b Item) int {
-		return cmp.Or(strings.Compare(a.Name.Scope, b.Name.Scope), strings.Compare(a.Name.Key, b.Name.Key))
-	})
 	return items
 }
 
