@@ -21,10 +21,18 @@ import (
 // maxURLs bounds what is read of a file: the exporter takes bodies of 1 MiB.
 const maxURLs = 1 << 20
 
-// named adds the arguments that name a task.
+// named adds the arguments that name a task. In a script an empty one is most often
+// what another command should have printed, so it is refused and not asked for.
 func named(c *kingpin.CmdClause) (account, id *string) {
-	return c.Arg("account", "The account, as the exporter's configuration names it.").Required().String(),
-		c.Arg("id", "The vendor's id of the task.").Required().String()
+	account = c.Arg("account", "The account, as the exporter's configuration names it.").Required().String()
+	id = c.Arg("id", "The vendor's id of the task.").Required().String()
+	c.Validate(func(*kingpin.CmdClause) error {
+		if *account == "" || *id == "" {
+			return errors.New("the account or the id is empty; is a variable of the script not set?")
+		}
+		return nil
+	})
+	return account, id
 }
 
 func (r *run) put(app *commandline.App) (string, func(context.Context) error) {

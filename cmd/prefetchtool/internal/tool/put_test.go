@@ -37,6 +37,11 @@ func TestPut(t *testing.T) {
 		t.Errorf("the labels are %v", task["labels"])
 	}
 
+	for _, command := range []string{"put", "wait"} {
+		s.run(command, "ali", "").want(t, 5, `the account or the id is empty; is a variable of the script not set\?`)
+		s.run(command, "", id).want(t, 5, `is empty`)
+	}
+
 	s.begin(strings.Repeat("https://example.com/c\n", 2), "put", "ali", id, "--urls-file=-", "--deadline=2026-12-01T00:00:00Z").
 		end(t).want(t, 0, `2 URLs, replaced; it is pending`, `warning: urls.1.: is listed already`)
 	r = s.run("put", "ali", id, "-o", "json")
