@@ -123,9 +123,10 @@ func (s *site) lose(b *testing.B, end func(*replica)) time.Duration {
 	end(r)
 	s.takenOver(b, r, 2*leaseTTL)
 	s.idle(b, time.Second) // for the calls of who took over
+	took := watched.gap(began)
 	s.restart(b, r)
 	s.calm(b)
-	return watched.gap(began)
+	return took
 }
 
 // reportTimes reports the median and the worst.
