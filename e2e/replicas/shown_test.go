@@ -197,7 +197,7 @@ func observations(families map[string]*dto.MetricFamily) observed {
 	return o
 }
 
-// first is the value of a metric without labels.
+// first is the value of the only series of a metric; -1 without one.
 func first(families map[string]*dto.MetricFamily, name string) float64 {
 	for _, m := range families[name].GetMetric() {
 		return m.GetGauge().GetValue()
