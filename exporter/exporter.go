@@ -35,6 +35,8 @@ type Options struct {
 	// Replica is this replica's name; empty for that of the host. It is for a store
 	// that replicas share only.
 	Replica string
+	// suffix is added to the name of the host, where that is the replica's.
+	suffix string
 	// Once has the exporter be used by [Exporter.Once] only.
 	Once bool
 	// Web is exporter-toolkit's part: addresses, TLS, authentication.

@@ -22,6 +22,8 @@ type shares struct {
 
 	replicas *replica.Group
 	name     string
+	// naming is what to do where another replica has the name.
+	naming string
 }
 
 // Owned is what the owner of an identity writes through.
@@ -42,8 +44,12 @@ func (s shares) group() prefetch.Group {
 // lease is given back after it.
 const handOver = 8 * time.Second
 
-// onceSuffix is added to the host name by --once, which may run beside a replica.
-const onceSuffix = "-once"
+const (
+	// onceSuffix is added to the host name by --once, which may run beside a replica,
+	// and checkSuffix by prefetchtool check.
+	onceSuffix  = "-once"
+	checkSuffix = "-check"
+)
 
 // replicaName is that of this replica.
 func (o *Options) replicaName() (string, error) {
@@ -53,7 +59,7 @@ func (o *Options) replicaName() (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("the host has no name; give this replica one with --replica.name: %w", err)
 		}
-		if name = host; o.Once {
+		if name = host + o.suffix; o.Once {
 			name += onceSuffix
 		}
 	}
@@ -70,17 +76,26 @@ func (e *Exporter) join(cfg *config.Etcd) error {
 		return err
 	}
 	options.OnError = e.recorder.StoreError
-	db, err := etcdstore.Open(options)
+	s, err := newShares(options)
 	if err != nil {
 		return err
 	}
-	s := &shares{DB: db, name: options.Replica, replicas: replica.New(replica.Options{
-		Name: options.Replica, Version: len(record.Migrations()) + 1, Store: db, Logger: e.log, Grace: handOver,
+	s.naming = "each needs its own --replica.name"
+	e.store, e.shares, e.logins = s.DB, s, quota.ShareLogins(s.DB, clock.System())
+	e.recorder.WatchStore(func() bool { up, _ := s.Up(); return up }, s.replicas.Replicas)
+	return nil
+}
+
+func newShares(o etcdstore.Options) (*shares, error) {
+	db, err := etcdstore.Open(o)
+	if err != nil {
+		return nil, err
+	}
+	s := &shares{DB: db, name: o.Replica, replicas: replica.New(replica.Options{
+		Name: o.Replica, Version: len(record.Migrations()) + 1, Store: db, Logger: o.Logger, Grace: handOver,
 	})}
 	db.Follow(s.replicas)
-	e.store, e.shares, e.logins = db, s, quota.ShareLogins(db, clock.System())
-	e.recorder.WatchStore(func() bool { up, _ := db.Up(); return up }, s.replicas.Replicas)
-	return nil
+	return s, nil
 }
 
 // services are what a configuration has this replica stand for: each identity, with
@@ -111,12 +126,12 @@ func services(cfg *config.Config) ([]replica.Service, error) {
 
 // share is this replica's life among the others, until ctx ends: then it hands over
 // what it owns.
-func (e *Exporter) share(ctx context.Context) error { return e.shareWith(ctx, e.poller) }
+func (e *Exporter) share(ctx context.Context) error { return e.shares.run(ctx, e.poller, e.submitted) }
 
-func (e *Exporter) shareWith(ctx context.Context, p replica.Poller) error {
-	err := e.shares.replicas.Run(ctx, p, e.submitted)
+func (s shares) run(ctx context.Context, p replica.Poller, put replica.Submitted) error {
+	err := s.replicas.Run(ctx, p, put)
 	if errors.Is(err, etcdstore.ErrName) {
-		return fmt.Errorf("storage.etcd: %w; each needs its own --replica.name", err)
+		return fmt.Errorf("storage.etcd: %w; %s", err, s.naming)
 	}
 	if err != nil {
 		return fmt.Errorf("storage.etcd: %w", err)

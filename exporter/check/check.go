@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"prefetch_exporter/config"
@@ -45,8 +46,10 @@ type Options struct {
 // Accounts asks each account one question, one after the other, and tells what
 // came of it. Each question is a call to the vendor: it is charged to the account's
 // budget in the store, as every call of an exporter is, and not asked if the budget
-// allows none now. The error is that nothing could be asked: the configuration is
-// wrong, the store is held by a running exporter, or an account does not exist.
+// allows none now. In a store that replicas share, this process is one of them for that
+// time, and does not ask for what another one owns. The error is that nothing could be
+// asked: the configuration is wrong, the store is held by a running exporter or cannot
+// be read, or an account does not exist.
 func Accounts(ctx context.Context, o Options, tell func(Result)) (err error) {
 	if o.Warn == nil {
 		o.Warn = func(string) {}
@@ -64,38 +67,51 @@ func Accounts(ctx context.Context, o Options, tell func(Result)) (err error) {
 	if err := o.checkable(cfg); err != nil {
 		return err
 	}
-	st, err := o.open()
-	if err != nil {
+	c := &checker{Options: o, cfg: cfg, budgets: map[string]*quota.Budget{}}
+	if err := c.open(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, st.Close()) }()
-	c := &checker{Options: o, cfg: cfg, budgets: map[string]*quota.Budget{}}
-	accounts, err := exporter.Clients(cfg, exporter.ClientOptions{ //nolint:contextcheck // a client outlives a context
-		RoundTripper: o.RoundTripper, Through: c.seen.through, Logins: quota.NewLogins(st, o.Clock),
+	defer func() { err = errors.Join(err, c.store.Close()) }()
+	return c.run(ctx, tell)
+}
+
+// run asks each account.
+func (c *checker) run(ctx context.Context, tell func(Result)) (err error) {
+	accounts, err := exporter.Clients(c.cfg, exporter.ClientOptions{ //nolint:contextcheck // a client outlives a context
+		RoundTripper: c.RoundTripper, Through: c.seen.through, Logins: c.logins,
 	})
 	if err != nil {
 		return err
 	}
 	for i := range accounts {
-		if err := c.join(&accounts[i], st); err != nil {
+		if err := c.join(&accounts[i]); err != nil {
 			return err
 		}
 	}
-	for i := range accounts {
-		if len(o.Accounts) > 0 && !slices.Contains(o.Accounts, accounts[i].Name) || ctx.Err() != nil {
-			continue
+	asked := func(i int) bool { return len(c.Accounts) == 0 || slices.Contains(c.Accounts, accounts[i].Name) }
+	if c.visit != nil {
+		identities := map[string]bool{}
+		for i := range accounts {
+			if asked(i) {
+				identities[accounts[i].Identity] = true
+			}
 		}
-		tell(c.check(ctx, &accounts[i], &cfg.Accounts[i]))
+		leave, err := c.enter(ctx, identities)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, leave()) }()
+	}
+	for i := range accounts {
+		if asked(i) && ctx.Err() == nil {
+			tell(c.check(ctx, &accounts[i], &c.cfg.Accounts[i]))
+		}
 	}
 	return ctx.Err() //nolint:wrapcheck // it says all
 }
 
 // checkable reports why nothing can be asked.
 func (o *Options) checkable(cfg *config.Config) error {
-	if cfg.Storage.Etcd != nil {
-		return errors.New("storage.etcd: a call can be charged there only by the replica that owns the account's budget;" +
-			" what its calls are answered, /api/v1/accounts of any replica tells")
-	}
 	for _, name := range o.Accounts {
 		if !slices.ContainsFunc(cfg.Accounts, func(a config.Account) bool { return a.Name == name }) {
 			return fmt.Errorf("the configuration has no account %q", name)
@@ -104,7 +120,25 @@ func (o *Options) checkable(cfg *config.Config) error {
 	return nil
 }
 
-func (o *Options) open() (*store.DB, error) {
+// open opens the store of the configuration.
+func (c *checker) open() error {
+	if c.cfg.Storage.Etcd == nil {
+		st, err := c.openEmbedded()
+		if err != nil {
+			return err
+		}
+		c.store, c.logins = st, quota.NewLogins(st, c.Clock)
+		return nil
+	}
+	visit, err := exporter.NewVisit(c.cfg)
+	if err != nil {
+		return err
+	}
+	c.visit, c.store, c.logins = visit, visit, quota.ShareLogins(visit, c.Clock)
+	return nil
+}
+
+func (o *Options) openEmbedded() (*store.DB, error) {
 	st, err := store.Open(store.Options{
 		Path: o.StoragePath, Logger: slog.New(slog.DiscardHandler), Migrations: record.Migrations(),
 	})
@@ -128,16 +162,31 @@ func (o *Options) open() (*store.DB, error) {
 type checker struct {
 	Options
 
-	cfg     *config.Config
+	cfg   *config.Config
+	store interface {
+		quota.Store
+		Close() error
+	}
+	// visit is nil where no replicas share the store.
+	visit   *exporter.Visit
+	logins  *quota.Logins
 	budgets map[string]*quota.Budget // by identity
 	seen    wire
+	// asking is held while a call may be under way. Only what other replicas cause
+	// waits for it.
+	asking sync.Mutex
 }
 
 // join has the account's limit count in its budget, whoever is asked.
-func (c *checker) join(a *poller.Account, st *store.DB) (err error) {
+func (c *checker) join(a *poller.Account) (err error) {
 	b := c.budgets[a.Identity]
 	if b == nil {
-		if b, err = quota.Open(a.Identity, st, c.Clock); err != nil {
+		if c.visit != nil {
+			b, err = quota.Share(a.Identity, c.visit.Owned(a.Identity), c.Clock)
+		} else {
+			b, err = quota.Open(a.Identity, c.store, c.Clock)
+		}
+		if err != nil {
 			return err
 		}
 		c.budgets[a.Identity] = b
@@ -151,32 +200,71 @@ func (c *checker) check(ctx context.Context, a *poller.Account, configured *conf
 	endpoint, who := configured.Vendor.Identity()
 	question := c.question(a, configured)
 	result := Result{Account: a.Name, Provider: a.Account.Provider, Endpoint: endpoint, Asked: question.words}
-	budget := c.budgets[a.Identity]
-	call, wait, err := budget.Take(a.Name)
-	switch {
-	case err != nil:
-		result.NotAsked = "the call cannot be recorded: " + err.Error()
-		return result
-	case wait > 0:
-		result.NotAsked = "the budget allows the next call at " + c.Clock().Wall.Add(wait).UTC().Format(time.RFC3339)
+	r, notAsked := c.ask(ctx, a, question.Query)
+	if result.NotAsked = notAsked; notAsked != "" {
 		return result
 	}
-	c.seen.reset()
-	began := time.Now()
-	answer, err := a.Provider.Query(ctx, question.Query)
-	took := time.Since(began)
-	failed := vendorapi.AsError(err)
-	// Nothing can be under way at the vendor any more if it answered, or was never asked.
-	budget.End(call, failed == nil || failed.HTTPStatus != 0 || failed.Unsent)
-	if failed != nil {
-		budget.Heed(failed, call)
-	}
+	answer, took, failed := r.answer, r.took, r.failed
 	c.seen.told(&result)
 	result.SignedAs = signedAs(c.seen.method(), who, c.cfg, a)
 	result.Took = took.Seconds()
 	result.explain(&question, answer, failed)
-	result.clock(began.Add(took/2), took, answer.Date, failed)
+	result.clock(r.began.Add(took/2), took, answer.Date, failed)
 	return result
+}
+
+// reply is what came of a call.
+type reply struct {
+	answer vendorapi.Answer
+	failed *vendorapi.Error
+	began  time.Time
+	took   time.Duration
+}
+
+// ask makes one call within the budget, or says why none was made. Where replicas share
+// the budget, a call whose charge and connection took too long does not leave: it is
+// tried once more, with the connection and the login there.
+func (c *checker) ask(ctx context.Context, a *poller.Account, q vendorapi.Query) (r reply, notAsked string) {
+	c.asking.Lock()
+	defer c.asking.Unlock()
+	if r, notAsked = c.try(ctx, a, q); r.failed != nil && errors.Is(r.failed, vendorapi.ErrTooLate) {
+		r, notAsked = c.try(ctx, a, q)
+	}
+	return r, notAsked
+}
+
+func (c *checker) try(ctx context.Context, a *poller.Account, q vendorapi.Query) (r reply, notAsked string) {
+	if c.visit != nil {
+		if whyNot := c.visit.Mine(a.Identity); whyNot != "" {
+			return r, whyNot
+		}
+		charged := c.Clock()
+		ctx = vendorapi.LeaveBy(ctx, func() bool { return charged.Elapsed(c.Clock()) < quota.Departure })
+	}
+	budget := c.budgets[a.Identity]
+	call, wait, err := budget.Take(a.Name)
+	switch {
+	case err != nil:
+		return r, "the call cannot be recorded: " + err.Error()
+	case wait > 0:
+		return r, "the budget allows the next call at " + c.Clock().Wall.Add(wait).UTC().Format(time.RFC3339)
+	}
+	c.seen.reset()
+	r.began = time.Now()
+	r.answer, err = a.Provider.Query(ctx, q)
+	r.took = time.Since(r.began)
+	if r.failed = vendorapi.AsError(err); r.failed == nil {
+		budget.End(call, true)
+		return r, ""
+	}
+	if errors.Is(err, vendorapi.ErrTooLate) {
+		budget.Cancel(call)
+		return r, ""
+	}
+	// Nothing can be under way at the vendor any more if it answered, or was never asked.
+	budget.End(call, r.failed.HTTPStatus != 0 || r.failed.Unsent)
+	budget.Heed(r.failed, call)
+	return r, ""
 }
 
 // question is what an account is asked.

@@ -233,8 +233,4 @@ func TestCheckIsRefused(t *testing.T) {
 	if _, err := newChecking(t, "  - nam: ali\n").check(asIs); err == nil || !strings.Contains(err.Error(), ":2: accounts[0]") {
 		t.Errorf("a broken configuration: %v", err)
 	}
-	if _, err := newChecking(t, account+"storage: {etcd: {endpoints: [\"http://127.0.0.1:2379\"], prefix: /p}}\n").check(asIs); err == nil ||
-		!strings.Contains(err.Error(), "only by the replica that owns") {
-		t.Errorf("etcd: %v", err)
-	}
 }

@@ -15,7 +15,7 @@ const checkHelp = "Ask each account of a configuration one question and explain 
 	"It asks the vendor itself, and not an exporter. Each question is a call that the vendor counts, so it is charged in the store" +
 	" of --storage.path, as an exporter's calls are, and not asked if the quota allows none now. An exporter that runs holds its" +
 	" store, and check refuses then: \"accounts\" shows what its calls are answered. Give the store of the exporter, or the" +
-	" quota is spent twice.\n\n" +
+	" quota is spent twice. With storage.etcd it is a replica for a moment, and asks for what no other replica owns.\n\n" +
 	"Exits with 0 if every account works, 1 if one does not or was not asked."
 
 func (r *run) check(app *commandline.App) (string, func(context.Context) error) {
@@ -23,7 +23,7 @@ func (r *run) check(app *commandline.App) (string, func(context.Context) error) 
 	o := check.Options{Warn: func(text string) { fmt.Fprintln(r.Stderr, "warning: "+printable(text)) }}
 	c.Arg("account", "Only these accounts; all if none is named.").StringsVar(&o.Accounts)
 	c.Flag("config.file", "Configuration file.").Default("config.yml").StringVar(&o.ConfigFile)
-	c.Flag("storage.path", "Folder of the exporter's embedded store.").Default("data").StringVar(&o.StoragePath)
+	c.Flag("storage.path", "Folder of the exporter's embedded store; not used with storage.etcd.").Default("data").StringVar(&o.StoragePath)
 	c.Flag("task", "The task that is asked for, else the first that the configuration has; without any, what came last.").
 		PlaceHolder("<id>").StringVar(&o.Task)
 	return c.FullCommand(), func(ctx context.Context) error {
