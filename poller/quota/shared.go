@@ -60,6 +60,12 @@ func (b *Budget) Reload() error {
 		return fmt.Errorf("ledger of %s: %w", b.identity, err)
 	}
 	b.calls = slices.DeleteFunc(b.calls, func(c *Call) bool { return c.Ended != nil && !there[c.key()] })
+	if at, ok := b.store.Recovery(); ok && b.forgotten == nil {
+		// It forgot before this replica began, and whoever was there has not said so of
+		// this identity.
+		lost, _ := clock.Stamp{Wall: at}.Restamp(now)
+		b.forgotten = &lost
+	}
 	b.publishNext(now)
 	wake := b.others("")
 	b.mu.Unlock()
@@ -117,7 +123,6 @@ func (b *Budget) tellMissing() {
 // Restrict makes the limits that other replicas state hold as well.
 func (b *Budget) Restrict(others []prefetch.Limit) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	for name, m := range b.members {
 		if m.elsewhere {
 			delete(b.members, name)
@@ -128,6 +133,9 @@ func (b *Budget) Restrict(others []prefetch.Limit) {
 		b.members["\x00"+strconv.Itoa(i)] = &member{limit: limit, elsewhere: true}
 	}
 	b.publishNext(b.clock())
+	wake := b.others("")
+	b.mu.Unlock()
+	wake()
 }
 
 // HandOver writes how long each call has been over, for a replica that takes over and
@@ -210,12 +218,20 @@ func (b *Budget) hear(key string, value []byte, now clock.Stamp, anew bool) {
 	}
 }
 
+// hearThrottle takes in what another replica was asked by the vendor. What this one knows
+// holds as well, until its time is over: a former owner may write over the present one's.
 func (b *Budget) hearThrottle(value []byte, now clock.Stamp, anew bool) {
 	t := throttle{}
 	if value == nil || json.Unmarshal(value, &t) != nil || t.By == b.self {
 		return
 	}
 	t.At, t.HoldAt = heardAt(t.At, t.Age, now, anew), heardAt(t.HoldAt, t.HoldAge, now, anew)
+	if b.throttle.holds(now) > t.holds(now) {
+		t.Hold, t.HoldAt = b.throttle.Hold, b.throttle.HoldAt
+	}
+	if b.throttle.factor(now) < t.factor(now) {
+		t.Factor, t.At = b.throttle.Factor, b.throttle.At
+	}
 	b.throttle = t
 }
 
@@ -288,9 +304,10 @@ func (b *Budget) hearCall(key string, value []byte, now clock.Stamp, anew bool) 
 	if i >= 0 {
 		known := b.calls[i]
 		if known.Ended == nil {
-			return // it is under way here, whatever another replica believes of it
+			known.Count = c.Count // it stands for others now, and will when it is closed
+			return                // it is under way here, whatever another replica believes of it
 		}
-		if known.since(now) > c.since(now) {
+		if known.count() == c.count() && known.since(now) > c.since(now) {
 			c.Ended, c.Late = known.Ended, known.Late
 		}
 		b.calls[i] = c
