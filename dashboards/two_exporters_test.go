@@ -33,6 +33,7 @@ func TestTwoExporters(t *testing.T) {
 			`prefetch_task_settled{`:                                  "0x59 0x59 1x20",
 			`prefetch_task_last_refresh_timestamp_seconds{`:           "600x59 3600x59 7200x20",
 			`prefetch_task_created_timestamp_seconds{`:                "0x59 0x59 0x20",
+			`prefetch_account_owner{`:                                 "1x140",
 			`prefetch_account_tasks{phase="active",`:                  "1x59 1x59 0x20",
 			`prefetch_account_tasks{phase="settled",`:                 "0x59 0x59 1x20",
 			`prefetch_account_window_urls{status="succeeded",`:        "2x59 5x59 9x20",
@@ -54,6 +55,7 @@ func TestTwoExporters(t *testing.T) {
 			`prefetch_task_settled{`:                                  "0x140",
 			`prefetch_task_last_refresh_timestamp_seconds{`:           "540x140",
 			`prefetch_task_created_timestamp_seconds{`:                "0x140",
+			`prefetch_account_owner{`:                                 "1x140",
 			`prefetch_account_tasks{phase="active",`:                  "1x140",
 			`prefetch_account_tasks{phase="settled",`:                 "0x140",
 			`prefetch_account_window_urls{status="succeeded",`:        "2x140",
@@ -133,17 +135,23 @@ type exprTest struct {
 // checkQueries has Prometheus' own tool ask the panels' queries.
 func checkQueries(t *testing.T, input []series, tests []queryTest) {
 	t.Helper()
+	files := read(t)
+	var exprs []exprTest
+	for _, tc := range tests {
+		exprs = append(exprs, exprTest{tc.at, queryOf(t, files[tc.file], tc.panel, tc.ref), tc.want})
+	}
+	runPromtool(t, input, exprs)
+}
+
+// runPromtool has Prometheus' own tool compare what expressions find.
+func runPromtool(t *testing.T, input []series, exprs []exprTest) {
+	t.Helper()
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatal(err)
 		}
 		t.Skip("promtool is not installed")
-	}
-	files := read(t)
-	var exprs []exprTest
-	for _, tc := range tests {
-		exprs = append(exprs, exprTest{tc.at, queryOf(t, files[tc.file], tc.panel, tc.ref), tc.want})
 	}
 	content, err := json.Marshal(map[string]any{"tests": []any{
 		map[string]any{"interval": "1m", "input_series": input, "promql_expr_test": exprs},

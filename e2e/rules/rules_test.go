@@ -84,7 +84,7 @@ const free = "*"
 // of its runtime, of Prometheus itself and of recording rules.
 func emitted(t *testing.T) map[string][]string {
 	t.Helper()
-	target := []string{"job", "instance"}
+	target := []string{"job", "instance", "pod"}
 	known := map[string][]string{
 		"up": append(slices.Clone(target), "task"), "go_goroutines": target, "process_resident_memory_bytes": target,
 	}
@@ -200,6 +200,9 @@ var alternatives = regexp.MustCompile(`^\w+(\|\w+)*$`)
 
 func problemsOfSelector(s *parser.VectorSelector, dashboard bool, known map[string][]string) []string {
 	labels, ok := known[s.Name]
+	if s.Name == "" {
+		labels, ok = labelsOfPattern(s, known)
+	}
 	if !ok {
 		return []string{"no metric " + s.Name}
 	}
@@ -232,13 +235,36 @@ func problemsOfSelector(s *parser.VectorSelector, dashboard bool, known map[stri
 	return problems
 }
 
+// labelsOfPattern are the labels that all metrics have which a pattern of names
+// selects, if there is one.
+func labelsOfPattern(s *parser.VectorSelector, known map[string][]string) ([]string, bool) {
+	var all []string
+	found := false
+	for _, m := range s.LabelMatchers {
+		for name, labels := range known {
+			if m.Name != "__name__" || !m.Matches(name) {
+				continue
+			}
+			if !found {
+				all, found = slices.Clone(labels), true
+			}
+			all = slices.DeleteFunc(all, func(l string) bool { return !slices.Contains(labels, l) })
+		}
+	}
+	return all, found
+}
+
 // labelsOfResult are those that the series of an expression's result can have.
 func labelsOfResult(e parser.Expr, known map[string][]string) map[string]bool {
 	labels := map[string]bool{}
 	add := func(more map[string]bool) { maps.Copy(labels, more) }
 	switch n := e.(type) {
 	case *parser.VectorSelector:
-		for _, l := range known[n.Name] {
+		all := known[n.Name]
+		if n.Name == "" {
+			all, _ = labelsOfPattern(n, known)
+		}
+		for _, l := range all {
 			labels[l] = true
 		}
 	case *parser.MatrixSelector:

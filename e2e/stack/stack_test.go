@@ -99,10 +99,8 @@ func (l *leg) isTold(t *testing.T, expected ...expectation) {
 // check compares an alert with what is expected of it.
 func (l *leg) check(t *testing.T, want expectation, got told) {
 	t.Helper()
-	instance := strings.TrimPrefix(l.exporter, "http://")
 	labels := map[string]string{
-		"alertname": want.alert, "severity": want.severity, "job": job, "instance": instance,
-		"provider": want.provider, "account": want.account,
+		"alertname": want.alert, "severity": want.severity, "job": job, "provider": want.provider, "account": want.account,
 	}
 	statusURL := l.exporter + "/tasks?account=" + want.account
 	if want.task != "" {
