@@ -105,8 +105,9 @@ type inputSeries struct {
 // withReplicas adds the series of two replicas to those of the one that asks.
 func withReplicas(all []inputSeries) []inputSeries {
 	owners := map[string]bool{}
+	all = slices.Clone(all)
 	for _, s := range all {
-		if !strings.Contains(s.Series, exporter) || native.MatchString(s.Series) {
+		if !strings.Contains(s.Series, exporter) || native.MatchString(s.Series) || strings.HasPrefix(s.Series, "prefetch_account_owner{") {
 			continue
 		}
 		following, cutOff := s.Values, first(s.Values)
@@ -126,6 +127,7 @@ func withReplicas(all []inputSeries) []inputSeries {
 	}
 	for _, labels := range slices.Sorted(maps.Keys(owners)) {
 		owner := "prefetch_account_owner{" + labels + "}"
+		all = slices.DeleteFunc(all, func(s inputSeries) bool { return s.Series == owner })
 		all = append(all, inputSeries{owner, "1x400"}, inputSeries{as(owner, "following:10186"), "0x400"},
 			inputSeries{as(owner, "lost-sight:10186"), "0x400"})
 	}
