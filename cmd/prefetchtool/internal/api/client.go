@@ -70,6 +70,13 @@ func Unreachable(err error) bool {
 	return ok
 }
 
+// Temporary reports whether the same request may be answered later: no exporter
+// answered, or one that could not do it at present (HTTP 503).
+func Temporary(err error) bool {
+	refused, ok := errors.AsType[*Error](err)
+	return Unreachable(err) || ok && refused.Status == http.StatusServiceUnavailable
+}
+
 // New returns a client of the exporter at an address, which may have a path and a
 // user with a password. configFile, unless it is empty, is a file as amtool has it
 // for --http.config.file: TLS, basic authentication, tokens, a proxy.

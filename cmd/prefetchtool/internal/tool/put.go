@@ -35,14 +35,20 @@ func named(c *kingpin.CmdClause) (account, id *string) {
 	return account, id
 }
 
+const putHelp = "Have a task watched, or replace what was put of it. The exporter needs --web.enable-task-api.\n\n" +
+	"While the exporter is away, or answers that it cannot take it at present, it is tried again; exits with 4 if that lasts" +
+	" until --timeout."
+
 func (r *run) put(app *commandline.App) (string, func(context.Context) error) {
-	c := app.Command("put", "Have a task watched, or replace what was put of it. The exporter needs --web.enable-task-api.")
+	c := app.Command("put", putHelp)
 	account, id := named(c)
 	file := c.Flag("urls-file", "File with the URLs that were submitted, one a line; - is standard input.").PlaceHolder("<file>").String()
 	deadline := c.Flag("deadline", "When everything must be warm: a time in RFC 3339, or how long from now, such as 2h.").
 		PlaceHolder("<time>").String()
 	created := c.Flag("created", "When the prefetch was submitted, in RFC 3339.").PlaceHolder("<time>").String()
 	labels := c.Flag("label", "A label of the task; repeatable.").PlaceHolder("<name>=<value>").Strings()
+	timeout := c.Flag("timeout", "How long to try again while the exporter is away; 0 is not at all.").
+		Default("30s").PlaceHolder("30s").Duration()
 	return c.FullCommand(), func(ctx context.Context) (err error) {
 		var task api.NewTask
 		if task.Created, err = parseTime("--created", *created, time.Time{}); err != nil {
@@ -57,19 +63,50 @@ func (r *run) put(app *commandline.App) (string, func(context.Context) error) {
 		if task.URLs, err = r.readURLs(*file); err != nil {
 			return err
 		}
-		return r.putTask(ctx, *account, *id, task)
+		client, err := r.client()
+		if err != nil {
+			return err
+		}
+		put := func() (api.Task, api.Answer, error) { return client.Put(ctx, *account, *id, task) }
+		told, answer, err := r.insist(ctx, *timeout, put)
+		if err != nil {
+			return err
+		}
+		return r.tellPut(&told, answer, len(task.URLs))
 	}
 }
 
-func (r *run) putTask(ctx context.Context, account, id string, body api.NewTask) error {
-	client, err := r.client()
-	if err != nil {
-		return err
+// insist puts until the exporter takes or refuses it, and says once that it does not at
+// present. To repeat it is harmless: it replaces the same by the same.
+func (r *run) insist(ctx context.Context, timeout time.Duration, put func() (api.Task, api.Answer, error)) (api.Task, api.Answer, error) {
+	until, said := time.Now().Add(timeout), false
+	for {
+		task, answer, err := put()
+		if !api.Temporary(err) || ctx.Err() != nil {
+			return task, answer, err
+		}
+		rest := time.Until(until)
+		if rest <= 0 {
+			if said {
+				err = fmt.Errorf("after %v: %w", timeout, err)
+			}
+			return task, answer, &exitError{code: exitUnreachable, err: err}
+		}
+		if !said {
+			said = true
+			fmt.Fprintln(r.Stderr, printable(fmt.Sprintf("%v; trying again for %v", err, timeout)))
+		}
+		timer := time.NewTimer(min(rest, r.pace.ask))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return task, answer, ctx.Err() //nolint:wrapcheck // it is told as an interruption
+		}
 	}
-	task, answer, err := client.Put(ctx, account, id, body)
-	if err != nil {
-		return err
-	}
+}
+
+func (r *run) tellPut(task *api.Task, answer api.Answer, urls int) error {
 	if r.json {
 		return r.raw(answer)
 	}
@@ -78,8 +115,8 @@ func (r *run) putTask(ctx context.Context, account, id string, body api.NewTask)
 	if answer.Created {
 		what = "new; it is"
 	}
-	if n := len(body.URLs); n > 0 {
-		what = words.Plural(n, "URL") + ", " + what
+	if urls > 0 {
+		what = words.Plural(urls, "URL") + ", " + what
 	}
 	r.lines(printable(fmt.Sprintf("%s/%s: %s %s", task.Account, task.ID, what, task.Phase)))
 	return nil

@@ -3,9 +3,13 @@ package tool_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -80,4 +84,57 @@ func TestPutRefuses(t *testing.T) {
 	if r := s.run("tasks", "-o", "json"); strings.TrimSpace(r.stdout) != "[]" {
 		t.Errorf("something was put: %s", r.stdout)
 	}
+}
+
+// TestPutTriesAgain: an exporter that is restarted, or cannot store at present, costs
+// one line.
+func TestPutTriesAgain(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.stop()
+	away := s.begin("", "put", "ali", "launch", "--output=json")
+	eventually(t, "it says that it tries again", func() bool { return strings.Contains(away.stderr.String(), "trying again") })
+	s.start()
+	r := away.end(t)
+	r.want(t, 0, `^\{\n`, `(?m)^the exporter cannot be reached: .*refused; trying again for 30s$`)
+	if n := strings.Count(r.stderr, "\n"); n != 1 {
+		t.Errorf("%d lines are said, want 1:\n%s", n, r.stderr)
+	}
+	s.run("put", "ali", "launch").want(t, 0, `replaced; it is pending`)
+	s.stop()
+	s.run("put", "ali", "launch", "--timeout=100ms").want(t, 4, `trying again for 100ms\n`, `after 100ms: the exporter cannot be reached: .*refused`)
+	if r := s.run("put", "ali", "launch", "--timeout=0s"); r.code != 4 || strings.Contains(r.stderr, "trying") {
+		t.Errorf("without trying again: %+v", r)
+	}
+}
+
+// TestPutTriesAgainAfter503 has an exporter whose store is away, as docs/http_api.md
+// describes its answer.
+func TestPutTriesAgainAfter503(t *testing.T) {
+	t.Parallel()
+	s := vendors(t)
+	var asked atomic.Int64
+	comesBack := int64(4)
+	exporter := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) < comesBack {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, `{"status":"error","errorType":"unavailable","error":"the store cannot be reached"}`)
+			return
+		}
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, `{"status":"success","data":{"account":"ali","id":"x","phase":"pending"}}`)
+	}))
+	t.Cleanup(exporter.Close)
+	s.address = strings.TrimPrefix(exporter.URL, "http://")
+	const says = `unavailable \(HTTP 503\): the store cannot be reached`
+	s.run("put", "ali", "x").want(t, 0, `^ali/x: new; it is pending\n`, says+`; trying again for 30s`)
+	if n := asked.Load(); n != comesBack {
+		t.Errorf("it was put %d times, want %d", n, comesBack)
+	}
+	asked.Store(-1 << 32)
+	s.run("put", "ali", "x", "--timeout=50ms").want(t, 4, `prefetchtool: after 50ms: `+says)
+	i := s.begin("", "put", "ali", "x")
+	eventually(t, "it tries again", func() bool { return strings.Contains(i.stderr.String(), "trying again") })
+	i.cancel()
+	i.end(t).want(t, 130, `interrupted`)
 }

@@ -33,7 +33,7 @@ const (
 	exitFailed      = 1 // URLs failed; an account did not answer
 	exitTimeout     = 2
 	exitLost        = 3
-	exitUnreachable = 4
+	exitUnreachable = 4   // put: or it could not take the task
 	exitOther       = 5   // the command line, or a request that was refused
 	exitInterrupted = 130 // as a shell has it for SIGINT
 )

@@ -128,7 +128,7 @@ func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	s := vendors(t)
 	s.address = "127.0.0.1:1" // nobody listens there
-	for _, args := range [][]string{{"put", "ali", "x"}, {"tasks"}, {"accounts"}, {"healthy"}, {"ready"}} {
+	for _, args := range [][]string{{"put", "ali", "x", "--timeout=0s"}, {"tasks"}, {"accounts"}, {"healthy"}, {"ready"}} {
 		s.run(args...).want(t, 4, `^prefetchtool: the exporter cannot be reached: .*connection refused`)
 	}
 	s.run("wait", "ali", "x", "--timeout=100ms").want(t, 4, `; trying again\n`, `(?m)^ali/x after 100ms: the exporter cannot be reached`)
