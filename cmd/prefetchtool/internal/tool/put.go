@@ -28,7 +28,7 @@ func named(c *kingpin.CmdClause) (account, id *string) {
 	id = c.Arg("id", "The vendor's id of the task.").Required().String()
 	c.Validate(func(*kingpin.CmdClause) error {
 		if *account == "" || *id == "" {
-			return errors.New("the account or the id is empty; is a variable of the script not set?")
+			return errors.New("the account or the id is empty: a variable of the script may not be set")
 		}
 		return nil
 	})

@@ -42,7 +42,7 @@ func TestPut(t *testing.T) {
 	}
 
 	for _, command := range []string{"put", "wait"} {
-		s.run(command, "ali", "").want(t, 5, `the account or the id is empty; is a variable of the script not set\?`)
+		s.run(command, "ali", "").want(t, 5, `the account or the id is empty: a variable of the script may not be set`)
 		s.run(command, "", id).want(t, 5, `is empty`)
 	}
 
