@@ -26,6 +26,26 @@ func TestWorkflows(t *testing.T) {
 	}
 }
 
+// TestDocumentedWorkflow has actionlint read what docs/pipelines.md tells people to
+// write.
+func TestDocumentedWorkflow(t *testing.T) {
+	t.Parallel()
+	_, text, found := strings.Cut(string(read(t, inRepository("docs/pipelines.md"))), "```yaml\nname: ")
+	text, _, ended := strings.Cut(text, "\n```")
+	if !found || !ended {
+		t.Fatal("docs/pipelines.md has no workflow")
+	}
+	var said bytes.Buffer
+	linter, err := actionlint.NewLinter(&said, &actionlint.LinterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	problems, err := linter.Lint("launch.yml", []byte("name: "+text+"\n"), nil)
+	if err != nil || len(problems) > 0 {
+		t.Errorf("%v\n%s", err, said.String())
+	}
+}
+
 // TestWorkflowsArePinned: what is used of others is named by its commit or digest,
 // and a job may do only what it says.
 func TestWorkflowsArePinned(t *testing.T) {
