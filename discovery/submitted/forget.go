@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"prefetch_exporter/prefetch"
-	"prefetch_exporter/store"
 )
 
 const (
@@ -52,6 +51,9 @@ func ended(s prefetch.Snapshot, before map[Name]time.Time, after time.Duration) 
 	now := time.Now()
 	since = map[Name]time.Time{}
 	for _, a := range s.Accounts {
+		if !a.Owned {
+			continue // its owner forgets them, who knows first of one that was put again
+		}
 		for _, t := range a.Unwatched {
 			if t.Ended.IsZero() {
 				continue
@@ -77,23 +79,17 @@ func (t *Tasks) forget(over func() []Name) (forgotten int, err error) {
 	t.forgetting.Lock()
 	defer t.forgetting.Unlock()
 	var names []Name
-	var ops []store.Op
 	for _, name := range over() {
 		if _, there := t.Get(name.Account, name.ID); there {
-			names, ops = append(names, name), append(ops, op(name, nil))
+			names = append(names, name)
 		}
 	}
-	if len(ops) == 0 {
+	if len(names) == 0 {
 		return 0, nil
 	}
-	if err := t.Keeper.Write(ops...); err != nil {
-		return 0, fmt.Errorf("forgetting %d tasks: %w", len(ops), err)
+	if err := t.write(nil, t.drop, names...); err != nil {
+		return 0, fmt.Errorf("forgetting %d tasks: %w", len(names), err)
 	}
-	t.mu.Lock()
-	for _, name := range names {
-		t.drop(name)
-	}
-	t.mu.Unlock()
 	t.Listed(names...)
 	return len(names), nil
 }

@@ -33,14 +33,16 @@ func TestForgetting(t *testing.T) {
 			r.Run(ctx)
 		}()
 		over := func(ids ...string) {
-			account := prefetch.AccountState{Account: prefetch.Account{Name: "a"}}
+			account := prefetch.AccountState{Account: prefetch.Account{Name: "a"}, Owned: true}
+			elsewhere := prefetch.AccountState{Account: prefetch.Account{Name: "b"}} // another replica forgets what is over
+			elsewhere.Unwatched = []prefetch.UnwatchedTask{{Ended: time.Now(), TaskState: &prefetch.TaskState{ID: "over"}}}
 			for _, id := range append(ids, "of another source") {
 				account.Unwatched = append(account.Unwatched, prefetch.UnwatchedTask{Ended: time.Now(), TaskState: &prefetch.TaskState{ID: id}})
 			}
 			account.Unwatched = append(account.Unwatched, prefetch.UnwatchedTask{TaskState: &prefetch.TaskState{ID: "live"}})
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			r.known = prefetch.Snapshot{Accounts: []prefetch.AccountState{account}}
+			r.known = prefetch.Snapshot{Accounts: []prefetch.AccountState{account, elsewhere}}
 		}
 		want := func(after time.Duration, names ...string) {
 			t.Helper()

@@ -55,6 +55,9 @@ func (t *Tasks) Reload() error {
 // The lock is held.
 func (t *Tasks) take(name Name, value []byte) (news bool) {
 	known, there := t.tasks[name]
+	if _, writing := t.overtaken[name]; writing {
+		t.overtaken[name] = true
+	}
 	if value == nil {
 		if news = t.has(name); news {
 			t.drop(name)

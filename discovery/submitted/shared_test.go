@@ -72,3 +72,46 @@ func TestTasksOfAnotherReplica(t *testing.T) {
 		t.Error("a store that is closed is no error")
 	}
 }
+
+// during is a keeper in which something happens between a write and its answer.
+type during struct {
+	*storetest.Memory
+
+	written func()
+}
+
+func (d *during) Write(ops ...store.Op) error {
+	err := d.Memory.Write(ops...)
+	if d.written != nil {
+		d.written()
+	}
+	return err
+}
+
+// What another replica wrote last stays, though it is heard of before one's own write
+// has its answer.
+func TestWritesThatOvertake(t *testing.T) {
+	t.Parallel()
+	const put = `{"version":1,"labels":{"by":"another"}}`
+	for name, write := range map[string]func(w *world){
+		"put":    func(w *world) { w.put(task("a", "1")) },
+		"delete": func(w *world) { w.remove("a", "1") },
+	} {
+		for heard, value := range map[string][]byte{"put": []byte(put), "deleted": nil} {
+			t.Run(name+", then "+heard, func(t *testing.T) {
+				t.Parallel()
+				keeper := &during{Memory: storetest.NewMemory()}
+				w := newTasks(t, keeper)
+				w.put(task("a", "1"))
+				keeper.written = func() {
+					w.Heard([]store.Op{{Table: store.Submitted, Scope: "a", Key: "1", Value: value}})
+				}
+				write(w)
+				got, there := w.Get("a", "1")
+				if there != (value != nil) || there && got.Labels["by"] != "another" {
+					t.Errorf("there: %v, %+v", there, got)
+				}
+			})
+		}
+	}
+}

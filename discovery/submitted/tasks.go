@@ -75,6 +75,10 @@ type Tasks struct {
 	sorted []prefetch.Task
 	// unreadable is what is wrong with the tasks that are only in the store.
 	unreadable map[Name]error
+	// overtaken are the tasks that are being written, and whether they were heard of
+	// meanwhile: then what another replica wrote may be the later, and what is heard
+	// decides, which comes in the order of the store.
+	overtaken map[Name]bool
 	// revision is the number of changes.
 	revision uint64
 }
@@ -85,6 +89,7 @@ func New(o Options) (*Tasks, error) {
 	t := &Tasks{
 		Options: o, seed: maphash.MakeSeed(), entry: entry{entering: make(map[string]int)},
 		tasks: make(map[Name]prefetch.Task), put: make(map[string]int), unreadable: make(map[Name]error),
+		overtaken: make(map[Name]bool),
 	}
 	err := o.Keeper.Scan(store.Submitted, func(account, id string, value []byte) error {
 		if task, err := decode(account, id, value); err == nil {
@@ -133,13 +138,10 @@ func (t *Tasks) keep(task prefetch.Task) (created bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	err = t.write(name, value)
+	err = t.write(value, func(name Name) { t.set(name, task) }, name)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.release(task.Account, more)
-	if err == nil {
-		t.set(name, task)
-	}
 	return created && err == nil, err
 }
 
@@ -172,13 +174,8 @@ func (t *Tasks) remove(name Name) (existed bool, err error) {
 	if !existed {
 		return false, nil
 	}
-	if err := t.write(name, nil); err != nil {
-		return false, err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.drop(name)
-	return true, nil
+	err = t.write(nil, t.drop, name)
+	return err == nil, err
 }
 
 // drop forgets a task that is not in the store any more. The lock is held.
@@ -195,15 +192,29 @@ func (t *Tasks) changed() {
 	t.sorted = nil
 }
 
-func (t *Tasks) write(name Name, value []byte) error {
-	if err := t.Keeper.Write(op(name, value)); err != nil {
-		return fmt.Errorf("keeping task %q of account %q: %w", name.ID, name.Account, err)
+// write gives the tasks a value in the keeper, and then calls took for each that nobody
+// else has written meanwhile, with the lock held.
+func (t *Tasks) write(value []byte, took func(Name), names ...Name) error {
+	ops := make([]store.Op, len(names))
+	t.mu.Lock()
+	for i, n := range names {
+		ops[i] = store.Op{Table: store.Submitted, Scope: n.Account, Key: n.ID, Value: value}
+		t.overtaken[n] = false
+	}
+	t.mu.Unlock()
+	err := t.Keeper.Write(ops...)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, n := range names {
+		if err == nil && !t.overtaken[n] {
+			took(n)
+		}
+		delete(t.overtaken, n)
+	}
+	if err != nil {
+		return fmt.Errorf("keeping task %q of account %q: %w", names[0].ID, names[0].Account, err)
 	}
 	return nil
-}
-
-func op(name Name, value []byte) store.Op {
-	return store.Op{Table: store.Submitted, Scope: name.Account, Key: name.ID, Value: value}
 }
 
 // Get returns the task, and whether it is there. It must not be changed.
