@@ -82,6 +82,25 @@ func (a *account) save() {
 	}
 }
 
+// rewrite stores all that is known of the account, and nothing else, in a store that has
+// forgotten and whose owner this replica still is.
+func (a *account) rewrite() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	err := record.Read(a.store, a.name, record.Reader{
+		Account:    func(record.Account) {},
+		Task:       func(t *task.Task) { a.unsaved.Forget(t.ID) },
+		Unreadable: func(string, error) {},
+	})
+	for _, t := range a.tasks {
+		a.touch(t)
+	}
+	a.unsaved.Account = true
+	a.save()
+	a.signal()
+	return err
+}
+
 // unstorable warns of what no store can hold.
 func (a *account) unstorable(id string, err error) {
 	if id == "" {

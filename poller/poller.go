@@ -28,6 +28,8 @@ type Poller struct {
 	budgets    map[string]*quota.Budget
 	configured []Account
 	owned      map[string]bool // the identities that this replica asks for, in a group
+	found      store.State     // what was said of the store
+	rewound    bool            // the store forgot, and was not read again
 
 	// mu guards the rest, and is never held for longer than a look: a scrape
 	// needs it.
@@ -55,9 +57,14 @@ func New(o Options) *Poller {
 	return p
 }
 
-// tellState warns of a store that does not know of all calls.
+// tellState warns once of a store that does not know of all calls.
 func (p *Poller) tellState() {
-	switch p.options.Store.State() {
+	before := p.found
+	p.found = p.options.Store.State()
+	if p.found == before {
+		return
+	}
+	switch p.found {
 	case store.Fresh:
 		p.options.Logger.Warn("the store is new: calls that were made before are unknown, the whole quota counts as unspent")
 	case store.Recovered:
@@ -85,7 +92,7 @@ func (p *Poller) Configure(accounts []Account) error {
 		case r == nil:
 			r = &running{account: a}
 			p.options.Recorder.AddAccount(o.Account)
-		case a != nil: // it was another identity's, which has another owner
+		case a != nil: // it was another identity's
 			a.listing, a.known = r.listed()
 			r.leave()
 			r.retire()
@@ -131,8 +138,9 @@ func (p *Poller) load(accounts []Account) (map[prefetch.Account]*account, error)
 			}
 			budgets[o.Identity] = b
 		}
-		if r := p.accounts[o.Account]; r != nil && r.asks == p.asks(o.Identity) {
-			continue
+		if r := p.accounts[o.Account]; r != nil && (p.options.Group == nil ||
+			r.asks == p.asks(o.Identity) && r.published.Identity() == o.Identity) {
+			continue // whoever owns another identity may not store by this one
 		}
 		a := p.newAccount(o.Account, o.Identity)
 		if err := a.load(); err != nil {

@@ -1,0 +1,161 @@
+package poller
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"prefetch_exporter/poller/planner"
+	"prefetch_exporter/poller/record"
+	"prefetch_exporter/poller/task"
+	"prefetch_exporter/prefetch"
+	"prefetch_exporter/store"
+)
+
+// heard takes over what the owner stored, all of it at once.
+func (a *account) heard(ops []store.Op) {
+	if a.asks {
+		return // it wrote that itself
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.removed {
+		return
+	}
+	gone := false
+	var told []*planner.Candidate
+	for _, op := range ops {
+		if op.Table == store.Accounts {
+			a.heardAccount(op.Value)
+			continue
+		}
+		c, left := a.heardTask(op.Key, op.Value)
+		told, gone = append(told, c), gone || left
+	}
+	if gone {
+		a.publishAll()
+	} else {
+		a.publish(told...)
+	}
+}
+
+// heardTask returns the task that a record tells of, and whether one is not watched any
+// more.
+func (a *account) heardTask(id string, value []byte) (c *planner.Candidate, gone bool) {
+	c = a.tasks[id]
+	if value == nil {
+		if c == nil || a.guests[id] {
+			return nil, false
+		}
+		delete(a.tasks, id)
+		delete(a.failing, &c.Task)
+		return nil, true
+	}
+	t, err := task.Decode(id, value)
+	if err != nil {
+		a.unreadable(id, err)
+		return nil, false
+	}
+	t.Listed = t.Unlisted.IsZero()
+	delete(a.guests, id)
+	if c == nil {
+		c = &planner.Candidate{Task: *t}
+		a.tasks[id] = c
+		a.planner.Add(c)
+		return c, false
+	}
+	gone = c.Watched() && !t.Watched()
+	c.Task = *t
+	a.planner.Changed(c)
+	return c, gone
+}
+
+func (a *account) heardAccount(value []byte) {
+	if value == nil {
+		return
+	}
+	r, err := record.Decode(value)
+	if err != nil {
+		a.unreadable("", err)
+		return
+	}
+	a.restore(r)
+}
+
+// owns reports whether the account may be asked and stored: an owner that is cut off
+// waits, since it may be none any more.
+func (a *account) owns() bool {
+	return a.asks && (a.group == nil || a.group.Owns(a.options.Identity))
+}
+
+// tell stores what followers show of the account, if they show something else. It is
+// called with the lock held.
+func (a *account) tell() {
+	if a.group == nil || a.said != nil && a.said.Like(a.shown()) {
+		return
+	}
+	a.unsaved.Account = true
+	a.save()
+}
+
+// shown is what followers show of the account beside its tasks.
+func (a *account) shown() *record.Shown {
+	if a.group == nil {
+		return nil
+	}
+	return &record.Shown{Last: record.NewQuery(a.last), Next: record.NewQuery(a.next), Dropped: a.dropped, Backlog: a.backlog}
+}
+
+func (a *account) show(s *record.Shown) {
+	if s != nil {
+		a.last, a.next, a.dropped, a.backlog = s.Last.State(), s.Next.State(), s.Dropped, s.Backlog
+	}
+}
+
+// moved has a follower show what is listed here while nobody asks for the account, and
+// an owner look whether it still may ask.
+func (a *account) moved() {
+	if a.asks {
+		a.signal()
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if owner, _ := a.group.Owner(a.options.Identity); !a.removed && a.unowned != (owner == "") {
+		a.refresh(a.now())
+	}
+}
+
+// showListed has a follower show what is listed here and not stored yet: what was put
+// through the API a moment ago, and everything while nobody asks for the account. It
+// is called with the lock held.
+func (a *account) showListed(now time.Time) {
+	if a.group == nil || !a.known {
+		return
+	}
+	owner, _ := a.group.Owner(a.options.Identity)
+	a.unowned = owner == ""
+	shows := func(spec prefetch.Task, listed bool) bool {
+		return listed && (a.unowned || spec.Source == prefetch.SourceAPI)
+	}
+	watched := 0
+	for id, t := range a.tasks {
+		if spec, listed := a.listing.Tasks[id]; a.guests[id] && !shows(spec, listed) {
+			delete(a.tasks, id)
+			delete(a.guests, id)
+		} else if t.Watched() {
+			watched++
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(a.listing.Tasks)) {
+		spec, t := a.listing.Tasks[id], a.tasks[id]
+		switch {
+		case t == nil && watched < a.options.TaskLimit && shows(spec, true):
+			a.tasks[id] = planner.New(spec, now)
+			a.guests[id] = true
+			watched++
+		case a.guests[id]:
+			t.Describe(spec)
+		}
+	}
+}
