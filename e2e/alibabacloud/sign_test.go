@@ -13,8 +13,8 @@ import (
 	openapiutil "github.com/alibabacloud-go/darabonba-openapi/v2/utils"
 	"github.com/alibabacloud-go/tea/dara"
 
-	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/alibabacloud"
+	"prefetch_exporter/vendor_api/signing"
 )
 
 // comparedRequests is how many random requests are signed by both.
@@ -39,7 +39,7 @@ func TestSignEqualsSDK(t *testing.T) {
 		keyID, secret := random.word(20), random.text(1, 40)
 		ours, body, theirs := random.request(t)
 		alibabacloud.Sign(ours, body, keyID, secret)
-		want := openapiutil.GetAuthorization(theirs, new("ACS3-HMAC-SHA256"), new(vendorapi.SHA256(body)), &keyID, &secret)
+		want := openapiutil.GetAuthorization(theirs, new("ACS3-HMAC-SHA256"), new(signing.SHA256(body)), &keyID, &secret)
 		if got := ours.Header.Get("Authorization"); got != *want {
 			t.Fatalf("request %d: %s %s\nheaders %q\nbody %q\n got %s\nwant %s", i, ours.Method, ours.URL, ours.Header, body, got, *want)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/signing"
 )
 
 // preload is the ObjectType of a prefetch; the others are purges.
@@ -93,7 +94,7 @@ func (p *Provider) request(ctx context.Context, q vendorapi.Query) (*http.Reques
 		query.Set("EndTime", to.Format(dateLayout))
 	}
 	target := *p.target
-	target.RawQuery = vendorapi.CanonicalQuery(query)
+	target.RawQuery = signing.CanonicalQuery(query)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("building the request: %w", err)

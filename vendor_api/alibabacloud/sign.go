@@ -10,6 +10,7 @@ import (
 	"time"
 
 	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/signing"
 )
 
 const (
@@ -34,7 +35,7 @@ func Keys(accessKeyID, accessKeySecret, securityToken func() string) vendorapi.A
 func sign(req *http.Request, body []byte, c vendorapi.Credentials, now time.Time) {
 	req.Header.Set(headerDate, now.UTC().Format(dateLayout))
 	req.Header.Set(headerNonce, rand.Text())
-	req.Header.Set(headerContentHash, vendorapi.SHA256(body))
+	req.Header.Set(headerContentHash, signing.SHA256(body))
 	if c.Token != "" {
 		req.Header.Set(headerToken, c.Token)
 		req.Header.Set(headerKeyID, c.AccessKey)
@@ -54,12 +55,12 @@ func Sign(req *http.Request, body []byte, accessKeyID, accessKeySecret string) {
 	canonical := strings.Join([]string{
 		req.Method,
 		cmp.Or(req.URL.EscapedPath(), "/"),
-		vendorapi.CanonicalQuery(req.URL.Query()),
+		signing.CanonicalQuery(req.URL.Query()),
 		headers,
 		signed,
-		vendorapi.SHA256(body),
+		signing.SHA256(body),
 	}, "\n")
-	mac := vendorapi.HMAC([]byte(accessKeySecret), algorithm+"\n"+vendorapi.SHA256([]byte(canonical)))
+	mac := signing.HMAC([]byte(accessKeySecret), algorithm+"\n"+signing.SHA256([]byte(canonical)))
 	req.Header.Set("Authorization", algorithm+" Credential="+accessKeyID+
 		",SignedHeaders="+signed+",Signature="+hex.EncodeToString(mac))
 }

@@ -13,8 +13,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	vendorapi "prefetch_exporter/vendor_api"
 	"prefetch_exporter/vendor_api/alibabacloud"
+	"prefetch_exporter/vendor_api/signing"
 )
 
 // The vectors were computed with the vendor's SDK (darabonba-openapi v2.1.13) and,
@@ -63,7 +63,7 @@ func TestSignVectors(t *testing.T) {
 		req := newRequest(t, method, target+"?"+tt.query.Encode())
 		for name, value := range map[string]string{
 			"x-acs-action": tt.action, "x-acs-version": tt.version, "x-acs-date": "2026-01-01T00:00:00Z",
-			"x-acs-signature-nonce": fmt.Sprintf("%032d", i+1), "x-acs-content-sha256": vendorapi.SHA256(nil),
+			"x-acs-signature-nonce": fmt.Sprintf("%032d", i+1), "x-acs-content-sha256": signing.SHA256(nil),
 			"Accept": "application/json", "User-Agent": "nobody's matter",
 		} {
 			req.Header.Set(name, value)

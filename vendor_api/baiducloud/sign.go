@@ -9,6 +9,7 @@ import (
 	"time"
 
 	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/signing"
 )
 
 const (
@@ -36,8 +37,8 @@ func Sign(req *http.Request, _ []byte, c vendorapi.Credentials, now time.Time) {
 	canonical := strings.Join([]string{req.Method, canonicalPath(req.URL), canonicalQuery(req.URL.Query()), headers}, "\n")
 	prefix := strings.Join([]string{version, c.AccessKey, date, lifetime}, "/")
 	// The key is the hash as it is written.
-	key := hex.EncodeToString(vendorapi.HMAC([]byte(c.SecretKey), prefix))
-	signature := hex.EncodeToString(vendorapi.HMAC([]byte(key), canonical))
+	key := hex.EncodeToString(signing.HMAC([]byte(c.SecretKey), prefix))
+	signature := hex.EncodeToString(signing.HMAC([]byte(key), canonical))
 	req.Header.Set("Authorization", prefix+"/"+signed+"/"+signature)
 }
 
@@ -45,7 +46,7 @@ func Sign(req *http.Request, _ []byte, c vendorapi.Credentials, now time.Time) {
 func canonicalPath(u *url.URL) string {
 	segments := strings.Split("/"+strings.TrimPrefix(u.Path, "/"), "/")
 	for i, s := range segments {
-		segments[i] = vendorapi.Escape(s)
+		segments[i] = signing.Escape(s)
 	}
 	return strings.Join(segments, "/")
 }
@@ -57,7 +58,7 @@ func canonicalQuery(query url.Values) string {
 	for key, values := range query {
 		for _, value := range values {
 			if !strings.EqualFold(key, "authorization") {
-				pairs = append(pairs, vendorapi.Escape(key)+"="+vendorapi.Escape(value))
+				pairs = append(pairs, signing.Escape(key)+"="+signing.Escape(value))
 			}
 		}
 	}
@@ -81,7 +82,7 @@ func canonicalHeaders(req *http.Request) (lines, names string) {
 	var headers, signed []string
 	for name, value := range values {
 		if value = strings.TrimSpace(value); value != "" {
-			headers = append(headers, vendorapi.Escape(name)+":"+vendorapi.Escape(value))
+			headers = append(headers, signing.Escape(name)+":"+signing.Escape(value))
 			signed = append(signed, name)
 		}
 	}

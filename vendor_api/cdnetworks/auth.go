@@ -15,6 +15,7 @@ import (
 	"time"
 
 	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/signing"
 )
 
 // APIKey returns the vendor's API-key authentication: HTTP Basic whose password
@@ -98,7 +99,7 @@ func (a *akskAuth) Authorize(_ context.Context, req *http.Request, body []byte, 
 		return vendorapi.NoCredentials("the secret key is empty")
 	}
 	timestamp := strconv.FormatInt(a.unusedSecond(now), 10)
-	toSign := akskAlgorithm + "\n" + timestamp + "\n" + vendorapi.SHA256(canonicalRequest(req, body))
+	toSign := akskAlgorithm + "\n" + timestamp + "\n" + signing.SHA256(canonicalRequest(req, body))
 	mac := hmac.New(sha256.New, []byte(secretKey))
 	mac.Write([]byte(toSign))
 
@@ -142,6 +143,6 @@ func canonicalRequest(req *http.Request, body []byte) []byte {
 		"host:" + strings.ToLower(req.Host),
 		"",
 		signedHeaders,
-		vendorapi.SHA256(body),
+		signing.SHA256(body),
 	}, "\n"))
 }

@@ -12,6 +12,7 @@ import (
 
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/signing"
 )
 
 // CDNName is Huawei Cloud CDN's value of the `provider` label.
@@ -154,7 +155,7 @@ func (c *CDN) request(ctx context.Context, q *vendorapi.Query) (*http.Request, e
 	} else {
 		// Path and RawPath say the same, so that what is sent is what is signed.
 		target.Path = cdnTasksPath + "/" + q.TaskID + "/detail"
-		target.RawPath = cdnTasksPath + "/" + vendorapi.Escape(q.TaskID) + "/detail"
+		target.RawPath = cdnTasksPath + "/" + signing.Escape(q.TaskID) + "/detail"
 		if c.now().Sub(q.Created) > cdnYoung {
 			setMillis(query, "create_time", q.Created)
 		}
@@ -162,7 +163,7 @@ func (c *CDN) request(ctx context.Context, q *vendorapi.Query) (*http.Request, e
 	if c.enterpriseProject != "" {
 		query.Set("enterprise_project_id", c.enterpriseProject)
 	}
-	target.RawQuery = vendorapi.CanonicalQuery(query)
+	target.RawQuery = signing.CanonicalQuery(query)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("building the request: %w", err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/signing"
 )
 
 // Name is the value of the `provider` label.
@@ -53,7 +54,7 @@ func New(o Options) (*Provider, error) {
 	}
 	// Path and RawPath say the same, so that what is sent is what is signed.
 	target.Path = "/v1.0/" + o.ProjectID + "/asset/preheating"
-	target.RawPath = "/v1.0/" + vendorapi.Escape(o.ProjectID) + "/asset/preheating"
+	target.RawPath = "/v1.0/" + signing.Escape(o.ProjectID) + "/asset/preheating"
 	return &Provider{target: *target, projectID: o.ProjectID, auth: o.Auth, call: vendorapi.Call{
 		Client: o.Client, Auth: o.Auth, Now: o.Now, Public: []string{headerSDKDate}, RequestID: headerRequestID,
 	}}, nil
@@ -115,7 +116,7 @@ func check(q vendorapi.Query) error {
 // that the vendor's SDK sends.
 func (p *Provider) request(ctx context.Context, taskID string) (*http.Request, error) {
 	target := p.target
-	target.RawQuery = "task_id=" + vendorapi.Escape(taskID)
+	target.RawQuery = "task_id=" + signing.Escape(taskID)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("building the request: %w", err)

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/signing"
 )
 
 const (
@@ -39,17 +39,17 @@ func Sign(req *http.Request, body []byte, accessKey, secretKey string) {
 	headers, signed := canonicalHeaders(req.Header)
 	contentHash := req.Header.Get(headerContentSHA256)
 	if contentHash == "" {
-		contentHash = vendorapi.SHA256(body)
+		contentHash = signing.SHA256(body)
 	}
 	canonical := strings.Join([]string{
 		req.Method,
 		canonicalPath(req.URL),
-		vendorapi.CanonicalQuery(req.URL.Query()),
+		signing.CanonicalQuery(req.URL.Query()),
 		headers,
 		signed,
 		contentHash,
 	}, "\n")
-	mac := vendorapi.HMAC([]byte(secretKey), algorithm+"\n"+date+"\n"+vendorapi.SHA256([]byte(canonical)))
+	mac := signing.HMAC([]byte(secretKey), algorithm+"\n"+date+"\n"+signing.SHA256([]byte(canonical)))
 	req.Header.Set(headerAuthorization, algorithm+" Access="+accessKey+
 		", SignedHeaders="+signed+", Signature="+hex.EncodeToString(mac))
 }
@@ -62,7 +62,7 @@ func canonicalPath(u *url.URL) string {
 		if plain, err := url.PathUnescape(s); err == nil {
 			s = plain
 		}
-		segments[i] = vendorapi.Escape(s)
+		segments[i] = signing.Escape(s)
 	}
 	path := strings.Join(segments, "/")
 	if !strings.HasSuffix(path, "/") {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/signing"
 )
 
 const (
@@ -40,13 +41,13 @@ func (s Service) Sign(req *http.Request, body []byte, c vendorapi.Credentials, n
 		req.Method, "/", "",
 		"content-type:" + req.Header.Get("Content-Type"),
 		"host:" + strings.ToLower(req.URL.Host),
-		"", signedHeaders, vendorapi.SHA256(body),
+		"", signedHeaders, signing.SHA256(body),
 	}, "\n")
-	toSign := strings.Join([]string{algorithm, timestamp, scope, vendorapi.SHA256([]byte(canonical))}, "\n")
-	key := vendorapi.HMAC([]byte("TC3"+c.SecretKey), day)
+	toSign := strings.Join([]string{algorithm, timestamp, scope, signing.SHA256([]byte(canonical))}, "\n")
+	key := signing.HMAC([]byte("TC3"+c.SecretKey), day)
 	for _, part := range []string{string(s), "tc3_request"} {
-		key = vendorapi.HMAC(key, part)
+		key = signing.HMAC(key, part)
 	}
 	req.Header.Set("Authorization", algorithm+" Credential="+c.AccessKey+"/"+scope+
-		", SignedHeaders="+signedHeaders+", Signature="+hex.EncodeToString(vendorapi.HMAC(key, toSign)))
+		", SignedHeaders="+signedHeaders+", Signature="+hex.EncodeToString(signing.HMAC(key, toSign)))
 }

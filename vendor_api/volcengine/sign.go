@@ -9,6 +9,7 @@ import (
 	"time"
 
 	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/signing"
 )
 
 const (
@@ -30,7 +31,7 @@ type Scope struct{ Region, Service string }
 // that begins with X-. A token, where there is one, is such a header.
 func (s Scope) Sign(req *http.Request, body []byte, c vendorapi.Credentials, now time.Time) {
 	now = now.UTC()
-	hash := vendorapi.SHA256(body)
+	hash := signing.SHA256(body)
 	req.Header.Set(headerDate, now.Format(dateLayout))
 	req.Header.Set(headerContentSHA256, hash)
 	if c.Token != "" {
@@ -38,15 +39,15 @@ func (s Scope) Sign(req *http.Request, body []byte, c vendorapi.Credentials, now
 	}
 	headers, signed := canonicalHeaders(req)
 	canonical := strings.Join([]string{
-		req.Method, canonicalPath(req.URL), vendorapi.CanonicalQuery(req.URL.Query()), headers, signed, hash,
+		req.Method, canonicalPath(req.URL), signing.CanonicalQuery(req.URL.Query()), headers, signed, hash,
 	}, "\n")
 	scope := strings.Join([]string{now.Format(dayLayout), s.Region, s.Service, "request"}, "/")
 	key := []byte(c.SecretKey)
 	for part := range strings.SplitSeq(scope, "/") {
-		key = vendorapi.HMAC(key, part)
+		key = signing.HMAC(key, part)
 	}
-	mac := vendorapi.HMAC(key, strings.Join([]string{
-		algorithm, now.Format(dateLayout), scope, vendorapi.SHA256([]byte(canonical)),
+	mac := signing.HMAC(key, strings.Join([]string{
+		algorithm, now.Format(dateLayout), scope, signing.SHA256([]byte(canonical)),
 	}, "\n"))
 	req.Header.Set("Authorization", algorithm+" Credential="+c.AccessKey+"/"+scope+
 		", SignedHeaders="+signed+", Signature="+hex.EncodeToString(mac))
@@ -56,7 +57,7 @@ func (s Scope) Sign(req *http.Request, body []byte, c vendorapi.Credentials, now
 func canonicalPath(u *url.URL) string {
 	segments := strings.Split("/"+strings.TrimPrefix(u.Path, "/"), "/")
 	for i, s := range segments {
-		segments[i] = vendorapi.Escape(s)
+		segments[i] = signing.Escape(s)
 	}
 	return strings.Join(segments, "/")
 }
