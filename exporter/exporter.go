@@ -43,7 +43,7 @@ type Options struct {
 	Web           *toolkit.FlagConfig
 	TelemetryPath string
 	// MaxConnections is how many connections clients may hold open together; 0
-	// means [web.DefaultConnections].
+	// means the default of [web.NewServer].
 	MaxConnections int
 	RoutePrefix    string
 	// Lifecycle allows reloading over HTTP and ending pauses, TaskAPI putting tasks.

@@ -8,6 +8,7 @@ import (
 
 	"prefetch_exporter/internal/foreign"
 	"prefetch_exporter/internal/loglimit"
+	"prefetch_exporter/web/connections"
 )
 
 const (
@@ -27,22 +28,22 @@ const (
 )
 
 // NewServer returns a server of the handler that no slow client and no number of
-// connections holds up; at most so many are open, or [DefaultConnections] if that
-// is not positive. What the server has to say about its clients is logged as
+// connections holds up; at most so many are open, or
+// [connections.DefaultLimit] if that is not positive. What the server has to say about its clients is logged as
 // warnings, a few an hour.
 func NewServer(h http.Handler, most int, logger *slog.Logger) *http.Server {
 	if most <= 0 {
-		most = DefaultConnections()
+		most = connections.DefaultLimit()
 	}
 	limit := loglimit.New(logger, time.Now, mostLogged)
-	c := newConnections(most, limit)
-	return &http.Server{
-		Handler:           c.serve(h),
+	server := &http.Server{
+		Handler:           h,
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-		ConnContext: c.opened, ConnState: c.changed,
 		ErrorLog: log.New(clientErrors{limit}, "", 0),
 	}
+	connections.Limit(server, most, limit)
+	return server
 }
 
 // clientErrors logs what the server says about clients.

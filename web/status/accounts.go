@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/web/status/judge"
 	"prefetch_exporter/web/words"
 )
 
@@ -15,7 +16,7 @@ type accountView struct {
 	Name, Provider string
 	// Address leads to the account's tasks.
 	Address string
-	State   badge
+	State   judge.Badge
 	// Backoff is nil for an account that does not pause after failures.
 	Backoff *backoffView
 	Phases  string
@@ -91,7 +92,7 @@ func (v *listPage) addHealth(accounts []prefetch.AccountState, now time.Time) {
 		switch {
 		case a.Up:
 			up++
-		case accountState(a).Tone == bad:
+		case accountState(a).Tone == judge.Bad:
 			failing++
 			if failing <= mostFailing {
 				v.Failing = append(v.Failing, viewAccount(a, now, rootOfList))
@@ -104,16 +105,16 @@ func (v *listPage) addHealth(accounts []prefetch.AccountState, now time.Time) {
 	}
 }
 
-func accountState(a *prefetch.AccountState) badge {
+func accountState(a *prefetch.AccountState) judge.Badge {
 	switch {
 	case a.Up:
-		return badge{"answering", good}
+		return judge.Badge{Text: "answering", Tone: judge.Good}
 	case a.Failing != "":
-		return badge{"failing: " + string(a.Failing), bad}
+		return judge.Badge{Text: "failing: " + string(a.Failing), Tone: judge.Bad}
 	case a.LastQuery == nil:
-		return badge{"not asked yet", neutral}
+		return judge.Badge{Text: "not asked yet", Tone: judge.Neutral}
 	default:
-		return badge{"failing", bad}
+		return judge.Badge{Text: "failing", Tone: judge.Bad}
 	}
 }
 

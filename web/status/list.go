@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/web/status/judge"
 	"prefetch_exporter/web/words"
 )
 
@@ -71,7 +72,7 @@ type option struct {
 type entry struct {
 	*prefetch.TaskState
 
-	problems     []problem
+	problems     []judge.Problem
 	maxStaleness time.Duration
 }
 
@@ -102,7 +103,7 @@ func (p *Pages) list(q listQuery) listPage {
 			view.Accounts = append(view.Accounts, account)
 		}
 		for _, t := range a.Tasks {
-			e := entry{t, problems(t, now, a.MaxStaleness), a.MaxStaleness}
+			e := entry{t, judge.Problems(t, now, a.MaxStaleness), a.MaxStaleness}
 			if e.troubled() {
 				view.Troubled++
 			}
@@ -157,20 +158,20 @@ func contains(t *prefetch.TaskState, lower string) bool {
 // taskRow is one task in the list.
 type taskRow struct {
 	Address, ID, Title, Account, Provider string
-	Badges                                []badge
+	Badges                                []judge.Badge
 	Causes                                string // of failed URLs; empty if none is told
 	Error                                 string
 	Bar                                   bar
 	Success                               string
-	SuccessTone                           tone
+	SuccessTone                           judge.Tone
 	Age                                   string
 	Created                               words.Moment
-	Deadline                              deadlineView
-	Data                                  dataView
+	Deadline                              judge.Deadline
+	Data                                  judge.Data
 }
 
 // troubled reports whether the task needs a person.
-func (e entry) troubled() bool { return e.problems[0] < noProblem }
+func (e entry) troubled() bool { return e.problems[0] < judge.NoProblem }
 
 func (e entry) row(now time.Time) taskRow {
 	r := taskRow{
@@ -179,7 +180,7 @@ func (e entry) row(now time.Time) taskRow {
 		Account: words.Readable(e.Account.Name), Provider: e.Account.Provider,
 		Badges: badges(e.TaskState, e.problems), Causes: causesOf(e.TaskState), Error: words.Shorten(words.Readable(failureText(e.LastError))),
 		Bar: barOf(e.TaskState), Age: words.Span(now.Sub(e.Created)), Created: words.MomentOf(e.Created, now),
-		Deadline: judgeDeadline(e.TaskState, now), Data: judgeData(e.TaskState, now, e.maxStaleness),
+		Deadline: judge.DeadlineOf(e.TaskState, now), Data: judge.DataOf(e.TaskState, now, e.maxStaleness),
 	}
 	r.Success, r.SuccessTone = success(e.TaskState)
 	return r
@@ -187,30 +188,30 @@ func (e entry) row(now time.Time) taskRow {
 
 // success is the share of a task's URLs that are on the edge; empty where there
 // is none to tell.
-func success(t *prefetch.TaskState) (text string, colour tone) {
+func success(t *prefetch.TaskState) (text string, colour judge.Tone) {
 	ratio, known := t.Counts.SuccessRatio()
 	switch {
 	case !known || !t.Answered:
-		return "", neutral
+		return "", judge.Neutral
 	case ratio == 1:
-		return words.Percent(ratio), good
-	case failedStill(t) > 0:
-		return words.Percent(ratio), bad
+		return words.Percent(ratio), judge.Good
+	case judge.FailedStill(t) > 0:
+		return words.Percent(ratio), judge.Bad
 	default:
-		return words.Percent(ratio), neutral
+		return words.Percent(ratio), judge.Neutral
 	}
 }
 
 // badges are the phase's first.
-func badges(t *prefetch.TaskState, found []problem) []badge {
-	all := []badge{phaseBadge(t.Phase)}
+func badges(t *prefetch.TaskState, found []judge.Problem) []judge.Badge {
+	all := []judge.Badge{judge.PhaseBadge(t.Phase)}
 	for _, p := range found {
-		if b := p.badge(); b.Text != "" {
+		if b := p.Badge(); b.Text != "" {
 			all = append(all, b)
 		}
 	}
 	if t.Answered && t.Recovered > 0 {
-		all = append(all, badge{strconv.Itoa(t.Recovered) + " recovered", neutral})
+		all = append(all, judge.Badge{Text: strconv.Itoa(t.Recovered) + " recovered", Tone: judge.Neutral})
 	}
 	return all
 }

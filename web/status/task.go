@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/web/status/judge"
 	"prefetch_exporter/web/words"
 )
 
@@ -14,21 +15,21 @@ type taskPage struct {
 	Now                           words.Moment
 	ID, Title                     string
 	Account, Provider, AccountURL string
-	State                         badge
-	Badges                        []badge
+	State                         judge.Badge
+	Badges                        []judge.Badge
 	Listed                        string
 	Bar                           bar
 	Success, Edge, Progress       string
 	Causes                        string // of failed URLs; empty if none is told
-	SuccessTone                   tone
+	SuccessTone                   judge.Tone
 	Age                           string
 	Created, FirstSeen, Finished  words.Moment
 	Duration                      string
 	FinishTold                    bool // else it finished at the latest then
-	Deadline                      deadlineView
+	Deadline                      judge.Deadline
 	NextLook                      string // when it is asked again; empty if it is not
 	NextLookAt                    words.Moment
-	Data                          dataView
+	Data                          judge.Data
 	MaxStaleness                  string
 	Error                         string
 	ErrorAt                       words.Moment
@@ -71,7 +72,7 @@ type urlRow struct {
 
 func (p *Pages) task(a *prefetch.AccountState, t *prefetch.TaskState, q urlQuery) taskPage {
 	now := p.now()
-	found := problems(t, now, a.MaxStaleness)
+	found := judge.Problems(t, now, a.MaxStaleness)
 	all := badges(t, found)
 	v := taskPage{
 		Now: words.MomentOf(now, now), ID: words.Readable(t.ID), Title: words.Readable(t.Labels["title"]),
@@ -81,7 +82,7 @@ func (p *Pages) task(a *prefetch.AccountState, t *prefetch.TaskState, q urlQuery
 		Bar:     barOf(t),
 		Age:     words.Span(now.Sub(t.Created)),
 		Created: words.MomentOf(t.Created, now), FirstSeen: words.MomentOf(t.FirstSeen, now), Finished: words.MomentOf(t.Finished, now),
-		Deadline: judgeDeadline(t, now), Data: judgeData(t, now, a.MaxStaleness), MaxStaleness: words.Span(a.MaxStaleness),
+		Deadline: judge.DeadlineOf(t, now), Data: judge.DataOf(t, now, a.MaxStaleness), MaxStaleness: words.Span(a.MaxStaleness),
 		Error: words.Readable(failureText(t.LastError)), Advice: p.advise(a, t, found),
 		Refresh: refreshChoices(q.refresh), Status: q.status,
 		JSON: taskAddress(rootOfTask+"api/v1/", a.Account.Name, t.ID),
@@ -210,38 +211,38 @@ type advice struct{ Text, Address string }
 // whose calls fail is why data is old, and a task that the vendor does not know,
 // or whose URLs failed, misses its deadline. The sections of the task's own vendor
 // are linked to where there are some.
-func (p *Pages) advise(a *prefetch.AccountState, t *prefetch.TaskState, found []problem) []advice {
+func (p *Pages) advise(a *prefetch.AccountState, t *prefetch.TaskState, found []judge.Problem) []advice {
 	var all []advice
 	add := func(text, anchor string) {
 		if address := p.runbooks.Link(rootOfTask, anchor, a.Account.Provider); address != "" {
 			all = append(all, advice{text, address})
 		}
 	}
-	has := func(some ...problem) bool {
-		return slices.ContainsFunc(some, func(p problem) bool { return slices.Contains(found, p) })
+	has := func(some ...judge.Problem) bool {
+		return slices.ContainsFunc(some, func(p judge.Problem) bool { return slices.Contains(found, p) })
 	}
-	unknown := has(callFailed, dataStale, deadlineUnclear, notAnswered)
+	unknown := has(judge.CallFailed, judge.DataStale, judge.DeadlineUnclear, judge.NotAnswered)
 	if unknown {
 		adviseOnAccount(a, add)
 	}
-	if has(taskLost) || t.LastError != nil && t.LastError.Reason == prefetch.ReasonNotFound {
+	if has(judge.TaskLost) || t.LastError != nil && t.LastError.Reason == prefetch.ReasonNotFound {
 		add("The vendor does not know the task", "prefetchtaskslost")
 	}
-	if has(urlsFailed) {
-		add(words.Plural(failedStill(t), "URL")+" failed", "prefetchfailedurls")
+	if has(judge.URLsFailed) {
+		add(words.Plural(judge.FailedStill(t), "URL")+" failed", "prefetchfailedurls")
 	}
 	if !unknown && !t.Settled() {
 		adviseOnAccount(a, add)
 	}
-	if has(callFailed, dataStale) {
+	if has(judge.CallFailed, judge.DataStale) {
 		add("The data is old", "prefetchdatastale")
 	}
-	if has(deadlineMissed, deadlineUnclear) {
+	if has(judge.DeadlineMissed, judge.DeadlineUnclear) {
 		add("The deadline passed", "prefetchdeadlinemissed")
 	}
 	if t.Phase == prefetch.Active {
 		add("If it does not move", "prefetchtaskstuck")
-		if !t.Deadline.IsZero() && !has(deadlineMissed) {
+		if !t.Deadline.IsZero() && !has(judge.DeadlineMissed) {
 			add("If it may miss its deadline", "prefetchdeadlineatrisk")
 		}
 	}

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package web
+package connections
 
 // openFiles is not known: there is no such limit here.
 func openFiles() (n int, ok bool) { return 0, false }

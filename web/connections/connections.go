@@ -1,4 +1,6 @@
-package web
+// Package connections keeps the connections of a server's clients under a limit, so
+// that no client takes the room of the others. It must not know what is served.
+package connections
 
 import (
 	"context"
@@ -20,20 +22,21 @@ const (
 	connectionsPart = 2
 )
 
-// DefaultConnections is how many connections a server holds by default.
-func DefaultConnections() int {
+// DefaultLimit is how many connections a server holds by default: 512, or half of the
+// files that the process may have open, if that is less.
+func DefaultLimit() int {
 	if files, ok := openFiles(); ok && files/connectionsPart < mostConnections {
 		return max(1, files/connectionsPart)
 	}
 	return mostConnections
 }
 
-// connections keeps those of a server under a limit. A new connection is never
+// set is the connections of a server, kept under a limit. A new connection is never
 // refused: another one goes, of the client that has most, first one that waits for
 // something of its client, and the oldest of these. So there is room for a scrape
 // however many connections one client holds open, whatever it does with them: to
 // say nothing, to send or to read slowly.
-type connections struct {
+type set struct {
 	limit int
 	log   *loglimit.Limiter
 
@@ -51,12 +54,16 @@ type connection struct {
 
 type connectionKey struct{}
 
-func newConnections(limit int, log *loglimit.Limiter) *connections {
-	return &connections{limit: limit, log: log, all: map[net.Conn]*connection{}}
+// Limit has a server that does not serve yet hold no more than limit connections, and
+// logs which it closed for that.
+func Limit(server *http.Server, limit int, log *loglimit.Limiter) {
+	c := &set{limit: limit, log: log, all: map[net.Conn]*connection{}}
+	server.Handler = c.serve(server.Handler)
+	server.ConnContext, server.ConnState = c.opened, c.changed
 }
 
 // opened is a server's ConnContext.
-func (c *connections) opened(ctx context.Context, conn net.Conn) context.Context {
+func (c *set) opened(ctx context.Context, conn net.Conn) context.Context {
 	n := &connection{client: peer.Of(conn.RemoteAddr().String())}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -70,7 +77,7 @@ func (c *connections) opened(ctx context.Context, conn net.Conn) context.Context
 }
 
 // changed is a server's ConnState.
-func (c *connections) changed(conn net.Conn, state http.ConnState) {
+func (c *set) changed(conn net.Conn, state http.ConnState) {
 	if state != http.StateClosed && state != http.StateHijacked {
 		return
 	}
@@ -80,7 +87,7 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 }
 
 // serve notes which connections wait.
-func (c *connections) serve(h http.Handler) http.Handler {
+func (c *set) serve(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, ok := r.Context().Value(connectionKey{}).(*connection)
 		if !ok {
@@ -93,7 +100,7 @@ func (c *connections) serve(h http.Handler) http.Handler {
 	})
 }
 
-func (c *connections) add(n *connection, serving int) {
+func (c *set) add(n *connection, serving int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.order++
@@ -103,7 +110,7 @@ func (c *connections) add(n *connection, serving int) {
 
 // evict closes a connection for the sake of a new one. It is called with the lock
 // held.
-func (c *connections) evict(fresh net.Conn) {
+func (c *set) evict(fresh net.Conn) {
 	held, most := map[string]int{}, 0
 	for _, n := range c.all {
 		held[n.client]++
