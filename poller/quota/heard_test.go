@@ -1,11 +1,14 @@
 package quota_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
@@ -106,4 +109,40 @@ func TestRestrictWakes(t *testing.T) {
 	if woken != 1 {
 		t.Errorf("woken %d times", woken)
 	}
+}
+
+// A shared store takes a hundred changes of a ledger at a time, and a ledger may have
+// more entries to delete.
+func TestPurgeOfALargeLedger(t *testing.T) {
+	t.Parallel()
+	st := &narrow{memory: newMemory()}
+	then := clock.Stamp{Wall: time.Unix(1e9, 0)}
+	b, err := quota.Open(someIdentity, st, func() clock.Stamp { return then })
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Join(someAccount, prefetch.Limit{Calls: 250, Per: time.Hour}, nil)
+	for range 250 {
+		c, _, err := b.Take(someAccount)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.End(c, true)
+	}
+	if err := quota.Purge(st, nil, then.Add(time.Hour), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if n := keys(t, st.memory); n != 0 {
+		t.Errorf("%d entries are left", n)
+	}
+}
+
+// narrow is a store that takes no more than a hundred changes at a time.
+type narrow struct{ *memory }
+
+func (n *narrow) Write(ops ...store.Op) error {
+	if len(ops) > 100 {
+		return errors.New("too many operations")
+	}
+	return n.memory.Write(ops...)
 }

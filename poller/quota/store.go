@@ -6,6 +6,7 @@ package quota
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"time"
 
 	"prefetch_exporter/poller/clock"
@@ -24,6 +25,10 @@ type Store interface {
 	// Recovery is when a damaged store was lost and begun anew, if it was.
 	Recovery() (at time.Time, ok bool)
 }
+
+// purgeAtOnce is how many entries are deleted at a time: a shared store takes no more
+// than about a hundred for a ledger.
+const purgeAtOnce = 100
 
 // Purge deletes the ledgers of identities that are not used, and what is known of
 // refused passwords, once the last entry of each is so old.
@@ -47,8 +52,10 @@ func Purge(st Store, used map[string]bool, now clock.Stamp, old time.Duration) e
 		if age < old {
 			continue
 		}
-		if err := st.Write(ops[identity]...); err != nil {
-			return err
+		for some := range slices.Chunk(ops[identity], purgeAtOnce) {
+			if err := st.Write(some...); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
