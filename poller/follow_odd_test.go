@@ -74,3 +74,43 @@ func TestAnOwnerOfAStoreThatForgets(t *testing.T) {
 		}
 	})
 }
+
+// A single task that is put is shown at once by a replica that does not ask; one that
+// only its configuration lists is not, until the owner is gone.
+func TestFollowersListSingleTasks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, g, account, tasks := sharing(t)
+		a, b := join(t, g, "a", account, tasks...), join(t, g, "b", account, tasks...)
+		passes(time.Second)
+		a.takes()
+		passes(time.Second)
+		put, listed := configured(huaweiAccount, "put"), configured(huaweiAccount, "listed")
+		put.Source = prefetch.SourceAPI
+		first := tasks[0]
+		first.Labels = map[string]string{"title": "elsewhere"}
+		b.Relist(map[string][]poller.Change{huaweiAccount.Name: {
+			{ID: put.ID, Task: &put}, {ID: listed.ID, Task: &listed}, {ID: first.ID, Task: &first},
+		}})
+		if s := b.shown(); len(s.Tasks) != 3 || s.Phases[prefetch.Pending] == 0 || b.task(t, huaweiAccount, "put") == nil {
+			t.Errorf("shown are %d tasks, phases %v", len(s.Tasks), s.Phases)
+		}
+		if got := b.task(t, huaweiAccount, first.ID); got.Labels["title"] != "" {
+			t.Errorf("a follower labels a task of the owner: %v", got.Labels)
+		}
+		put.Labels = map[string]string{"title": "launch"}
+		b.Relist(map[string][]poller.Change{huaweiAccount.Name: {{ID: put.ID, Task: &put}}})
+		if got := b.task(t, huaweiAccount, "put"); got.Labels["title"] != "launch" {
+			t.Errorf("put anew: %v", got.Labels)
+		}
+		b.Relist(map[string][]poller.Change{huaweiAccount.Name: {{ID: put.ID}}})
+		if b.task(t, huaweiAccount, "put") != nil {
+			t.Error("it was deleted")
+		}
+		a.releases()
+		passes(time.Second)
+		if b.task(t, huaweiAccount, "listed") == nil {
+			t.Error("what is listed here is shown while nobody asks")
+		}
+	})
+}

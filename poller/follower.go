@@ -135,12 +135,9 @@ func (a *account) showListed(now time.Time) {
 	}
 	owner, _ := a.group.Owner(a.options.Identity)
 	a.unowned = owner == ""
-	shows := func(spec prefetch.Task, listed bool) bool {
-		return listed && (a.unowned || spec.Source == prefetch.SourceAPI)
-	}
 	watched := 0
 	for id, t := range a.tasks {
-		if spec, listed := a.listing.Tasks[id]; a.guests[id] && !shows(spec, listed) {
+		if spec, listed := a.listing.Tasks[id]; a.guests[id] && (!listed || !a.shows(spec)) {
 			delete(a.tasks, id)
 			delete(a.guests, id)
 		} else if t.Watched() {
@@ -150,12 +147,41 @@ func (a *account) showListed(now time.Time) {
 	for _, id := range slices.Sorted(maps.Keys(a.listing.Tasks)) {
 		spec, t := a.listing.Tasks[id], a.tasks[id]
 		switch {
-		case t == nil && watched < a.options.TaskLimit && shows(spec, true):
+		case t == nil && watched < a.options.TaskLimit && a.shows(spec):
 			a.tasks[id] = planner.New(spec, now)
 			a.guests[id] = true
 			watched++
 		case a.guests[id]:
 			t.Describe(spec)
 		}
+	}
+}
+
+// shows reports whether a follower shows a task that is listed here and not stored.
+func (a *account) shows(spec prefetch.Task) bool {
+	return a.unowned || spec.Source == prefetch.SourceAPI
+}
+
+// describeListed is showListed for single tasks that come or change, at a cost that does
+// not grow with the number of tasks. It is called with the lock held.
+func (a *account) describeListed(changes []Change, now time.Time) {
+	var changed []*planner.Candidate
+	for _, c := range changes {
+		t := a.tasks[c.ID]
+		switch {
+		case t == nil && a.shows(*c.Task):
+			t = planner.New(*c.Task, now)
+			a.tasks[c.ID], a.guests[c.ID] = t, true
+			a.planner.Add(t)
+		case a.guests[c.ID]:
+			t.Describe(*c.Task)
+			a.planner.Changed(t)
+		default:
+			continue // it is as the owner stores it
+		}
+		changed = append(changed, t)
+	}
+	if len(changed) > 0 {
+		a.publish(changed...)
 	}
 }

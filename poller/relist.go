@@ -37,10 +37,13 @@ func (a *account) relist(changes []Change) {
 	plain := roster.Plain(changes, a.tasks, a.room())
 	a.listing.Take(changes)
 	now := a.now()
-	if plain && a.asks {
-		a.describe(changes, now)
-	} else {
+	switch {
+	case !plain:
 		a.refresh(now)
+	case a.asks:
+		a.describe(changes, now)
+	default:
+		a.describeListed(changes, now)
 	}
 	if !a.gathering {
 		a.gathering = true
