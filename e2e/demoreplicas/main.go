@@ -157,6 +157,16 @@ func (g *group) restart(ctx context.Context) {
 	}
 }
 
+// quote prints what an exporter logged last: one that ended by itself says why.
+func (g *group) quote(e *program.Program) {
+	text, err := os.ReadFile(e.LogFile)
+	if err != nil {
+		return
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	_, _ = fmt.Fprintf(g.out, "          it logged last: %s\n", lines[len(lines)-1])
+}
+
 // running is a process in its present life.
 type running interface {
 	PID() int
@@ -171,6 +181,9 @@ func (g *group) keep(ctx context.Context, name string, p running, start func() e
 		case <-p.Ended():
 		}
 		_, _ = fmt.Fprintf(g.out, "%s  %s has ended and starts again in %v\n", time.Now().Format(time.TimeOnly), name, restartAfter)
+		if e, ok := p.(*program.Program); ok {
+			g.quote(e)
+		}
 		timer := time.NewTimer(restartAfter)
 		select {
 		case <-ctx.Done():

@@ -132,10 +132,10 @@ func same(t *testing.T, urls []string) error {
 }
 
 // freePorts returns the first of as many free ports as there are exporters. They
-// are below those that are given to outgoing connections.
+// are below those that are given to outgoing connections, and above etcd's.
 func freePorts(t *testing.T) int {
 	t.Helper()
-	const lowest, highest = 21000, 32000
+	const lowest, highest = 32010, 32760
 	for first := lowest; first < highest; first += exporters {
 		free := true
 		for n := range exporters {
