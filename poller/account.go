@@ -200,12 +200,17 @@ func (a *account) list(tasks []prefetch.Task, pending []string) {
 	a.signal()
 }
 
+// rules are those by which tasks are watched.
+func (a *account) rules() roster.Rules {
+	return roster.Rules{
+		TaskLimit: a.options.TaskLimit, Retention: a.options.Retention, Discover: a.options.Discover, Ahead: a.dialect.Offset,
+	}
+}
+
 // reconcile makes the watched tasks those that are listed, as far as the task
 // limit lets it. It is called with the lock held.
 func (a *account) reconcile(now time.Time) {
-	out := roster.Reconcile(a.tasks, a.listing, roster.Rules{
-		TaskLimit: a.options.TaskLimit, Retention: a.options.Retention, Discover: a.options.Discover, Ahead: a.dialect.Offset,
-	}, now)
+	out := roster.Reconcile(a.tasks, a.listing, a.rules(), now)
 	for _, t := range out.Changed {
 		a.touch(t)
 	}

@@ -14,6 +14,7 @@ import (
 	"prefetch_exporter/poller/journal"
 	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/poller/quota"
+	"prefetch_exporter/poller/roster"
 	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -219,39 +220,21 @@ func (a *account) sweep(now time.Time) time.Duration {
 
 // sweepAll looks at every task: see sweep.
 func (a *account) sweepAll(now time.Time) time.Duration {
-	sleep := idle
-	over := false
 	terms := a.dialect.At(now)
-	for _, t := range a.tasks {
-		if !t.Listed {
-			if left := a.options.Retention - now.Sub(t.Unlisted); left > 0 {
-				sleep = min(sleep, left)
-			} else {
-				a.forget(t)
-				over = true
-			}
-			continue
-		}
-		if (t.Phase == prefetch.Pending || t.Phase == prefetch.Active) && terms.OutOfReach(t.KnownCreation()) {
-			before := t.Phase
-			t.Lose(now)
-			a.journal.Changed(&t.Task, before)
-			a.touch(t)
-			over = true
-		}
-		changed, next := t.Expire(now, a.options.Retention)
-		if changed {
-			a.touch(t)
-			over = true
-		}
-		if !next.IsZero() {
-			sleep = min(sleep, next.Sub(now))
-		}
+	out := roster.Sweep(a.tasks, a.rules(), terms.OutOfReach, now)
+	for t, before := range out.Lost {
+		a.journal.Changed(&t.Task, before)
 	}
-	if over {
+	for _, t := range out.Changed {
+		a.touch(t)
+	}
+	for _, t := range out.Forgotten {
+		a.forget(t)
+	}
+	if len(out.Changed) > 0 || len(out.Forgotten) > 0 {
 		a.refresh(now)
 	}
-	return sleep
+	return out.Next
 }
 
 // ask makes one call and applies what comes of it. It reports whether the call
