@@ -269,10 +269,12 @@ func (b *Budget) hearCall(key string, value []byte, now clock.Stamp, anew bool) 
 	seq, err := strconv.ParseUint(key, 10, 64)
 	i := slices.IndexFunc(b.calls, func(c *Call) bool { return err == nil && c.seq == seq })
 	if value == nil {
-		delete(b.unheard, key)
-		if i >= 0 {
+		// A deletion of what this process wrote is its own, or came before it took the
+		// number again.
+		if i >= 0 && (b.calls[i].By != b.self || b.unheard[key]) {
 			b.calls = slices.Delete(b.calls, i, i+1)
 		}
+		delete(b.unheard, key)
 		return
 	}
 	c := &Call{}

@@ -250,7 +250,10 @@ func chargeOfUnknownOutcome(t *testing.T) {
 	if n := keys(t, r.store); n != 1 {
 		t.Errorf("%d records, want the call that left", n)
 	}
-	b.calls()
+	a.hears()
+	a.End(a.calls(), true)
+	b.hears()
+	b.waits("the call after", taken)
 }
 
 // A call that did not leave is taken back, for everybody.
@@ -269,6 +272,17 @@ func TestCancel(t *testing.T) {
 	r.store.failWith(nil)
 	b.waits("not taken back", taken)
 	a.waits("not taken back by the other", quota.Departure+vendorapi.DefaultTimeout+taken)
+}
+
+// A deletion that is heard of late deletes no call that has its number since.
+func TestALateDeletion(t *testing.T) {
+	t.Parallel()
+	r := newReplicas(t)
+	a, b := r.replica("a", 0), r.replica("b", 0)
+	a.Cancel(a.calls())
+	b.End(b.calls(), true)
+	b.Heard("00000000000000000001", nil)
+	b.waits("called", taken)
 }
 
 // The strictest limit holds that any replica states.
