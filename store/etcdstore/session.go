@@ -111,6 +111,8 @@ func (db *DB) keep(ctx context.Context) time.Duration {
 		return db.grant(ctx)
 	case now < l.renew:
 		return l.renew - now
+	case now >= l.ends && !db.answered(ctx):
+		return again
 	}
 	renew := func(ctx context.Context, c *client.Etcd) (*clientv3.LeaseKeepAliveResponse, error) {
 		return c.KeepAliveOnce(ctx, l.id)
@@ -129,6 +131,17 @@ func (db *DB) keep(ctx context.Context) time.Duration {
 	default:
 		return 0
 	}
+}
+
+// answered reports whether etcd answers. A replica whose deadline has passed does
+// nothing with its lease, so it is not renewed before that is known: where only the
+// answers are lost, renewals would keep others from taking over.
+func (db *DB) answered(ctx context.Context) bool {
+	get := func(ctx context.Context, c *client.Etcd) (*clientv3.GetResponse, error) {
+		return c.Get(ctx, db.etcd.Path(layout.Replica(db.options.Replica)), clientv3.WithCountOnly())
+	}
+	_, err := client.Ask(ctx, db.connection, renewalLimit, get)
+	return err == nil
 }
 
 // lost notes that etcd has ended the lease.
