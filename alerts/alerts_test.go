@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"prefetch_exporter/alerts"
+	"prefetch_exporter/internal/programtest"
 )
 
 const (
@@ -34,13 +35,7 @@ type rule struct {
 // TestPromtool has Prometheus' own tool check the rules and run their tests.
 func TestPromtool(t *testing.T) {
 	t.Parallel()
-	promtool, err := exec.LookPath("promtool")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("promtool is not installed")
-	}
+	promtool := programtest.Path(t, "promtool")
 	runs := map[string][]string{
 		"check rules": {"check", "rules", "--lint=all", "--lint-fatal", rulesFile, settingsFile},
 	}
@@ -83,13 +78,7 @@ const notification = `{
 // of an alert that ended when that was, but no number of the trouble.
 func TestNotifications(t *testing.T) {
 	t.Parallel()
-	amtool, err := exec.LookPath("amtool")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("amtool is not installed")
-	}
+	amtool := programtest.Path(t, "amtool")
 	data := filepath.Join(t.TempDir(), "data.json")
 	if err := os.WriteFile(data, []byte(notification), 0o600); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"prefetch_exporter/internal/programtest"
 )
 
 // TestReplicasTellOnce repeats the tests of the rules with two more replicas beside
@@ -19,13 +21,7 @@ import (
 // same, and comes once.
 func TestReplicasTellOnce(t *testing.T) {
 	t.Parallel()
-	promtool, err := exec.LookPath("promtool")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("promtool is not installed")
-	}
+	promtool := programtest.Path(t, "promtool")
 	dir := t.TempDir()
 	settings, err := os.ReadFile(settingsFile)
 	if err != nil {

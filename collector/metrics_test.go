@@ -2,7 +2,6 @@ package collector_test
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"prefetch_exporter/collector"
+	"prefetch_exporter/internal/programtest"
 )
 
 // everything collects a state in which every metric has a series.
@@ -219,13 +219,7 @@ func TestPromtool(t *testing.T) {
 // promtool runs the real promtool and returns what it complains of.
 func promtool(t *testing.T, stdin string, args ...string) string {
 	t.Helper()
-	path, err := exec.LookPath("promtool")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("promtool is not installed (Debian: the package prometheus)")
-	}
+	path := programtest.Path(t, "promtool")
 	cmd := exec.CommandContext(t.Context(), path, args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()

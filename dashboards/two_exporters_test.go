@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"prefetch_exporter/internal/programtest"
 )
 
 // TestTwoExporters: of two exporters that watch the same task, one of which is
@@ -146,13 +148,7 @@ func checkQueries(t *testing.T, input []series, tests []queryTest) {
 // runPromtool has Prometheus' own tool compare what expressions find.
 func runPromtool(t *testing.T, input []series, exprs []exprTest) {
 	t.Helper()
-	promtool, err := exec.LookPath("promtool")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("promtool is not installed")
-	}
+	promtool := programtest.Path(t, "promtool")
 	content, err := json.Marshal(map[string]any{"tests": []any{
 		map[string]any{"interval": "1m", "input_series": input, "promql_expr_test": exprs},
 	}})

@@ -96,6 +96,30 @@ func TestProxyRefuses(t *testing.T) {
 	}
 }
 
+// connect answers CONNECT, as a proxy: what follows goes to and fro until either end
+// closes.
+func connect(t *testing.T, w http.ResponseWriter, r *http.Request, address string) {
+	t.Helper()
+	server, err := (&net.Dialer{}).DialContext(r.Context(), "tcp", address)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer server.Close()
+	w.WriteHeader(http.StatusOK)
+	client, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer client.Close()
+	go func() {
+		_, _ = io.Copy(server, buffered)
+		server.Close()
+	}()
+	_, _ = io.Copy(client, server)
+}
+
 // TestProxyConnects tells no other failure as the proxy's: neither one on the way
 // to it nor one behind it.
 func TestProxyConnects(t *testing.T) {
@@ -104,23 +128,7 @@ func TestProxyConnects(t *testing.T) {
 	vendor.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	vendor.StartTLS()
 	defer vendor.Close()
-	tunnel := func(w http.ResponseWriter, r *http.Request) {
-		server, err := (&net.Dialer{}).DialContext(r.Context(), "tcp", vendor.Listener.Addr().String())
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer server.Close()
-		w.WriteHeader(http.StatusOK)
-		client, buffered, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer client.Close()
-		go func() { _, _ = io.Copy(server, buffered) }()
-		_, _ = io.Copy(client, server)
-	}
+	tunnel := func(w http.ResponseWriter, r *http.Request) { connect(t, w, r, vendor.Listener.Addr().String()) }
 	for _, overTLS := range []bool{false, true} {
 		// The vendor's certificate is for another name.
 		c, _ := through(t, overTLS, tunnel)

@@ -181,24 +181,7 @@ func newTunnel(t *testing.T, scheme string, vendor *wire, asked func(), trust *p
 			return
 		}
 		asked()
-		server, err := (&net.Dialer{}).DialContext(r.Context(), "tcp", vendor.Listener.Addr().String())
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer server.Close()
-		w.WriteHeader(http.StatusOK)
-		client, buffered, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer client.Close()
-		go func() {
-			_, _ = io.Copy(server, buffered)
-			server.Close()
-		}()
-		_, _ = io.Copy(client, server)
+		connect(t, w, r, vendor.Listener.Addr().String())
 	}))
 	proxy.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	if scheme == "https" {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"prefetch_exporter/internal/programtest"
 	"prefetch_exporter/vendor_api/simulator"
 	simcdnetworks "prefetch_exporter/vendor_api/simulator/cdnetworks"
 )
@@ -21,12 +22,7 @@ import (
 func TestVendorsExampleScript(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{"bash", "openssl", "curl"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatalf("%s is needed: %v", tool, err)
-			}
-			t.Skipf("%s is needed: %v", tool, err)
-		}
+		programtest.Path(t, tool)
 	}
 	const century = 100 * 365 * 24 * time.Hour
 	s := simcdnetworks.New(simcdnetworks.Options{
