@@ -59,8 +59,9 @@ func TestAgainstSimulator(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						vendor := simulated(simtencentcloud.Options{})[name]
 						vendor.Submit(launch(250))
-						o.Now = time.Now
-						followTask(t, vendor, newProvider(t, create, simulator.Transport(between(vendor)), o))
+						client := o // another of these tests has it, too
+						client.Now = time.Now
+						followTask(t, vendor, newProvider(t, create, simulator.Transport(between(vendor)), client))
 					})
 				})
 			}
@@ -182,10 +183,11 @@ func TestSimulatedTraps(t *testing.T) {
 		for _, product := range tt.products {
 			t.Run(name+", "+product, func(t *testing.T) {
 				t.Parallel()
-				tt.vendor.Now = now
-				vendor := simulated(tt.vendor)[product]
-				tt.task.Created = now().Add(-time.Hour)
-				vendor.Submit(tt.task)
+				// The tests of both products have this case.
+				options, task := tt.vendor, tt.task
+				options.Now, task.Created = now, now().Add(-time.Hour)
+				vendor := simulated(options)[product]
+				vendor.Submit(task)
 				p := newProvider(t, products()[product], simulator.Transport(vendor), tt.client)
 				a, err := p.Query(t.Context(), tt.query)
 				if tt.want.reason == prefetch.ReasonThrottled && err == nil {
