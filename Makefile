@@ -45,6 +45,8 @@ PLATFORMS ?=
 COVERAGE_FLOOR := 85
 # What only puts the parts together is tested from main, in-process.
 WIRING := .,./exporter,./demo,./web
+# An account is tested from the poller, as others use it.
+ACCOUNTS := ./poller,./poller/account
 FUZZ_TIME ?= 10s
 BENCH ?= .
 BENCH_COUNT ?= 1
@@ -120,10 +122,11 @@ unit: deps $(ETCD) ## unit tests with the race detector; no package under the co
 	go test -race -timeout 30m -shuffle=$(SEED) $$(scripts/packages drawn) -rapid.seed=$(SEED)
 	go test -race -timeout 30m -shuffle=$(SEED) $$(scripts/packages plain) .
 	@echo 'Once more for the coverage: to count it under the race detector takes three times as long.'
-	go test -coverprofile=$(BUILD)/drawn.out $$(scripts/packages drawn) -rapid.seed=$(SEED)
+	go test -coverprofile=$(BUILD)/drawn.out $$(scripts/packages drawn | grep -v '/poller$$') -rapid.seed=$(SEED)
 	go test -coverprofile=$(BUILD)/parts.out $$(scripts/packages plain)
+	go test -coverprofile=$(BUILD)/accounts.out -coverpkg=$(ACCOUNTS) ./poller -rapid.seed=$(SEED)
 	go test -coverprofile=$(BUILD)/whole.out -coverpkg=$(WIRING) .
-	scripts/coverage $(COVERAGE_FLOOR) $(BUILD)/drawn.out $(BUILD)/parts.out $(BUILD)/whole.out
+	scripts/coverage $(COVERAGE_FLOOR) $(BUILD)/drawn.out $(BUILD)/parts.out $(BUILD)/accounts.out $(BUILD)/whole.out
 
 .PHONY: stress
 stress: ## property tests with STRESS_CHECKS (1000) cases of a new seed: what `make test` cannot find twice

@@ -3,58 +3,50 @@ package poller
 import (
 	"time"
 
-	"prefetch_exporter/poller/clock"
+	"prefetch_exporter/poller/account"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
 // Plan is the planner's choice for an account of p at a time, by itself: for
 // benchmarks and properties, which through calls would meet everything else too.
-func Plan(p *Poller, account prefetch.Account, now time.Time) (q vendorapi.Query, why string, wake time.Time) {
-	a := p.accounts[account]
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	best, _, wake := a.planner.At(a.situation(now)).Plan()
-	return best.Query, best.Why, wake
+func Plan(p *Poller, name prefetch.Account, now time.Time) (q vendorapi.Query, why string, wake time.Time) {
+	p.accounts[name].Inspect(now, func(in account.Inside) {
+		best, _, at := in.Planner.At(in.Moment).Plan()
+		q, why, wake = best.Query, best.Why, at
+	})
+	return q, why, wake
 }
 
 // Forecast is what is told to come next for an account of p.
-func Forecast(p *Poller, account prefetch.Account, now time.Time) *prefetch.QueryState {
-	a := p.accounts[account]
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.forecast(clock.Stamp{Wall: now})
+func Forecast(p *Poller, name prefetch.Account, now time.Time) (next *prefetch.QueryState) {
+	p.accounts[name].Inspect(now, func(in account.Inside) { next = in.Next() })
+	return next
 }
 
 // Chance is what the planner takes for the chance that a task of p has settled.
-func Chance(p *Poller, account prefetch.Account, id string, now time.Time) float64 {
-	a := p.accounts[account]
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.planner.At(a.situation(now)).Chance(a.tasks[id])
+func Chance(p *Poller, name prefetch.Account, id string, now time.Time) (chance float64) {
+	p.accounts[name].Inspect(now, func(in account.Inside) { chance = in.Planner.At(in.Moment).Chance(in.Tasks[id]) })
+	return chance
 }
 
 // Worths is what the planner takes a question about each task of p that may be
 // asked now to be worth, with the appraisals that it has.
-func Worths(p *Poller, account prefetch.Account, now time.Time) map[string]float64 {
-	a := p.accounts[account]
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	s := a.planner.At(a.situation(now))
-	s.Plan()
+func Worths(p *Poller, name prefetch.Account, now time.Time) map[string]float64 {
 	worths := map[string]float64{}
-	for id, t := range a.tasks {
-		if w := s.Worth(t); w > 0 {
-			worths[id] = w
+	p.accounts[name].Inspect(now, func(in account.Inside) {
+		s := in.Planner.At(in.Moment)
+		s.Plan()
+		for id, t := range in.Tasks {
+			if w := s.Worth(t); w > 0 {
+				worths[id] = w
+			}
 		}
-	}
+	})
 	return worths
 }
 
 // Forget has every appraisal of p made anew.
-func Forget(p *Poller, account prefetch.Account) {
-	a := p.accounts[account]
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.planner.Stale()
+func Forget(p *Poller, name prefetch.Account) {
+	p.accounts[name].Inspect(time.Time{}, func(in account.Inside) { in.Planner.Stale() })
 }

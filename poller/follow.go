@@ -3,14 +3,11 @@ package poller
 import (
 	"context"
 	"errors"
-	"maps"
 
 	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/poller/record"
-	"prefetch_exporter/poller/roster"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
-	vendorapi "prefetch_exporter/vendor_api"
 )
 
 // asks reports whether this replica asks for the accounts of an identity.
@@ -52,11 +49,11 @@ func (p *Poller) TakeOver(identity string) error {
 //nolint:contextcheck // the loops of the accounts outlive whoever asked for the release
 func (p *Poller) Release(ctx context.Context, identity string) {
 	for _, r := range p.of(identity) {
-		r.rest()
+		r.Rest()
 	}
 	for _, r := range p.of(identity) {
 		select {
-		case <-r.quiet:
+		case <-r.Quiet():
 		case <-ctx.Done():
 		}
 	}
@@ -90,7 +87,7 @@ func (p *Poller) of(identity string) (accounts []*running) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	for _, r := range p.accounts {
-		if r.published.Identity() == identity {
+		if r.Identity() == identity {
 			accounts = append(accounts, r)
 		}
 	}
@@ -106,14 +103,12 @@ func (p *Poller) renew(identity string) error {
 		}
 		old := p.accounts[o.Account]
 		a := p.newAccount(o.Account, identity)
-		if err := a.load(); err != nil {
+		if err := a.Replace(old.Account); err != nil {
 			return err
 		}
-		a.listing, a.known = old.listed()
-		old.retire()
-		a.configure(o, p.budgets[identity])
+		a.Configure(o, p.budgets[identity])
 		p.mu.Lock()
-		fresh := &running{account: a}
+		fresh := &running{Account: a}
 		p.accounts[o.Account] = fresh
 		p.start(fresh)
 		p.mu.Unlock()
@@ -136,7 +131,7 @@ func (p *Poller) Reload() {
 			err = p.renew(identity)
 		case p.rewound:
 			for _, r := range p.of(identity) {
-				err = errors.Join(err, r.rewrite())
+				err = errors.Join(err, r.Rewrite())
 			}
 		}
 		if err != nil {
@@ -161,7 +156,7 @@ func (p *Poller) Heard(changes []store.Op) {
 	}
 	for name, r := range p.accounts {
 		if ops := told[record.Scope(name)]; len(ops) > 0 {
-			r.heard(ops)
+			r.Heard(ops)
 		}
 	}
 }
@@ -171,7 +166,7 @@ func (p *Poller) Moved() {
 	p.change.Lock()
 	defer p.change.Unlock()
 	for _, r := range p.accounts {
-		r.moved()
+		r.Moved()
 	}
 	p.options.Changed()
 }
@@ -196,59 +191,9 @@ func (p *Poller) Limits(identity string, others []prefetch.Limit) {
 	}
 }
 
-// listed is what the sources list now, for the account that takes this one's place.
-func (a *account) listed() (l roster.Listing, known bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	l = a.listing
-	l.Tasks, l.Found = maps.Clone(l.Tasks), maps.Clone(l.Found)
-	return l, a.known
-}
-
-// rest lets no further call leave.
-func (a *account) rest() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.resting = true
-	a.calm()
-}
-
-// calm tells whoever waits that no call is under way. It is called with the lock held.
-func (a *account) calm() {
-	if a.resting && a.inFlight == 0 {
-		select {
-		case <-a.quiet:
-		default:
-			close(a.quiet)
-		}
-	}
-}
-
-// leave gives up the account's place in its budget.
-func (a *account) leave() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.budget.Leave(a.name.Name)
-}
-
-// retire has nothing stored any more of the account, in whose place another comes.
-func (a *account) retire() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.removed, a.retired = true, true
-}
-
 // end ends the account's loop. It is called when the poller does not have it any more.
 func (r *running) end() {
 	if r.cancel != nil {
 		r.cancel()
 	}
-}
-
-// leaving has the call's first byte leave in time, where replicas hear of its charge.
-func (e *errand) leaving(ctx context.Context, a *account) context.Context {
-	if a.group == nil {
-		return ctx
-	}
-	return vendorapi.LeaveBy(ctx, func() bool { return e.charged.Elapsed(a.clock()) < quota.Departure })
 }

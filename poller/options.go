@@ -3,13 +3,13 @@ package poller
 import (
 	"log/slog"
 	"math/rand/v2"
-	"time"
 
+	"prefetch_exporter/poller/account"
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/quota"
+	"prefetch_exporter/poller/roster"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
-	vendorapi "prefetch_exporter/vendor_api"
 )
 
 // Store keeps what must survive a restart.
@@ -22,66 +22,29 @@ type Store interface {
 
 // Recorder accumulates what a snapshot cannot show: counters and durations.
 type Recorder interface {
+	account.Recorder
+
 	// AddAccount is told before anything is recorded for the account.
 	AddAccount(a prefetch.Account)
 	// RemoveAccount is told when the account is not watched any more.
 	RemoveAccount(a prefetch.Account)
-	// Called is told of every call that was made, with the form of its
-	// question.
-	Called(a prefetch.Account, kind string)
-	// Answered is told when a call ended, whatever came of it.
-	Answered(a prefetch.Account, took time.Duration)
-	// Failed is told when a call failed.
-	Failed(a prefetch.Account, reason prefetch.Reason)
-	// URLWait and URLFetch are told how long a URL waited and how long its
-	// fetch took, each once per URL.
-	URLWait(a prefetch.Account, d time.Duration)
-	URLFetch(a prefetch.Account, d time.Duration)
-	// TaskDuration is told once per settled task.
-	TaskDuration(a prefetch.Account, d time.Duration)
 }
 
-// Account is one account to poll.
-type Account struct {
-	prefetch.Account
-	// Identity is whom the vendor counts. Accounts with the same identity
-	// share one budget.
-	Identity string
-	Provider vendorapi.Provider
-	// Limit is what the account may call. Where accounts that share an
-	// identity have different limits, every one of them is kept.
-	Limit prefetch.Limit
-	// PollInterval is the least time between two questions about a task.
-	PollInterval time.Duration
-	// Retention is how long a settled task stays after it was first seen
-	// settled, and a lost one after it was found lost.
-	Retention time.Duration
-	// MaxStaleness is how old an unsettled task's numbers may become before
-	// they are withdrawn.
-	MaxStaleness time.Duration
-	// Discover is how young a task must be to be watched though nobody named it,
-	// where the vendor lists tasks; 0 watches no such task.
-	Discover time.Duration
-	// TaskLimit is how many tasks are watched.
-	TaskLimit int
-	// WatchWindow counts every URL of the look-back too, where the vendor can
-	// be asked for windows.
-	WatchWindow bool
-}
+// Account is one account to poll, as it is configured.
+type Account = account.Settings
+
+// Change is what became of one task of an account: how it is listed now, or nil
+// if no source lists it any more.
+type Change = roster.Change
 
 // Group is the replicas that share the store. Each identity has one owner, which asks
 // for its accounts; the others follow what the owner stores.
 type Group interface {
+	account.Group
+
 	// Owned is what the owner of an identity writes through: nothing is written by
 	// a replica that is not the owner any more.
 	Owned(identity string) quota.Store
-	// Owns reports whether this replica owns the identity at this moment. It waits
-	// for nothing.
-	Owns(identity string) bool
-	// Owner is the replica that owns the identity, and since when; empty if none does.
-	Owner(identity string) (replica string, since time.Time)
-	// Loaded reports whether the store was read.
-	Loaded() bool
 	// Configured are the accounts and identities that any live replica has configured.
 	Configured() (accounts map[prefetch.Account]bool, identities map[string]bool)
 }

@@ -1,20 +1,19 @@
 package poller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
-	"prefetch_exporter/poller/answers"
+	"prefetch_exporter/poller/account"
 	"prefetch_exporter/poller/dialect"
-	"prefetch_exporter/poller/journal"
-	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/poller/quota"
-	"prefetch_exporter/poller/recovered"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 )
@@ -41,9 +40,8 @@ type Poller struct {
 
 // running is an account and the way to end its loop.
 type running struct {
-	*account
+	*account.Account
 	cancel context.CancelFunc
-	ended  chan struct{} // closed when the loop has ended; nil if it never began
 }
 
 // New returns a poller without accounts. It warns where the store is new or was
@@ -82,6 +80,11 @@ func (p *Poller) Configure(accounts []Account) error {
 	defer p.change.Unlock()
 	fresh, err := p.load(accounts)
 	if err != nil {
+		for name := range fresh {
+			if r := p.accounts[name]; r != nil {
+				r.Resume()
+			}
+		}
 		return err
 	}
 	next := make(map[prefetch.Account]*running, len(accounts))
@@ -90,16 +93,14 @@ func (p *Poller) Configure(accounts []Account) error {
 		r := p.accounts[o.Account]
 		switch a := fresh[o.Account]; {
 		case r == nil:
-			r = &running{account: a}
+			r = &running{Account: a}
 			p.options.Recorder.AddAccount(o.Account)
 		case a != nil: // it was another identity's
-			a.listing, a.known = r.listed()
-			r.leave()
-			r.retire()
+			r.Leave()
 			retired = append(retired, r)
-			r = &running{account: a}
+			r = &running{Account: a}
 		}
-		r.configure(o, p.budgets[o.Identity])
+		r.Configure(o, p.budgets[o.Identity])
 		next[o.Account] = r
 	}
 	p.mu.Lock()
@@ -123,28 +124,33 @@ func (p *Poller) Configure(accounts []Account) error {
 	return nil
 }
 
-// load reads what the store has of the accounts and budgets that are new.
-func (p *Poller) load(accounts []Account) (map[prefetch.Account]*account, error) {
-	fresh := map[prefetch.Account]*account{}
+// load reads what the store has of the accounts and budgets that are new. After an
+// error, it returns the accounts that it has read until then.
+func (p *Poller) load(accounts []Account) (map[prefetch.Account]*account.Account, error) {
+	fresh := map[prefetch.Account]*account.Account{}
 	budgets := map[string]*quota.Budget{}
 	for _, o := range accounts {
 		if p.budgets[o.Identity] == nil && budgets[o.Identity] == nil {
 			b, err := p.openBudget(o.Identity)
 			if err != nil {
-				return nil, err
+				return fresh, err
 			}
 			if b.Damaged() {
 				p.options.Logger.Warn("the ledger is not whole: the whole quota counts as spent", "account", o.Name)
 			}
 			budgets[o.Identity] = b
 		}
-		if r := p.accounts[o.Account]; r != nil && (p.options.Group == nil ||
-			r.asks == p.asks(o.Identity) && r.published.Identity() == o.Identity) {
+		r := p.accounts[o.Account]
+		if r != nil && (p.options.Group == nil || r.Asks() == p.asks(o.Identity) && r.Identity() == o.Identity) {
 			continue // whoever owns another identity may not store by this one
 		}
 		a := p.newAccount(o.Account, o.Identity)
-		if err := a.load(); err != nil {
-			return nil, err
+		read := a.Load
+		if r != nil {
+			read = func() error { return a.Replace(r.Account) }
+		}
+		if err := read(); err != nil {
+			return fresh, err
 		}
 		fresh[o.Account] = a
 	}
@@ -152,25 +158,13 @@ func (p *Poller) load(accounts []Account) (map[prefetch.Account]*account, error)
 	return fresh, nil
 }
 
-func (p *Poller) newAccount(name prefetch.Account, identity string) *account {
-	now := p.options.Clock()
-	log := p.options.Logger.With("provider", name.Provider, "account", name.Name)
-	a := &account{
-		began: now.Wall, looked: now,
-		name: name, store: p.storeOf(identity), record: p.options.Recorder,
-		group: p.options.Group, asks: p.asks(identity),
-		log:   log,
-		clock: p.options.Clock, random: p.options.Random, changed: p.options.Changed,
-		wake: make(chan struct{}, 1), tasks: map[string]*planner.Candidate{},
-		failing: recovered.Waiting{}, guests: map[string]bool{}, quiet: make(chan struct{}),
-		journal: journal.New(log, func() time.Time { return p.options.Clock().Wall }),
-	}
-	a.answers = answers.Account{
-		Dialect: &a.dialect, Planner: &a.planner, Watch: &a.watch, Health: &a.health, Journal: a.journal,
-		NoWindow: &a.noWindow, SweepAt: &a.sweepAt,
-	}
-	a.progress.Moves(0, false)
-	return a
+func (p *Poller) newAccount(name prefetch.Account, identity string) *account.Account {
+	return account.New(name, account.Options{
+		Store: p.storeOf(identity), Recorder: p.options.Recorder,
+		Logger: p.options.Logger.With("provider", name.Provider, "account", name.Name),
+		Group:  p.options.Group, Asks: p.asks(identity),
+		Clock: p.options.Clock, Random: p.options.Random, Changed: p.options.Changed,
+	})
 }
 
 // start starts an account's loop once the poller runs. It is called with the
@@ -180,16 +174,13 @@ func (p *Poller) start(r *running) {
 		return
 	}
 	ctx, cancel := context.WithCancel(p.ctx)
-	r.cancel, r.ended = cancel, make(chan struct{})
-	p.loops.Go(func() {
-		defer close(r.ended)
-		r.run(ctx)
-	})
+	r.cancel = cancel
+	p.loops.Go(func() { r.Run(ctx) })
 }
 
 func (p *Poller) remove(name prefetch.Account, r *running) {
 	r.end()
-	r.remove()
+	r.Remove()
 	p.options.Recorder.RemoveAccount(name)
 }
 
@@ -200,8 +191,35 @@ func (p *Poller) List(listed map[string][]prefetch.Task, pending ...string) {
 	p.change.Lock()
 	defer p.change.Unlock()
 	for name, r := range p.accounts {
-		r.list(listed[name.Name], pending)
+		r.List(listed[name.Name], pending)
 	}
+}
+
+// Relist takes over, by account, what the sources say of single tasks now. It costs
+// the same for any number of tasks that are watched, unless one is not listed any
+// more, comes back, or finds no room.
+func (p *Poller) Relist(changes map[string][]Change) {
+	p.change.Lock()
+	defer p.change.Unlock()
+	for name, r := range p.accounts {
+		if c := changes[name.Name]; len(c) > 0 {
+			r.Relist(c)
+		}
+	}
+}
+
+// Room is how many more tasks an account can watch, and the limit that says so.
+// Settled tasks make room, and a task that is listed and not watched takes it. It
+// waits for no call and no disk. An account that does not exist has none.
+func (p *Poller) Room(account string) (room, limit int) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for name, r := range p.accounts {
+		if name.Name == account {
+			return r.Room()
+		}
+	}
+	return 0, 0
 }
 
 // Run polls until ctx ends, and returns nil when no call is under way any more.
@@ -220,6 +238,17 @@ func (p *Poller) Run(ctx context.Context) error {
 	p.purgeDaily(ctx)
 	p.loops.Wait()
 	return nil
+}
+
+// jumped wakes every loop after the wall clock was set, or the machine slept.
+func (p *Poller) jumped(by, asleep time.Duration) {
+	p.options.Logger.Warn("the wall clock was set, or the machine was asleep; every account looks at once what is due",
+		"set_by", by.Round(time.Millisecond), "asleep", asleep.Round(time.Millisecond))
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, r := range p.accounts {
+		r.Signal()
+	}
 }
 
 // Ready reports whether every account's state is restored and its loop runs.
@@ -242,7 +271,7 @@ func (p *Poller) AskNow(account string) (found bool) {
 	}
 	p.mu.RUnlock()
 	for _, r := range named {
-		r.askNow()
+		r.AskNow()
 	}
 	return account == "" || len(named) > 0
 }
@@ -258,7 +287,7 @@ func (p *Poller) Once(ctx context.Context) (failed bool) {
 	)
 	for _, r := range p.accounts {
 		wg.Go(func() {
-			f := r.once(ctx)
+			f := r.Once(ctx)
 			mu.Lock()
 			failed = failed || f
 			mu.Unlock()
@@ -274,7 +303,7 @@ func (p *Poller) Snapshot() prefetch.Snapshot {
 	defer p.mu.RUnlock()
 	s := prefetch.Snapshot{Accounts: make([]prefetch.AccountState, 0, len(p.accounts))}
 	for _, r := range p.accounts {
-		s.Accounts = append(s.Accounts, r.snapshot())
+		s.Accounts = append(s.Accounts, r.Snapshot())
 	}
 	sortAccounts(s.Accounts)
 	return s
@@ -287,10 +316,17 @@ func (p *Poller) Stuck(longer time.Duration) []string {
 	defer p.mu.RUnlock()
 	var stuck []string
 	for name, r := range p.accounts {
-		if late := r.progress.Late(); late > longer {
+		if late := r.Late(); late > longer {
 			stuck = append(stuck, fmt.Sprintf("the loop of account %q has not moved for %v", name.Name, late.Truncate(time.Second)))
 		}
 	}
 	slices.Sort(stuck)
 	return stuck
+}
+
+func sortAccounts(states []prefetch.AccountState) {
+	slices.SortFunc(states, func(x, y prefetch.AccountState) int {
+		return cmp.Or(strings.Compare(x.Account.Provider, y.Account.Provider),
+			strings.Compare(x.Account.Name, y.Account.Name))
+	})
 }

@@ -1,4 +1,4 @@
-package poller
+package account
 
 import (
 	"time"
@@ -10,13 +10,13 @@ import (
 // weighBacklog works out how long the limit needs for the account's unsettled
 // tasks that are not lost, and warns where that is longer than their numbers may be old: no choice
 // of questions can help then.
-func (a *account) weighBacklog(s *planner.Round) {
+func (a *Account) weighBacklog(s *planner.Round) {
 	needs, unsettled := s.Backlog()
 	a.backlog = needs
-	if a.backlog <= a.options.MaxStaleness {
+	if a.backlog <= a.settings.MaxStaleness {
 		return
 	}
 	a.journal.Warn(journal.Backlog, "", "the account's work exceeds its quota: to ask for every unsettled task once takes longer than "+
 		"max_staleness; watch fewer tasks, give their urls, or ask the vendor for a higher limit",
-		"backlog", a.backlog.Round(time.Second), "max_staleness", a.options.MaxStaleness, "unsettled_tasks", unsettled)
+		"backlog", a.backlog.Round(time.Second), "max_staleness", a.settings.MaxStaleness, "unsettled_tasks", unsettled)
 }

@@ -1,4 +1,4 @@
-package poller
+package account
 
 import (
 	"context"
@@ -45,8 +45,8 @@ type underWay struct {
 	failed atomic.Int32
 }
 
-// run asks questions until ctx ends, and returns when no call is under way.
-func (a *account) run(ctx context.Context) {
+// Run asks questions until ctx ends, and returns when no call is under way.
+func (a *Account) Run(ctx context.Context) {
 	var calls underWay
 	defer a.finish(&calls)
 	timer := time.NewTimer(0)
@@ -68,7 +68,7 @@ func (a *account) run(ctx context.Context) {
 
 // finish waits for the calls under way, and stores what could not be stored
 // before.
-func (a *account) finish(calls *underWay) {
+func (a *Account) finish(calls *underWay) {
 	calls.Wait()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -78,7 +78,7 @@ func (a *account) finish(calls *underWay) {
 
 // step lets one call leave if there is a question and the budget allows it. It
 // returns 0 if a call left, else how long there is nothing to do.
-func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration) {
+func (a *Account) step(ctx context.Context, calls *underWay) (rest time.Duration) {
 	a.progress.Moves(0, false)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -141,7 +141,7 @@ func (a *account) step(ctx context.Context, calls *underWay) (rest time.Duration
 
 // away is how long the account asks nothing, whatever there is to ask. It is called
 // with the lock held.
-func (a *account) away() time.Duration {
+func (a *Account) away() time.Duration {
 	switch {
 	case !a.known || a.removed || !a.asks || a.resting:
 		return idle // what is stored is not to be judged before it is listed
@@ -153,7 +153,7 @@ func (a *account) away() time.Duration {
 }
 
 // leaves notes that a question is on its way.
-func (a *account) leaves(s *planner.Round, q answers.Question) errand {
+func (a *Account) leaves(s *planner.Round, q answers.Question) errand {
 	a.watch.Leaves(q.Watch != nil)
 	a.finder.Leaves(q.Discover, s.Now)
 	if q.Watch == nil {
@@ -164,7 +164,7 @@ func (a *account) leaves(s *planner.Round, q answers.Question) errand {
 	a.paged = q.Follows
 	return errand{
 		Question: q, Call: health.Call{Number: a.health.Leaves(), Left: s.Now},
-		provider: a.options.Provider, identity: a.identity, budget: a.budget,
+		provider: a.settings.Provider, identity: a.identity, budget: a.budget,
 	}
 }
 
@@ -182,12 +182,12 @@ type errand struct {
 }
 
 // situation is what the planner decides from. It is called with the lock held.
-func (a *account) situation(now time.Time) planner.Moment {
-	limit, phases := a.options.Limit, a.published.Phases()
+func (a *Account) situation(now time.Time) planner.Moment {
+	limit, phases := a.settings.Limit, a.published.Phases()
 	return planner.Moment{
-		Terms: a.dialect.At(now), PollInterval: a.options.PollInterval, Hasty: a.hasty, Begun: a.begun,
+		Terms: a.dialect.At(now), PollInterval: a.settings.PollInterval, Hasty: a.hasty, Begun: a.begun,
 		Calls: limit.Calls, Slot: limit.Per / time.Duration(max(1, limit.Calls)), Taken: limit.Per, Latency: a.latency.Usual(),
-		LongestRowless: min(longestRowlessGap, a.options.MaxStaleness/2), // it stays shown
+		LongestRowless: min(longestRowlessGap, a.settings.MaxStaleness/2), // it stays shown
 		Watched:        phases[prefetch.Pending] + phases[prefetch.Active],
 		Paged:          a.paged, NoWindows: now.Before(a.noWindow),
 	}
@@ -195,7 +195,7 @@ func (a *account) situation(now time.Time) planner.Moment {
 
 // planning is the situation for the choice of the next question, which depends on
 // what the budget has to spare. It is called with the lock held.
-func (a *account) planning(present clock.Stamp) planner.Moment {
+func (a *Account) planning(present clock.Stamp) planner.Moment {
 	m := a.situation(present.Wall)
 	m.Taken = a.budget.Taken(present) + m.Latency
 	m.Spare = func(others int) time.Duration { return a.budget.Spare(others, present) }
@@ -205,7 +205,7 @@ func (a *account) planning(present clock.Stamp) planner.Moment {
 // sweep ends the time of tasks that are over, and returns how long until the
 // next one is. It looks at them only when there is something to find. It is
 // called with the lock held.
-func (a *account) sweep(now time.Time) time.Duration {
+func (a *Account) sweep(now time.Time) time.Duration {
 	if now.Before(a.sweepAt) && !now.Before(a.swept) {
 		return a.sweepAt.Sub(now)
 	}
@@ -219,7 +219,7 @@ func (a *account) sweep(now time.Time) time.Duration {
 }
 
 // sweepAll looks at every task: see sweep.
-func (a *account) sweepAll(now time.Time) time.Duration {
+func (a *Account) sweepAll(now time.Time) time.Duration {
 	terms := a.dialect.At(now)
 	out := roster.Sweep(a.tasks, a.rules(), terms.OutOfReach, now)
 	for t, before := range out.Lost {
@@ -239,7 +239,7 @@ func (a *account) sweepAll(now time.Time) time.Duration {
 
 // ask makes one call and applies what comes of it. It reports whether the call
 // failed.
-func (a *account) ask(ctx context.Context, e errand) (failed bool) {
+func (a *Account) ask(ctx context.Context, e errand) (failed bool) {
 	callCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() {
@@ -271,7 +271,7 @@ func (a *account) ask(ctx context.Context, e errand) (failed bool) {
 	if q.Discover {
 		a.finder.Ended()
 	}
-	defer a.signal()
+	defer a.Signal()
 	defer a.calm()
 	if a.removed && !a.retired {
 		return false

@@ -1,9 +1,9 @@
-package poller
+package account
 
 import (
-	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/poller/published"
@@ -12,7 +12,7 @@ import (
 
 // publishAll publishes every watched task, after the set of them changed. It is
 // called with the lock held.
-func (a *account) publishAll() {
+func (a *Account) publishAll() {
 	watched := make([]*planner.Candidate, 0, len(a.tasks))
 	var unwatched []prefetch.UnwatchedTask
 	for _, t := range a.tasks {
@@ -44,7 +44,7 @@ func (a *account) publishAll() {
 // publish publishes what changed of tasks, all at once, and the account's
 // health; a task that was not watched before comes in. It is called with the lock
 // held; a nil task is passed over, and so is one that is not watched.
-func (a *account) publish(tasks ...*planner.Candidate) {
+func (a *Account) publish(tasks ...*planner.Candidate) {
 	var states []*prefetch.TaskState
 	var s *planner.Round
 	for _, t := range tasks {
@@ -63,26 +63,26 @@ func (a *account) publish(tasks ...*planner.Candidate) {
 }
 
 // expecting is the situation for when tasks may be asked at the earliest.
-func (a *account) expecting() *planner.Round {
+func (a *Account) expecting() *planner.Round {
 	m := a.situation(a.now())
 	m.Foreseen = true
 	return a.planner.At(m)
 }
 
 // state is the account's state to be published, but for its tasks.
-func (a *account) state() published.State {
-	s := published.State{TaskLimit: a.options.TaskLimit, Identity: a.options.Identity, Budget: a.budget, Found: len(a.listing.Found)}
+func (a *Account) state() published.State {
+	s := published.State{TaskLimit: a.settings.TaskLimit, Identity: a.settings.Identity, Budget: a.budget, Found: len(a.listing.Found)}
 	s.AccountState = prefetch.AccountState{
 		Account: a.name, Up: a.health.Up, Failing: a.health.Failing, BackoffUntil: a.health.RetryAt,
-		Limit: a.options.Limit, MaxStaleness: a.options.MaxStaleness,
+		Limit: a.settings.Limit, MaxStaleness: a.settings.MaxStaleness,
 		Dropped: a.dropped, Backlog: a.backlog, LastQuery: a.last, NextQuery: a.next,
 	}
 	s.Window, s.WindowRefresh = a.watch.Sum()
 	return s
 }
 
-// snapshot is the account as it stands. It waits for no call and no disk.
-func (a *account) snapshot() prefetch.AccountState {
+// Snapshot is the account as it stands. It waits for no call and no disk.
+func (a *Account) Snapshot() prefetch.AccountState {
 	now := a.clock()
 	state := a.published.Snapshot(now)
 	s := state.AccountState
@@ -95,9 +95,15 @@ func (a *account) snapshot() prefetch.AccountState {
 	return s
 }
 
-func sortAccounts(states []prefetch.AccountState) {
-	slices.SortFunc(states, func(x, y prefetch.AccountState) int {
-		return cmp.Or(strings.Compare(x.Account.Provider, y.Account.Provider),
-			strings.Compare(x.Account.Name, y.Account.Name))
-	})
-}
+// Asks reports whether this replica asks for the account.
+func (a *Account) Asks() bool { return a.asks }
+
+// Identity is whom the vendor counts. It waits for no call and no disk.
+func (a *Account) Identity() string { return a.published.Identity() }
+
+// Room is how many more tasks can be watched, and the limit that says so. It waits for
+// no call and no disk.
+func (a *Account) Room() (room, limit int) { return a.published.Room() }
+
+// Late is how long the loop has not moved though it should have.
+func (a *Account) Late() time.Duration { return a.progress.Late() }

@@ -1,4 +1,4 @@
-package poller
+package account
 
 import (
 	"time"
@@ -14,8 +14,8 @@ import (
 // be stored.
 const saveRetry = 15 * time.Second
 
-// load restores what the store has of the account.
-func (a *account) load() error {
+// Load restores what the store has of the account.
+func (a *Account) Load() error {
 	a.unsaved.Account = true // unless there is a record that says the same
 	if a.group != nil && !a.group.Loaded() {
 		return nil // it is made anew when there is something to read
@@ -24,7 +24,7 @@ func (a *account) load() error {
 }
 
 // unreadable warns of what was stored and cannot be understood.
-func (a *account) unreadable(id string, err error) {
+func (a *Account) unreadable(id string, err error) {
 	if id == "" {
 		a.log.Error("the account's stored state is unreadable; what was learned is lost", "err", err)
 		return
@@ -32,7 +32,7 @@ func (a *account) unreadable(id string, err error) {
 	a.log.Error("a stored task is unreadable; it begins anew", "task", id, "err", err)
 }
 
-func (a *account) restore(r record.Account) {
+func (a *Account) restore(r record.Account) {
 	a.health.State, a.identity, a.watch, a.finder = r.Health, r.Identity, r.Watch, r.Discovered
 	a.dialect.Learned, a.planner.Knowledge = r.Learned.Learned, r.Learned.Knowledge
 	a.show(r.Shown)
@@ -43,7 +43,7 @@ func (a *account) restore(r record.Account) {
 	a.dialect.DoubtClock(a.clock())
 }
 
-func (a *account) restoreTask(stored *task.Task) {
+func (a *Account) restoreTask(stored *task.Task) {
 	t := &planner.Candidate{Task: *stored}
 	a.tasks[t.ID] = t
 	a.failing.Note(&t.Task)
@@ -57,13 +57,13 @@ func (a *account) restoreTask(stored *task.Task) {
 }
 
 // touch marks a task as changed.
-func (a *account) touch(t *planner.Candidate) { a.unsaved.Touch(&t.Task) }
+func (a *Account) touch(t *planner.Candidate) { a.unsaved.Touch(&t.Task) }
 
 // save makes all changes durable, and only then records what was observed of
 // them. If the store fails, the changes stay marked for the next time, and what
 // was observed waits. An account that was removed saves nothing more: whoever
 // adds it again owns its records by then. It is called with the lock held.
-func (a *account) save() {
+func (a *Account) save() {
 	if a.removed || a.unsaved.None() || !a.owns() {
 		return
 	}
@@ -82,9 +82,9 @@ func (a *account) save() {
 	}
 }
 
-// rewrite stores all that is known of the account, and nothing else, in a store that has
+// Rewrite stores all that is known of the account, and nothing else, in a store that has
 // forgotten and whose owner this replica still is.
-func (a *account) rewrite() error {
+func (a *Account) Rewrite() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	err := record.Read(a.store, a.name, record.Reader{
@@ -97,12 +97,12 @@ func (a *account) rewrite() error {
 	}
 	a.unsaved.Account = true
 	a.save()
-	a.signal()
+	a.Signal()
 	return err
 }
 
 // unstorable warns of what no store can hold.
-func (a *account) unstorable(id string, err error) {
+func (a *Account) unstorable(id string, err error) {
 	if id == "" {
 		a.log.Error("an account's state cannot be stored", "err", err)
 		return
@@ -112,7 +112,7 @@ func (a *account) unstorable(id string, err error) {
 }
 
 // observe records the durations of a task that are durably marked as observed.
-func (a *account) observe(t *task.Task) {
+func (a *Account) observe(t *task.Task) {
 	for _, o := range t.Observations {
 		switch o.What {
 		case rows.ObservedWait:

@@ -1,4 +1,4 @@
-package poller
+package account
 
 import (
 	"maps"
@@ -7,13 +7,14 @@ import (
 
 	"prefetch_exporter/poller/planner"
 	"prefetch_exporter/poller/record"
+	"prefetch_exporter/poller/roster"
 	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 )
 
-// heard takes over what the owner stored, all of it at once.
-func (a *account) heard(ops []store.Op) {
+// Heard takes over what the owner stored, all of it at once.
+func (a *Account) Heard(ops []store.Op) {
 	if a.asks {
 		return // it wrote that itself
 	}
@@ -41,7 +42,7 @@ func (a *account) heard(ops []store.Op) {
 
 // heardTask returns the task that a record tells of, and whether one is not watched any
 // more.
-func (a *account) heardTask(id string, value []byte) (c *planner.Candidate, gone bool) {
+func (a *Account) heardTask(id string, value []byte) (c *planner.Candidate, gone bool) {
 	c = a.tasks[id]
 	if value == nil {
 		if c == nil || a.guests[id] {
@@ -70,7 +71,7 @@ func (a *account) heardTask(id string, value []byte) (c *planner.Candidate, gone
 	return c, gone
 }
 
-func (a *account) heardAccount(value []byte) {
+func (a *Account) heardAccount(value []byte) {
 	if value == nil {
 		return
 	}
@@ -84,13 +85,13 @@ func (a *account) heardAccount(value []byte) {
 
 // owns reports whether the account may be asked and stored: an owner that is cut off
 // waits, since it may be none any more.
-func (a *account) owns() bool {
-	return a.asks && (a.group == nil || a.group.Owns(a.options.Identity))
+func (a *Account) owns() bool {
+	return a.asks && (a.group == nil || a.group.Owns(a.settings.Identity))
 }
 
 // tell stores what followers show of the account, if they show something else. It is
 // called with the lock held.
-func (a *account) tell() {
+func (a *Account) tell() {
 	if a.group == nil || a.said != nil && a.said.Like(a.shown()) {
 		return
 	}
@@ -99,29 +100,29 @@ func (a *account) tell() {
 }
 
 // shown is what followers show of the account beside its tasks.
-func (a *account) shown() *record.Shown {
+func (a *Account) shown() *record.Shown {
 	if a.group == nil {
 		return nil
 	}
 	return &record.Shown{Last: record.NewQuery(a.last), Next: record.NewQuery(a.next), Dropped: a.dropped, Backlog: a.backlog}
 }
 
-func (a *account) show(s *record.Shown) {
+func (a *Account) show(s *record.Shown) {
 	if s != nil {
 		a.last, a.next, a.dropped, a.backlog = s.Last.State(), s.Next.State(), s.Dropped, s.Backlog
 	}
 }
 
-// moved has a follower show what is listed here while nobody asks for the account, and
+// Moved has a follower show what is listed here while nobody asks for the account, and
 // an owner look whether it still may ask.
-func (a *account) moved() {
+func (a *Account) Moved() {
 	if a.asks {
-		a.signal()
+		a.Signal()
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if owner, _ := a.group.Owner(a.options.Identity); !a.removed && a.unowned != (owner == "") {
+	if owner, _ := a.group.Owner(a.settings.Identity); !a.removed && a.unowned != (owner == "") {
 		a.refresh(a.now())
 	}
 }
@@ -129,11 +130,11 @@ func (a *account) moved() {
 // showListed has a follower show what is listed here and not stored yet: what was put
 // through the API a moment ago, and everything while nobody asks for the account. It
 // is called with the lock held.
-func (a *account) showListed(now time.Time) {
+func (a *Account) showListed(now time.Time) {
 	if a.group == nil || !a.known {
 		return
 	}
-	owner, _ := a.group.Owner(a.options.Identity)
+	owner, _ := a.group.Owner(a.settings.Identity)
 	a.unowned = owner == ""
 	watched := 0
 	for id, t := range a.tasks {
@@ -147,7 +148,7 @@ func (a *account) showListed(now time.Time) {
 	for _, id := range slices.Sorted(maps.Keys(a.listing.Tasks)) {
 		spec, t := a.listing.Tasks[id], a.tasks[id]
 		switch {
-		case t == nil && watched < a.options.TaskLimit && a.shows(spec):
+		case t == nil && watched < a.settings.TaskLimit && a.shows(spec):
 			a.tasks[id] = planner.New(spec, now)
 			a.guests[id] = true
 			watched++
@@ -158,13 +159,13 @@ func (a *account) showListed(now time.Time) {
 }
 
 // shows reports whether a follower shows a task that is listed here and not stored.
-func (a *account) shows(spec prefetch.Task) bool {
+func (a *Account) shows(spec prefetch.Task) bool {
 	return a.unowned || spec.Source == prefetch.SourceAPI
 }
 
 // describeListed is showListed for single tasks that come or change, at a cost that does
 // not grow with the number of tasks. It is called with the lock held.
-func (a *account) describeListed(changes []Change, now time.Time) {
+func (a *Account) describeListed(changes []roster.Change, now time.Time) {
 	var changed []*planner.Candidate
 	for _, c := range changes {
 		t := a.tasks[c.ID]

@@ -1,4 +1,4 @@
-package poller
+package account
 
 import (
 	"slices"
@@ -16,7 +16,7 @@ import (
 // finds whom it tells of, each of these is applied to and learned from (all in answers),
 // and what changed is kept. It reports whether the call failed, and is called with
 // the lock held.
-func (a *account) hear(e errand, ans vendorapi.Answer, err error, took time.Duration) (failed bool) {
+func (a *Account) hear(e errand, ans vendorapi.Answer, err error, took time.Duration) (failed bool) {
 	moved := a.answers.Heard(e.Query, ans, err, answers.When{Now: a.looked, Took: took})
 	if err == nil {
 		a.discovered(e.Query, &ans, e.Left)
@@ -36,7 +36,7 @@ func (a *account) hear(e errand, ans vendorapi.Answer, err error, took time.Dura
 }
 
 // keep makes what a call told of tasks durable and then publishes it, all at once.
-func (a *account) keep(told []*planner.Candidate, now time.Time) {
+func (a *Account) keep(told []*planner.Candidate, now time.Time) {
 	settled := false
 	for _, t := range slices.Clone(told) {
 		if a.tasks[t.ID] == t {
@@ -49,7 +49,7 @@ func (a *account) keep(told []*planner.Candidate, now time.Time) {
 		if a.tasks[t.ID] == t {
 			a.touch(t)
 			a.planner.Changed(t)
-			if end := t.EndsAt(a.options.Retention); !end.IsZero() && end.Before(a.sweepAt) {
+			if end := t.EndsAt(a.settings.Retention); !end.IsZero() && end.Before(a.sweepAt) {
 				a.sweepAt = end
 			}
 		}
@@ -64,7 +64,7 @@ func (a *account) keep(told []*planner.Candidate, now time.Time) {
 }
 
 // moment is the present, after an answer. It is called with the lock held.
-func (a *account) moment(sent, now time.Time, moved time.Duration) *planner.Heard {
+func (a *Account) moment(sent, now time.Time, moved time.Duration) *planner.Heard {
 	m := &planner.Heard{Round: a.planner.At(a.situation(now)), Vendor: &a.dialect}
 	m.Life = task.Moment{
 		Now: now, Left: sent, Sent: sent.Add(m.Offset), Moved: moved, Oldest: m.Oldest(),
@@ -75,7 +75,7 @@ func (a *account) moment(sent, now time.Time, moved time.Duration) *planner.Hear
 
 // failed applies a failed call. It reports false for one that only taught how to
 // ask.
-func (a *account) failed(e errand, err *vendorapi.Error, m *planner.Heard) bool {
+func (a *Account) failed(e errand, err *vendorapi.Error, m *planner.Heard) bool {
 	if !a.answers.Failed(e.Question, e.Call, err, m) {
 		return false
 	}

@@ -1,4 +1,4 @@
-package poller
+package account
 
 import (
 	"log/slog"
@@ -23,17 +23,17 @@ import (
 	"prefetch_exporter/prefetch"
 )
 
-// account is one account's tasks and health. Its loop is in loop.go.
-type account struct {
+// Account is one account's tasks and health. It is safe for concurrent use. Its loop
+// is in loop.go.
+type Account struct {
 	name   prefetch.Account
 	store  quota.Store
 	record Recorder
 	log    *slog.Logger
 	clock  clock.Clock
 	random func() float64
-	// group is nil where nobody shares the store. Asks says whether this replica asks
-	// for the account; if not, it shows what the owner stores. Neither ever changes: an
-	// account that asks no more, or begins to, is made anew from the store.
+	// group is nil where nobody shares the store. An account that does not ask shows
+	// what the owner stores.
 	group Group
 	asks  bool
 	// changed tells that something was published.
@@ -44,7 +44,7 @@ type account struct {
 	// mu guards everything the loop and the calls change. It is held while a
 	// change is made durable, so a scrape must never need it.
 	mu       sync.Mutex
-	options  Account
+	settings Settings
 	budget   *quota.Budget
 	tasks    map[string]*planner.Candidate
 	planner  planner.Planner // which question is worth the most
@@ -90,33 +90,53 @@ type account struct {
 	published published.Board
 }
 
-// now is the wall time.
-func (a *account) now() time.Time { return a.clock().Wall }
+// New returns the account of that name without tasks, state or settings:
+// [Account.Load] and [Account.Configure] come before anything else.
+func New(name prefetch.Account, o Options) *Account {
+	now := o.Clock()
+	a := &Account{
+		began: now.Wall, looked: now,
+		name: name, store: o.Store, record: o.Recorder, log: o.Logger, group: o.Group, asks: o.Asks,
+		clock: o.Clock, random: o.Random, changed: o.Changed,
+		wake: make(chan struct{}, 1), tasks: map[string]*planner.Candidate{},
+		failing: recovered.Waiting{}, guests: map[string]bool{}, quiet: make(chan struct{}),
+		journal: journal.New(o.Logger, func() time.Time { return o.Clock().Wall }),
+	}
+	a.answers = answers.Account{
+		Dialect: &a.dialect, Planner: &a.planner, Watch: &a.watch, Health: &a.health, Journal: a.journal,
+		NoWindow: &a.noWindow, SweepAt: &a.sweepAt,
+	}
+	a.progress.Moves(0, false)
+	return a
+}
 
-// configure takes over new options. State, budget and loop stay; but what was
+// now is the wall time.
+func (a *Account) now() time.Time { return a.clock().Wall }
+
+// Configure takes over new settings. State, budget and loop stay; but what was
 // learned of one vendor's host says nothing of another's.
-func (a *account) configure(o Account, b *quota.Budget) {
+func (a *Account) Configure(s Settings, b *quota.Budget) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.budget != nil && a.budget != b {
 		a.budget.Leave(a.name.Name)
 	}
-	a.options, a.budget = o, b
-	a.dialect.Capabilities = o.Provider.Capabilities()
-	b.Join(a.name.Name, o.Limit, a.signal)
-	if a.identity != o.Identity {
-		a.anotherHost(o.Identity)
+	a.settings, a.budget = s, b
+	a.dialect.Capabilities = s.Provider.Capabilities()
+	b.Join(a.name.Name, s.Limit, a.Signal)
+	if a.identity != s.Identity {
+		a.anotherHost(s.Identity)
 	}
-	if !o.WatchWindow && len(a.watch.Segments) > 0 {
+	if !s.WatchWindow && len(a.watch.Segments) > 0 {
 		a.watch, a.unsaved.Account = lookback.LookBack{}, true
 	}
 	a.refresh(a.now())
-	a.signal()
+	a.Signal()
 }
 
 // anotherHost forgets what was learned of the host that was asked before. What is
 // known of tasks stays, but for what was begun there.
-func (a *account) anotherHost(identity string) {
+func (a *Account) anotherHost(identity string) {
 	a.identity, a.unsaved.Account = identity, true
 	a.dialect.Learned, a.planner.Knowledge = dialect.Learned{}, planner.Knowledge{}
 	a.watch, a.finder = lookback.LookBack{}, discover.Listing{}
@@ -130,8 +150,8 @@ func (a *account) anotherHost(identity string) {
 	}
 }
 
-// remove ends the account: from here on nothing is stored of it.
-func (a *account) remove() {
+// Remove ends the account: from here on nothing is stored of it.
+func (a *Account) Remove() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.save()
@@ -141,7 +161,7 @@ func (a *account) remove() {
 
 // refresh brings the set of watched tasks up to date, makes that durable and
 // publishes it. It is called with the lock held.
-func (a *account) refresh(now time.Time) {
+func (a *Account) refresh(now time.Time) {
 	if !a.asks {
 		a.showListed(now)
 		a.publishAll()
@@ -156,7 +176,7 @@ func (a *account) refresh(now time.Time) {
 }
 
 // unsettled is how many tasks are watched that are not over.
-func (a *account) unsettled() (n int) {
+func (a *Account) unsettled() (n int) {
 	for _, t := range a.tasks {
 		if t.Listed && !t.Ended && (t.Phase == prefetch.Pending || t.Phase == prefetch.Active) {
 			n++
@@ -166,7 +186,7 @@ func (a *account) unsettled() (n int) {
 }
 
 // each calls yield for every task until that says to stop.
-func (a *account) each(yield func(t *task.Task) bool) {
+func (a *Account) each(yield func(t *task.Task) bool) {
 	for _, t := range a.tasks {
 		if !yield(&t.Task) {
 			return
@@ -174,16 +194,16 @@ func (a *account) each(yield func(t *task.Task) bool) {
 	}
 }
 
-// signal wakes the loop.
-func (a *account) signal() {
+// Signal wakes the loop.
+func (a *Account) Signal() {
 	select {
 	case a.wake <- struct{}{}:
 	default:
 	}
 }
 
-// list takes over what the sources list now.
-func (a *account) list(tasks []prefetch.Task, pending []string) {
+// List takes over what the sources list now.
+func (a *Account) List(tasks []prefetch.Task, pending []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	found := a.listing.Found
@@ -197,19 +217,19 @@ func (a *account) list(tasks []prefetch.Task, pending []string) {
 		}
 	}
 	a.refresh(a.now())
-	a.signal()
+	a.Signal()
 }
 
 // rules are those by which tasks are watched.
-func (a *account) rules() roster.Rules {
+func (a *Account) rules() roster.Rules {
 	return roster.Rules{
-		TaskLimit: a.options.TaskLimit, Retention: a.options.Retention, Discover: a.options.Discover, Ahead: a.dialect.Offset,
+		TaskLimit: a.settings.TaskLimit, Retention: a.settings.Retention, Discover: a.settings.Discover, Ahead: a.dialect.Offset,
 	}
 }
 
 // reconcile makes the watched tasks those that are listed, as far as the task
 // limit lets it. It is called with the lock held.
-func (a *account) reconcile(now time.Time) {
+func (a *Account) reconcile(now time.Time) {
 	out := roster.Reconcile(a.tasks, a.listing, a.rules(), now)
 	for _, t := range out.Changed {
 		a.touch(t)
@@ -221,12 +241,12 @@ func (a *account) reconcile(now time.Time) {
 	a.journal.Listed(out.Came, out.Gone)
 	if a.dropped > 0 {
 		a.journal.Warn(journal.TaskLimit, "", "tasks dropped: more are listed than task_limit allows",
-			"dropped", a.dropped, "task_limit", a.options.TaskLimit)
+			"dropped", a.dropped, "task_limit", a.settings.TaskLimit)
 	}
 }
 
 // forget removes a task for good.
-func (a *account) forget(t *planner.Candidate) {
+func (a *Account) forget(t *planner.Candidate) {
 	delete(a.tasks, t.ID)
 	delete(a.failing, &t.Task)
 	a.unsaved.Forget(t.ID)

@@ -1,4 +1,4 @@
-package poller
+package account
 
 import (
 	"context"
@@ -6,14 +6,14 @@ import (
 	"prefetch_exporter/poller/journal"
 )
 
-// once asks everything that the budget allows now, waiting for nothing but the
+// Once asks everything that the budget allows now, waiting for nothing but the
 // answers, and reports whether a call failed. Somebody wants to know now: when a
 // task was asked before does not matter, nor does a backoff from before. The calls
 // that are allowed now are no more than the limit's, however many more become so
 // while they take their time.
-func (a *account) once(ctx context.Context) (failed bool) {
+func (a *Account) Once(ctx context.Context) (failed bool) {
 	a.mu.Lock()
-	allowed := a.options.Limit.Calls
+	allowed := a.settings.Limit.Calls
 	a.hasty, a.begun = true, a.now()
 	a.unsaved.Account = a.health.Forgive() || a.unsaved.Account
 	a.planner.Stale()
@@ -39,7 +39,7 @@ func (a *account) once(ctx context.Context) (failed bool) {
 
 // report logs what the look made of the account, and why it asked no more. It is
 // called with the lock held.
-func (a *account) report(made, failed int) {
+func (a *Account) report(made, failed int) {
 	if !a.asks {
 		a.log.Info("asked nothing", "why", "another replica asks for it")
 		return
@@ -47,14 +47,14 @@ func (a *account) report(made, failed int) {
 	present := a.clock()
 	_, more, _ := a.choose(a.planner.At(a.planning(present)), &a.watch, &a.finder)
 	a.journal.Looked(journal.Look{
-		Calls: made, Failed: failed, Most: a.options.Limit.Calls, Since: a.begun,
-		More: more, Backoff: a.health.RetryAt, Next: a.budget.Next(present), LookBack: a.options.WatchWindow,
+		Calls: made, Failed: failed, Most: a.settings.Limit.Calls, Since: a.begun,
+		More: more, Backoff: a.health.RetryAt, Next: a.budget.Next(present), LookBack: a.settings.WatchWindow,
 	}, a.each)
 }
 
-// askNow ends the account's backoff, since somebody asked for a call now, and has
+// AskNow ends the account's backoff, since somebody asked for a call now, and has
 // the tasks asked for at once whose last question it failed.
-func (a *account) askNow() {
+func (a *Account) AskNow() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.removed || !a.asks || a.health.Up {
@@ -70,5 +70,5 @@ func (a *account) askNow() {
 	}
 	a.save()
 	a.publish()
-	a.signal()
+	a.Signal()
 }

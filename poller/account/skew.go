@@ -1,4 +1,4 @@
-package poller
+package account
 
 import (
 	"time"
@@ -7,23 +7,12 @@ import (
 	"prefetch_exporter/poller/dialect"
 )
 
-// jumped wakes every loop after the wall clock was set, or the machine slept.
-func (p *Poller) jumped(by, asleep time.Duration) {
-	p.options.Logger.Warn("the wall clock was set, or the machine was asleep; every account looks at once what is due",
-		"set_by", by.Round(time.Millisecond), "asleep", asleep.Round(time.Millisecond))
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	for _, r := range p.accounts {
-		r.signal()
-	}
-}
-
 // look compares the present with the last time that it was called. If our clock was
 // set by an hour meanwhile, what this process dated is an hour off: it moves along.
 // Where nobody knows by how much the clock was set (there is no boot clock), only
 // times that became the future are taken for now. The vendor's clock stayed where it
 // was. It is called with the lock held.
-func (a *account) look(now clock.Stamp) {
+func (a *Account) look(now clock.Stamp) {
 	by, known := a.looked.SetBy(now)
 	back := now.Wall.Before(a.looked.Wall)
 	a.looked = now
@@ -43,7 +32,7 @@ func (a *account) look(now clock.Stamp) {
 
 // redate moves what this process dated by as much as the clock was set. What an
 // earlier one dated stays, unless that is the future now.
-func (a *account) redate(by time.Duration, now time.Time) {
+func (a *Account) redate(by time.Duration, now time.Time) {
 	began := a.began
 	move := func(at *time.Time) {
 		if !at.IsZero() && !at.Before(began) {

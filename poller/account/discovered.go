@@ -1,4 +1,4 @@
-package poller
+package account
 
 import (
 	"time"
@@ -12,15 +12,15 @@ import (
 
 // discovered takes in which tasks an answer shows, where tasks are watched that nobody
 // named. What it tells of them is applied after that. It is called with the lock held.
-func (a *account) discovered(q vendorapi.Query, ans *vendorapi.Answer, sent time.Time) {
+func (a *Account) discovered(q vendorapi.Query, ans *vendorapi.Answer, sent time.Time) {
 	everything := q.Kind == vendorapi.QueryList || q.Kind == vendorapi.QueryWindow && q.Status == nil
-	discovers := a.options.Discover > 0 && a.dialect.Capabilities.Discovers()
+	discovers := a.settings.Discover > 0 && a.dialect.Capabilities.Discovers()
 	if !everything || !discovers || !a.known {
 		return // what is listed has not been told yet
 	}
 	now, choosing := a.looked.Wall, a.choosing()
 	m := choosing.Discovering(a.planner.At(a.situation(now)))
-	rules := roster.Rules{Discover: a.options.Discover, Ahead: m.Offset}
+	rules := roster.Rules{Discover: a.settings.Discover, Ahead: m.Offset}
 	fresh := false
 	for _, f := range a.finder.Saw(q, ans, sent.Add(m.Offset), m) {
 		spec := prefetch.Task{Account: a.name.Name, ID: f.ID, Created: f.Created, Source: prefetch.SourceVendor}
@@ -33,7 +33,7 @@ func (a *account) discovered(q vendorapi.Query, ans *vendorapi.Answer, sent time
 
 // foundUntil is how far the tasks are known that the vendor lists, for the store: a
 // task that finds no room is looked for again after a restart.
-func (a *account) foundUntil() discover.Listing {
+func (a *Account) foundUntil() discover.Listing {
 	l := discover.Listing{Until: a.finder.Until}
 	for _, spec := range a.listing.Found {
 		if !spec.Created.IsZero() {
