@@ -1,12 +1,19 @@
 package poller_test
 
 import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"prefetch_exporter/poller"
 	"prefetch_exporter/prefetch"
+	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/simulator"
 )
 
 // An account that comes to share the identity of another, which this replica owns too,
@@ -40,6 +47,107 @@ func TestAnAccountOfAnotherIdentity(t *testing.T) {
 		alike(t, "another identity", a, b)
 		if last := b.shown().Tasks[0].LastRefresh; time.Since(last) > 2*time.Minute {
 			t.Errorf("the follower knows of %v, it is %v", last, time.Now())
+		}
+	})
+}
+
+// held is a vendor whose answers can be kept back.
+type held struct {
+	vendorapi.Provider
+
+	holds atomic.Bool
+	held  chan struct{} // closed when an answer is kept back
+	free  chan struct{} // closing it lets the answer come
+}
+
+func (h *held) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answer, error) {
+	a, err := h.Provider.Query(ctx, q)
+	if h.holds.Swap(false) {
+		close(h.held)
+		<-h.free
+	}
+	return a, err
+}
+
+// An answer that comes while its account gets another identity is not observed again by
+// the account that takes its place, whose tasks were read before the answer was stored.
+func TestAnAnswerWhileTheIdentityChanges(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		vendor, g, account, _ := sharing(t)
+		vendor.Submit(simulator.Task{ID: "over", Owner: project, Created: time.Now(), URLs: plans(1, 10*time.Second)})
+		spec := configured(huaweiAccount, "over")
+		spec.Created = time.Now()
+		provider := &held{Provider: account.Provider, held: make(chan struct{}), free: make(chan struct{})}
+		account.Provider = provider
+		a := join(t, g, "a", account, spec)
+		passes(time.Second)
+		a.takes()
+		passes(11 * time.Second)
+		provider.holds.Store(true) // the answer that says that it settled
+		<-provider.held
+		account.Identity = "another"
+		if claimed, err := a.Claim(t.Context(), account.Identity); !claimed || err != nil {
+			t.Fatalf("claimed: %v, %v", claimed, err)
+		}
+		if err := a.TakeOver(account.Identity); err != nil {
+			t.Fatal(err)
+		}
+		a.read = func(string) error {
+			close(provider.free)
+			for range 10_000 {
+				runtime.Gosched() // it comes now, and is stored, unless something prevents that
+			}
+			return nil
+		}
+		if err := a.Configure([]poller.Account{account}); err != nil {
+			t.Fatal(err)
+		}
+		a.read = nil
+		passes(5 * time.Minute)
+		if got := a.task(t, huaweiAccount, spec.ID); got.Phase != prefetch.Settled {
+			t.Errorf("the task is %v", got.Phase)
+		}
+		a.recorder.do(func() {
+			if len(a.recorder.tasks) != 1 {
+				t.Errorf("its duration was observed as %v", a.recorder.tasks)
+			}
+		})
+	})
+}
+
+// Accounts that cannot be read leave all as it was, also those whose place others had
+// taken already.
+func TestAccountsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, g, account, tasks := sharing(t)
+		a := join(t, g, "a", account, tasks...)
+		passes(time.Second)
+		a.takes()
+		moved, fresh := account, account
+		moved.Identity, fresh.Name, fresh.Identity = "another", "fresh", "another"
+		broken := errors.New("the disk is broken")
+		a.read = func(scope string) error {
+			if strings.Contains(scope, fresh.Name) {
+				return broken
+			}
+			return nil
+		}
+		if claimed, err := a.Claim(t.Context(), moved.Identity); !claimed || err != nil {
+			t.Fatalf("claimed: %v, %v", claimed, err)
+		}
+		if err := a.TakeOver(moved.Identity); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Configure([]poller.Account{moved, fresh}); !errors.Is(err, broken) {
+			t.Fatalf("configured: %v", err)
+		}
+		passes(5 * time.Minute)
+		for _, task := range a.shown().Tasks {
+			if old := time.Since(task.LastRefresh); old > 2*time.Minute {
+				t.Errorf("nothing was heard of %s for %v", task.ID, old)
+			}
 		}
 	})
 }

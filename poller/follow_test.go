@@ -2,6 +2,7 @@ package poller_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"testing"
@@ -27,9 +28,26 @@ type replica struct {
 
 	t      *testing.T
 	events chan func()
+	// read is called when an owner has read the tasks of an account, if it is set.
+	read func(scope string) error
 }
 
-func (r *replica) Owned(identity string) quota.Store { return r.Member.Owned(identity) }
+func (r *replica) Owned(identity string) quota.Store { return owned{r.Member.Owned(identity), r} }
+
+// owned is what an owner writes through.
+type owned struct {
+	quota.Store
+
+	replica *replica
+}
+
+func (o owned) ScanScope(t store.Table, scope string, f func(key string, value []byte) error) error {
+	err := o.Store.ScanScope(t, scope, f)
+	if read := o.replica.read; read != nil && t == store.Tasks {
+		err = errors.Join(err, read(scope))
+	}
+	return err
+}
 
 func (r *replica) Configured() (accounts map[prefetch.Account]bool, identities map[string]bool) {
 	return map[prefetch.Account]bool{huaweiAccount: true}, map[string]bool{huaweiAccount.Provider: true}
