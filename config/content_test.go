@@ -152,7 +152,8 @@ func secretsOf(a *config.Account) map[string]*secret.Secret {
 	secrets := map[string]*secret.Secret{}
 	var collect func(section reflect.Value)
 	collect = func(section reflect.Value) {
-		for field, value := range section.Fields() {
+		for _, field := range reflect.VisibleFields(section.Type()) {
+			value := section.FieldByIndex(field.Index)
 			key, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 			switch v := value.Interface().(type) {
 			case *secret.Secret:

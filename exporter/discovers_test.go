@@ -40,7 +40,7 @@ func TestDiscoverIsWhatTheClientCan(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		accounts, err := exporter.Accounts(cfg)
+		accounts, err := exporter.Clients(cfg, exporter.ClientOptions{})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

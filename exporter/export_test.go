@@ -3,15 +3,7 @@ package exporter
 import (
 	"context"
 	"net/http"
-
-	"prefetch_exporter/config"
-	"prefetch_exporter/poller"
 )
-
-// Accounts makes the poller's accounts of a configuration, with their clients.
-func Accounts(cfg *config.Config) ([]poller.Account, error) {
-	return newProviders(nil, nil).accounts(cfg)
-}
 
 // Pages is everything that the exporter serves, without a server.
 func (e *Exporter) Pages() (http.Handler, error) { return e.pages() }

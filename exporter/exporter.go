@@ -135,7 +135,7 @@ func New(o Options) (*Exporter, error) {
 	if err := e.openStore(cfg); err != nil {
 		return nil, err
 	}
-	e.providers = newProviders(o.RoundTripper, e.logins)
+	e.providers = &providers{ClientOptions: ClientOptions{RoundTripper: o.RoundTripper, Logins: e.logins}}
 	options := poller.Options{
 		Store: e.store, Recorder: e.recorder, Logger: o.Logger, Clock: o.Clock,
 		Changed: func() { e.handler.Refresh() },

@@ -10,22 +10,34 @@ import (
 	"github.com/prometheus/common/version"
 
 	"prefetch_exporter/config"
-	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/secret"
 	"prefetch_exporter/config/vendors"
 	"prefetch_exporter/poller"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/alibabacloud"
+	"prefetch_exporter/vendor_api/baiducloud"
+	"prefetch_exporter/vendor_api/cdnetworks"
+	"prefetch_exporter/vendor_api/huaweicloud"
+	"prefetch_exporter/vendor_api/tencentcloud"
+	"prefetch_exporter/vendor_api/volcengine"
 )
+
+// ClientOptions are the settings of [Clients].
+type ClientOptions struct {
+	// RoundTripper replaces the network in tests, and Through looks at requests; nil
+	// otherwise.
+	RoundTripper http.RoundTripper
+	Through      func(http.RoundTripper) http.RoundTripper
+	// Logins keeps passwords that were refused from being sent again too soon. All
+	// accounts share them: two may log in as one user.
+	Logins vendorapi.Logins
+}
 
 // providers makes the vendor clients of the accounts.
 type providers struct {
-	// roundTripper replaces the network in tests; nil otherwise.
-	roundTripper http.RoundTripper
-	// through looks at requests; nil otherwise.
-	through func(http.RoundTripper) http.RoundTripper
-	// logins are shared by all accounts: two may log in as one user.
-	logins vendorapi.Logins
+	ClientOptions
+
 	// lasting is what logging in must remember, over a reload and over accounts
 	// that log in alike: that of the configuration in force, and of the one for which
 	// accounts were made last.
@@ -36,25 +48,10 @@ type providers struct {
 // must not stay in memory.
 type login [sha256.Size]byte
 
-func newProviders(rt http.RoundTripper, logins vendorapi.Logins) *providers {
-	return &providers{roundTripper: rt, logins: logins}
-}
-
-// ClientOptions are the settings of [Clients].
-type ClientOptions struct {
-	// RoundTripper replaces the network in tests, and Through looks at requests; nil
-	// otherwise.
-	RoundTripper http.RoundTripper
-	Through      func(http.RoundTripper) http.RoundTripper
-	// Logins keeps passwords that were refused from being sent again too soon.
-	Logins vendorapi.Logins
-}
-
 // Clients returns the accounts of a configuration, each with its limit and the client
 // of its vendor, for who asks them without an exporter.
 func Clients(cfg *config.Config, o ClientOptions) ([]poller.Account, error) {
-	p := newProviders(o.RoundTripper, o.Logins)
-	p.through = o.Through
+	p := providers{ClientOptions: o}
 	return p.accounts(cfg)
 }
 
@@ -86,35 +83,85 @@ func (p *providers) accounts(cfg *config.Config) ([]poller.Account, error) {
 func (p *providers) inForce() { p.lasting, p.next = p.next, nil }
 
 // connect gives the account the client of its vendor. It is the table of vendors.
-func (p *providers) connect(a *poller.Account, vendor vendors.Vendor) (err error) {
+func (p *providers) connect(a *poller.Account, vendor vendors.Vendor) error {
+	client, err := vendorapi.NewClient(vendorapi.ClientOptions{
+		HTTP: *vendor.HTTP().HTTPClientConfig, RoundTripper: p.RoundTripper, Through: p.Through, UserAgent: UserAgent(),
+	})
+	if err != nil {
+		return err
+	}
 	switch v := vendor.(type) {
 	case *vendors.HuaweiCloudVOD:
-		a.Provider, err = p.huaweiCloudVOD(v)
+		a.Provider, err = huaweicloud.New(huaweicloud.Options{
+			Endpoint: v.Endpoint, ProjectID: v.ProjectID, Client: client, Auth: p.huaweiCloudAuth(&v.HuaweiLogin, v.ProjectID, client),
+		})
 	case *vendors.HuaweiCloudCDN:
-		a.Provider, err = p.huaweiCloudCDN(v)
+		a.Provider, err = huaweicloud.NewCDN(huaweicloud.CDNOptions{
+			Endpoint: v.Endpoint, DomainID: v.DomainID, EnterpriseProjectID: v.EnterpriseProjectID, Client: client,
+			Auth: p.huaweiCloudAuth(&v.HuaweiLogin, "", client),
+		})
 	case *vendors.TencentCloudEdgeOne:
-		a.Provider, err = p.tencentCloudEdgeOne(v)
+		a.Provider, err = tencentcloud.NewEdgeOne(tencentcloud.Options{
+			Endpoint: v.Endpoint, ZoneID: v.ZoneID, Client: client,
+			SecretID: value(v.SecretID), SecretKey: value(v.SecretKey), Token: value(v.Token),
+		})
 	case *vendors.TencentCloudCDN:
-		a.Provider, err = p.tencentCloudCDN(v)
+		a.Provider, err = tencentcloud.NewCDN(tencentcloud.Options{
+			Endpoint: v.Endpoint, Location: v.TimeZone.Location, Client: client,
+			SecretID: value(v.SecretID), SecretKey: value(v.SecretKey), Token: value(v.Token),
+		})
 	case *vendors.VolcengineCDN:
-		a.Provider, err = p.volcengine(a.Account.Provider, v)
+		a.Provider, err = volcengine.New(volcengine.Options{
+			Product: a.Account.Provider, Endpoint: v.Endpoint, Region: v.Region, PageSize: v.PageSize, Client: client,
+			AccessKey: value(v.AccessKeyID), SecretKey: value(v.SecretAccessKey), Token: value(v.SessionToken),
+		})
 	case *vendors.BaiduCloudCDN:
-		a.Provider, err = p.baiduCloud(v)
+		a.Provider, err = baiducloud.New(baiducloud.Options{
+			Endpoint: v.Endpoint, Edition: v.Edition, Client: client,
+			AccessKey: value(v.AccessKeyID), SecretKey: value(v.SecretAccessKey), Token: value(v.SessionToken),
+		})
 	case *vendors.CDNetworks:
-		a.Provider, err = p.cdnetworks(v)
 		a.WatchWindow = v.WatchWindow
+		a.Provider, err = cdnetworks.New(cdnetworks.Options{
+			Endpoint: v.Endpoint, Client: client, Auth: p.cdnetworksAuth(v),
+			Location: v.TimeZone.Location, PageSize: v.PageSize, LookBack: time.Duration(v.LookBack),
+		})
 	case *vendors.AlibabaCloud:
-		a.Provider, err = p.alibabaCloud(a.Account.Provider, v)
+		a.Provider, err = alibabacloud.New(alibabacloud.Options{
+			Product: alibabacloud.Product(a.Account.Provider), Endpoint: v.Endpoint, Client: client,
+			Auth: alibabacloud.Keys(value(v.AccessKeyID), value(v.AccessKeySecret), value(v.SecurityToken)),
+		})
 	default:
 		err = fmt.Errorf("no client for the provider %s", a.Account.Provider)
 	}
 	return err
 }
 
-func (p *providers) client(c client.HTTPConfig) (*vendorapi.Client, error) {
-	return vendorapi.NewClient(vendorapi.ClientOptions{
-		HTTP: *c.HTTPClientConfig, RoundTripper: p.roundTripper, Through: p.through, UserAgent: UserAgent(),
+// huaweiCloudAuth logs in for a project, or for the whole account where that is empty.
+func (p *providers) huaweiCloudAuth(l *vendors.HuaweiLogin, project string, client *vendorapi.Client) huaweicloud.Auth {
+	iam := l.IAM
+	switch {
+	case l.Token != nil:
+		return huaweicloud.Token(l.Token.Value)
+	case iam == nil:
+		return huaweicloud.AKSK(value(l.AccessKey), value(l.SecretKey), value(l.SecurityToken))
+	}
+	return huaweicloud.IAM(huaweicloud.IAMOptions{
+		Endpoint: iam.Endpoint, Domain: iam.Domain, Username: iam.Username, Password: iam.Password.Value,
+		ProjectID: project, Client: client, Logins: p.Logins,
+		Token: lasting(p, func() *huaweicloud.IAMToken { return &huaweicloud.IAMToken{} },
+			iam.Endpoint, iam.Domain, iam.Username, iam.Password.Value(), project),
 	})
+}
+
+// cdnetworksAuth is one for all accounts of an access key, since the vendor refuses a
+// second that it has seen.
+func (p *providers) cdnetworksAuth(c *vendors.CDNetworks) vendorapi.Auth {
+	if c.APIKey != nil {
+		return cdnetworks.APIKey(c.Username, c.APIKey.Value)
+	}
+	return lasting(p, func() vendorapi.Auth { return cdnetworks.AKSK(c.AccessKey.Value, c.SecretKey.Value) },
+		c.Endpoint, c.AccessKey.Value(), c.SecretKey.Value())
 }
 
 // UserAgent is what the exporter calls itself in its requests.

@@ -46,7 +46,7 @@ func VendorHTTPKeys() []string {
 
 // HTTPKeys returns every key of prometheus/common's HTTP client configuration.
 func HTTPKeys() []string {
-	return sortedKeys(yamlFields(reflect.TypeFor[promconfig.HTTPClientConfig]()))
+	return sortedKeys(fieldsOf(reflect.TypeFor[promconfig.HTTPClientConfig]()))
 }
 
 // ReadVendorHTTP reads the http_client_config of an account.
@@ -79,7 +79,7 @@ func decodeHTTP(v form.Value, allowed []string) promconfig.HTTPClientConfig {
 		return c
 	}
 	before := len(v.R.Errs)
-	fields := yamlFields(reflect.TypeFor[promconfig.HTTPClientConfig]())
+	fields := fieldsOf(reflect.TypeFor[promconfig.HTTPClientConfig]())
 	for _, key := range m.Keys {
 		if !slices.Contains(allowed, key) {
 			m.Get(key).Failf("is not allowed for an account; only TLS and proxy keys are: %s", strings.Join(allowed, ", "))
@@ -149,7 +149,7 @@ func checkShape(v form.Value, key string, t reflect.Type) {
 }
 
 func checkStruct(v form.Value, t reflect.Type) {
-	fields := yamlFields(t)
+	fields := fieldsOf(t)
 	m, _ := v.MappingOf(sortedKeys(fields))
 	for _, key := range m.Keys {
 		checkShape(m.Get(key), key, fields[key])
@@ -238,21 +238,8 @@ func checkProxyURL(v form.Value) {
 	}
 }
 
-// yamlFields returns the type of every key that t has in YAML.
-func yamlFields(t reflect.Type) map[string]reflect.Type {
-	fields := map[string]reflect.Type{}
-	for field := range t.Fields() {
-		name, options, _ := strings.Cut(field.Tag.Get("yaml"), ",")
-		switch {
-		case !field.IsExported():
-		case options == "inline":
-			maps.Copy(fields, yamlFields(field.Type))
-		default:
-			fields[name] = field.Type
-		}
-	}
-	return fields
-}
+// fieldsOf returns the type of every key that t has in YAML.
+func fieldsOf(t reflect.Type) map[string]reflect.Type { return maps.Collect(form.Fields(t)) }
 
 func sortedKeys[V any](m map[string]V) []string {
 	return slices.Sorted(maps.Keys(m))

@@ -23,7 +23,7 @@ func (c TLSConfig) MarshalYAML() (any, error) { return c.TLSConfig, nil }
 func (c TLSConfig) IsZero() bool { return c.TLSConfig == nil || *c.TLSConfig == promconfig.TLSConfig{} }
 
 // TLSKeys returns every key of prometheus/common's TLS configuration.
-func TLSKeys() []string { return sortedKeys(yamlFields(reflect.TypeFor[promconfig.TLSConfig]())) }
+func TLSKeys() []string { return sortedKeys(fieldsOf(reflect.TypeFor[promconfig.TLSConfig]())) }
 
 // ReadTLS reads prometheus/common's tls_config. The certificates of clients are read
 // again for each connection, those of authorities when the exporter starts.

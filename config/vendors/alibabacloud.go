@@ -3,7 +3,6 @@ package vendors
 import (
 	"time"
 
-	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/config/secret"
 )
@@ -12,8 +11,8 @@ import (
 // which its section names.
 type AlibabaCloud struct {
 	// Endpoint is scheme://host[:port].
-	Endpoint         string            `yaml:"endpoint"`
-	HTTPClientConfig client.HTTPConfig `yaml:"http_client_config,omitempty"`
+	Endpoint string `yaml:"endpoint"`
+	Network  `yaml:",inline"`
 
 	AccessKeyID     *secret.Secret `yaml:"access_key_id"`
 	AccessKeySecret *secret.Secret `yaml:"access_key_secret"`
@@ -27,12 +26,17 @@ type AlibabaCloud struct {
 // list and 30 by tasks' ids, to the whole account.
 func alibabaCloud(name, endpoint string) Section {
 	return Section{
-		Name:  name,
-		Calls: 60, Per: time.Minute,
-		Discovers: true,
-		Keys:      form.KeysOf[AlibabaCloud](),
-		Form:      "{access_key_id: …, access_key_secret_file: …}",
-		Read:      func(m form.Mapping) Vendor { return readAlibabaCloud(m, endpoint) },
+		Name: name, Calls: 60, Per: time.Minute, Discovers: true, Keys: form.KeysOf[AlibabaCloud](),
+		Form: "{access_key_id: …, access_key_secret_file: …}",
+		Read: func(m form.Mapping) Vendor {
+			return &AlibabaCloud{
+				AccessKeyID:     m.RequiredSecret("access_key_id"),
+				AccessKeySecret: m.RequiredSecret("access_key_secret"),
+				SecurityToken:   m.Secret("security_token"),
+				Endpoint:        readEndpointOr(m, endpoint),
+				Network:         readNetwork(m),
+			}
+		},
 	}
 }
 
@@ -40,14 +44,4 @@ func alibabaCloud(name, endpoint string) Section {
 // accounts of which nobody can know whether they are one tenant, both share a budget.
 func (a *AlibabaCloud) Identity() (endpoint, who string) {
 	return a.Endpoint, steadyKey(a.AccessKeyID)
-}
-
-func readAlibabaCloud(m form.Mapping, endpoint string) Vendor {
-	return &AlibabaCloud{
-		AccessKeyID:      m.RequiredSecret("access_key_id"),
-		AccessKeySecret:  m.RequiredSecret("access_key_secret"),
-		SecurityToken:    m.Secret("security_token"),
-		Endpoint:         readEndpointOr(m, endpoint),
-		HTTPClientConfig: client.ReadVendorHTTP(m.Get("http_client_config")),
-	}
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/prometheus/common/model"
 
-	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/config/secret"
 )
@@ -39,23 +38,13 @@ type CDNetworks struct {
 	// LookBack is how far back rows are asked for.
 	LookBack model.Duration `yaml:"lookback"`
 	// WatchWindow counts every URL of the look-back too, configured or not.
-	WatchWindow      bool              `yaml:"watch_window"`
-	HTTPClientConfig client.HTTPConfig `yaml:"http_client_config,omitempty"`
+	WatchWindow bool `yaml:"watch_window"`
+	Network     `yaml:",inline"`
 
 	// Secrets are nil where they were not given.
 	APIKey    *secret.Secret `yaml:"api_key,omitempty"`
 	AccessKey *secret.Secret `yaml:"access_key,omitempty"`
 	SecretKey *secret.Secret `yaml:"secret_key,omitempty"`
-}
-
-func cdnetworks() Section {
-	return Section{
-		Name:  "cdnetworks",
-		Calls: 1, Per: 5 * time.Minute,
-		Keys: form.KeysOf[CDNetworks](),
-		Form: "{username: …, api_key_file: …}",
-		Read: readCDNetworks,
-	}
 }
 
 // Identity tells the user name, else the access key.
@@ -87,7 +76,7 @@ func readCDNetworks(m form.Mapping) Vendor {
 		c.AccessKey = m.RequiredSecret("access_key")
 		c.SecretKey = m.RequiredSecret("secret_key")
 	}
-	c.HTTPClientConfig = client.ReadVendorHTTP(m.Get("http_client_config"))
+	c.Network = readNetwork(m)
 	return c
 }
 

@@ -1,12 +1,8 @@
 package vendors
 
 import (
-	"time"
-
 	"prefetch_exporter/config/address"
-	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/form"
-	"prefetch_exporter/config/secret"
 )
 
 const (
@@ -17,51 +13,21 @@ const (
 	cdnIAMEndpoint = "https://iam.myhuaweicloud.com"
 )
 
-// HuaweiCloudCDN is an account at Huawei Cloud CDN. It authenticates in one of the
-// ways of [HuaweiCloudVOD].
+// HuaweiCloudCDN is an account at Huawei Cloud CDN.
 type HuaweiCloudCDN struct {
 	// Endpoint is scheme://host[:port].
 	Endpoint string `yaml:"endpoint"`
 	// DomainID is the id of the Huawei Cloud account, and EnterpriseProjectID that of
 	// the enterprise project, or "all"; both are empty where they were not given.
-	DomainID            string            `yaml:"domain_id,omitempty"`
-	EnterpriseProjectID string            `yaml:"enterprise_project_id,omitempty"`
-	IAM                 *IAM              `yaml:"iam,omitempty"`
-	HTTPClientConfig    client.HTTPConfig `yaml:"http_client_config,omitempty"`
-
-	// Secrets are nil where they were not given.
-	AccessKey     *secret.Secret `yaml:"access_key,omitempty"`
-	SecretKey     *secret.Secret `yaml:"secret_key,omitempty"`
-	SecurityToken *secret.Secret `yaml:"security_token,omitempty"`
-	Token         *secret.Secret `yaml:"token,omitempty"`
+	DomainID            string `yaml:"domain_id,omitempty"`
+	EnterpriseProjectID string `yaml:"enterprise_project_id,omitempty"`
+	HuaweiLogin         `yaml:",inline"`
 }
 
-func huaweiCloudCDN() Section {
-	return Section{
-		Name:  "huaweicloud_cdn",
-		Calls: 60, Per: time.Minute,
-		Discovers: true,
-		Keys:      form.KeysOf[HuaweiCloudCDN](),
-		Below:     map[string]form.Level{"iam": {Keys: form.KeysOf[IAM](), Form: "{domain: …, username: …, password_file: …}"}},
-		Form:      "{access_key: …, secret_key_file: …}",
-		Read:      readHuaweiCloudCDN,
-	}
-}
-
-// Identity tells the access key or the IAM domain. A token, and an access key in a
-// file, change with every renewal, so there it is the account's id: of two accounts
-// that do not tell it, nobody can know whether they are one tenant, and they share
-// one budget.
-func (h *HuaweiCloudCDN) Identity() (endpoint, who string) {
-	switch {
-	case h.IAM != nil:
-		return h.Endpoint, h.IAM.Domain
-	case h.AccessKey != nil && !h.AccessKey.FromFile():
-		return h.Endpoint, h.AccessKey.Value()
-	default:
-		return h.Endpoint, h.DomainID
-	}
-}
+// Identity tells the access key or the IAM domain, else the account's id: of two
+// accounts that do not tell it, nobody can know whether they are one tenant, and they
+// share one budget.
+func (h *HuaweiCloudCDN) Identity() (endpoint, who string) { return h.Endpoint, h.who(h.DomainID) }
 
 func readHuaweiCloudCDN(m form.Mapping) Vendor {
 	h := &HuaweiCloudCDN{Endpoint: cdnEndpoint}
@@ -75,16 +41,6 @@ func readHuaweiCloudCDN(m form.Mapping) Vendor {
 	domain, project := m.Get("domain_id"), m.Get("enterprise_project_id")
 	h.DomainID = checkedID(domain, domain.Text(), "an account id")
 	h.EnterpriseProjectID = checkedID(project, project.Text(), "an enterprise project id")
-	switch readHuaweiWay(m) {
-	case wayAccessKey:
-		h.AccessKey = m.RequiredSecret("access_key")
-		h.SecretKey = m.RequiredSecret("secret_key")
-		h.SecurityToken = m.Secret("security_token")
-	case wayToken:
-		h.Token = m.Secret("token")
-	case wayIAM:
-		h.IAM = readIAM(m.Get("iam"), iam, "the endpoint is not the default")
-	}
-	h.HTTPClientConfig = client.ReadVendorHTTP(m.Get("http_client_config"))
+	h.HuaweiLogin = readHuaweiLogin(m, iam, "the endpoint is not the default")
 	return h
 }

@@ -2,9 +2,7 @@ package vendors
 
 import (
 	"regexp"
-	"time"
 
-	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/config/secret"
 	"prefetch_exporter/internal/strict"
@@ -21,13 +19,8 @@ type TencentCloudEdgeOne struct {
 	// Endpoint is scheme://host[:port].
 	Endpoint string `yaml:"endpoint"`
 	// ZoneID is the site whose tasks are asked for, such as zone-2noz78a8ev6k.
-	ZoneID           string            `yaml:"zone_id"`
-	HTTPClientConfig client.HTTPConfig `yaml:"http_client_config,omitempty"`
-
-	// Token is nil where the keys are not temporary.
-	SecretID  *secret.Secret `yaml:"secret_id"`
-	SecretKey *secret.Secret `yaml:"secret_key"`
-	Token     *secret.Secret `yaml:"token,omitempty"`
+	ZoneID      string `yaml:"zone_id"`
+	TencentKeys `yaml:",inline"`
 }
 
 // TencentCloudCDN is an account at Tencent Cloud CDN.
@@ -35,8 +28,13 @@ type TencentCloudCDN struct {
 	// Endpoint is scheme://host[:port].
 	Endpoint string `yaml:"endpoint"`
 	// TimeZone is what the vendor's times are read in: they have no offset.
-	TimeZone         TimeZone          `yaml:"time_zone"`
-	HTTPClientConfig client.HTTPConfig `yaml:"http_client_config,omitempty"`
+	TimeZone    TimeZone `yaml:"time_zone"`
+	TencentKeys `yaml:",inline"`
+}
+
+// TencentKeys are what requests to both products are signed with.
+type TencentKeys struct {
+	Network `yaml:",inline"`
 
 	// Token is nil where the keys are not temporary.
 	SecretID  *secret.Secret `yaml:"secret_id"`
@@ -46,35 +44,15 @@ type TencentCloudCDN struct {
 
 var zoneIDForm = regexp.MustCompile(`^zone-[A-Za-z0-9_-]{1,64}$`)
 
-func tencentCloudEdgeOne() Section {
-	return Section{
-		Name:  "tencentcloud_edgeone",
-		Calls: 60, Per: time.Minute,
-		Discovers: true,
-		Keys:      form.KeysOf[TencentCloudEdgeOne](),
-		Form:      "{zone_id: …, secret_id: …, secret_key_file: …}",
-		Read: func(m form.Mapping) Vendor {
-			e := &TencentCloudEdgeOne{Endpoint: readEndpointOr(m, edgeOneEndpoint), ZoneID: readZoneID(m.Get("zone_id"))}
-			e.SecretID, e.SecretKey, e.Token = readTencentKeys(m)
-			e.HTTPClientConfig = client.ReadVendorHTTP(m.Get("http_client_config"))
-			return e
-		},
+func readEdgeOne(m form.Mapping) Vendor {
+	return &TencentCloudEdgeOne{
+		Endpoint: readEndpointOr(m, edgeOneEndpoint), ZoneID: readZoneID(m.Get("zone_id")), TencentKeys: readTencentKeys(m),
 	}
 }
 
-func tencentCloudCDN() Section {
-	return Section{
-		Name:  "tencentcloud_cdn",
-		Calls: 60, Per: time.Minute,
-		Discovers: true,
-		Keys:      form.KeysOf[TencentCloudCDN](),
-		Form:      "{secret_id: …, secret_key_file: …}",
-		Read: func(m form.Mapping) Vendor {
-			c := &TencentCloudCDN{Endpoint: readEndpointOr(m, tencentCDNEndpoint), TimeZone: readTimeZone(m.Get("time_zone"))}
-			c.SecretID, c.SecretKey, c.Token = readTencentKeys(m)
-			c.HTTPClientConfig = client.ReadVendorHTTP(m.Get("http_client_config"))
-			return c
-		},
+func readTencentCloudCDN(m form.Mapping) Vendor {
+	return &TencentCloudCDN{
+		Endpoint: readEndpointOr(m, tencentCDNEndpoint), TimeZone: readTimeZone(m.Get("time_zone")), TencentKeys: readTencentKeys(m),
 	}
 }
 
@@ -88,8 +66,10 @@ func (c *TencentCloudCDN) Identity() (endpoint, who string) {
 	return c.Endpoint, steadyKey(c.SecretID)
 }
 
-func readTencentKeys(m form.Mapping) (id, key, token *secret.Secret) {
-	return m.RequiredSecret("secret_id"), m.RequiredSecret("secret_key"), m.Secret("token")
+func readTencentKeys(m form.Mapping) TencentKeys {
+	return TencentKeys{
+		SecretID: m.RequiredSecret("secret_id"), SecretKey: m.RequiredSecret("secret_key"), Token: m.Secret("token"), Network: readNetwork(m),
+	}
 }
 
 func readZoneID(v form.Value) string {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"prefetch_exporter/config/address"
+	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/config/secret"
 )
@@ -20,6 +21,20 @@ type Vendor interface {
 	// Identity returns where the vendor is asked, and whom it counts there: what
 	// is not secret and does not change with every renewal.
 	Identity() (endpoint, who string)
+	// HTTP returns the settings of the client that asks the vendor.
+	HTTP() client.HTTPConfig
+}
+
+// Network is what each section has of how the vendor is reached.
+type Network struct {
+	HTTPClientConfig client.HTTPConfig `yaml:"http_client_config,omitempty"`
+}
+
+// HTTP returns http_client_config.
+func (n Network) HTTP() client.HTTPConfig { return n.HTTPClientConfig }
+
+func readNetwork(m form.Mapping) Network {
+	return Network{client.ReadVendorHTTP(m.Get("http_client_config"))}
 }
 
 // Section is all that a configuration must know of a vendor.
@@ -44,25 +59,42 @@ type Section struct {
 // Sections are the vendors, in the order in which users are told of them.
 func Sections() []Section {
 	return []Section{
-		huaweiCloudVOD(),
-		huaweiCloudCDN(),
-		cdnetworks(),
-		tencentCloudEdgeOne(),
-		tencentCloudCDN(),
+		{
+			Name: "huaweicloud_vod", Calls: 50, Per: time.Minute, Keys: form.KeysOf[HuaweiCloudVOD](), Below: iamLevel(),
+			Form: "{region: …, project_id: …, access_key: …, secret_key_file: …}", Read: readHuaweiCloudVOD,
+		},
+		{
+			Name: "huaweicloud_cdn", Calls: 60, Per: time.Minute, Discovers: true, Keys: form.KeysOf[HuaweiCloudCDN](), Below: iamLevel(),
+			Form: "{access_key: …, secret_key_file: …}", Read: readHuaweiCloudCDN,
+		},
+		{
+			Name: "cdnetworks", Calls: 1, Per: 5 * time.Minute, Keys: form.KeysOf[CDNetworks](),
+			Form: "{username: …, api_key_file: …}", Read: readCDNetworks,
+		},
+		{
+			Name: "tencentcloud_edgeone", Calls: 60, Per: time.Minute, Discovers: true, Keys: form.KeysOf[TencentCloudEdgeOne](),
+			Form: "{zone_id: …, secret_id: …, secret_key_file: …}", Read: readEdgeOne,
+		},
+		{
+			Name: "tencentcloud_cdn", Calls: 60, Per: time.Minute, Discovers: true, Keys: form.KeysOf[TencentCloudCDN](),
+			Form: "{secret_id: …, secret_key_file: …}", Read: readTencentCloudCDN,
+		},
 		alibabaCloud("alibabacloud_cdn", "https://cdn.aliyuncs.com"),
 		alibabaCloud("alibabacloud_dcdn", "https://dcdn.aliyuncs.com"),
-		volcengineCDN(),
-		bytePlusCDN(),
-		baiduCloudCDN(),
+		volcengine("volcengine_cdn", VolcengineCDN{Endpoint: "https://cdn.volcengineapi.com", Region: "cn-north-1"}),
+		volcengine("byteplus_cdn", VolcengineCDN{Endpoint: "https://cdn.byteplusapi.com", Region: "ap-singapore-1"}),
+		{
+			Name: "baiducloud_cdn", Calls: 10, Per: time.Minute, Keys: form.KeysOf[BaiduCloudCDN](),
+			Form: "{access_key_id: …, secret_access_key_file: …}", Read: readBaiduCloudCDN,
+		},
 	}
 }
 
 // Names are those of all sections.
 func Names() []string {
-	all := Sections()
-	names := make([]string, len(all))
-	for i := range all {
-		names[i] = all[i].Name
+	var names []string
+	for _, s := range Sections() {
+		names = append(names, s.Name)
 	}
 	return names
 }

@@ -3,7 +3,6 @@ package vendors
 import (
 	"time"
 
-	"prefetch_exporter/config/client"
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/config/secret"
 )
@@ -16,8 +15,13 @@ type VolcengineCDN struct {
 	// Region is a part of what is signed.
 	Region string `yaml:"region"`
 	// PageSize is how many rows are asked for at once.
-	PageSize         int               `yaml:"page_size"`
-	HTTPClientConfig client.HTTPConfig `yaml:"http_client_config,omitempty"`
+	PageSize   int `yaml:"page_size"`
+	AccessKeys `yaml:",inline"`
+}
+
+// AccessKeys are what requests to Volcengine and to Baidu AI Cloud are signed with.
+type AccessKeys struct {
+	Network `yaml:",inline"`
 
 	// SessionToken is nil where the keys are not temporary.
 	AccessKeyID     *secret.Secret `yaml:"access_key_id"`
@@ -25,22 +29,20 @@ type VolcengineCDN struct {
 	SessionToken    *secret.Secret `yaml:"session_token,omitempty"`
 }
 
-func volcengineCDN() Section {
-	return volcengine("volcengine_cdn", VolcengineCDN{Endpoint: "https://cdn.volcengineapi.com", Region: "cn-north-1"})
-}
-
-func bytePlusCDN() Section {
-	return volcengine("byteplus_cdn", VolcengineCDN{Endpoint: "https://cdn.byteplusapi.com", Region: "ap-singapore-1"})
+func readAccessKeys(m form.Mapping) AccessKeys {
+	return AccessKeys{
+		AccessKeyID:     m.RequiredSecret("access_key_id"),
+		SecretAccessKey: m.RequiredSecret("secret_access_key"),
+		SessionToken:    m.Secret("session_token"),
+		Network:         readNetwork(m),
+	}
 }
 
 // volcengine is a product with its own endpoint and region.
 func volcengine(name string, usual VolcengineCDN) Section {
 	return Section{
-		Name:  name,
-		Calls: 60, Per: time.Minute,
-		Discovers: true,
-		Keys:      form.KeysOf[VolcengineCDN](),
-		Form:      "{access_key_id: …, secret_access_key_file: …}",
+		Name: name, Calls: 60, Per: time.Minute, Discovers: true, Keys: form.KeysOf[VolcengineCDN](),
+		Form: "{access_key_id: …, secret_access_key_file: …}",
 		Read: func(m form.Mapping) Vendor {
 			v := usual
 			v.Endpoint = readEndpointOr(m, usual.Endpoint)
@@ -48,10 +50,7 @@ func volcengine(name string, usual VolcengineCDN) Section {
 				v.Region = readRegion(m.Get("region"))
 			}
 			v.PageSize = m.Get("page_size").Integer(form.Span[int]{Def: defaultPageSize, Low: 1, High: maxPageSize})
-			v.AccessKeyID = m.RequiredSecret("access_key_id")
-			v.SecretAccessKey = m.RequiredSecret("secret_access_key")
-			v.SessionToken = m.Secret("session_token")
-			v.HTTPClientConfig = client.ReadVendorHTTP(m.Get("http_client_config"))
+			v.AccessKeys = readAccessKeys(m)
 			return &v
 		},
 	}
