@@ -1,8 +1,6 @@
 package collector_test
 
 import (
-	"bytes"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -226,41 +224,6 @@ func TestConfiguredLabelsComeAndGo(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeShownIsLoggedOnce(t *testing.T) {
-	t.Parallel()
-	var log bytes.Buffer
-	first, twin := launch(), launch()
-	first.ID, twin.ID = "same\xfe", "same\xff"
-	twin.Counts = prefetch.Counts{prefetch.Failed: 1}
-	s := &source{snapshotOf(vodAccount(first, twin), vodAccount())}
-	c := collector.New(collector.Options{Source: s, Now: clock, Logger: slog.New(slog.NewTextHandler(&log, nil))})
-
-	for range 3 {
-		got := gather(t, c)
-		if v := got.Value(t, "prefetch_task_urls", "task", "same\uFFFD", "status", "succeeded"); v != 14 {
-			t.Errorf("succeeded = %v, want those of the first task, 14", v)
-		}
-	}
-	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "same_labels_as_another=2") {
-		t.Errorf("after three scrapes that show the same, the log is:\n%s", got)
-	}
-
-	log.Reset()
-	first.Labels = map[string]string{"__name__": "x", "account": "y", "title": "z"}
-	s.snapshot = snapshotOf(vodAccount(first))
-	gather(t, c)
-	if got := log.String(); !strings.Contains(got, "same_labels_as_another=0 unusable_label_names=2") {
-		t.Errorf("after a change the log is:\n%s", got)
-	}
-
-	log.Reset()
-	s.snapshot = snapshotOf(vodAccount(launch()))
-	gather(t, c)
-	if got := log.String(); got != "" {
-		t.Errorf("there is nothing to tell, and yet the log is:\n%s", got)
-	}
-}
-
 func TestSameTaskIDInTwoAccounts(t *testing.T) {
 	t.Parallel()
 	second := vodAccount(launch())
@@ -286,7 +249,9 @@ func TestClockOfTheSystemByDefault(t *testing.T) {
 
 func TestConcurrentScrapes(t *testing.T) {
 	t.Parallel()
-	c := newCollector(&source{snapshotOf(vodAccount(launch(), settledTask()), windowAccount())})
+	settled := settledTask()
+	settled.ID = "settled"
+	c := newCollector(&source{snapshotOf(vodAccount(launch(), settled), windowAccount())})
 	want := gather(t, c).AsText(t)
 	var scrapes sync.WaitGroup
 	for range 4 {

@@ -5,8 +5,7 @@
 // [Collector] shows an immutable snapshot by the rows of tasks and accounts, the
 // [Recorder] what accumulates between scrapes. What is replaced and what
 // accumulates are kept apart: a task or account that is gone from the snapshot is
-// gone from the next scrape, without anybody having to delete its series. Which of
-// a snapshot's tasks are shown, and in which order, is the [Layout]'s matter.
+// gone from the next scrape, without anybody having to delete its series.
 //
 // How a page is rendered and served stands in collector/pages, which this package
 // must not know. It must not know vendors or polling either. A scrape reads memory

@@ -1,8 +1,6 @@
 package collector
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	dto "github.com/prometheus/client_model/go"
@@ -41,23 +39,22 @@ func withLabel(labels, base []*dto.LabelPair, added *dto.LabelPair) []*dto.Label
 }
 
 // withConfigured returns the labels of a task, which are ordered by name, with
-// the configured ones that can be shown, and how many cannot. A task has no empty
-// labels for those that only other tasks have: the cost of its labels must not
-// grow with the number of tasks.
-func withConfigured(labels []*dto.LabelPair, configured map[string]string) (all []*dto.LabelPair, unusable int) {
-	for _, name := range slices.Sorted(maps.Keys(configured)) {
-		if !usable(name) {
-			unusable++
-			continue
+// those of the configured ones that are usable. A task has no empty labels for those
+// that only other tasks have: the cost of its labels must not grow with the number
+// of tasks.
+func withConfigured(labels []*dto.LabelPair, configured map[string]string) []*dto.LabelPair {
+	for name, value := range configured {
+		if usable(name) {
+			labels = withLabel(nil, labels, pair(name, validText(value)))
 		}
-		labels = withLabel(nil, labels, pair(name, validText(configured[name])))
 	}
-	return labels, unusable
+	return labels
 }
 
-// usable reports whether a configured label may stand beside ours. The
-// configuration refuses all others, but discovery brings labels too, and one bad
-// name would cost the whole scrape at the Prometheus server.
+// usable reports whether a configured label may stand beside ours. The rules of a
+// task refuse all others wherever it is listed; this is for what was stored under
+// other rules, since one bad name would cost the whole scrape at the Prometheus
+// server.
 func usable(name string) bool {
 	switch name {
 	case "provider", "account", "task", "status":

@@ -8,9 +8,6 @@ import (
 
 // Samples returns the gauges that a metric has of the account itself.
 func (a *Account) Samples(m *Metric) []*dto.Metric {
-	if a.hidden {
-		return nil
-	}
 	var all []*dto.Metric
 	for _, s := range m.Accounts {
 		if value, ok := s.Value(a.State); ok {
@@ -38,8 +35,8 @@ type sample struct {
 }
 
 // Of returns the samples that one series of a metric has of some tasks of an
-// account, and how many of the tasks' configured labels cannot be shown.
-func (s *Samples) Of(a *Account, m *Metric, series *Series[Task], tasks []*prefetch.TaskState) (all []*dto.Metric, unusable int) {
+// account.
+func (s *Samples) Of(a *Account, m *Metric, series *Series[Task], tasks []*prefetch.TaskState) []*dto.Metric {
 	if len(s.memory) < len(tasks) {
 		s.memory = make([]sample, len(tasks))
 	}
@@ -57,13 +54,11 @@ func (s *Samples) Of(a *Account, m *Metric, series *Series[Task], tasks []*prefe
 		one.labels = withLabel(one.labels[:0], common, &one.task)
 		one.metric.Gauge, one.metric.Label = &one.gauge, one.labels
 		if m.Configured {
-			var n int
-			one.metric.Label, n = withConfigured(one.labels, t.Labels)
-			unusable += n
+			one.metric.Label = withConfigured(one.labels, t.Labels)
 		}
 		s.all = append(s.all, &one.metric)
 	}
-	return s.all, unusable
+	return s.all
 }
 
 // value is that of one series of a task.

@@ -145,7 +145,7 @@ func New(o Options) (*Exporter, error) {
 	}
 	e.poller = poller.New(options)
 	e.metrics = pages.Options{
-		Collector: collector.New(collector.Options{Source: e, Logger: o.Logger}),
+		Collector: collector.New(collector.Options{Source: e}),
 		Recorder:  e.recorder, Logger: o.Logger,
 	}
 	e.handler = pages.NewHandler(e.metrics)

@@ -165,7 +165,7 @@ type AccountState struct {
 	WindowRefresh time.Time
 	// LastQuery and NextQuery are nil where there is none.
 	LastQuery, NextQuery *QueryState
-	// Tasks are the watched tasks, ordered by ID.
+	// Tasks are the watched tasks, each once, ordered by ID.
 	Tasks []*TaskState
 	// Unwatched are the others of which something is known, ordered by ID: they
 	// are on no page.
@@ -211,8 +211,8 @@ type Group struct {
 	Since time.Time
 }
 
-// Snapshot is what the exporter knows at one moment, ordered by provider and
-// account name.
+// Snapshot is what the exporter knows at one moment, each account once, ordered by
+// provider and account name.
 type Snapshot struct {
 	Accounts []AccountState
 }

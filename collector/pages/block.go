@@ -36,8 +36,6 @@ type block struct {
 	// from which those are reckoned.
 	ages  exposition.Template
 	since []time.Time
-	// unusable counts the configured labels that cannot be shown.
-	unusable int
 }
 
 // validity is for how long the staleness of a block's tasks is as it was
@@ -85,10 +83,7 @@ func (b *block) update(r *renderer, account *collector.Account, tasks []*prefetc
 // render renders one column.
 func (b *block) render(r *renderer, k int, account *collector.Account) (err error) {
 	c := &r.columns[k]
-	samples, unusable := r.samples.Of(account, c.metric, c.Series, b.tasks)
-	if c.metric.Configured {
-		b.unusable = unusable
-	}
+	samples := r.samples.Of(account, c.metric, c.Series, b.tasks)
 	if c.metric.Since == nil {
 		b.parts[k], err = r.piece(c.family, samples)
 		return err

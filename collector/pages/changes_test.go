@@ -2,7 +2,6 @@ package pages_test
 
 import (
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -74,16 +73,15 @@ func (c *changing) changes() map[string]func(*rapid.T) {
 			})
 		},
 		"another task": func(t *rapid.T) {
-			c.task(t, func(task *prefetch.TaskState) { *task = *anyTask().Draw(t, "other") })
+			c.task(t, func(task *prefetch.TaskState) {
+				id := task.ID
+				*task = *anyTask().Draw(t, "other")
+				task.ID = id
+			})
 		},
 		"a task that comes": func(t *rapid.T) {
 			c.account(t, func(a *prefetch.AccountState) {
-				task := anyTask().Draw(t, "new")
-				i := rapid.IntRange(0, len(a.Tasks)).Draw(t, "place")
-				if rapid.Bool().Draw(t, "in order") {
-					i, _ = slices.BinarySearchFunc(a.Tasks, task.ID, func(x *prefetch.TaskState, id string) int { return strings.Compare(x.ID, id) })
-				}
-				a.Tasks = slices.Insert(a.Tasks, i, task)
+				a.Tasks = inOrder(append(a.Tasks, anyTask().Draw(t, "new")))
 			})
 		},
 		"tasks that go": func(t *rapid.T) {
@@ -98,7 +96,7 @@ func (c *changing) changes() map[string]func(*rapid.T) {
 			})
 		},
 		"other accounts": func(t *rapid.T) {
-			c.snapshot = snapshotOf(append(anySnapshot().Draw(t, "others").Accounts, c.accounts()...)...)
+			c.snapshot = snapshotOf(eachOnce(append(anySnapshot().Draw(t, "others").Accounts, c.accounts()...))...)
 		},
 		"an account that goes": func(*rapid.T) { c.snapshot = snapshotOf(c.accounts()[min(1, len(c.snapshot.Accounts)):]...) },
 		// Backwards as well: clocks are set.

@@ -36,9 +36,8 @@ type pages struct {
 	// turn is held while a page is rendered. It guards what follows.
 	turn     sync.Mutex
 	renderer *renderer
-	layout   collector.Layout
 	seed     maphash.Seed
-	accounts map[accountKey]*accountBlocks
+	accounts map[prefetch.Account]*accountBlocks
 	ages     ageWriters
 }
 
@@ -48,12 +47,6 @@ type pageInWork struct {
 	done chan struct{}
 	page *page
 	err  error
-}
-
-// accountKey tells accounts of one name apart by their order.
-type accountKey struct {
-	prefetch.Account
-	ordinal int
 }
 
 // accountBlocks is an account as it stands on a page.
@@ -107,7 +100,8 @@ func (p *pages) refresh() error {
 		return nil
 	}
 	return p.orForget(func() error {
-		_, err := p.update(p.c.View(&p.layout))
+		shown, _ := p.c.Accounts()
+		_, err := p.update(shown)
 		return err
 	})
 }
@@ -115,13 +109,12 @@ func (p *pages) refresh() error {
 // render renders what is known now.
 func (p *pages) render() (done *page, err error) {
 	err = p.orForget(func() error {
-		view := p.c.View(&p.layout)
-		accounts, err := p.update(view)
+		shown, now := p.c.Accounts()
+		accounts, err := p.update(shown)
 		if err != nil {
 			return err
 		}
-		p.c.Shown(view, unusable(accounts))
-		done, err = p.assemble(accounts, view.Now)
+		done, err = p.assemble(accounts, now)
 		return err
 	})
 	return done, err
@@ -136,7 +129,7 @@ func (p *pages) orForget(f func() error) (err error) {
 			err = panicked(cause)
 		}
 		if err != nil {
-			p.layout, p.accounts = collector.Layout{}, nil
+			p.accounts = nil
 		}
 	}()
 	return f()
@@ -147,38 +140,34 @@ func (p *pages) orForget(f func() error) (err error) {
 func panicked(cause any) error { return fmt.Errorf("render the page: panic: %v", cause) }
 
 // update renders again what changed, and returns the accounts in their order.
-func (p *pages) update(view collector.View) ([]*accountBlocks, error) {
+func (p *pages) update(shown []collector.Account) ([]*accountBlocks, error) {
 	earlier := p.accounts
-	p.accounts = make(map[accountKey]*accountBlocks, len(view.Accounts))
-	ordered := make([]*accountBlocks, 0, len(view.Accounts))
-	for i := range view.Accounts {
-		shown := &view.Accounts[i]
-		key := accountKey{Account: shown.Name}
-		for p.accounts[key] != nil {
-			key.ordinal++
-		}
-		a := earlier[key]
+	p.accounts = make(map[prefetch.Account]*accountBlocks, len(shown))
+	ordered := make([]*accountBlocks, len(shown))
+	for i := range shown {
+		name := shown[i].State.Account
+		a := earlier[name]
 		if a == nil {
 			a = &accountBlocks{}
 		}
-		if err := a.update(p, shown); err != nil {
+		if err := a.update(p, &shown[i]); err != nil {
 			return nil, err
 		}
-		p.accounts[key] = a
-		ordered = append(ordered, a)
+		p.accounts[name], ordered[i] = a, a
 	}
 	return ordered, nil
 }
 
 func (a *accountBlocks) update(p *pages, shown *collector.Account) error {
-	if a.shown == nil || !collector.SameTasks(a.shown.Tasks, shown.Tasks) {
-		a.divide(blocks(p.seed, shown.Tasks))
+	tasks := shown.State.Tasks
+	if a.shown == nil || !collector.SameTasks(a.shown.State.Tasks, tasks) {
+		a.divide(blocks(p.seed, tasks))
 	}
 	a.shown = shown
 	start := 0
 	for _, b := range a.blocks {
 		end := start + b.size
-		if err := b.update(p.renderer, shown, shown.Tasks[start:end:end]); err != nil {
+		if err := b.update(p.renderer, shown, tasks[start:end:end]); err != nil {
 			return err
 		}
 		start = end
@@ -202,16 +191,6 @@ func (a *accountBlocks) divide(tasks [][]*prefetch.TaskState) {
 		b.size = len(tasks[i])
 		a.blocks[i] = b
 	}
-}
-
-func unusable(accounts []*accountBlocks) int {
-	n := 0
-	for _, a := range accounts {
-		for _, b := range a.blocks {
-			n += b.unusable
-		}
-	}
-	return n
 }
 
 // assemble puts a page together from what was rendered before and what is

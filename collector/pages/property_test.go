@@ -3,6 +3,7 @@ package pages_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,12 @@ import (
 	"prefetch_exporter/collector/pages"
 	"prefetch_exporter/prefetch"
 )
+
+// anyName yields names as the rules of a task may let them pass, and worse, often the
+// same.
+func anyName() *rapid.Generator[string] {
+	return rapid.OneOf(rapid.SampledFrom([]string{"", "a", "b", "\uFFFD", "\"", "\\", "\n", "le"}), rapid.String())
+}
 
 // anyText yields text as it may come from outside: hostile, invalid UTF-8, and
 // often the same.
@@ -48,7 +55,7 @@ func anyCounts() *rapid.Generator[prefetch.Counts] {
 func anyTask() *rapid.Generator[*prefetch.TaskState] {
 	return rapid.Custom(func(t *rapid.T) *prefetch.TaskState {
 		return &prefetch.TaskState{
-			ID:           anyText().Draw(t, "id"),
+			ID:           anyName().Draw(t, "id"),
 			Labels:       rapid.MapOfN(anyText(), anyText(), 0, 4).Draw(t, "labels"),
 			Phase:        rapid.SampledFrom([]prefetch.Phase{prefetch.Pending, prefetch.Active, prefetch.Settled, prefetch.Lost}).Draw(t, "phase"),
 			Created:      anyTime().Draw(t, "created"),
@@ -72,7 +79,7 @@ func anyTask() *rapid.Generator[*prefetch.TaskState] {
 func anySnapshot() *rapid.Generator[prefetch.Snapshot] {
 	account := rapid.Custom(func(t *rapid.T) prefetch.AccountState {
 		a := prefetch.AccountState{
-			Account:      prefetch.Account{Provider: anyText().Draw(t, "provider"), Name: anyText().Draw(t, "account")},
+			Account:      prefetch.Account{Provider: anyName().Draw(t, "provider"), Name: anyName().Draw(t, "account")},
 			Owned:        rapid.Bool().Draw(t, "owned"),
 			Differs:      rapid.Bool().Draw(t, "differs"),
 			Up:           rapid.Bool().Draw(t, "up"),
@@ -80,7 +87,7 @@ func anySnapshot() *rapid.Generator[prefetch.Snapshot] {
 			MaxStaleness: time.Hour,
 			Backlog:      time.Duration(rapid.Int64Range(0, 1e15).Draw(t, "backlog")),
 			NextCall:     anyTime().Draw(t, "next call"),
-			Tasks:        rapid.SliceOfN(anyTask(), 0, 6).Draw(t, "tasks"),
+			Tasks:        inOrder(rapid.SliceOfN(anyTask(), 0, 6).Draw(t, "tasks")),
 		}
 		if rapid.Bool().Draw(t, "window") {
 			counts := anyCounts().Draw(t, "window counts")
@@ -89,13 +96,29 @@ func anySnapshot() *rapid.Generator[prefetch.Snapshot] {
 		return a
 	})
 	return rapid.Custom(func(t *rapid.T) prefetch.Snapshot {
-		return prefetch.Snapshot{Accounts: rapid.SliceOfN(account, 0, 4).Draw(t, "accounts")}
+		return snapshotOf(eachOnce(rapid.SliceOfN(account, 0, 4).Draw(t, "accounts"))...)
+	})
+}
+
+// inOrder returns tasks as a snapshot has them: ordered by id, each id once.
+func inOrder(tasks []*prefetch.TaskState) []*prefetch.TaskState {
+	tasks = slices.SortedStableFunc(slices.Values(tasks), func(a, b *prefetch.TaskState) int { return strings.Compare(a.ID, b.ID) })
+	return slices.CompactFunc(tasks, func(a, b *prefetch.TaskState) bool { return a.ID == b.ID })
+}
+
+// eachOnce leaves out accounts with the name of an earlier one.
+func eachOnce(accounts []prefetch.AccountState) []prefetch.AccountState {
+	seen := map[prefetch.Account]bool{}
+	return slices.DeleteFunc(accounts, func(a prefetch.AccountState) bool {
+		twice := seen[a.Account]
+		seen[a.Account] = true
+		return twice
 	})
 }
 
 // key is the labels of a task as they must be served.
 func key(a prefetch.Account, id string) string {
-	return fmt.Sprintf("%q %q %q", valid(a.Provider), valid(a.Name), valid(id))
+	return fmt.Sprintf("%q %q %q", a.Provider, a.Name, id)
 }
 
 func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
@@ -110,10 +133,7 @@ func TestAnySnapshot(t *testing.T) {
 		for i := range snapshot.Accounts {
 			a := &snapshot.Accounts[i]
 			for _, task := range a.Tasks {
-				k := key(a.Account, task.ID)
-				if _, ok := tasks[k]; !ok {
-					tasks[k] = task
-				}
+				tasks[key(a.Account, task.ID)] = task
 			}
 		}
 
@@ -200,6 +220,9 @@ func FuzzTextRoundTrip(f *testing.F) {
 		}
 		switch n := len(info[0].GetLabel()); n {
 		case 3: // the configured label cannot be used
+			if err := (prefetch.Task{Account: account, ID: id, Labels: task.Labels}).Validate(); err == nil {
+				t.Errorf("%s=%q is left out though a task may have it", name, value)
+			}
 		case 4:
 			if got := collectortest.Label(info[0], name); got != valid(value) {
 				t.Errorf("%s=%q became %q", name, value, got)
