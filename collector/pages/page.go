@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"prefetch_exporter/collector"
 	"prefetch_exporter/collector/pages/internal/exposition"
 	"prefetch_exporter/prefetch"
@@ -29,9 +31,8 @@ type pageFamily struct {
 type pages struct {
 	c *collector.Collector
 
-	mu sync.Mutex
-	// next is the page that whoever comes now gets; nil if nobody waits.
-	next *pageInWork
+	// waiting is whoever waits for the page that is rendered next.
+	waiting singleflight.Group
 
 	// turn is held while a page is rendered. It guards what follows.
 	turn     sync.Mutex
@@ -39,14 +40,6 @@ type pages struct {
 	seed     maphash.Seed
 	accounts map[prefetch.Account]*accountBlocks
 	ages     ageWriters
-}
-
-// pageInWork is a page that is going to be rendered.
-type pageInWork struct {
-	// done is closed when page and err are set.
-	done chan struct{}
-	page *page
-	err  error
 }
 
 // accountBlocks is an account as it stands on a page.
@@ -66,28 +59,14 @@ func newPages(c *collector.Collector, format exposition.Format, compressed bool)
 // current returns a page of a snapshot that was taken after the call began.
 // Scrapes that arrive while a page is rendered wait for one page together.
 func (p *pages) current() (*page, error) {
-	p.mu.Lock()
-	work := p.next
-	first := work == nil
-	if first {
-		work = &pageInWork{done: make(chan struct{})}
-		p.next = work
-	}
-	p.mu.Unlock()
-	if !first {
-		<-work.done
-		return work.page, work.err
-	}
-
-	p.turn.Lock()
-	defer p.turn.Unlock()
-	p.mu.Lock()
-	// Who comes from now on may want to see more than is seen now.
-	p.next = nil
-	p.mu.Unlock()
-	work.page, work.err = p.render()
-	close(work.done)
-	return work.page, work.err
+	done, err, _ := p.waiting.Do("", func() (any, error) {
+		p.turn.Lock()
+		defer p.turn.Unlock()
+		// Who comes from now on may want to see more than is seen now.
+		p.waiting.Forget("")
+		return p.render()
+	})
+	return done.(*page), err //nolint:forcetypeassert,wrapcheck // both are those of render
 }
 
 // refresh renders what changed since the last page, so that the next one finds

@@ -12,56 +12,47 @@ import (
 const refreshPause = 250 * time.Millisecond
 
 // refresher renders what changed on kept pages between scrapes. It has a
-// goroutine only while it renders, and a timer only between a change and that.
-// It is safe for concurrent use.
+// goroutine only between a change and the end of its refresh. It is safe for
+// concurrent use.
 type refresher struct {
 	log  *slog.Logger
 	kept *keptPages
+	// turn has room for the one goroutine that waits or renders.
+	turn chan struct{}
+	end  chan struct{} // closed by close
 
 	mu sync.Mutex
-	// timer will start a refresh, or has started the one that is under way; nil
-	// if there is neither.
-	timer *time.Timer
-	// again: something changed since the refresh under way began.
-	again  bool
-	closed bool
-	// idle is told when timer is nil again.
-	idle sync.Cond
+	// due: a refresh will begin that has not begun.
+	due, closed bool
+	running     sync.WaitGroup
 }
 
 func newRefresher(log *slog.Logger, kept *keptPages) *refresher {
-	r := &refresher{log: log, kept: kept}
-	r.idle.L = &r.mu
-	return r
+	return &refresher{log: log, kept: kept, turn: make(chan struct{}, 1), end: make(chan struct{})}
 }
 
 // changed has pages refreshed soon, if somebody asks for any.
 func (r *refresher) changed() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.timer != nil {
-		r.again = true
-		return
-	}
-	if !r.closed && len(r.kept.inUse()) > 0 {
-		r.timer = time.AfterFunc(refreshPause, r.run)
+	if !r.due && !r.closed && len(r.kept.inUse()) > 0 {
+		r.due = true
+		r.running.Go(r.run)
 	}
 }
 
-// run is what the timer starts.
 func (r *refresher) run() {
+	r.turn <- struct{}{}
+	defer func() { <-r.turn }()
+	select {
+	case <-r.end:
+		return
+	case <-time.After(refreshPause):
+	}
 	r.mu.Lock()
-	r.again = false
+	r.due = false
 	r.mu.Unlock()
 	r.refresh()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.again && !r.closed {
-		r.timer.Reset(refreshPause)
-		return
-	}
-	r.timer = nil
-	r.idle.Broadcast()
 }
 
 // refresh renders what changed on all pages in use, one after the other.
@@ -82,13 +73,10 @@ func (r *refresher) refresh() {
 // close returns when no refresh is under way, and none will be.
 func (r *refresher) close() {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.closed = true
-	if r.timer != nil && r.timer.Stop() {
-		r.timer = nil
-		return
+	if !r.closed {
+		r.closed = true
+		close(r.end)
 	}
-	for r.timer != nil {
-		r.idle.Wait()
-	}
+	r.mu.Unlock()
+	r.running.Wait()
 }
