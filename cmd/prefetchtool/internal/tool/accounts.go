@@ -14,11 +14,7 @@ func (r *run) accounts(app *commandline.App) (string, func(context.Context) erro
 	c := app.Command("accounts", "List the accounts: whether they answer, what was asked last, and what comes next."+
 		" It costs no call to a vendor.")
 	return c.FullCommand(), func(ctx context.Context) error {
-		client, err := r.client()
-		if err != nil {
-			return err
-		}
-		accounts, answer, err := client.Accounts(ctx)
+		accounts, answer, err := r.client.Accounts(ctx)
 		if err != nil {
 			return err
 		}

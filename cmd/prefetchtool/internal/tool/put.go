@@ -63,11 +63,7 @@ func (r *run) put(app *commandline.App) (string, func(context.Context) error) {
 		if task.URLs, err = r.readURLs(*file); err != nil {
 			return err
 		}
-		client, err := r.client()
-		if err != nil {
-			return err
-		}
-		put := func() (api.Task, api.Answer, error) { return client.Put(ctx, *account, *id, task) }
+		put := func() (api.Task, api.Answer, error) { return r.client.Put(ctx, *account, *id, task) }
 		told, answer, err := r.insist(ctx, *timeout, put)
 		if err != nil {
 			return err
@@ -96,12 +92,8 @@ func (r *run) insist(ctx context.Context, timeout time.Duration, put func() (api
 			said = true
 			fmt.Fprintln(r.Stderr, printable(fmt.Sprintf("%v; trying again for %v", err, timeout)))
 		}
-		timer := time.NewTimer(min(rest, r.pace.ask))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return task, answer, ctx.Err() //nolint:wrapcheck // it is told as an interruption
+		if err := pause(ctx, min(rest, r.pace.ask)); err != nil {
+			return task, answer, err
 		}
 	}
 }

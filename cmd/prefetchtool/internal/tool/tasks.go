@@ -27,15 +27,11 @@ func (r *run) tasks(app *commandline.App) (string, func(context.Context) error) 
 		EnumsVar(&f.Phases, "pending", "active", "settled", "lost")
 	c.Flag("label", "Only tasks whose label has this value; repeatable.").PlaceHolder("<name>=<value>").StringsVar(&f.Labels)
 	return c.FullCommand(), func(ctx context.Context) error {
-		client, err := r.client()
-		if err != nil {
-			return err
-		}
 		if *watch {
-			w := watcher{run: r, client: client, filter: f, shown: map[string]string{}}
+			w := watcher{run: r, filter: f, shown: map[string]string{}}
 			return w.watch(ctx)
 		}
-		tasks, answer, err := client.Tasks(ctx, f)
+		tasks, answer, err := r.client.Tasks(ctx, f)
 		if err != nil {
 			return err
 		}
@@ -105,7 +101,6 @@ func nextCall(t *api.Task, now time.Time) string {
 type watcher struct {
 	*run
 
-	client *api.Client
 	filter api.Filter
 	tasks  []api.Task
 	// trouble is why the exporter did not answer last; empty if it did.
@@ -120,12 +115,8 @@ func (w *watcher) watch(ctx context.Context) error {
 		if err := w.look(ctx); err != nil {
 			return err
 		}
-		timer := time.NewTimer(w.pace.ask)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil
-		case <-timer.C:
+		if pause(ctx, w.pace.ask) != nil {
+			return nil //nolint:nilerr // it is over
 		}
 	}
 }

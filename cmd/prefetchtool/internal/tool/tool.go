@@ -61,7 +61,7 @@ type run struct {
 	pace   pace
 	screen *terminal.Screen // nil where nothing can be drawn
 	json   bool
-	client func() (*api.Client, error)
+	client *api.Client // nil for check, which asks no exporter
 }
 
 // exitError ends the tool with a code.
@@ -131,8 +131,22 @@ func (r *run) run(ctx context.Context) error {
 		return err
 	}
 	r.json = output == "json"
-	r.client = func() (*api.Client, error) { return api.New(address, configFile, "prefetchtool/"+version.Version) }
+	if command != "check" {
+		if r.client, err = api.New(address, configFile, "prefetchtool/"+version.Version); err != nil {
+			return err
+		}
+	}
 	return commands[command](ctx)
+}
+
+// pause waits. Its error is that ctx ended before.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err() //nolint:wrapcheck // it is told as an interruption
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // raw writes JSON that the exporter answered, as people can read it.

@@ -38,12 +38,8 @@ func (r *run) wait(app *commandline.App) (string, func(context.Context) error) {
 		if *ratio < 0 || *ratio > 1 {
 			return fmt.Errorf("--min-ratio: %v is not between 0 and 1", *ratio)
 		}
-		client, err := r.client()
-		if err != nil {
-			return err
-		}
 		w := &waiter{
-			run: r, client: client, account: *account, id: *id, minRatio: *ratio,
+			run: r, account: *account, id: *id, minRatio: *ratio,
 			began: time.Now(), timeout: *timeout, until: time.Now().Add(*timeout),
 		}
 		return w.wait(ctx)
@@ -54,7 +50,6 @@ func (r *run) wait(app *commandline.App) (string, func(context.Context) error) {
 type waiter struct {
 	*run
 
-	client       *api.Client
 	account, id  string
 	minRatio     float64
 	began, until time.Time
@@ -102,12 +97,8 @@ func (w *waiter) wait(ctx context.Context) error {
 		if w.drawn() {
 			rest = w.pace.draw
 		}
-		timer := time.NewTimer(max(0, min(rest, w.end().Sub(now))))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err() //nolint:wrapcheck // it is told as an interruption
-		case <-timer.C:
+		if err := pause(ctx, max(0, min(rest, w.end().Sub(now)))); err != nil {
+			return err
 		}
 	}
 }
