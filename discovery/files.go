@@ -134,9 +134,9 @@ func (m *Manager) publishFiles(set *fileSet) {
 	}
 	switch {
 	case len(set.patterns) > 0:
-		m.reporter.Discovery(sourceFiles, len(errs) == 0, m.files.lastSuccess)
+		m.reporter.SetDiscovery(sourceFiles, len(errs) == 0, m.files.lastSuccess)
 	case len(before.patterns) > 0:
-		m.reporter.ForgetDiscovery(sourceFiles)
+		m.reporter.RemoveDiscovery(sourceFiles)
 	}
 
 	known := make(map[string]bool)

@@ -44,19 +44,19 @@ func newReports() *reports {
 	return &reports{sources: make(map[string]health), rejected: make(map[string]int)}
 }
 
-func (r *reports) Discovery(source string, up bool, lastSuccess time.Time) {
+func (r *reports) SetDiscovery(source string, up bool, lastSuccess time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sources[source] = health{up: up, success: lastSuccess}
 }
 
-func (r *reports) ForgetDiscovery(source string) {
+func (r *reports) RemoveDiscovery(source string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.sources, source)
 }
 
-func (r *reports) Rejected(reason string, n int) {
+func (r *reports) SetRejected(reason string, n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.rejected[reason] = n

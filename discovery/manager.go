@@ -123,8 +123,8 @@ func New(o Options) *Manager {
 	if m.random == nil {
 		m.random = rand.Float64
 	}
-	m.reporter.Rejected(RejectedUnknownAccount, 0)
-	m.reporter.Rejected(RejectedInvalid, 0)
+	m.reporter.SetRejected(RejectedUnknownAccount, 0)
+	m.reporter.SetRejected(RejectedInvalid, 0)
 	if m.submitted != nil {
 		for _, err := range m.submitted.Unreadable() {
 			m.log.Error("a task put through the API cannot be read and is not watched", "error", err)

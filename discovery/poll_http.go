@@ -36,7 +36,7 @@ func (m *Manager) replaceHTTP(sources []*httpSource) {
 	}
 	for _, s := range before {
 		if !names[s.Name] {
-			m.reporter.ForgetDiscovery(s.Name)
+			m.reporter.RemoveDiscovery(s.Name)
 		}
 	}
 	m.markDirty()
@@ -44,7 +44,7 @@ func (m *Manager) replaceHTTP(sources []*httpSource) {
 
 func (m *Manager) reportHTTP(s *httpSource) {
 	up := s.state.asked && s.state.content.err == nil
-	m.reporter.Discovery(s.Name, up, s.state.lastSuccess)
+	m.reporter.SetDiscovery(s.Name, up, s.state.lastSuccess)
 }
 
 // startPolls starts and stops polls so that there is one for each HTTP source.

@@ -56,8 +56,8 @@ func (m *Manager) refresh() {
 	for _, tasks := range left.UnknownAccounts {
 		unknown += tasks
 	}
-	m.reporter.Rejected(RejectedUnknownAccount, unknown)
-	m.reporter.Rejected(RejectedInvalid, m.invalid())
+	m.reporter.SetRejected(RejectedUnknownAccount, unknown)
+	m.reporter.SetRejected(RejectedInvalid, m.invalid())
 	m.logUnknown(left.UnknownAccounts)
 	m.logConflicts(left.Conflicts)
 }

@@ -169,7 +169,7 @@ func (e *Exporter) start(cfg *config.Config) error {
 		return err
 	}
 	e.discovery = discovery.New(discovery.Options{
-		Submitted: e.submitted, UserAgent: UserAgent(), Reporter: reporter{e.recorder}, Logger: e.log,
+		Submitted: e.submitted, UserAgent: UserAgent(), Reporter: e.recorder, Logger: e.log,
 	})
 	if err := e.apply(cfg); err != nil {
 		return err

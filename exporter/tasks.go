@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"prefetch_exporter/collector"
 	"prefetch_exporter/config"
 	"prefetch_exporter/discovery"
 	"prefetch_exporter/discovery/submitted"
@@ -14,15 +13,6 @@ import (
 
 // firstAnswer is how long --once waits for the first answers of HTTP sources.
 const firstAnswer = 30 * time.Second
-
-// reporter tells the metrics how discovery fares.
-type reporter struct{ recorder *collector.Recorder }
-
-func (r reporter) Discovery(source string, up bool, lastSuccess time.Time) {
-	r.recorder.SetDiscovery(source, up, lastSuccess)
-}
-func (r reporter) ForgetDiscovery(source string) { r.recorder.RemoveDiscovery(source) }
-func (r reporter) Rejected(reason string, n int) { r.recorder.SetRejected(reason, n) }
 
 // update is what discovery needs of a configuration.
 func update(cfg *config.Config) discovery.Update {
