@@ -21,7 +21,6 @@ import (
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/quota"
 	"prefetch_exporter/poller/record"
-	"prefetch_exporter/prefetch"
 	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
 )
@@ -205,8 +204,9 @@ func (c *checker) check(ctx context.Context, a *poller.Account, configured *conf
 		return result
 	}
 	answer, took, failed := r.answer, r.took, r.failed
-	c.seen.told(&result)
-	result.SignedAs = signedAs(c.seen.method(), who, c.cfg, a)
+	seen := c.seen.note(func(*sight) {})
+	result.HTTPStatus, result.Connected = seen.status, seen.connected()
+	result.SignedAs = signedAs(seen.how, who, c.cfg, a)
 	result.Took = took.Seconds()
 	result.explain(&question, answer, failed)
 	result.clock(r.began.Add(took/2), took, answer.Date, failed)
@@ -249,7 +249,7 @@ func (c *checker) try(ctx context.Context, a *poller.Account, q vendorapi.Query)
 	case wait > 0:
 		return r, "the budget allows the next call at " + c.Clock().Wall.Add(wait).UTC().Format(time.RFC3339)
 	}
-	c.seen.reset()
+	c.seen.note(func(s *sight) { *s = sight{} })
 	r.began = time.Now()
 	r.answer, err = a.Provider.Query(ctx, q)
 	r.took = time.Since(r.began)
@@ -311,12 +311,4 @@ func (c *checker) question(a *poller.Account, configured *config.Account) questi
 			words: "a task that does not exist", madeUp: true,
 		}
 	}
-}
-
-// rowsOf says how many URLs there are, by status.
-func rowsOf(urls []prefetch.URL) (c prefetch.Counts) {
-	for i := range urls {
-		c[urls[i].Status]++
-	}
-	return c
 }

@@ -80,7 +80,7 @@ func understood(q *question, a *vendorapi.Answer) string {
 	if a.Count > len(a.URLs) {
 		parts = append(parts, fmt.Sprintf("%d of them on this page", len(a.URLs)))
 	}
-	counts := rowsOf(a.URLs)
+	counts := prefetch.CountURLs(a.URLs)
 	for _, s := range prefetch.Statuses() {
 		if counts[s] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[s], s))
@@ -143,23 +143,31 @@ func (c *Result) clock(middle time.Time, took time.Duration, date time.Time, fai
 	}
 }
 
-// wire is what the last request looked like on its way, as far as it is no secret.
+// wire watches the requests of clients.
 type wire struct {
-	mu                 sync.Mutex
-	host, address, how string
-	status             int
+	mu   sync.Mutex
+	last sight
+}
+
+// sight is what the last request looked like on its way, as far as it is no secret.
+type sight struct {
+	host, address string
+	// how it was authorized; empty if it was not.
+	how string
+	// status is 0 if no response came.
+	status int
 }
 
 // through is the way of the requests of a client.
 func (w *wire) through(next http.RoundTripper) http.RoundTripper {
 	return look(func(req *http.Request) (*http.Response, error) {
-		w.sent(req)
-		ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{GotConn: w.got})
+		w.note(func(s *sight) { *s = sight{host: req.URL.Host, how: authorization(req.Header)} })
+		ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+			w.note(func(s *sight) { s.address = info.Conn.RemoteAddr().String() })
+		}})
 		resp, err := next.RoundTrip(req.WithContext(ctx))
 		if err == nil {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.status = resp.StatusCode
+			w.note(func(s *sight) { s.status = resp.StatusCode })
 		}
 		return resp, err //nolint:wrapcheck // it is passed on
 	})
@@ -169,51 +177,33 @@ type look func(*http.Request) (*http.Response, error)
 
 func (l look) RoundTrip(req *http.Request) (*http.Response, error) { return l(req) }
 
-func (w *wire) sent(req *http.Request) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.host, w.address, w.how, w.status = req.URL.Host, "", "", 0
-	// What follows the name of the method has the key and the signature.
-	w.how, _, _ = strings.Cut(req.Header.Get("Authorization"), " ")
-	w.how, _, _ = strings.Cut(w.how, "/")
-	for name := range req.Header {
-		if w.how == "" && strings.HasSuffix(name, "-Auth-Token") {
-			w.how = name
+// authorization is the method by which a request is authorized. What follows its name
+// has the key and the signature.
+func authorization(header http.Header) (how string) {
+	how, _, _ = strings.Cut(header.Get("Authorization"), " ")
+	how, _, _ = strings.Cut(how, "/")
+	for name := range header {
+		if how == "" && strings.HasSuffix(name, "-Auth-Token") {
+			how = name
 		}
 	}
+	return how
 }
 
-func (w *wire) got(info httptrace.GotConnInfo) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.address = info.Conn.RemoteAddr().String()
-}
-
-// reset forgets the request before.
-func (w *wire) reset() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.host, w.address, w.how, w.status = "", "", "", 0
-}
-
-// told adds to c what was seen.
-func (w *wire) told(c *Result) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	c.HTTPStatus = w.status
-	switch w.address {
-	case "":
-	case w.host:
-		c.Connected = w.host
-	default:
-		c.Connected = w.host + " (" + w.address + ")"
+// connected names the host, and its address where that is another word.
+func (s sight) connected() string {
+	if s.address == "" || s.address == s.host {
+		return s.address
 	}
+	return s.host + " (" + s.address + ")"
 }
 
-func (w *wire) method() string {
+// note changes what is known of the last request, and returns it.
+func (w *wire) note(change func(*sight)) sight {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.how
+	change(&w.last)
+	return w.last
 }
 
 const (
@@ -248,13 +238,11 @@ func credentials(cfg *config.Config, a *poller.Account) (fields []string) {
 		return nil
 	}
 	for _, account := range shown.Accounts {
-		name, section := account["name"], account[a.Account.Provider]
-		if name.Value != a.Name {
-			continue
+		if name, section := account["name"], account[a.Account.Provider]; name.Value == a.Name {
+			return scalars("", &section)
 		}
-		fields = scalars("", &section)
 	}
-	return fields
+	return nil
 }
 
 // scalars are the values in a mapping, and in those below, but for what is told
