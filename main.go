@@ -136,12 +136,10 @@ func (s *session) inTime(ctx context.Context, f func() error) error {
 		return err
 	case <-ctx.Done():
 	}
-	timer := time.NewTimer(stopWithin)
-	defer timer.Stop()
 	select {
 	case err := <-done:
 		return err
-	case <-timer.C:
+	case <-time.After(stopWithin):
 		s.log.Warn("not everything could be stopped in time; a disk or etcd may hang", "after", stopWithin)
 		return nil
 	}

@@ -16,7 +16,7 @@ const maxLogged = 20
 // is a line for each after the first: line breaks inside of one are shown as \n.
 func LogError(log *slog.Logger, msg string, err error, args ...any) {
 	parts := separate(err)
-	if len(parts) == 1 && !isConfigError(err) {
+	if _, config := errors.AsType[form.Error](err); len(parts) == 1 && !config {
 		log.Error(msg, append(args, "err", oneLine(err))...) //nolint:sloglint // each caller's is a constant
 		return
 	}
@@ -32,11 +32,6 @@ func LogError(log *slog.Logger, msg string, err error, args ...any) {
 		}
 		log.Error("one of the errors", "err", oneLine(part))
 	}
-}
-
-func isConfigError(err error) bool {
-	_, ok := errors.AsType[form.Error](err)
-	return ok
 }
 
 // separate returns the errors that err is no more than the lines of.

@@ -26,12 +26,10 @@ const watchInterval = 5 * time.Second
 func (e *Exporter) Reload(context.Context) error {
 	done := make(chan error, 1)
 	go func() { done <- e.reload() }()
-	timer := time.NewTimer(reloadWithin)
-	defer timer.Stop()
 	select {
 	case err := <-done:
 		return err
-	case <-timer.C:
+	case <-time.After(reloadWithin):
 		e.recorder.ConfigReloaded(false, time.Now())
 		err := fmt.Errorf("not done within %v; the disk may hang", reloadWithin)
 		e.log.Error("the configuration is not reloaded yet", "file", e.options.ConfigFile, "err", err)

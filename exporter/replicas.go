@@ -124,10 +124,8 @@ func services(cfg *config.Config) ([]replica.Service, error) {
 	return all, nil
 }
 
-// share is this replica's life among the others, until ctx ends: then it hands over
-// what it owns.
-func (e *Exporter) share(ctx context.Context) error { return e.shares.run(ctx, e.poller, e.submitted) }
-
+// run is this replica's life among the others, until ctx ends: then it hands over what
+// it owns.
 func (s shares) run(ctx context.Context, p replica.Poller, put replica.Submitted) error {
 	err := s.replicas.Run(ctx, p, put)
 	if errors.Is(err, etcdstore.ErrName) {

@@ -105,7 +105,7 @@ func (e *Exporter) unwell() []string {
 func (e *Exporter) work(ctx context.Context, stop func()) (ended func() error) {
 	parts := []func(context.Context) error{e.poller.Run, e.discover}
 	if e.shares != nil {
-		parts = append(parts, e.share)
+		parts = append(parts, func(ctx context.Context) error { return e.shares.run(ctx, e.poller, e.submitted) })
 	}
 	var background sync.WaitGroup
 	background.Go(func() { e.reloadOnRequest(ctx) })

@@ -69,8 +69,7 @@ func newVisit(s *shares, cfg *config.Config, log *slog.Logger) (*Visit, error) {
 type taking struct {
 	replica.Poller
 
-	// loaded is told once the store was read, moved when something was taken over.
-	loaded, moved chan struct{}
+	loaded func() // is called once the store was read
 
 	mu    sync.Mutex
 	taken map[string]bool // by identity
@@ -84,22 +83,14 @@ func (t *taking) has(identity string) bool {
 
 func (t *taking) set(identity string, taken bool) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.taken[identity] = taken
-	t.mu.Unlock()
-	wake(t.moved)
-}
-
-func wake(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
 }
 
 // Reload takes over the whole store.
 func (t *taking) Reload() {
 	t.Poller.Reload()
-	wake(t.loaded)
+	t.loaded()
 }
 
 // TakeOver has the poller ask for the accounts of an identity.
@@ -127,7 +118,8 @@ func (t *taking) Depose(identity string) {
 // and what was put are told what follows until [Visit.Leave], which must be called
 // unless an error is returned: that the store cannot be read.
 func (v *Visit) Join(ctx context.Context, p replica.Poller, put replica.Submitted) error {
-	v.poller = &taking{Poller: p, loaded: make(chan struct{}, 1), moved: make(chan struct{}, 1), taken: map[string]bool{}}
+	loaded := make(chan struct{})
+	v.poller = &taking{Poller: p, loaded: sync.OnceFunc(func() { close(loaded) }), taken: map[string]bool{}}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go func() { ended <- v.run(running, v.poller, put) }()
@@ -135,17 +127,15 @@ func (v *Visit) Join(ctx context.Context, p replica.Poller, put replica.Submitte
 		stop()
 		return <-ended
 	}
-	timer := time.NewTimer(v.limit)
-	defer timer.Stop()
 	select {
-	case <-v.poller.loaded:
+	case <-loaded:
 		return nil
 	case err := <-ended:
 		stop()
 		return err
 	case <-ctx.Done():
 		return errors.Join(ctx.Err(), v.leave())
-	case <-timer.C:
+	case <-time.After(v.limit):
 		return errors.Join(fmt.Errorf("storage.etcd: the store was not read within dial_timeout (%v), so nothing was asked", v.limit), v.leave())
 	}
 }
@@ -185,17 +175,15 @@ func (v *Visit) Leave() error { return v.leave() }
 func (v *Visit) await(ctx context.Context, wanted []replica.Service) bool {
 	ticker := time.NewTicker(electionLook)
 	defer ticker.Stop()
-	timer := time.NewTimer(electionWithin)
-	defer timer.Stop()
+	timeout := time.After(electionWithin)
 	missing := func(s replica.Service) bool {
 		owner, _ := v.Owner(s.Identity)
 		return !v.poller.has(s.Identity) && (owner == "" || owner == v.name)
 	}
 	for slices.ContainsFunc(wanted, missing) {
 		select {
-		case <-v.poller.moved:
 		case <-ticker.C:
-		case <-timer.C:
+		case <-timeout:
 			v.log.Warn("not everything that could be asked for has an owner", "after", electionWithin)
 			return false
 		case <-ctx.Done():
