@@ -37,7 +37,7 @@ func TestVolcengineDay(t *testing.T) {
 				}
 				a := account(prefetch.Account{Provider: volcengine.Name, Name: "a"}, p, prefetch.Limit{Calls: 60, Per: time.Minute})
 				a.Discover = discover
-				day(t, vendor, a, "AK", tasks, urls)
+				day(t, vendor, a, "AK", tasks, urls, shortDay)
 			})
 		})
 	}
@@ -61,6 +61,6 @@ func TestBaiduCloudDay(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := account(prefetch.Account{Provider: baiducloud.Name, Name: "a"}, p, prefetch.Limit{Calls: 10, Per: time.Minute})
-		day(t, vendor, a, "AK", tasks, urls)
+		day(t, vendor, a, "AK", tasks, urls, shortDay)
 	})
 }

@@ -126,7 +126,7 @@ func (v *naming) submit(n int, over time.Duration, random *rand.Rand) {
 // window shows two minutes more than its tasks, which leaves no room in a busy account.
 func fewCalls(kind string) (many, discovered int) {
 	many = map[string]int{"rows with tasks": 1500, "ten tasks a question": 1900, "lists": 500}[kind]
-	return many, 1300
+	return many, 1100
 }
 
 // At every kind of vendor 500 tasks of three URLs are known to be settled 30 seconds
@@ -204,12 +204,12 @@ func TestDiscover(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				v := newNaming(caps)
-				v.submit(2000, 40*time.Hour, rand.New(rand.NewPCG(3, 4)))
+				v.submit(1000, 40*time.Hour, rand.New(rand.NewPCG(3, 4)))
 				time.Sleep(30 * time.Hour)
 				a := account(edgeAccount, v, prefetch.Limit{Calls: 60, Per: time.Minute})
 				a.Discover, a.Retention = 24*time.Hour, time.Hour
 				now, st := time.Now(), newMemory()
-				named := prefetch.Task{Account: edgeAccount.Name, ID: v.tasks[1499].id, Labels: map[string]string{"title": "launch"}}
+				named := prefetch.Task{Account: edgeAccount.Name, ID: v.tasks[749].id, Labels: map[string]string{"title": "launch"}}
 				r := start(t, st, []poller.Account{a}, named)
 				time.Sleep(10 * time.Minute)
 				synctest.Wait()
