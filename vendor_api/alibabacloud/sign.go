@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -67,19 +66,12 @@ func Sign(req *http.Request, body []byte, accessKeyID, accessKeySecret string) {
 
 // canonicalHeaders returns the headers that are signed, one a line, and their names.
 func canonicalHeaders(req *http.Request) (lines, names string) {
-	values := map[string]string{"host": cmp.Or(req.Host, req.URL.Host)}
-	signed := []string{"host"}
-	for name, v := range req.Header {
+	signed := map[string][]string{"host": {cmp.Or(req.Host, req.URL.Host)}}
+	for name, values := range req.Header {
 		name = strings.ToLower(name)
 		if name == "content-type" || strings.HasPrefix(name, "x-acs-") {
-			values[name] = strings.Join(v, ",")
-			signed = append(signed, name)
+			signed[name] = []string{strings.Join(values, ",")}
 		}
 	}
-	slices.Sort(signed)
-	var b strings.Builder
-	for _, name := range signed {
-		b.WriteString(name + ":" + strings.TrimSpace(values[name]) + "\n")
-	}
-	return b.String(), strings.Join(signed, ";")
+	return signing.CanonicalHeaders(signed)
 }

@@ -34,21 +34,12 @@ func Sign(req *http.Request, _ []byte, c vendorapi.Credentials, now time.Time) {
 		req.Header.Set(headerSecurityToken, c.Token)
 	}
 	headers, signed := canonicalHeaders(req)
-	canonical := strings.Join([]string{req.Method, canonicalPath(req.URL), canonicalQuery(req.URL.Query()), headers}, "\n")
+	canonical := strings.Join([]string{req.Method, signing.CanonicalPath(req.URL), canonicalQuery(req.URL.Query()), headers}, "\n")
 	prefix := strings.Join([]string{version, c.AccessKey, date, lifetime}, "/")
 	// The key is the hash as it is written.
 	key := hex.EncodeToString(signing.HMAC([]byte(c.SecretKey), prefix))
 	signature := hex.EncodeToString(signing.HMAC([]byte(key), canonical))
 	req.Header.Set("Authorization", prefix+"/"+signed+"/"+signature)
-}
-
-// canonicalPath escapes each segment of a path, which is never empty.
-func canonicalPath(u *url.URL) string {
-	segments := strings.Split("/"+strings.TrimPrefix(u.Path, "/"), "/")
-	for i, s := range segments {
-		segments[i] = signing.Escape(s)
-	}
-	return strings.Join(segments, "/")
 }
 
 // canonicalQuery is ordered by what is written, the sign between key and value

@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -54,43 +53,20 @@ func Sign(req *http.Request, body []byte, accessKey, secretKey string) {
 		", SignedHeaders="+signed+", Signature="+hex.EncodeToString(mac))
 }
 
-// canonicalPath escapes each segment, and always ends in a slash although the
-// request does not.
+// canonicalPath always ends in a slash although the request does not.
 func canonicalPath(u *url.URL) string {
-	segments := strings.Split(u.EscapedPath(), "/")
-	for i, s := range segments {
-		if plain, err := url.PathUnescape(s); err == nil {
-			s = plain
-		}
-		segments[i] = signing.Escape(s)
-	}
-	path := strings.Join(segments, "/")
-	if !strings.HasSuffix(path, "/") {
-		path += "/"
-	}
-	return path
+	return strings.TrimSuffix(signing.CanonicalPath(u), "/") + "/"
 }
 
 // canonicalHeaders returns the headers that are signed, one a line, and their
 // names.
 func canonicalHeaders(header http.Header) (lines, names string) {
-	values := make(map[string][]string, len(header))
-	for name, v := range header {
+	signed := map[string][]string{}
+	for name, values := range header {
 		name = strings.ToLower(name)
 		if !strings.HasPrefix(name, "content-type") && !strings.Contains(name, "_") {
-			values[name] = append(values[name], v...)
+			signed[name] = append(signed[name], values...)
 		}
 	}
-	signed := make([]string, 0, len(values))
-	for name := range values {
-		signed = append(signed, name)
-	}
-	slices.Sort(signed)
-	var b strings.Builder
-	for _, name := range signed {
-		for _, v := range slices.Sorted(slices.Values(values[name])) {
-			b.WriteString(name + ":" + strings.TrimSpace(v) + "\n")
-		}
-	}
-	return b.String(), strings.Join(signed, ";")
+	return signing.CanonicalHeaders(signed)
 }

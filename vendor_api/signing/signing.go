@@ -7,6 +7,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -18,23 +19,47 @@ func SHA256(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// HMAC is the HMAC-SHA256 of message under a key, such as another one.
-func HMAC(key []byte, message string) []byte {
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(message))
-	return mac.Sum(nil)
+// HMAC is the HMAC-SHA256 of a message under a key; of several, each is under that of
+// the one before.
+func HMAC(key []byte, messages ...string) []byte {
+	for _, message := range messages {
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(message))
+		key = mac.Sum(nil)
+	}
+	return key
+}
+
+// CanonicalPath is the path of u, never empty, with each of its segments escaped.
+func CanonicalPath(u *url.URL) string {
+	segments := strings.Split("/"+strings.TrimPrefix(u.EscapedPath(), "/"), "/")
+	for i, s := range segments {
+		if plain, err := url.PathUnescape(s); err == nil {
+			s = plain
+		}
+		segments[i] = Escape(s)
+	}
+	return strings.Join(segments, "/")
+}
+
+// CanonicalHeaders are the headers that are signed, whose names are in lower case, one
+// value a line, and their names.
+func CanonicalHeaders(headers map[string][]string) (lines, names string) {
+	signed := slices.Sorted(maps.Keys(headers))
+	var b strings.Builder
+	for _, name := range signed {
+		for _, value := range slices.Sorted(slices.Values(headers[name])) {
+			b.WriteString(name + ":" + strings.TrimSpace(value) + "\n")
+		}
+	}
+	return b.String(), strings.Join(signed, ";")
 }
 
 // CanonicalQuery is a query as signatures have it: ordered by key and then by value,
 // both before they are escaped.
 func CanonicalQuery(query url.Values) string {
-	keys := make([]string, 0, len(query))
-	for key := range query {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
 	var pairs []string
-	for _, key := range keys {
+	for _, key := range slices.Sorted(maps.Keys(query)) {
 		for _, value := range slices.Sorted(slices.Values(query[key])) {
 			pairs = append(pairs, Escape(key)+"="+Escape(value))
 		}

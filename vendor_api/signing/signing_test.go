@@ -1,6 +1,7 @@
 package signing_test
 
 import (
+	"bytes"
 	"encoding/hex"
 	"net/url"
 	"strings"
@@ -59,5 +60,39 @@ func TestCanonicalQuery(t *testing.T) {
 		if strings.Count(query, "=") != strings.Count(want, "=") {
 			t.Errorf("the case %q is wrong", query)
 		}
+	}
+}
+
+func TestChainedHMAC(t *testing.T) {
+	t.Parallel()
+	once := signing.HMAC([]byte("key"), "a")
+	if got, want := signing.HMAC([]byte("key"), "a", "b"), signing.HMAC(once, "b"); !bytes.Equal(got, want) {
+		t.Errorf("the HMAC of two messages is %x, want %x", got, want)
+	}
+}
+
+func TestCanonicalPath(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"https://example.com":            "/",
+		"https://example.com/":           "/",
+		"https://example.com/a//b/":      "/a//b/",
+		"https://example.com/a%20b/%2F*": "/a%20b/%2F%2A",
+	} {
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := signing.CanonicalPath(u); got != want {
+			t.Errorf("the path of %s is %s, want %s", address, got, want)
+		}
+	}
+}
+
+func TestCanonicalHeaders(t *testing.T) {
+	t.Parallel()
+	lines, names := signing.CanonicalHeaders(map[string][]string{"x-b": {" 2 ", "1"}, "host": {"example.com"}, "x-a": {""}})
+	if want := "host:example.com\nx-a:\nx-b:2\nx-b:1\n"; lines != want || names != "host;x-a;x-b" {
+		t.Errorf("got %q, %q, want %q", lines, names, want)
 	}
 }

@@ -44,10 +44,7 @@ func (s Service) Sign(req *http.Request, body []byte, c vendorapi.Credentials, n
 		"", signedHeaders, signing.SHA256(body),
 	}, "\n")
 	toSign := strings.Join([]string{algorithm, timestamp, scope, signing.SHA256([]byte(canonical))}, "\n")
-	key := signing.HMAC([]byte("TC3"+c.SecretKey), day)
-	for _, part := range []string{string(s), "tc3_request"} {
-		key = signing.HMAC(key, part)
-	}
+	mac := signing.HMAC([]byte("TC3"+c.SecretKey), day, string(s), "tc3_request", toSign)
 	req.Header.Set("Authorization", algorithm+" Credential="+c.AccessKey+"/"+scope+
-		", SignedHeaders="+signedHeaders+", Signature="+hex.EncodeToString(signing.HMAC(key, toSign)))
+		", SignedHeaders="+signedHeaders+", Signature="+hex.EncodeToString(mac))
 }

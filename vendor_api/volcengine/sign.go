@@ -1,10 +1,9 @@
 package volcengine
 
 import (
+	"cmp"
 	"encoding/hex"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -39,13 +38,10 @@ func (s Scope) Sign(req *http.Request, body []byte, c vendorapi.Credentials, now
 	}
 	headers, signed := canonicalHeaders(req)
 	canonical := strings.Join([]string{
-		req.Method, canonicalPath(req.URL), signing.CanonicalQuery(req.URL.Query()), headers, signed, hash,
+		req.Method, signing.CanonicalPath(req.URL), signing.CanonicalQuery(req.URL.Query()), headers, signed, hash,
 	}, "\n")
 	scope := strings.Join([]string{now.Format(dayLayout), s.Region, s.Service, "request"}, "/")
-	key := []byte(c.SecretKey)
-	for part := range strings.SplitSeq(scope, "/") {
-		key = signing.HMAC(key, part)
-	}
+	key := signing.HMAC([]byte(c.SecretKey), strings.Split(scope, "/")...)
 	mac := signing.HMAC(key, strings.Join([]string{
 		algorithm, now.Format(dateLayout), scope, signing.SHA256([]byte(canonical)),
 	}, "\n"))
@@ -53,41 +49,20 @@ func (s Scope) Sign(req *http.Request, body []byte, c vendorapi.Credentials, now
 		", SignedHeaders="+signed+", Signature="+hex.EncodeToString(mac))
 }
 
-// canonicalPath escapes each segment of a path, which is never empty.
-func canonicalPath(u *url.URL) string {
-	segments := strings.Split("/"+strings.TrimPrefix(u.Path, "/"), "/")
-	for i, s := range segments {
-		segments[i] = signing.Escape(s)
-	}
-	return strings.Join(segments, "/")
-}
-
 // canonicalHeaders returns the headers that are signed, one a line, and their names.
 func canonicalHeaders(req *http.Request) (lines, names string) {
-	values := map[string]string{"host": canonicalHost(req)}
-	for name, v := range req.Header {
+	signed := map[string][]string{"host": {canonicalHost(req)}}
+	for name, values := range req.Header {
 		if strings.HasPrefix(name, "X-") || name == "Content-Type" || name == "Content-Md5" {
-			values[strings.ToLower(name)] = strings.TrimSpace(v[0])
+			signed[strings.ToLower(name)] = values[:1]
 		}
 	}
-	signed := make([]string, 0, len(values))
-	for name := range values {
-		signed = append(signed, name)
-	}
-	slices.Sort(signed)
-	var b strings.Builder
-	for _, name := range signed {
-		b.WriteString(name + ":" + values[name] + "\n")
-	}
-	return b.String(), strings.Join(signed, ";")
+	return signing.CanonicalHeaders(signed)
 }
 
 // canonicalHost is the host without the port that its scheme has anyway.
 func canonicalHost(req *http.Request) string {
-	host := req.Host
-	if host == "" {
-		host = req.URL.Host
-	}
+	host := cmp.Or(req.Host, req.URL.Host)
 	for _, port := range []string{":80", ":443"} {
 		if plain, ok := strings.CutSuffix(host, port); ok && !strings.HasSuffix(plain, ":") {
 			return plain
