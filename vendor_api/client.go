@@ -1,6 +1,7 @@
 package vendorapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -97,17 +98,11 @@ func NewClient(opts ClientOptions) (*Client, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		userAgent: opts.UserAgent,
-		timeout:   opts.Timeout,
-		maxBody:   opts.MaxBody,
+		timeout:   cmp.Or(max(opts.Timeout, 0), DefaultTimeout),
+		maxBody:   cmp.Or(max(opts.MaxBody, 0), DefaultMaxBody),
 		now:       opts.Now,
 
 		proxySecrets: foreign.ProxySecrets(&opts.HTTP.ProxyConfig),
-	}
-	if c.timeout <= 0 {
-		c.timeout = DefaultTimeout
-	}
-	if c.maxBody <= 0 {
-		c.maxBody = DefaultMaxBody
 	}
 	if c.now == nil {
 		c.now = time.Now
@@ -157,14 +152,6 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*Response, error) {
 	if d, err := http.ParseTime(resp.Header.Get("Date")); err == nil && d.Year() >= firstYear && d.Year() <= lastYear {
 		r.Date = d
 	}
-	if resp.StatusCode == http.StatusSwitchingProtocols {
-		// The body is the naked connection, and reading that does not end with
-		// the context.
-		return r, &Error{
-			Reason: prefetch.ReasonUnavailable, HTTPStatus: resp.StatusCode, Date: r.Date,
-			Err: fmt.Errorf("%s: changed the protocol unasked", req.URL.Host),
-		}
-	}
 	r.Body, err = c.readBody(resp)
 	if err != nil {
 		e := c.transportError(ctx, callCtx, req.URL.Host, err)
@@ -178,20 +165,18 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*Response, error) {
 	return r, nil
 }
 
-// noAnswerError is a response that cannot be taken for an answer, with the reason
-// to tell.
-type noAnswerError struct {
-	reason prefetch.Reason
-	text   string
-}
-
-func (e *noAnswerError) Error() string { return e.text }
-
+// readBody reads the body of an answer. The error is an [*Error], whose reason counts,
+// where the response cannot be taken for an answer.
 func (c *Client) readBody(resp *http.Response) ([]byte, error) {
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		// The body is the naked connection, and reading that does not end with
+		// the context.
+		return nil, &Error{Reason: prefetch.ReasonUnavailable, Err: errors.New("changed the protocol unasked")}
+	}
 	body, err := httpanswer.Read(resp, c.maxBody)
 	if resp.StatusCode >= http.StatusMultipleChoices && resp.StatusCode < http.StatusBadRequest {
 		location := Excerpt([]byte(resp.Header.Get("Location")))
-		return nil, &noAnswerError{prefetch.ReasonUnavailable, fmt.Sprintf("refused to follow a redirect to %q", location)}
+		return nil, &Error{Reason: prefetch.ReasonUnavailable, Err: fmt.Errorf("refused to follow a redirect to %q", location)}
 	}
 	text := ""
 	if coding, ok := errors.AsType[*httpanswer.CodingError](err); ok {
@@ -205,7 +190,7 @@ func (c *Client) readBody(resp *http.Response) ([]byte, error) {
 	case text == "":
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	case resp.StatusCode < http.StatusBadRequest:
-		return nil, &noAnswerError{prefetch.ReasonDecode, text}
+		return nil, &Error{Reason: prefetch.ReasonDecode, Err: errors.New(text)}
 	case len(body) == 0:
 		// The status tells what it means for the account; that no word of it can
 		// be read must not make it the task's affair.
@@ -224,11 +209,11 @@ func (c *Client) transportError(parent, callCtx context.Context, host string, er
 		err = urlErr.Err
 	}
 	reason := prefetch.ReasonUnavailable
-	var noAnswer *noAnswerError
+	var noAnswer *Error
 	var netErr net.Error
 	switch {
 	case errors.As(err, &noAnswer):
-		reason = noAnswer.reason
+		reason, err = noAnswer.Reason, noAnswer.Err
 	case errors.Is(callCtx.Err(), context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
 		reason = prefetch.ReasonTimeout
 		if parent.Err() == nil && callCtx.Err() != nil {
