@@ -27,11 +27,11 @@ type Keys struct {
 // Authorize signs req.
 func (k *Keys) Authorize(_ context.Context, req *http.Request, body []byte, now time.Time) error {
 	c := k.read()
-	if c.SecretKey == "" {
-		return NoCredentials("the secret key is empty")
-	}
 	if err := CheckCredential("the access key", c.AccessKey); err != nil {
 		return err
+	}
+	if c.SecretKey == "" {
+		return NoCredentials("the secret key is empty")
 	}
 	if c.Token != "" {
 		if err := CheckCredential("the security token", c.Token); err != nil {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // The vendor's API-key scheme is HMAC-SHA1.
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -60,7 +58,7 @@ func (a *apiKeyAuth) Secrets() []string { return []string{a.apiKey()} }
 // far more than an account can make in the 5 minutes that the vendor remembers.
 // All calls of one access key must share the value.
 func AKSK(accessKey, secretKey func() string) vendorapi.Auth {
-	return &akskAuth{accessKey: accessKey, secretKey: secretKey, used: map[int64]struct{}{}}
+	return &vendorapi.Keys{AccessKey: accessKey, SecretKey: secretKey, Sign: (&seconds{used: map[int64]bool{}}).sign}
 }
 
 // The scheme and the headers that it signs, in this order.
@@ -79,56 +77,40 @@ const (
 // maxUsedSeconds bounds the memory of used timestamps.
 const maxUsedSeconds = 4096
 
-type akskAuth struct {
-	accessKey, secretKey func() string
-
+// seconds are those that requests were dated with.
+type seconds struct {
 	mu sync.Mutex
 	// used and order hold the same seconds; order is from the oldest use to the
 	// newest. Remembering them all, and not only the last, keeps a clock that
 	// was set back from dating requests into the future until it caught up.
-	used  map[int64]struct{}
+	used  map[int64]bool
 	order []int64
 }
 
-func (a *akskAuth) Authorize(_ context.Context, req *http.Request, body []byte, now time.Time) error {
-	accessKey, secretKey := a.accessKey(), a.secretKey()
-	switch {
-	case accessKey == "":
-		return vendorapi.NoCredentials("the access key is empty")
-	case secretKey == "":
-		return vendorapi.NoCredentials("the secret key is empty")
-	}
-	timestamp := strconv.FormatInt(a.unusedSecond(now), 10)
+// sign dates and signs a request.
+func (s *seconds) sign(req *http.Request, body []byte, c vendorapi.Credentials, now time.Time) {
+	timestamp := strconv.FormatInt(s.unused(now), 10)
 	toSign := akskAlgorithm + "\n" + timestamp + "\n" + signing.SHA256(canonicalRequest(req, body))
-	mac := hmac.New(sha256.New, []byte(secretKey))
-	mac.Write([]byte(toSign))
-
 	req.Header.Set(headerAuthMethod, "AKSK")
-	req.Header.Set(headerAccessKey, accessKey)
+	req.Header.Set(headerAccessKey, c.AccessKey)
 	req.Header.Set(headerTimestamp, timestamp)
-	req.Header.Set("Authorization", fmt.Sprintf("%s Credential=%s, SignedHeaders=%s, Signature=%s",
-		akskAlgorithm, accessKey, signedHeaders, hex.EncodeToString(mac.Sum(nil))))
-	return nil
+	req.Header.Set("Authorization", fmt.Sprintf("%s Credential=%s, SignedHeaders=%s, Signature=%x",
+		akskAlgorithm, c.AccessKey, signedHeaders, signing.HMAC([]byte(c.SecretKey), toSign)))
 }
 
-func (a *akskAuth) Secrets() []string { return []string{a.accessKey(), a.secretKey()} }
-
-// unusedSecond is the first second from now on that was never returned before.
-func (a *akskAuth) unusedSecond(now time.Time) int64 {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+// unused is the first second from now on that was never returned before.
+func (s *seconds) unused(now time.Time) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	second := now.Unix()
-	for {
-		if _, ok := a.used[second]; !ok {
-			break
-		}
+	for s.used[second] {
 		second++
 	}
-	a.used[second] = struct{}{}
-	a.order = append(a.order, second)
-	if len(a.order) > maxUsedSeconds {
-		delete(a.used, a.order[0])
-		a.order = a.order[1:]
+	s.used[second] = true
+	s.order = append(s.order, second)
+	if len(s.order) > maxUsedSeconds {
+		delete(s.used, s.order[0])
+		s.order = s.order[1:]
 	}
 	return second
 }
