@@ -1,8 +1,10 @@
 package vendorapi
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -41,28 +43,42 @@ type Call struct {
 	RequestID string
 }
 
-// Build returns a request that lacks nothing but its credentials, and its body.
-// The error says why the vendor cannot be asked this.
-type Build func() (req *http.Request, body []byte, err error)
+// Exchange is one question to a vendor and what came back.
+type Exchange struct {
+	// Notes are what is odd about the answer. They become a part of it.
+	Notes
 
-// Read makes an answer, or an [*Error], of what the vendor said to req. What the
-// header of the response tells (the HTTP status, the id of the call, the vendor's
-// time, Retry-After) is not its matter.
-type Read func(req *http.Request, resp *Response) (Answer, error)
+	// Query is the question, with what was filled in to ask it.
+	Query    Query
+	Request  *http.Request
+	Response *Response
+	// Dated is when the request was authorized, by the clock here, to the second.
+	Dated time.Time
+	// RequestID is the vendor's id of the call as the body tells it. That of the
+	// header counts before it.
+	RequestID string
+}
 
-// Do makes one request, unless that cannot be built or authorized. The error is
-// always an [*Error].
-func (c *Call) Do(ctx context.Context, build Build, read Read) (Answer, error) {
-	req, body, err := build()
+// Build returns the request of a question, which lacks nothing but its credentials,
+// and its body. It may fill in what the question leaves open. The error says why the
+// vendor cannot be asked this.
+type Build func(ctx context.Context, q *Query) (req *http.Request, body []byte, err error)
+
+// Read makes an answer of what the vendor said. The error is an [*Error], or says why
+// the body cannot be read. What the header of the response tells (the HTTP status, the
+// id of the call, the vendor's time, Retry-After) is not its matter.
+type Read func(x *Exchange) (Answer, error)
+
+// Do puts q to the vendor with one request, unless that cannot be built or authorized.
+// The error is always an [*Error].
+func (c *Call) Do(ctx context.Context, q Query, build Build, read Read) (Answer, error) {
+	req, body, err := build(ctx, &q)
 	if err != nil {
 		return Answer{}, &Error{Reason: prefetch.ReasonInvalid, Unsent: true, Err: err}
 	}
-	now := time.Now
-	if c.Now != nil {
-		now = c.Now
-	}
+	now := c.Time()
 	secrets, before := c.Auth.Secrets(), req.Header.Clone()
-	if err := c.Auth.Authorize(ctx, req, body, now()); err != nil {
+	if err := c.Auth.Authorize(ctx, req, body, now); err != nil {
 		e := c.Client.Redactor(secrets...).Error(err)
 		e.Unsent = true
 		return Answer{}, e
@@ -74,35 +90,60 @@ func (c *Call) Do(ctx context.Context, build Build, read Read) (Answer, error) {
 		}
 	}
 	redactor := c.Client.Redactor(slices.Concat(secrets, foreign.Carried(req.Header, private...))...)
-	answer, err := c.send(ctx, req, read)
+	answer, err := c.send(ctx, &Exchange{Query: q, Request: req, Dated: now.Truncate(time.Second)}, read)
 	if err != nil {
 		return Answer{}, redactor.Error(err)
 	}
 	return redactor.Answer(answer), nil
 }
 
+// Time is what the call's clock says.
+func (c *Call) Time() time.Time {
+	if c.Now == nil {
+		return time.Now()
+	}
+	return c.Now()
+}
+
 // send makes the request, reads its answer, and adds to that, or to its error, what
 // the header says.
-func (c *Call) send(ctx context.Context, req *http.Request, read Read) (Answer, error) {
-	resp, err := c.Client.Do(ctx, req)
-	var a Answer
-	if err == nil {
-		a, err = read(req, resp)
-	}
-	if resp == nil {
+func (c *Call) send(ctx context.Context, x *Exchange, read Read) (a Answer, err error) {
+	x.Response, err = c.Client.Do(ctx, x.Request)
+	if x.Response == nil {
 		return Answer{}, err
 	}
-	id := Excerpt([]byte(resp.Header.Get(c.RequestID)))
 	if err == nil {
-		a.RequestID, a.Date = cmp.Or(id, Excerpt([]byte(a.RequestID))), resp.Date
+		a, err = read(x)
+	}
+	id := cmp.Or(Excerpt([]byte(x.Response.Header.Get(c.RequestID))), Excerpt([]byte(x.RequestID)))
+	if err == nil {
+		a.RequestID, a.Date = id, x.Response.Date
+		a.UnknownWords, a.Oddities = x.UnknownWords, x.Oddities
 		return a, nil
 	}
-	e := *AsError(err)
-	e.HTTPStatus, e.Date = resp.Status, resp.Date
+	e := Error{Reason: prefetch.ReasonDecode, Message: Excerpt(x.Response.Body), Err: err}
+	if classified, ok := errors.AsType[*Error](err); ok {
+		e = *classified
+	}
+	e.HTTPStatus, e.Date, e.RequestID = x.Response.Status, x.Response.Date, id
 	// A vendor's own hint is not in the header that the client knows.
-	e.RetryAfter = max(e.RetryAfter, c.Client.RetryAfter(resp))
-	e.RequestID = cmp.Or(id, Excerpt([]byte(e.RequestID)))
+	e.RetryAfter = max(e.RetryAfter, c.Client.RetryAfter(x.Response))
 	return Answer{}, &e
+}
+
+// NewRequest returns a request for what is at target, and its body: v in JSON, or none
+// if v is nil.
+func NewRequest(ctx context.Context, method string, target *url.URL, v any) (req *http.Request, body []byte, err error) {
+	if v != nil {
+		if body, err = json.Marshal(v); err != nil {
+			return nil, nil, fmt.Errorf("encode the request: %w", err)
+		}
+	}
+	req, err = http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, fmt.Errorf("build the request: %w", err)
+	}
+	return req, body, nil
 }
 
 // ParseEndpoint reads the address of a vendor's API, which is a scheme and a host

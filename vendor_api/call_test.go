@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,8 @@ func (h headers) Authorize(_ context.Context, req *http.Request, body []byte, no
 
 func (h headers) Secrets() []string { return []string{"the-secret-key"} }
 
+func vendor() *url.URL { return &url.URL{Scheme: "https", Host: "vendor.example", Path: "/"} }
+
 // echoing is a call whose vendor answers with all headers of its request.
 func echoing(t *testing.T, auth vendorapi.Auth) (c *vendorapi.Call, build vendorapi.Build, calls *int) {
 	t.Helper()
@@ -40,17 +43,20 @@ func echoing(t *testing.T, auth vendorapi.Auth) (c *vendorapi.Call, build vendor
 		_ = r.Header.WriteSubset(&b, map[string]bool{"User-Agent": true})
 		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(b.String()))}, nil
 	})})
-	build = func() (*http.Request, []byte, error) {
-		req := get(t, "https://vendor.example/")
-		req.Header.Set("X-Project", "project")
-		req.Header.Set("X-Both", "before")
-		return req, []byte("body"), nil
+	build = func(ctx context.Context, _ *vendorapi.Query) (*http.Request, []byte, error) {
+		req, _, err := vendorapi.NewRequest(ctx, http.MethodGet, vendor(), nil)
+		if err == nil {
+			req.Header.Set("X-Project", "project")
+			req.Header.Set("X-Both", "before")
+		}
+		return req, []byte("body"), err
 	}
 	return &vendorapi.Call{Client: client, Auth: auth, Now: now, Public: []string{"X-Signed"}, RequestID: "X-Id"}, build, calls
 }
 
-func words(_ *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
-	return vendorapi.Answer{RequestID: vendorapi.Excerpt(resp.Body)}, nil
+func words(x *vendorapi.Exchange) (vendorapi.Answer, error) {
+	x.RequestID = string(x.Response.Body)
+	return vendorapi.Answer{}, nil
 }
 
 // Whatever an authentication puts on a request is secret, unless its vendor says
@@ -71,12 +77,12 @@ func TestCallHidesWhatAuthenticates(t *testing.T) {
 		},
 	} {
 		call, build, _ := echoing(t, tt.auth)
-		a, err := call.Do(t.Context(), build, words)
+		a, err := call.Do(t.Context(), vendorapi.Query{}, build, words)
 		if err != nil || a.RequestID != tt.want {
 			t.Errorf("got  %s, %v\nwant %s", a.RequestID, err, tt.want)
 		}
-		_, err = call.Do(t.Context(), build, func(_ *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
-			return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonInvalid, Message: vendorapi.Excerpt(resp.Body)}
+		_, err = call.Do(t.Context(), vendorapi.Query{}, build, func(x *vendorapi.Exchange) (vendorapi.Answer, error) {
+			return vendorapi.Answer{}, &vendorapi.Error{Reason: prefetch.ReasonInvalid, Message: vendorapi.Excerpt(x.Response.Body)}
 		})
 		if e := wantReason(t, err, prefetch.ReasonInvalid); e.Message != tt.want || e.Unsent {
 			t.Errorf("got  %+v\nwant %s", e, tt.want)
@@ -88,11 +94,14 @@ func TestCallHidesWhatAuthenticates(t *testing.T) {
 func TestCallThatIsNotMade(t *testing.T) {
 	t.Parallel()
 	call, build, calls := echoing(t, headers{"fails": "no token for the-secret-key"})
-	_, err := call.Do(t.Context(), build, words)
+	_, err := call.Do(t.Context(), vendorapi.Query{}, build, words)
 	if e := wantReason(t, err, prefetch.ReasonUnavailable); !e.Unsent || e.Err.Error() != "no token for <secret>" {
 		t.Errorf("got %+v: %v", e, e)
 	}
-	_, err = call.Do(t.Context(), func() (*http.Request, []byte, error) { return nil, nil, io.ErrNoProgress }, words)
+	build = func(context.Context, *vendorapi.Query) (*http.Request, []byte, error) {
+		return nil, nil, io.ErrNoProgress
+	}
+	_, err = call.Do(t.Context(), vendorapi.Query{}, build, words)
 	if e := wantReason(t, err, prefetch.ReasonInvalid); !e.Unsent || !errors.Is(e, io.ErrNoProgress) {
 		t.Errorf("got %+v", e)
 	}
@@ -108,9 +117,56 @@ func TestCallKeepsTheRequestID(t *testing.T) {
 		return &http.Response{StatusCode: http.StatusFound, Header: http.Header{"X-Id": {"4c3 TOKEN"}}, Body: http.NoBody}, nil
 	})})
 	call := vendorapi.Call{Client: client, Auth: headers{"X-Key": "TOKEN"}, RequestID: "X-Id"}
-	_, err := call.Do(t.Context(), func() (*http.Request, []byte, error) { return get(t, "https://vendor.example/"), nil, nil }, words)
+	_, err := call.Do(t.Context(), vendorapi.Query{}, func(ctx context.Context, _ *vendorapi.Query) (*http.Request, []byte, error) {
+		return vendorapi.NewRequest(ctx, http.MethodGet, vendor(), nil)
+	}, words)
 	if e := wantReason(t, err, prefetch.ReasonUnavailable); e.RequestID != "4c3 <secret>" {
 		t.Errorf("got %v", e)
+	}
+}
+
+// A body that cannot be read is told as such, with its beginning; what was odd about an
+// answer, and the id that its body has, become parts of it.
+func TestCallReads(t *testing.T) {
+	t.Parallel()
+	call, build, _ := echoing(t, headers{"X-Key": "TOKEN"})
+	var seen vendorapi.Exchange
+	a, err := call.Do(t.Context(), vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: "a"}, build, func(x *vendorapi.Exchange) (vendorapi.Answer, error) {
+		x.Oddf("kind", "odd: TOKEN")
+		x.UnknownWords, x.RequestID, seen = []string{"word"}, "4c3", *x
+		return vendorapi.Answer{Count: 7}, nil
+	})
+	if err != nil || fmt.Sprintf("%d %v %v %s", a.Count, a.Oddities, a.UnknownWords, a.RequestID) != "7 [odd: <secret>] [word] 4c3" {
+		t.Errorf("got %+v, %v", a, err)
+	}
+	if seen.Query.TaskID != "a" || !seen.Dated.Equal(now()) || seen.Request.URL.Host != "vendor.example" {
+		t.Errorf("the exchange: %+v", seen)
+	}
+	_, err = call.Do(t.Context(), vendorapi.Query{}, build, func(x *vendorapi.Exchange) (vendorapi.Answer, error) {
+		x.RequestID = "4c3"
+		return vendorapi.Answer{}, errors.New("no rows")
+	})
+	if e := wantReason(t, err, prefetch.ReasonDecode); e.RequestID != "4c3" || e.HTTPStatus != http.StatusOK || !strings.HasPrefix(e.Message, "X-Both: before") ||
+		e.Err.Error() != "no rows" || e.Unsent {
+		t.Errorf("got %+v", e)
+	}
+}
+
+// What a request is made of; what is no JSON is refused.
+func TestNewRequest(t *testing.T) {
+	t.Parallel()
+	req, body, err := vendorapi.NewRequest(t.Context(), http.MethodPost, vendor(), map[string]int{"a": 1})
+	if err != nil || string(body) != `{"a":1}` || req.ContentLength != 7 || req.URL.String() != "https://vendor.example/" {
+		t.Errorf("%+v, %s, %v", req, body, err)
+	}
+	if req, body, err = vendorapi.NewRequest(t.Context(), http.MethodGet, vendor(), nil); err != nil || body != nil || req.Body != http.NoBody {
+		t.Errorf("%+v, %s, %v", req, body, err)
+	}
+	if _, _, err := vendorapi.NewRequest(t.Context(), http.MethodPost, vendor(), func() {}); err == nil {
+		t.Error("a function is sent")
+	}
+	if _, _, err := vendorapi.NewRequest(t.Context(), "no method", vendor(), nil); err == nil {
+		t.Error("there is such a method")
 	}
 }
 

@@ -3,21 +3,41 @@ package vendorapi
 import (
 	"errors"
 	"fmt"
+
+	"prefetch_exporter/prefetch"
 )
+
+// Complete fills in the page that q asks for, and its size. The error says why a vendor
+// that can be asked c cannot be asked q.
+func (q *Query) Complete(c Capabilities) error {
+	if err := c.Check(q); err != nil {
+		return err
+	}
+	q.Page = max(q.Page, 1)
+	switch {
+	case q.PageSize > 0:
+	case q.Kind == QueryCount:
+		q.PageSize = 1
+	case q.Kind == QueryList:
+		q.PageSize = c.ListSize
+	default:
+		q.PageSize = c.PageSize
+	}
+	return nil
+}
 
 // Check says why a vendor that can be asked c cannot be asked q; nil if it can.
 func (c *Capabilities) Check(q *Query) error {
-	hasWindow := !q.From.IsZero()
 	switch {
 	case !c.asks(q):
 		return fmt.Errorf("the vendor cannot be asked for a %q", string(q.Kind))
 	case len(q.Tasks()) > max(c.TasksPerQuery, 1):
 		return fmt.Errorf("the vendor cannot be asked for %d tasks at once", len(q.Tasks()))
-	case hasWindow == q.To.IsZero():
+	case q.HasWindow() == q.To.IsZero():
 		return errors.New("the window has only one end")
-	case q.TaskID == "" && (q.Kind == QueryTask || !hasWindow):
+	case q.TaskID == "" && (q.Kind == QueryTask || !q.HasWindow() && q.Kind != QueryList):
 		return errors.New("neither a task nor a window to ask for")
-	case hasWindow && !c.Windows && !c.Lists:
+	case q.HasWindow() && !c.Windows && !c.Lists:
 		return errors.New("the vendor cannot filter by time")
 	case q.Status != nil && !c.Filters(*q.Status):
 		return fmt.Errorf("the vendor cannot filter by the status %v", *q.Status)
@@ -33,7 +53,7 @@ func (c *Capabilities) asks(q *Query) bool {
 	case QueryWindow:
 		return c.Windows
 	case QueryCount:
-		return c.Paged
+		return c.Paged || c.FilterWords != [prefetch.NumStatuses]int{}
 	case QueryList:
 		return c.Lists
 	default:

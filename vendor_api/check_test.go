@@ -32,6 +32,8 @@ func TestCheck(t *testing.T) {
 		{"a window", all, window(vendorapi.QueryWindow, hour), ""},
 		{"a list", all, window(vendorapi.QueryList, hour), ""},
 		{"a count", all, vendorapi.Query{Kind: vendorapi.QueryCount, TaskID: "a", Status: new(prefetch.Failed)}, ""},
+		{"a list of any time", all, vendorapi.Query{Kind: vendorapi.QueryList}, ""},
+		{"a count by its filter", vendorapi.Capabilities{FilterWords: all.FilterWords}, vendorapi.Query{Kind: vendorapi.QueryCount, TaskID: "a"}, ""},
 		{"any span", vendorapi.Capabilities{Windows: true}, window(vendorapi.QueryWindow, 1000*hour), ""},
 		{"no kind", all, vendorapi.Query{TaskID: "a"}, `the vendor cannot be asked for a ""`},
 		{"no windows", vendorapi.Capabilities{}, window(vendorapi.QueryWindow, hour), `the vendor cannot be asked for a "window"`},
@@ -65,5 +67,27 @@ func TestCheck(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
+	}
+}
+
+// Pages begin with the first, of the size that suits the question.
+func TestComplete(t *testing.T) {
+	t.Parallel()
+	caps := vendorapi.Capabilities{Lists: true, Paged: true, PageSize: 100, ListSize: 1000}
+	for _, tt := range []struct {
+		ask        vendorapi.Query
+		page, size int
+	}{
+		{vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: "a"}, 1, 100},
+		{vendorapi.Query{Kind: vendorapi.QueryCount, TaskID: "a"}, 1, 1},
+		{vendorapi.Query{Kind: vendorapi.QueryList}, 1, 1000},
+		{vendorapi.Query{Kind: vendorapi.QueryCount, TaskID: "a", Page: 3, PageSize: 7}, 3, 7},
+	} {
+		if err := tt.ask.Complete(caps); err != nil || tt.ask.Page != tt.page || tt.ask.PageSize != tt.size {
+			t.Errorf("%s: page %d of %d rows, %v", tt.ask.Kind, tt.ask.Page, tt.ask.PageSize, err)
+		}
+	}
+	if err := (&vendorapi.Query{Kind: vendorapi.QueryWindow}).Complete(caps); err == nil {
+		t.Error("a window is asked of a vendor without any")
 	}
 }

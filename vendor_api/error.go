@@ -25,6 +25,19 @@ const (
 	FeatureLookBack Feature = "look_back"
 )
 
+// UsedBy is the feature if q relies on it, and else empty: an error that names it is
+// then about something else, and nothing was learned.
+func (f Feature) UsedBy(q *Query) Feature {
+	used := map[Feature]bool{
+		FeaturePageSize: q.PageSize > 0, FeatureStatusFilter: q.Status != nil,
+		FeatureTaskAlone: !q.HasWindow(), FeatureLookBack: q.HasWindow(),
+	}
+	if used[f] {
+		return f
+	}
+	return ""
+}
+
 // Error is a vendor call that did not answer, classified once.
 type Error struct {
 	Reason prefetch.Reason

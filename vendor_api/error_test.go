@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -60,5 +61,27 @@ func TestAsError(t *testing.T) {
 	}
 	if got := vendorapi.AsError(nil); got != nil {
 		t.Errorf("no error is %v", got)
+	}
+}
+
+// A feature that a question did not use cannot have been refused.
+func TestUsedBy(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	whole := vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: "a"}
+	limited := vendorapi.Query{Kind: vendorapi.QueryWindow, From: now, To: now, PageSize: 10, Status: new(prefetch.Failed)}
+	for feature, want := range map[vendorapi.Feature]struct{ whole, limited vendorapi.Feature }{
+		vendorapi.FeaturePageSize:     {"", vendorapi.FeaturePageSize},
+		vendorapi.FeatureStatusFilter: {"", vendorapi.FeatureStatusFilter},
+		vendorapi.FeatureLookBack:     {"", vendorapi.FeatureLookBack},
+		vendorapi.FeatureTaskAlone:    {vendorapi.FeatureTaskAlone, ""},
+		"":                            {"", ""},
+	} {
+		if got := feature.UsedBy(&whole); got != want.whole {
+			t.Errorf("%q of a whole task is %q", feature, got)
+		}
+		if got := feature.UsedBy(&limited); got != want.limited {
+			t.Errorf("%q of a limited window is %q", feature, got)
+		}
 	}
 }

@@ -27,12 +27,12 @@ func (n *Notes) Oddf(kind, format string, args ...any) {
 	}
 }
 
-// NoRow notes that a row is no object, and returns what stands for it.
-func (n *Notes) NoRow(raw json.RawMessage) prefetch.URL {
+// NoRow notes that a row is no object, and returns what stands for it, which is kept.
+func (n *Notes) NoRow(raw json.RawMessage) (u prefetch.URL, keep bool) {
 	if !slices.Contains(n.told, "row") { // an excerpt of each would cost memory
 		n.Oddf("row", "a row is not an object: %s", Excerpt(raw))
 	}
-	return prefetch.URL{Status: prefetch.Unknown}
+	return prefetch.URL{Status: prefetch.Unknown}, true
 }
 
 // URL reads the URL of a row, without white space: no URL holds any, but vendors'

@@ -13,15 +13,20 @@ const MaxRows = 20_000
 
 // Rows reads the elements of a list in valid JSON, in their order. For each, read
 // is told the row, nil if the element is no object, and the element as it was
-// written; both are valid during the call only. The fields of Row must take any
-// value, as [Text] does.
+// written; both are valid during the call only. What it does not want to keep is left
+// out. The fields of Row must take any value, as [Text] does.
+//
+// A list that is missing, or null, has none.
 //
 // The error says that list is none, or that it has more than [MaxRows] elements:
 // a part of an answer would have a wrong total, so such an answer counts as
 // unreadable as a whole. The elements are counted before any is read, so that
 // millions of them cost no memory.
-func Rows[Row, URL any](list json.RawMessage, read func(row *Row, raw json.RawMessage) URL) ([]URL, error) {
-	if len(list) == 0 || list[0] != '[' {
+func Rows[Row, URL any](list json.RawMessage, read func(row *Row, raw json.RawMessage) (u URL, keep bool)) ([]URL, error) {
+	if len(list) == 0 || string(list) == "null" {
+		return []URL{}, nil
+	}
+	if list[0] != '[' {
 		return nil, fmt.Errorf("is not a list: %s", Excerpt(list))
 	}
 	n := length(list)
@@ -32,7 +37,7 @@ func Rows[Row, URL any](list json.RawMessage, read func(row *Row, raw json.RawMe
 	var row Row
 	decoder := json.NewDecoder(bytes.NewReader(list))
 	_, _ = decoder.Token() // the bracket
-	for len(urls) < n && decoder.More() {
+	for i := 0; i < n && decoder.More(); i++ {
 		begin := decoder.InputOffset()
 		row = *new(Row)
 		element := &row
@@ -40,7 +45,9 @@ func Rows[Row, URL any](list json.RawMessage, read func(row *Row, raw json.RawMe
 			element = nil // of another type
 		}
 		raw := bytes.TrimLeft(list[begin:decoder.InputOffset()], ", \t\r\n")
-		urls = append(urls, read(element, raw))
+		if u, keep := read(element, raw); keep {
+			urls = append(urls, u)
+		}
 	}
 	return urls, nil
 }

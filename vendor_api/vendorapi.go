@@ -69,6 +69,9 @@ type Query struct {
 	Cursor string
 }
 
+// HasWindow reports whether q limits the time of creation.
+func (q *Query) HasWindow() bool { return !q.From.IsZero() }
+
 // Tasks are the ids of all tasks that are asked for.
 func (q *Query) Tasks() []string {
 	if q.TaskID == "" {

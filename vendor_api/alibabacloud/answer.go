@@ -75,14 +75,15 @@ func (p *page) list() json.RawMessage {
 
 // reader turns one answer's rows into URLs and keeps what was odd about them.
 type reader struct {
-	vendorapi.Notes
+	*vendorapi.Exchange
 
-	query    vendorapi.Query
 	pageSize int
-	// tasks are the ids of the rows, and purges tells which rows, counted from 0, are
-	// of no prefetch.
-	tasks  []string
-	purges []int
+	// tasks are those of the rows.
+	tasks []string
+	// purged is how many more rows there are that are of no prefetch, and purges are
+	// their tasks.
+	purged int
+	purges map[string]bool
 }
 
 // answer makes the answer of a body.
@@ -94,25 +95,25 @@ func (r *reader) answer(body *page) (vendorapi.Answer, error) {
 	if body.Tasks == nil && body.RequestID.Value() == "" {
 		return vendorapi.Answer{}, errors.New("the answer has no Tasks")
 	}
-	if err := r.checkTotal(body, len(urls)); err != nil {
+	rows := len(urls) + r.purged
+	if err := r.checkTotal(body, rows); err != nil {
 		return vendorapi.Answer{}, err
 	}
-	count := len(urls)
+	count := rows
 	if body.TotalCount.Value() != "" {
-		count = r.Count(body.TotalCount, len(urls))
+		count = r.Count(body.TotalCount, rows)
 	}
-	a := vendorapi.Answer{RequestID: body.RequestID.Value()}
-	if !byID(&r.query) {
-		a.Page, a.PageSize = r.query.Page, r.PageSize(r.query, body.PageSize, count, len(urls))
+	a := vendorapi.Answer{URLs: urls, RowTasks: r.tasks, Count: count - r.purged}
+	if !byID(&r.Query) {
+		a.Page, a.PageSize = r.Query.Page, r.PageSize(r.Query, body.PageSize, count, rows)
 	}
-	var purges map[string]bool
-	a.URLs, a.RowTasks, purges = r.prefetches(urls)
-	a.Count = count - len(urls) + len(a.URLs)
-	a.Refused = r.refused(purges, a.RowTasks)
-	if byID(&r.query) && len(r.query.Others) == 0 && !a.Whole() {
+	if r.purged > 0 {
+		r.Oddf("purge", "rows of purges, which are not counted: %d", r.purged)
+		a.Refused = r.refused()
+	}
+	if byID(&r.Query) && len(r.Query.Others) == 0 && !a.Whole() {
 		r.firstPage(&a)
 	}
-	a.UnknownWords, a.Oddities = r.UnknownWords, r.Oddities
 	return a, nil
 }
 
@@ -120,8 +121,8 @@ func (r *reader) answer(body *page) (vendorapi.Answer, error) {
 // own need not be all.
 func (r *reader) checkTotal(body *page, rows int) error {
 	_, told := body.TotalCount.Natural()
-	counting := r.query.Kind == vendorapi.QueryCount
-	if told || byID(&r.query) || !counting && rows < r.query.PageSize {
+	counting := r.Query.Kind == vendorapi.QueryCount
+	if told || byID(&r.Query) || !counting && rows < r.Query.PageSize {
 		return nil
 	}
 	return fmt.Errorf("TotalCount %q is not a whole number", body.TotalCount.Excerpt())
@@ -137,16 +138,20 @@ func (r *reader) firstPage(a *vendorapi.Answer) {
 }
 
 // row reads one row, nil if it is no object. Whatever cannot be read of it, the row
-// is there.
-func (r *reader) row(w *row, raw json.RawMessage) prefetch.URL {
+// is there, unless it is of a purge.
+func (r *reader) row(w *row, raw json.RawMessage) (u prefetch.URL, keep bool) {
 	if w == nil {
-		_ = r.mark(&row{})
+		r.tasks = append(r.tasks, r.task(&row{}))
 		return r.NoRow(raw)
 	}
-	if r.mark(w) {
-		return prefetch.URL{}
+	task := r.task(w)
+	if kind := w.ObjectType.Value(); kind != "" && !strings.EqualFold(kind, preload) {
+		r.purged++
+		r.purges[task] = true
+		return u, false
 	}
-	u := prefetch.URL{
+	r.tasks = append(r.tasks, task)
+	u = prefetch.URL{
 		URL: r.URL(w.ObjectPath), Status: r.Status(w.Status, words),
 		Created: r.Time("CreationTime", w.CreationTime, time.UTC, dateLayout),
 	}
@@ -154,56 +159,26 @@ func (r *reader) row(w *row, raw json.RawMessage) prefetch.URL {
 	if u.Status == prefetch.Failed {
 		u.Cause, u.Words = cause(w)
 	}
-	return u
+	return u, true
 }
 
-// mark keeps whose row it is, and reports whether it is of a purge. One that does not
-// tell its task belongs to the one that was asked for, if that is one.
-func (r *reader) mark(w *row) (purge bool) {
-	task, kind := w.TaskID.Value(), strings.ToLower(w.ObjectType.Value())
-	asked := r.query.TaskID
-	if task == "" && len(r.query.Others) == 0 {
-		task = asked
-	}
-	if asked != "" && len(r.query.Others) == 0 && task != asked {
-		r.Oddf("task", "a row is of the task %q, which was not asked for", vendorapi.Excerpt([]byte(task)))
-	}
-	if purge = kind != "" && kind != preload; purge {
-		r.purges = append(r.purges, len(r.tasks))
-	}
-	if len(r.tasks) == cap(r.tasks) {
-		r.tasks = slices.Grow(r.tasks, max(len(r.tasks), r.pageSize)) // append would grow it by less at a time
-	}
-	r.tasks = append(r.tasks, task)
-	return purge
-}
-
-// prefetches are the rows of prefetches, their tasks, and the tasks of the others.
-func (r *reader) prefetches(rows []prefetch.URL) (urls []prefetch.URL, tasks []string, purges map[string]bool) {
-	if len(r.purges) == 0 {
-		return rows, r.tasks, nil
-	}
-	r.Oddf("purge", "rows of purges, which are not counted: %d", len(r.purges))
-	urls, tasks, purges = rows[:0], r.tasks[:0], map[string]bool{}
-	left := r.purges
-	for i, task := range r.tasks {
-		if len(left) > 0 && left[0] == i {
-			purges[task], left = true, left[1:]
-			continue
+// task is whose row it is. One that does not tell its task belongs to the one that was
+// asked for, if that is one.
+func (r *reader) task(w *row) string {
+	task, asked := w.TaskID.Value(), r.Query.TaskID
+	if len(r.Query.Others) == 0 && asked != "" {
+		task = cmp.Or(task, asked)
+		if task != asked {
+			r.Oddf("task", "a row is of the task %q, which was not asked for", vendorapi.Excerpt([]byte(task)))
 		}
-		urls, tasks = append(urls, rows[i]), append(tasks, task)
 	}
-	return urls, tasks, purges
+	return task
 }
 
-// refused are the tasks asked for that have rows of purges only.
-func (r *reader) refused(purges map[string]bool, tasks []string) map[string]*vendorapi.Error {
-	for _, task := range tasks {
-		delete(purges, task)
-	}
-	var refused map[string]*vendorapi.Error
-	for _, id := range r.query.Tasks() {
-		if !purges[id] {
+// refused are the tasks asked for that have rows of purges only; nil if none has.
+func (r *reader) refused() (refused map[string]*vendorapi.Error) {
+	for _, id := range r.Query.Tasks() {
+		if !r.purges[id] || slices.Contains(r.tasks, id) {
 			continue
 		}
 		if refused == nil {

@@ -54,27 +54,19 @@ var codes = [...]struct {
 	{begin: "InvalidPageSize", reason: prefetch.ReasonInvalid, refused: vendorapi.FeaturePageSize},
 }
 
-// failure classifies a response that is no answer. unread is why it is none where it
-// claims to be one.
-func (x *exchange) failure(unread error) *vendorapi.Error {
-	e := &vendorapi.Error{
-		Code: x.body.Code.Excerpt(), RequestID: x.body.RequestID.Value(),
-		Message: cmp.Or(x.body.Message.Excerpt(), vendorapi.Excerpt(x.resp.Body)),
-	}
-	if x.resp.Success() && e.Code == "" {
-		e.Reason, e.Err = prefetch.ReasonDecode, unread
-		return e
-	}
-	e.Reason, e.Refused = meaning(&x.query, x.resp.Status, e.Code)
+// failure classifies a response that is no answer.
+func (p *page) failure(x *vendorapi.Exchange) *vendorapi.Error {
+	e := &vendorapi.Error{Code: p.Code.Excerpt(), Message: cmp.Or(p.Message.Excerpt(), vendorapi.Excerpt(x.Response.Body))}
+	e.Reason, e.Refused = meaning(&x.Query, x.Response.Status, e.Code)
 	switch {
 	case e.Reason == prefetch.ReasonAuth:
-		e.Err = vendorapi.Skew(dated(x.req), x.resp.Date, maxSkew)
+		e.Err = x.Skew(maxSkew, nil)
 		if e.Err == nil && begins(e.Code, codeTime) {
 			e.Err = errors.New("look at the clock here: the vendor allows 15 minutes")
 		}
 	case e.Reason == prefetch.ReasonThrottled:
-		e.RetryAfter = timeLeft(x.resp.Header)
-	case begins(e.Code, codeTaskID) && len(x.query.Others) == 0 && idForm.MatchString(x.query.TaskID):
+		e.RetryAfter = timeLeft(x.Response.Header)
+	case begins(e.Code, codeTaskID) && len(x.Query.Others) == 0 && idForm.MatchString(x.Query.TaskID):
 		// What looks like one of its ids and is called invalid does not exist: "check
 		// that the TaskId exists", one of the vendor's pages says.
 		e.Reason = prefetch.ReasonNotFound
@@ -85,20 +77,15 @@ func (x *exchange) failure(unread error) *vendorapi.Error {
 // idForm is what the vendor's ids look like.
 var idForm = regexp.MustCompile(`^[0-9]{5,20}$`)
 
-// meaning is what a code says of q, and the status where no table knows the code. A
-// feature counts as refused only if q used it.
+// meaning is what a code says of q, and the status where no table knows the code.
 func meaning(q *vendorapi.Query, status int, code string) (prefetch.Reason, vendorapi.Feature) {
 	if status == http.StatusTooManyRequests {
 		return prefetch.ReasonThrottled, ""
 	}
 	for _, c := range codes {
-		if !begins(code, c.begin) {
-			continue
+		if begins(code, c.begin) {
+			return c.reason, c.refused.UsedBy(q)
 		}
-		if uses(q, c.refused) {
-			return c.reason, c.refused
-		}
-		return c.reason, ""
 	}
 	if status == http.StatusNotFound {
 		// What the vendor does not find is a call or a key, never a task.
@@ -113,29 +100,6 @@ func meaning(q *vendorapi.Query, status int, code string) (prefetch.Reason, vend
 func begins(code, begin string) bool {
 	n := len(begin)
 	return len(code) >= n && strings.EqualFold(code[:n], begin) && (len(code) == n || strings.ContainsRune(".(", rune(code[n])))
-}
-
-// uses reports whether q relies on the feature.
-func uses(q *vendorapi.Query, feature vendorapi.Feature) bool {
-	switch feature {
-	case vendorapi.FeaturePageSize:
-		return !byID(q)
-	case vendorapi.FeatureStatusFilter:
-		return q.Status != nil
-	case vendorapi.FeatureLookBack:
-		return hasWindow(q)
-	default:
-		return false
-	}
-}
-
-// dated is the time that a request was signed with.
-func dated(req *http.Request) time.Time {
-	at, err := time.Parse(dateLayout, req.Header.Get(headerDate))
-	if err != nil {
-		return time.Time{}
-	}
-	return at
 }
 
 // timeLeftForm is when a limit counts anew, in milliseconds, in a header such as

@@ -3,7 +3,6 @@ package alibabacloud
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -112,39 +111,24 @@ func (p *Provider) Capabilities() vendorapi.Capabilities {
 // gave. That of a single task is then its first page, and the pages after it can be
 // asked for.
 func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answer, error) {
-	return p.call.Do(ctx, func() (_ *http.Request, _ []byte, err error) {
-		if err := check(&q); err != nil {
-			return nil, nil, err
-		}
-		q = p.complete(q)
-		req, err := p.request(ctx, q)
-		return req, nil, err
-	}, func(req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
-		return p.read(&exchange{query: q, req: req, resp: resp})
-	})
-}
-
-// exchange is a question, which is complete, and what came back.
-type exchange struct {
-	query vendorapi.Query
-	req   *http.Request
-	resp  *vendorapi.Response
-	body  page
+	return p.call.Do(ctx, q, p.request, p.read)
 }
 
 // read turns a response into an answer or a classified error.
-func (p *Provider) read(x *exchange) (vendorapi.Answer, error) {
-	err := decodePage(x.resp.Body, &x.body)
-	if !x.resp.Success() || err != nil || x.body.Code.Value() != "" {
-		return vendorapi.Answer{}, x.failure(err)
+func (p *Provider) read(x *vendorapi.Exchange) (vendorapi.Answer, error) {
+	var body page
+	err := decodePage(x.Response.Body, &body)
+	x.RequestID = body.RequestID.Value()
+	switch {
+	case !x.Response.Success(), body.Code.Value() != "":
+		return vendorapi.Answer{}, body.failure(x)
+	case err != nil:
+		return vendorapi.Answer{}, err
 	}
-	r := reader{query: x.query, pageSize: p.api.pageSize}
-	a, err := r.answer(&x.body)
-	if refused := a.Refused[x.query.TaskID]; refused != nil && len(x.query.Others) == 0 {
+	r := reader{Exchange: x, pageSize: p.api.pageSize, purges: map[string]bool{}}
+	a, err := r.answer(&body)
+	if refused := a.Refused[x.Query.TaskID]; refused != nil && len(x.Query.Others) == 0 {
 		return vendorapi.Answer{}, refused
 	}
-	if err != nil {
-		return vendorapi.Answer{}, x.failure(err)
-	}
-	return a, nil
+	return a, err
 }

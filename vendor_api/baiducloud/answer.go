@@ -23,11 +23,6 @@ type document struct {
 	RequestID vendorapi.Text `json:"requestId"`
 }
 
-// decode reads body. The error says that it is no JSON object.
-func (d *document) decode(body []byte) error {
-	return vendorapi.Object(body, d)
-}
-
 // row is one element of details. The page in English has finshedAt.
 type row struct {
 	Status     vendorapi.Text `json:"status"`
@@ -72,42 +67,38 @@ var words = map[string]prefetch.Status{
 }
 
 // reader turns one answer's rows into URLs and keeps what was odd about them.
-type reader struct{ vendorapi.Notes }
+type reader struct{ *vendorapi.Exchange }
 
-// answer makes the answer to q. The error says why the body is none.
-func (d *document) answer(q *vendorapi.Query) (vendorapi.Answer, error) {
-	var r reader
-	urls := []prefetch.URL{}
-	switch {
-	case len(d.Details) == 0:
+// answer makes the answer of a body. The error says why it is none.
+func (d *document) answer(x *vendorapi.Exchange) (vendorapi.Answer, error) {
+	if len(d.Details) == 0 {
 		return vendorapi.Answer{}, errors.New("the answer has no details")
-	case string(d.Details) != "null":
-		var err error
-		if urls, err = vendorapi.Rows(d.Details, r.url); err != nil {
-			return vendorapi.Answer{}, fmt.Errorf("details %w", err)
-		}
 	}
-	a := vendorapi.Answer{URLs: urls, Count: len(urls), RequestID: d.RequestID.Excerpt()}
+	r := reader{x}
+	urls, err := vendorapi.Rows(d.Details, r.url)
+	if err != nil {
+		return vendorapi.Answer{}, fmt.Errorf("details %w", err)
+	}
+	a := vendorapi.Answer{URLs: urls, Count: len(urls)}
 	if strings.EqualFold(d.IsTruncated.Value(), "true") {
 		a.Next = d.NextMarker.Value()
 		switch {
-		case q.TaskID != "":
+		case x.Query.TaskID != "":
 			// The vendor documents no way to the rest.
 			a.Next, a.Open = "", true
 			r.Oddf("truncated", "the rows of a task are truncated; it is taken as not over")
 		case a.Next == "", d.NextMarker.Cut:
 			return vendorapi.Answer{}, errors.New("the answer is truncated and names no nextMarker")
-		case a.Next == q.Cursor:
+		case a.Next == x.Query.Cursor:
 			return vendorapi.Answer{}, errors.New("the nextMarker is the one that was asked for")
 		}
 	}
-	a.UnknownWords, a.Oddities = r.UnknownWords, r.Oddities
 	return a, nil
 }
 
 // url reads one row, nil if it is no object. Whatever cannot be read of it, the row is
 // there.
-func (r *reader) url(w *row, raw json.RawMessage) prefetch.URL {
+func (r *reader) url(w *row, raw json.RawMessage) (u prefetch.URL, keep bool) {
 	if w == nil {
 		return r.NoRow(raw)
 	}
@@ -118,7 +109,7 @@ func (r *reader) url(w *row, raw json.RawMessage) prefetch.URL {
 	if finished.Value() == "" {
 		finished = w.FinshedAt
 	}
-	u := prefetch.URL{
+	u = prefetch.URL{
 		URL:      r.URL(w.Task.URL),
 		Status:   r.Status(w.Status, words),
 		Created:  r.Time("createdAt", w.CreatedAt, time.UTC, dateLayout),
@@ -131,5 +122,5 @@ func (r *reader) url(w *row, raw json.RawMessage) prefetch.URL {
 		u.Created = begin
 	}
 	u.Progress, u.HasProgress = r.Share("progress", w.Progress)
-	return u
+	return u, true
 }

@@ -3,7 +3,6 @@ package baiducloud
 import (
 	"cmp"
 	"errors"
-	"net/http"
 	"regexp"
 	"strings"
 	"time"
@@ -16,8 +15,8 @@ import (
 // signature is good for (https://cloud.baidu.com/doc/DataBuilder/s/Mmdya6ldu).
 const maxSkew = 30 * time.Minute
 
-// codeExpired refuses a request that is too old, or from the future.
-const codeExpired = "RequestExpired"
+// wrongDate are the codes of a request that is too old, or from the future.
+var wrongDate = map[string]error{"RequestExpired": errors.New("the clock here and the vendor's differ")}
 
 // codes are those of https://cloud.baidu.com/doc/BCC/s/Ojwvyo6nc and
 // https://cloud.baidu.com/doc/IAM/s/Rjx4d0rxo-en.
@@ -27,7 +26,7 @@ var codes = map[string]prefetch.Reason{
 	"InvalidHTTPAuthHeader": prefetch.ReasonAuth,
 	// The service is not opened.
 	"OptInRequired":         prefetch.ReasonAuth,
-	codeExpired:             prefetch.ReasonAuth,
+	"RequestExpired":        prefetch.ReasonAuth,
 	"SignatureDoesNotMatch": prefetch.ReasonAuth,
 	"InappropriateJSON":     prefetch.ReasonInvalid,
 	"MalformedJSON":         prefetch.ReasonInvalid,
@@ -46,12 +45,10 @@ var (
 	startText     = regexp.MustCompile(`(?i)start[ _-]?time`)
 )
 
-// failure classifies a response that is no answer to q.
-func failure(q *vendorapi.Query, body *document, req *http.Request, resp *vendorapi.Response) *vendorapi.Error {
-	e := &vendorapi.Error{
-		Code: body.Code.Excerpt(), Message: cmp.Or(body.Message.Excerpt(), vendorapi.Excerpt(resp.Body)), RequestID: body.RequestID.Excerpt(),
-	}
-	e.Reason = reason(e.Code, resp)
+// failure classifies a response that is no answer.
+func (d *document) failure(x *vendorapi.Exchange) *vendorapi.Error {
+	q, e := &x.Query, &vendorapi.Error{Code: d.Code.Excerpt(), Message: cmp.Or(d.Message.Excerpt(), vendorapi.Excerpt(x.Response.Body))}
+	e.Reason = reason(e.Code, x.Response)
 	switch e.Reason {
 	case prefetch.ReasonInvalid:
 		if q.TaskID != "" && (idText.MatchString(e.Message) || strings.Contains(e.Message, q.TaskID)) {
@@ -65,7 +62,7 @@ func failure(q *vendorapi.Query, body *document, req *http.Request, resp *vendor
 			e.Reason = prefetch.ReasonUnavailable
 		}
 	case prefetch.ReasonAuth:
-		e.Err = blameClock(e.Code, req, resp)
+		e.Err = x.Skew(maxSkew, wrongDate[e.Code])
 	default:
 	}
 	return e
@@ -82,16 +79,4 @@ func reason(code string, resp *vendorapi.Response) prefetch.Reason {
 		// The body of an error may be empty.
 		return vendorapi.StatusReason(resp.Status, code != "" || resp.Header.Get(headerRequestID) != "")
 	}
-}
-
-// blameClock is the cause of a refusal if the clock here explains it.
-func blameClock(code string, req *http.Request, resp *vendorapi.Response) error {
-	dated, err := time.Parse(dateLayout, req.Header.Get(headerDate))
-	if err == nil {
-		err = vendorapi.Skew(dated, resp.Date, maxSkew)
-	}
-	if err == nil && code == codeExpired {
-		err = errors.New("the clock here and the vendor's differ")
-	}
-	return err
 }

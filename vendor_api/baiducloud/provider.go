@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"time"
 
-	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
@@ -91,18 +90,12 @@ func (*Provider) Capabilities() vendorapi.Capabilities {
 //
 // The error is always a [*vendorapi.Error].
 func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answer, error) {
-	return p.call.Do(ctx, func() (*http.Request, []byte, error) {
-		req, err := p.request(ctx, &q)
-		return req, nil, err
-	}, func(req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
-		return read(&q, req, resp)
-	})
+	return p.call.Do(ctx, q, p.request, read)
 }
 
-func (p *Provider) request(ctx context.Context, q *vendorapi.Query) (*http.Request, error) {
-	caps := p.Capabilities()
-	if err := caps.Check(q); err != nil {
-		return nil, err
+func (p *Provider) request(ctx context.Context, q *vendorapi.Query) (*http.Request, []byte, error) {
+	if err := q.Complete(p.Capabilities()); err != nil {
+		return nil, nil, err
 	}
 	query := url.Values{}
 	switch {
@@ -112,35 +105,28 @@ func (p *Provider) request(ctx context.Context, q *vendorapi.Query) (*http.Reque
 		if q.Cursor != "" {
 			query.Set("marker", q.Cursor)
 		}
-	case !q.From.IsZero() || q.Cursor != "":
-		return nil, errors.New("the vendor cannot limit the rows of a task")
+	case q.HasWindow() || q.Cursor != "":
+		return nil, nil, errors.New("the vendor cannot limit the rows of a task")
 	default:
 		query.Set("id", q.TaskID)
 	}
 	target := p.target
 	target.RawQuery = canonicalQuery(query)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)
-	if err != nil {
-		return nil, fmt.Errorf("building the request: %w", err)
-	}
-	return req, nil
+	return vendorapi.NewRequest(ctx, http.MethodGet, &target, nil)
 }
 
 // read turns a response into an answer or a classified error. A body with a code is an
 // error under any HTTP status.
-func read(q *vendorapi.Query, req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
+func read(x *vendorapi.Exchange) (vendorapi.Answer, error) {
 	var body document
-	decodeErr := body.decode(resp.Body)
-	if !resp.Success() || body.Code.Value() != "" {
-		return vendorapi.Answer{}, failure(q, &body, req, resp)
-	}
-	if decodeErr == nil {
-		var a vendorapi.Answer
-		if a, decodeErr = body.answer(q); decodeErr == nil {
-			return a, nil
-		}
-	}
-	return vendorapi.Answer{}, &vendorapi.Error{
-		Reason: prefetch.ReasonDecode, Message: vendorapi.Excerpt(resp.Body), RequestID: body.RequestID.Excerpt(), Err: decodeErr,
+	err := vendorapi.Object(x.Response.Body, &body)
+	x.RequestID = body.RequestID.Value()
+	switch {
+	case !x.Response.Success(), body.Code.Value() != "":
+		return vendorapi.Answer{}, body.failure(x)
+	case err != nil:
+		return vendorapi.Answer{}, err
+	default:
+		return body.answer(x)
 	}
 }

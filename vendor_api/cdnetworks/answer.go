@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/zone"
 )
 
 // page is the body of an answer. encoding/json matches keys in any letter case,
@@ -70,7 +70,7 @@ func (p *page) requestID() string { return cmp.Or(p.CNCRequestID.Value(), p.Requ
 
 // reader turns one answer's rows into URLs and keeps what was odd about them.
 type reader struct {
-	vendorapi.Notes
+	*vendorapi.Exchange
 
 	location *time.Location
 }
@@ -78,46 +78,43 @@ type reader struct {
 // rows reads the elements of the answer's list, under whichever of its two names
 // it has any.
 func (r *reader) rows(body *page) ([]prefetch.URL, error) {
+	urls := []prefetch.URL{}
 	for _, list := range []json.RawMessage{body.ResultDetail, body.ResultDetailList} {
-		if len(list) <= len("null") && slices.Contains([]string{"", "null", `""`}, string(list)) {
+		if len(urls) > 0 || string(list) == `""` {
 			continue
 		}
-		urls, err := vendorapi.Rows(list, r.url)
-		if err != nil {
+		var err error
+		if urls, err = vendorapi.Rows(list, r.url); err != nil {
 			return nil, fmt.Errorf("resultDetail %w", err)
 		}
-		if len(urls) > 0 {
-			return urls, nil
-		}
 	}
-	return []prefetch.URL{}, nil
+	return urls, nil
 }
 
-// answer makes the answer to q, which is complete, of its rows. date is the
-// vendor's clock, or zero.
-func (r *reader) answer(q vendorapi.Query, body *page, urls []prefetch.URL, date time.Time) vendorapi.Answer {
-	count := r.Count(body.Count, len(urls))
-	pageSize := r.PageSize(q, body.PageSize, count, len(urls))
-	zone := vendorapi.ZoneCheck{From: q.From, To: q.To, Date: date, Location: r.location, Suspicion: "X-Time-Zone was probably ignored"}
-	zone.Note(&r.Notes, urls)
-	return vendorapi.Answer{
-		URLs:         urls,
-		Count:        count,
-		Page:         q.Page,
-		PageSize:     pageSize,
-		UnknownWords: r.UnknownWords,
-		Oddities:     r.Oddities,
-		RequestID:    body.requestID(),
+// answer makes the answer of a body. The error says why it is none.
+func (r *reader) answer(body *page) (vendorapi.Answer, error) {
+	q := &r.Query
+	urls, err := r.rows(body)
+	if err != nil {
+		return vendorapi.Answer{}, err
 	}
+	// Without a count only a page with room left shows that its rows are all.
+	if _, ok := body.Count.Natural(); !ok && (q.Kind == vendorapi.QueryCount || len(urls) >= q.PageSize) {
+		return vendorapi.Answer{}, fmt.Errorf("count %q is not a whole number", body.Count.Excerpt())
+	}
+	count := r.Count(body.Count, len(urls))
+	pageSize := r.PageSize(*q, body.PageSize, count, len(urls))
+	zone.Note(r.Exchange, urls, r.location, "X-Time-Zone was probably ignored")
+	return vendorapi.Answer{URLs: urls, Count: count, Page: q.Page, PageSize: pageSize}, nil
 }
 
 // url reads one row, nil if it is no object. Whatever cannot be read of it, the row
 // is there.
-func (r *reader) url(w *row, raw json.RawMessage) prefetch.URL {
+func (r *reader) url(w *row, raw json.RawMessage) (u prefetch.URL, keep bool) {
 	if w == nil {
 		return r.NoRow(raw)
 	}
-	u := prefetch.URL{
+	u = prefetch.URL{
 		URL:      r.URL(w.URL),
 		Status:   r.Status(w.Status, words),
 		Created:  r.Time("createTime", w.CreateTime, r.location, timeLayout),
@@ -125,7 +122,7 @@ func (r *reader) url(w *row, raw json.RawMessage) prefetch.URL {
 		Finished: r.Time("finishTime", w.FinishTime, r.location, timeLayout),
 	}
 	u.Rate, u.HasRate = r.Share("rate", w.Rate)
-	return u
+	return u, true
 }
 
 // words are the statuses. The page writes them as Success, Failure, Wait and Run,

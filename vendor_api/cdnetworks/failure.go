@@ -1,10 +1,10 @@
 package cdnetworks
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,27 +12,31 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
-// failure classifies a response that is no answer to q. body is what could be
-// decoded of it, and decodeErr why it could not be.
+// failure classifies a response that is no answer. p is what could be decoded of
+// it, and decodeErr why it could not be.
 //
 // The vendor signals its errors as Code 0 under HTTP 200 and has no numbers for
 // them, so that only the text tells one from another; Wangsu's gateway has words
 // for codes. An HTTP status comes from
 // whatever stands before the API; a text that is known says more than it does,
 // except that 429 leaves no doubt.
-func failure(q vendorapi.Query, resp *vendorapi.Response, body *page, decodeErr error) *vendorapi.Error {
-	e := &vendorapi.Error{
-		Code: body.Code.Excerpt(), Message: body.text(), RequestID: body.requestID(),
-	}
+func (p *page) failure(x *vendorapi.Exchange, decodeErr error) *vendorapi.Error {
+	resp, e := x.Response, &vendorapi.Error{Code: p.Code.Excerpt(), Message: p.text()}
 	if resp.Status != http.StatusTooManyRequests {
-		e.Reason, e.Refused = meaning(q, body.Code.Value(), e.Message)
+		e.Reason, e.Refused = meaning(&x.Query, p.Code.Value(), e.Message)
 	}
 	switch {
 	case resp.Success() && decodeErr != nil:
 		e.Reason, e.Refused, e.Err = prefetch.ReasonDecode, "", decodeErr
 	case e.Reason != "":
+	case resp.Status == http.StatusForbidden:
+		e.Reason = prefetch.ReasonAuth
+	case resp.Status == http.StatusRequestURITooLong:
+		e.Reason = prefetch.ReasonUnavailable // no part of the address is the task's
 	case !resp.Success():
-		e.Reason = statusReason(resp.Status)
+		// 404 concerns the account and no task: the API knows one path, so the
+		// endpoint is wrong, and would be for every question.
+		e.Reason = vendorapi.StatusReason(resp.Status, false)
 	case e.Code == "":
 		// Neither an answer nor an error in any form that the vendor has.
 		e.Reason, e.Err = prefetch.ReasonDecode, errors.New("the answer has no Code")
@@ -41,26 +45,13 @@ func failure(q vendorapi.Query, resp *vendorapi.Response, body *page, decodeErr 
 	}
 	// Only now, since words in a page of HTML or in the keys of an unknown
 	// object must not classify it.
-	if e.Message == "" {
-		e.Message = vendorapi.Excerpt(resp.Body)
+	e.Message = cmp.Or(e.Message, vendorapi.Excerpt(resp.Body))
+	// The vendor's own words for a clock that is off are "username is invalid".
+	inWords := resp.Success() && e.Reason == prefetch.ReasonUnavailable
+	if e.Err == nil && (e.Reason == prefetch.ReasonAuth || inWords) {
+		e.Err = x.Skew(maxSkew, nil)
 	}
 	return e
-}
-
-// statusReason is the meaning of an HTTP status on its own. 404 concerns the
-// account and no task: the API knows one path, so the endpoint is wrong, and
-// would be for every question.
-func statusReason(status int) prefetch.Reason {
-	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return prefetch.ReasonAuth
-	case http.StatusTooManyRequests:
-		return prefetch.ReasonThrottled
-	case http.StatusRequestTimeout, http.StatusGatewayTimeout:
-		return prefetch.ReasonTimeout
-	default:
-		return prefetch.ReasonUnavailable
-	}
 }
 
 // documented are the error texts of the vendor's page, in lower case, and what
@@ -102,19 +93,14 @@ var (
 )
 
 // meaning is what the vendor's code and message say of q; empty if no table knows
-// them. A feature counts as refused only if q used it: otherwise the message
-// is about something else, and nothing was learned.
-func meaning(q vendorapi.Query, code, message string) (prefetch.Reason, vendorapi.Feature) {
+// them.
+func meaning(q *vendorapi.Query, code, message string) (prefetch.Reason, vendorapi.Feature) {
 	code = strings.ToLower(humps.ReplaceAllString(code, "$1 $2"))
 	message = strings.ToLower(code + ": " + message)
 	for _, d := range documented {
-		if !strings.Contains(message, d.text) {
-			continue
+		if strings.Contains(message, d.text) {
+			return d.reason, d.refused.UsedBy(q)
 		}
-		if uses(q, d.refused) {
-			return d.reason, d.refused
-		}
-		return d.reason, ""
 	}
 	switch {
 	case throttledText.MatchString(message):
@@ -134,35 +120,3 @@ func meaning(q vendorapi.Query, code, message string) (prefetch.Reason, vendorap
 // maxSkew is how far a request's date may be from the vendor's clock
 // (documents.cdnetworks.com, "AK/SK authentication").
 const maxSkew = 5 * time.Minute
-
-// blameClock adds to a refusal that the clock here explains it, if it does: the
-// vendor's own words for that are "username is invalid".
-func blameClock(e *vendorapi.Error, req *http.Request, resp *vendorapi.Response) {
-	inWords := resp.Success() && e.Reason == prefetch.ReasonUnavailable
-	if e.Err != nil || e.Reason != prefetch.ReasonAuth && !inWords {
-		return
-	}
-	dated, err := http.ParseTime(req.Header.Get("Date"))
-	if seconds, parseErr := strconv.ParseInt(req.Header.Get(headerTimestamp), 10, 64); parseErr == nil {
-		dated, err = time.Unix(seconds, 0).UTC(), nil
-	}
-	if err == nil {
-		e.Err = vendorapi.Skew(dated, resp.Date, maxSkew)
-	}
-}
-
-// uses reports whether q relies on the feature.
-func uses(q vendorapi.Query, feature vendorapi.Feature) bool {
-	switch feature {
-	case vendorapi.FeaturePageSize:
-		return true
-	case vendorapi.FeatureStatusFilter:
-		return q.Status != nil
-	case vendorapi.FeatureTaskAlone:
-		return !hasWindow(q)
-	case vendorapi.FeatureLookBack:
-		return hasWindow(q)
-	default:
-		return false
-	}
-}

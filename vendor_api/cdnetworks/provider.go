@@ -1,15 +1,16 @@
 package cdnetworks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"time"
 
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/zone"
 )
 
 // Name is the vendor's value of the `provider` label.
@@ -61,14 +62,11 @@ type Provider struct {
 // can be used.
 func New(o Options) (*Provider, error) {
 	p := &Provider{
-		location: o.Location, pageSize: o.PageSize, lookBack: o.LookBack,
+		location: cmp.Or(o.Location, zone.China()), pageSize: o.PageSize, lookBack: o.LookBack,
 		call: vendorapi.Call{
 			Client: o.Client, Auth: o.Auth, Now: o.Now, RequestID: headerRequestID,
 			Public: []string{"Date", headerAuthMethod, headerTimestamp},
 		},
-	}
-	if p.location == nil {
-		p.location = time.FixedZone("GMT+08:00", vendorapi.China)
 	}
 	var endpointErr, zoneErr error
 	p.url, endpointErr = vendorapi.ParseEndpoint(o.Endpoint)
@@ -92,7 +90,7 @@ func timeZoneHeader(location *time.Location) (string, error) {
 	if offset%int(time.Minute/time.Second) != 0 {
 		return "", fmt.Errorf("time zone %q is not off by whole minutes", location)
 	}
-	return vendorapi.OffsetName(offset), nil
+	return zone.Name(offset), nil
 }
 
 // Capabilities says what the vendor can be asked, with the page size and the
@@ -118,36 +116,21 @@ func (p *Provider) Capabilities() vendorapi.Capabilities {
 // It makes one POST. A query that the API has no form for is refused as invalid
 // and unsent; so is one that cannot be authenticated, as auth.
 func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answer, error) {
-	return p.call.Do(ctx, func() (_ *http.Request, _ []byte, err error) {
-		if q, err = p.complete(q); err != nil {
-			return nil, nil, err
-		}
-		return p.request(ctx, q)
-	}, func(req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
-		answer, refused := read(q, resp, p.location)
-		if refused != nil {
-			blameClock(refused, req, resp)
-			return vendorapi.Answer{}, refused
-		}
-		return answer, nil
-	})
+	return p.call.Do(ctx, q, p.request, p.read)
 }
 
 // read turns a response into an answer or a classified error.
-func read(q vendorapi.Query, resp *vendorapi.Response, location *time.Location) (vendorapi.Answer, *vendorapi.Error) {
+func (p *Provider) read(x *vendorapi.Exchange) (vendorapi.Answer, error) {
 	var body page
-	decodeErr := decodePage(resp.Body, &body)
-	if !resp.Success() || decodeErr != nil || !body.succeeded() {
-		return vendorapi.Answer{}, failure(q, resp, &body, decodeErr)
+	err := decodePage(x.Response.Body, &body)
+	x.RequestID = body.requestID()
+	if !x.Response.Success() || err != nil || !body.succeeded() {
+		return vendorapi.Answer{}, body.failure(x, err)
 	}
-	r := reader{location: location}
-	rows, err := r.rows(&body)
+	r := reader{Exchange: x, location: p.location}
+	answer, err := r.answer(&body)
 	if err != nil {
-		return vendorapi.Answer{}, failure(q, resp, &body, err)
+		return vendorapi.Answer{}, body.failure(x, err)
 	}
-	// Without a count only a page with room left shows that its rows are all.
-	if _, ok := body.Count.Natural(); !ok && (q.Kind == vendorapi.QueryCount || len(rows) >= q.PageSize) {
-		return vendorapi.Answer{}, failure(q, resp, &body, fmt.Errorf("count %q is not a whole number", body.Count.Excerpt()))
-	}
-	return r.answer(q, &body, rows, resp.Date), nil
+	return answer, nil
 }

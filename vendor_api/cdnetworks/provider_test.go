@@ -178,24 +178,24 @@ func TestQueryRefusedWithoutARequest(t *testing.T) {
 		query vendorapi.Query
 		want  string
 	}{
-		"nothing to ask for":     {vendorapi.Query{Kind: vendorapi.QueryWindow}, "neither an itemId nor a window"},
-		"a count of nothing":     {vendorapi.Query{Kind: vendorapi.QueryCount}, "neither an itemId nor a window"},
-		"a task without its id":  {vendorapi.Query{Kind: vendorapi.QueryTask, From: from, To: from}, "neither an itemId"},
+		"nothing to ask for":     {vendorapi.Query{Kind: vendorapi.QueryWindow}, "neither a task nor a window"},
+		"a count of nothing":     {vendorapi.Query{Kind: vendorapi.QueryCount}, "neither a task nor a window"},
+		"a task without its id":  {vendorapi.Query{Kind: vendorapi.QueryTask, From: from, To: from}, "neither a task"},
 		"a window without end":   {vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: "a", From: from}, "only one end"},
 		"a window without start": {vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: "a", To: from}, "only one end"},
 		"a window too long": {
 			vendorapi.Query{Kind: vendorapi.QueryWindow, From: from, To: from.Add(24 * time.Hour)},
-			"spans 24h0m0s, more than 23h59m59s",
+			"spans 24h0m0s, not between 0 and 23h59m59s",
 		},
 		"a window backwards": {
 			vendorapi.Query{Kind: vendorapi.QueryWindow, From: from, To: from.Add(-time.Second)},
-			"ends 1s before it starts",
+			"spans -1s, not between",
 		},
 		"a negative page":      {vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: "a", Page: -1}, "page -1"},
-		"a negative page size": {vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: "a", PageSize: -1}, "page size -1"},
+		"a negative page size": {vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: "a", PageSize: -1}, "page 0 of -1 rows"},
 		"a status without a word": {
 			vendorapi.Query{Kind: vendorapi.QueryCount, TaskID: "a", Status: new(prefetch.Unknown)},
-			"filter for the status unknown",
+			"filter by the status unknown",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

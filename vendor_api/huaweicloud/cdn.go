@@ -3,7 +3,6 @@ package huaweicloud
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -64,7 +63,6 @@ type CDN struct {
 	enterpriseProject string
 	auth              Auth
 	call              vendorapi.Call
-	now               func() time.Time
 }
 
 var _ vendorapi.Provider = (*CDN)(nil)
@@ -75,14 +73,10 @@ func NewCDN(o CDNOptions) (*CDN, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := o.Now
-	if now == nil {
-		now = time.Now
-	}
 	return &CDN{
-		target: *target, domainID: o.DomainID, enterpriseProject: o.EnterpriseProjectID, auth: o.Auth, now: now,
+		target: *target, domainID: o.DomainID, enterpriseProject: o.EnterpriseProjectID, auth: o.Auth,
 		call: vendorapi.Call{
-			Client: o.Client, Auth: o.Auth, Now: now, Public: []string{headerSDKDate}, RequestID: headerRequestID,
+			Client: o.Client, Auth: o.Auth, Now: o.Now, Public: []string{headerSDKDate}, RequestID: headerRequestID,
 		},
 	}, nil
 }
@@ -109,41 +103,17 @@ func (*CDN) Capabilities() vendorapi.Capabilities {
 //
 // The error is always a [*vendorapi.Error].
 func (c *CDN) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answer, error) {
-	q.Page = max(q.Page, 1)
-	if q.PageSize == 0 {
-		q.PageSize = cdnPage
-	}
-	return c.call.Do(ctx, func() (*http.Request, []byte, error) {
-		if err := checkCDN(&q); err != nil {
-			return nil, nil, err
-		}
-		req, err := c.request(ctx, &q)
-		return req, nil, err
-	}, func(req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
-		return c.read(&q, req, resp)
-	})
-}
-
-// checkCDN refuses what the vendor cannot be asked, or not by this client.
-func checkCDN(q *vendorapi.Query) error {
-	switch {
-	case q.Status != nil:
-		return errors.New("the question is limited to a status, which is never asked of this vendor")
-	case q.Kind == vendorapi.QueryList && q.TaskID == "":
-		return nil
-	case q.Kind != vendorapi.QueryTask:
-		return fmt.Errorf("the vendor cannot be asked for a %q of this form", string(q.Kind))
-	case q.TaskID == "" || len(q.Others) > 0:
-		return errors.New("the question must name one task")
-	case !q.From.IsZero(), !q.To.IsZero():
-		return errors.New("the vendor cannot limit the rows of a task by time")
-	default:
-		return nil
-	}
+	return c.call.Do(ctx, q, c.request, c.read)
 }
 
 // request builds the question without its credentials.
-func (c *CDN) request(ctx context.Context, q *vendorapi.Query) (*http.Request, error) {
+func (c *CDN) request(ctx context.Context, q *vendorapi.Query) (*http.Request, []byte, error) {
+	if err := q.Complete(c.Capabilities()); err != nil {
+		return nil, nil, err
+	}
+	if q.Kind == vendorapi.QueryCount || q.TaskID != "" && (q.Kind == vendorapi.QueryList || q.HasWindow()) {
+		return nil, nil, errors.New("the vendor tells the rows of a task, of any time, or the tasks of a span of time")
+	}
 	target := c.target
 	// The page says that both are sent, or neither.
 	query := url.Values{"page_size": {strconv.Itoa(q.PageSize)}, "page_number": {strconv.Itoa(q.Page)}}
@@ -156,7 +126,7 @@ func (c *CDN) request(ctx context.Context, q *vendorapi.Query) (*http.Request, e
 		// Path and RawPath say the same, so that what is sent is what is signed.
 		target.Path = cdnTasksPath + "/" + q.TaskID + "/detail"
 		target.RawPath = cdnTasksPath + "/" + signing.Escape(q.TaskID) + "/detail"
-		if c.now().Sub(q.Created) > cdnYoung {
+		if c.call.Time().Sub(q.Created) > cdnYoung {
 			setMillis(query, "create_time", q.Created)
 		}
 	}
@@ -164,15 +134,15 @@ func (c *CDN) request(ctx context.Context, q *vendorapi.Query) (*http.Request, e
 		query.Set("enterprise_project_id", c.enterpriseProject)
 	}
 	target.RawQuery = signing.CanonicalQuery(query)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)
+	req, body, err := vendorapi.NewRequest(ctx, http.MethodGet, &target, nil)
 	if err != nil {
-		return nil, fmt.Errorf("building the request: %w", err)
+		return nil, nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if c.domainID != "" {
 		req.Header.Set(headerDomainID, c.domainID)
 	}
-	return req, nil
+	return req, body, nil
 }
 
 // setMillis sets a time in milliseconds since 1970, unless it is not known.
@@ -184,37 +154,31 @@ func setMillis(query url.Values, name string, t time.Time) {
 
 // read turns a response into an answer or a classified error. Most errors come under
 // HTTP 200, so that a body is an error before it is anything else.
-func (c *CDN) read(q *vendorapi.Query, req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
-	var body cdnBody
-	err := vendorapi.Object(resp.Body, &body)
-	if !resp.Success() || err == nil && body.refused() {
-		return vendorapi.Answer{}, c.refusal(q, req, resp)
+func (c *CDN) read(x *vendorapi.Exchange) (vendorapi.Answer, error) {
+	r := cdnReader{Exchange: x}
+	err := vendorapi.Object(x.Response.Body, &r.body)
+	switch {
+	case !x.Response.Success(), r.body.refused():
+		return vendorapi.Answer{}, c.refusal(x)
+	case err != nil:
+		return vendorapi.Answer{}, err
+	case x.Query.Kind == vendorapi.QueryList:
+		return r.list()
+	default:
+		return r.detail()
 	}
-	var answer vendorapi.Answer
-	if err == nil {
-		r := cdnReader{query: q, body: &body}
-		if q.Kind == vendorapi.QueryList {
-			answer, err = r.list()
-		} else {
-			answer, err = r.detail()
-		}
-	}
-	if err != nil {
-		return vendorapi.Answer{}, unreadable(resp, err)
-	}
-	return answer, nil
 }
 
 // refusal is the error of an answer that is none.
-func (c *CDN) refusal(q *vendorapi.Query, req *http.Request, resp *vendorapi.Response) *vendorapi.Error {
-	e := refusal(c.auth, req, resp)
+func (c *CDN) refusal(x *vendorapi.Exchange) *vendorapi.Error {
+	e := refusal(c.auth, x)
 	switch code := strings.ToUpper(e.Code); {
 	case e.Err != nil:
 	case code == "CDN.0020", code == "CDN.0021":
 		e.Err = errors.New("set enterprise_project_id to a project that the user may see, or to all")
 	case code == "CDN.0001" && strings.Contains(strings.ToLower(e.Message), "page_size"):
 		e.Refused = vendorapi.FeaturePageSize
-	case e.Reason == prefetch.ReasonNotFound && q.Kind == vendorapi.QueryList:
+	case e.Reason == prefetch.ReasonNotFound && x.Query.Kind == vendorapi.QueryList:
 		e.Reason = prefetch.ReasonInvalid // a list has no task that could be missing
 	}
 	return e

@@ -73,12 +73,13 @@ func (b *cdnBody) refused() bool { return b.Error.Value() != "" || b.ErrorCode.V
 
 // cdnReader reads one answer to a question and keeps what was odd about it.
 type cdnReader struct {
-	vendorapi.Notes
+	*vendorapi.Exchange
 
-	query *vendorapi.Query
-	body  *cdnBody
+	body cdnBody
 	// refresh: a row is of a task that is no preheating.
 	refresh bool
+	// left is how many tasks of a list were left out.
+	left int
 }
 
 // detail reads the rows of a task.
@@ -94,8 +95,7 @@ func (r *cdnReader) detail() (vendorapi.Answer, error) {
 		return vendorapi.Answer{}, err
 	}
 	a := r.answer(len(urls))
-	a.URLs, a.RowTasks, a.Open = urls, slices.Repeat([]string{r.query.TaskID}, len(urls)), !r.done(r.body.Status)
-	a.UnknownWords, a.Oddities = r.UnknownWords, r.Oddities
+	a.URLs, a.RowTasks, a.Open = urls, slices.Repeat([]string{r.Query.TaskID}, len(urls)), !r.done(r.body.Status)
 	return a, nil
 }
 
@@ -105,29 +105,25 @@ func (r *cdnReader) list() (vendorapi.Answer, error) {
 	if err != nil {
 		return vendorapi.Answer{}, err
 	}
-	a := r.answer(len(tasks))
-	a.Tasks = slices.DeleteFunc(tasks, func(s vendorapi.TaskSummary) bool { return s.ID == "" })
-	a.Count -= len(tasks) - len(a.Tasks)
-	a.UnknownWords, a.Oddities = r.UnknownWords, r.Oddities
+	a := r.answer(len(tasks) + r.left)
+	a.Tasks = tasks
+	a.Count -= r.left
 	return a, nil
 }
 
-// rows reads the elements of the answer's list; null is one without any. An answer
-// with neither list nor total is none that the vendor has; and of a page that is full
-// only a total tells whether it is the last.
-func rows[Row, T any](r *cdnReader, name string, list json.RawMessage, read func(*Row, json.RawMessage) T) ([]T, error) {
+// rows reads the elements of the answer's list. An answer with neither list nor total
+// is none that the vendor has; and of a page that is full only a total tells whether it
+// is the last.
+func rows[Row, T any](r *cdnReader, name string, list json.RawMessage, read func(*Row, json.RawMessage) (T, bool)) ([]T, error) {
 	total := r.body.Total
-	if isNull(list) {
-		if total.Value() == "" {
-			return nil, errors.New("the answer has no " + name)
-		}
-		list = json.RawMessage("[]")
+	if isNull(list) && total.Value() == "" {
+		return nil, errors.New("the answer has no " + name)
 	}
 	elements, err := vendorapi.Rows(list, read)
 	if err != nil {
 		return nil, fmt.Errorf("%s %w", name, err)
 	}
-	if _, ok := total.Natural(); !ok && len(elements) >= r.query.PageSize {
+	if _, ok := total.Natural(); !ok && len(elements)+r.left >= r.Query.PageSize {
 		return nil, fmt.Errorf("total %q is not a whole number", total.Excerpt())
 	}
 	return elements, nil
@@ -136,15 +132,15 @@ func rows[Row, T any](r *cdnReader, name string, list json.RawMessage, read func
 // answer is an answer with so many rows or tasks, yet without them.
 func (r *cdnReader) answer(n int) vendorapi.Answer {
 	count := r.Count(r.body.Total, n)
-	return vendorapi.Answer{Count: count, Page: r.query.Page, PageSize: r.PageSize(*r.query, vendorapi.Text{}, count, n)}
+	return vendorapi.Answer{Count: count, Page: r.Query.Page, PageSize: r.PageSize(r.Query, vendorapi.Text{}, count, n)}
 }
 
 // url reads a row, nil if it is no object. Whatever cannot be read of it, it is there.
-func (r *cdnReader) url(w *cdnURL, raw json.RawMessage) prefetch.URL {
+func (r *cdnReader) url(w *cdnURL, raw json.RawMessage) (u prefetch.URL, keep bool) {
 	if w == nil {
 		return r.NoRow(raw)
 	}
-	u := prefetch.URL{URL: r.URL(w.URL), Created: r.time(w.CreateTime)}
+	u = prefetch.URL{URL: r.URL(w.URL), Created: r.time(w.CreateTime)}
 	kind := lower(w.TaskType)
 	r.refresh = r.refresh || kind == taskRefresh
 	if kind == taskRefreshedAfter && lower(w.Status) == "refreshing" {
@@ -155,7 +151,7 @@ func (r *cdnReader) url(w *cdnURL, raw json.RawMessage) prefetch.URL {
 	if u.Status == prefetch.Failed {
 		u.Cause, u.Words = r.cause(w.FailClassify), w.FailDesc.Excerpt()
 	}
-	return u
+	return u, true
 }
 
 func (r *cdnReader) cause(word vendorapi.Text) prefetch.Cause {
@@ -167,27 +163,30 @@ func (r *cdnReader) cause(word vendorapi.Text) prefetch.Cause {
 }
 
 // task reads a task, nil if it is no object. One without an id, or of another kind
-// than was asked for, comes back without an id.
-func (r *cdnReader) task(w *cdnTask, raw json.RawMessage) (s vendorapi.TaskSummary) {
+// than was asked for, is left out.
+func (r *cdnReader) task(w *cdnTask, raw json.RawMessage) (s vendorapi.TaskSummary, keep bool) {
 	if w == nil {
+		r.left++
 		r.Oddf("task", "a task is not an object, and left out: %s", vendorapi.Excerpt(raw))
-		return s
+		return s, false
 	}
 	id, kind := w.ID.Value(), lower(w.TaskType)
 	switch {
 	case id == "" || w.ID.Cut:
+		r.left++
 		r.Oddf("id", "a task has no id, and is left out")
-		return s
+		return s, false
 	case kind != "" && kind != taskPreheating:
+		r.left++
 		r.Oddf("type", "task %s is of type %q, and left out", w.ID.Excerpt(), w.TaskType.Excerpt())
-		return s
+		return s, false
 	}
 	s = vendorapi.TaskSummary{ID: id, Created: r.time(w.CreateTime)}
 	done := r.done(w.Status)
 	var numbersKnown bool
 	s.Counts, numbersKnown = r.counts(w)
 	s.Done = done && numbersKnown && s.Counts.AllFinal()
-	return s
+	return s, true
 }
 
 // counts reads how many URLs of a task have which status, and reports whether its

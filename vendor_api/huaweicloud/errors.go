@@ -1,11 +1,11 @@
 package huaweicloud
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,13 +44,13 @@ func findWords(body []byte, nested bool) words {
 		Error     json.RawMessage `json:"error"`
 		RequestID vendorapi.Text  `json:"request_id"`
 	}
-	if kind(bytes.TrimSpace(body)) != '{' || json.Unmarshal(body, &doc) != nil {
+	if vendorapi.Object(body, &doc) != nil {
 		return words{}
 	}
 	w := words{
 		code: firstText(doc.ErrorCode, doc.Code), message: firstText(doc.ErrorMsg, doc.Message), requestID: firstText(doc.RequestID),
 	}
-	if nested && kind(doc.Error) == '{' {
+	if nested {
 		inner := findWords(doc.Error, false)
 		w.code, w.message = cmp.Or(w.code, inner.code), cmp.Or(w.message, inner.message)
 		w.requestID = cmp.Or(w.requestID, inner.requestID)
@@ -71,109 +71,84 @@ func firstText(values ...vendorapi.Text) string {
 	return ""
 }
 
+// key is the code as the tables below have it. The vendor's pages show both APIG.0308
+// and APIGW.0308 of the API gateway.
+func (w *words) key() string {
+	code := strings.ToUpper(w.code)
+	if number, ok := strings.CutPrefix(code, "APIGW."); ok {
+		return codesOfGateway + number
+	}
+	return code
+}
+
+// The beginnings of the gateway's codes, and of CDN's.
+const (
+	codesOfGateway = "APIG."
+	codesOfCDN     = "CDN."
+	codeWrongDate  = codesOfGateway + "0303"
+)
+
+// codes are those of VOD's and CDN's pages "Error Codes", and of the gateway's. What is
+// missing of CDN's concerns submissions: as the answer to a question it is invalid.
+var codes = map[string]prefetch.Reason{
+	"APIG.0308": prefetch.ReasonThrottled, "APIG.0301": prefetch.ReasonAuth, codeWrongDate: prefetch.ReasonAuth,
+
+	"VOD.10051": prefetch.ReasonUnavailable, "VOD.10052": prefetch.ReasonUnavailable,
+	"VST.10002": prefetch.ReasonUnavailable, "CDN.0000": prefetch.ReasonUnavailable,
+
+	"VOD.10054": prefetch.ReasonAuth, "VOD.10055": prefetch.ReasonAuth, "VOD.10056": prefetch.ReasonAuth, "VOD.10057": prefetch.ReasonAuth,
+	"VST.10004": prefetch.ReasonAuth, "CDN.0002": prefetch.ReasonAuth, "CDN.0004": prefetch.ReasonAuth,
+	"CDN.0020": prefetch.ReasonAuth, "CDN.0021": prefetch.ReasonAuth, "CDN.0114": prefetch.ReasonAuth,
+
+	"VOD.10053": prefetch.ReasonInvalid, "VOD.10058": prefetch.ReasonInvalid, "VOD.10059": prefetch.ReasonInvalid,
+	"VST.10001": prefetch.ReasonInvalid, "CDN.0001": prefetch.ReasonInvalid,
+
+	// The last one speaks of a domain of another tenant; the details of a task that
+	// does not exist are answered so.
+	"VOD.10062": prefetch.ReasonNotFound, "CDN.0003": prefetch.ReasonNotFound, "CDN.0108": prefetch.ReasonNotFound,
+}
+
+// credentialsCodes refuse the credentials themselves, so that other ones are worth a
+// try: not so where an account has not been verified or lacks a permission.
+var credentialsCodes = []string{"APIG.0301", "VOD.10054", "VST.10004", "CDN.0002"}
+
 // refusal is the error of an answer that is none. It tells auth if the vendor
 // refused the credentials.
-func refusal(auth Auth, req *http.Request, resp *vendorapi.Response) *vendorapi.Error {
-	w := readWords(resp.Body)
-	e := w.error(classify(resp, w))
-	if e.Reason == prefetch.ReasonAuth {
-		e.Err = skewOf(req, resp, w)
+func refusal(auth Auth, x *vendorapi.Exchange) *vendorapi.Error {
+	w := readWords(x.Response.Body)
+	e := w.error(x)
+	if e.Reason == prefetch.ReasonAuth && x.Request.Header.Get(headerSDKDate) != "" {
+		e.Err = x.Skew(maxSkew, nil)
+		if e.Err == nil && w.key() == codeWrongDate {
+			e.Err = fmt.Errorf("by the vendor's words its clock and the one here are more than %v apart", maxSkew)
+		}
 	}
-	if credentialsRefused(resp.Status, w) {
-		auth.Refused(req)
+	if x.Response.Status == http.StatusUnauthorized || slices.Contains(credentialsCodes, w.key()) {
+		auth.Refused(x.Request)
 	}
 	return e
 }
 
-// classify says what an error answer means. The vendor's code counts before the
-// HTTP status, since internal errors come as 403 too.
-func classify(resp *vendorapi.Response, w words) prefetch.Reason {
-	if reason, ok := classifyCode(w.code); ok {
+// error holds what the body tells of an error.
+func (w *words) error(x *vendorapi.Exchange) *vendorapi.Error {
+	x.RequestID = w.requestID
+	return &vendorapi.Error{Reason: w.reason(x.Response), Code: w.code, Message: w.message}
+}
+
+// reason says what an error means. The vendor's code counts before the HTTP status,
+// since internal errors come as 403 too.
+func (w *words) reason(resp *vendorapi.Response) prefetch.Reason {
+	code := w.key()
+	reason, known := codes[code]
+	switch {
+	case known:
 		return reason
-	}
-	if _, ok := gatewayCode(w.code); ok && resp.Status == http.StatusNotFound {
+	case strings.HasPrefix(code, codesOfGateway) && resp.Status == http.StatusNotFound:
 		// The gateway knows no such API: a wrong endpoint, not a task that is gone.
 		return prefetch.ReasonUnavailable
-	}
-	if resp.Success() && strings.HasPrefix(strings.ToUpper(w.code), cdnCodes) {
+	case strings.HasPrefix(code, codesOfCDN) && resp.Success():
 		return prefetch.ReasonInvalid // CDN says most of what it refuses under 200
-	}
-	return vendorapi.StatusReason(resp.Status, w.fromAPI)
-}
-
-// cdnCodes begins the codes of CDN.
-const cdnCodes = "CDN."
-
-// classifyCode knows the codes of VOD's and CDN's pages "Error Codes", and of the
-// gateway's. What it lacks of CDN's concerns submissions: as the answer to a
-// question it is invalid.
-func classifyCode(code string) (prefetch.Reason, bool) {
-	if number, ok := gatewayCode(code); ok {
-		switch number {
-		case "0308":
-			return prefetch.ReasonThrottled, true
-		case "0301", "0303":
-			return prefetch.ReasonAuth, true
-		default:
-			return "", false
-		}
-	}
-	switch strings.ToUpper(code) {
-	case "VOD.10051", "VOD.10052", "VST.10002", "CDN.0000":
-		return prefetch.ReasonUnavailable, true
-	case "VOD.10054", "VOD.10055", "VOD.10056", "VOD.10057", "VST.10004", "CDN.0002", "CDN.0004", "CDN.0020", "CDN.0021", "CDN.0114":
-		return prefetch.ReasonAuth, true
-	case "VOD.10053", "VOD.10058", "VOD.10059", "VST.10001", "CDN.0001":
-		return prefetch.ReasonInvalid, true
-	case "VOD.10062", "CDN.0003", "CDN.0108":
-		// The last one speaks of a domain of another tenant; the details of a task that
-		// does not exist are answered so.
-		return prefetch.ReasonNotFound, true
 	default:
-		return "", false
+		return vendorapi.StatusReason(resp.Status, w.fromAPI)
 	}
-}
-
-// gatewayCode returns the number of an API gateway's code. The vendor's pages
-// show both APIG.0308 and APIGW.0308.
-func gatewayCode(code string) (number string, ok bool) {
-	prefix, number, found := strings.Cut(code, ".")
-	if !found || !strings.EqualFold(prefix, "APIG") && !strings.EqualFold(prefix, "APIGW") {
-		return "", false
-	}
-	return number, true
-}
-
-// credentialsRefused reports whether the credentials themselves were refused,
-// so that other ones are worth a try: not so where an account has not been
-// verified or lacks a permission.
-func credentialsRefused(status int, w words) bool {
-	if number, ok := gatewayCode(w.code); ok && number == "0301" {
-		return true
-	}
-	switch strings.ToUpper(w.code) {
-	case "VOD.10054", "VST.10004", "CDN.0002":
-		return true
-	default:
-		return status == http.StatusUnauthorized
-	}
-}
-
-// error holds what the body tells of an error.
-func (w words) error(reason prefetch.Reason) *vendorapi.Error {
-	return &vendorapi.Error{Reason: reason, Code: w.code, Message: w.message, RequestID: w.requestID}
-}
-
-// skewOf is the cause of an error if req was signed at a time that the vendor
-// does not accept, by its clock or by its words; nil otherwise.
-func skewOf(req *http.Request, resp *vendorapi.Response, w words) error {
-	signed, err := time.Parse(sdkDateLayout, req.Header.Get(headerSDKDate))
-	if err != nil {
-		return nil //nolint:nilerr // a request that is not signed has no date
-	}
-	skew := vendorapi.Skew(signed, resp.Date, maxSkew)
-	if number, ok := gatewayCode(w.code); skew == nil && ok && number == "0303" {
-		return fmt.Errorf("by the vendor's words its clock and the one here are more than %v apart", maxSkew)
-	}
-	return skew
 }

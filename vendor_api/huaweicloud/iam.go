@@ -1,7 +1,6 @@
 package huaweicloud
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -237,13 +236,12 @@ func (p inBody) Secrets() []string { return []string{string(p)} }
 
 func (a *iam) send(ctx context.Context, now time.Time, password string) (token string, life time.Duration, err error) {
 	call := vendorapi.Call{Client: a.opts.Client, Auth: inBody(password), RequestID: headerRequestID}
-	_, err = call.Do(ctx, func() (*http.Request, []byte, error) {
-		req, err := a.newRequest(ctx, password)
-		return req, nil, err
-	}, func(_ *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
-		token, life = resp.Header.Get("X-Subject-Token"), lifeOf(resp, now)
-		if resp.Status >= http.StatusMultipleChoices || token == "" {
-			return vendorapi.Answer{}, noToken(resp)
+	_, err = call.Do(ctx, vendorapi.Query{}, func(ctx context.Context, _ *vendorapi.Query) (*http.Request, []byte, error) {
+		return a.newRequest(ctx, password)
+	}, func(x *vendorapi.Exchange) (vendorapi.Answer, error) {
+		token, life = x.Response.Header.Get("X-Subject-Token"), lifeOf(x.Response, now)
+		if x.Response.Status >= http.StatusMultipleChoices || token == "" {
+			return vendorapi.Answer{}, noToken(x)
 		}
 		return vendorapi.Answer{}, vendorapi.CheckCredential("the token from IAM", token)
 	})
@@ -253,7 +251,7 @@ func (a *iam) send(ctx context.Context, now time.Time, password string) (token s
 	return token, life, nil
 }
 
-func (a *iam) newRequest(ctx context.Context, password string) (*http.Request, error) {
+func (a *iam) newRequest(ctx context.Context, password string) (req *http.Request, body []byte, err error) {
 	type (
 		name    map[string]string
 		user    map[string]any
@@ -263,7 +261,7 @@ func (a *iam) newRequest(ctx context.Context, password string) (*http.Request, e
 	if a.opts.ProjectID == "" {
 		scope = content{"domain": name{"name": a.opts.Domain}}
 	}
-	body, err := json.Marshal(content{"auth": content{
+	login := content{"auth": content{
 		"identity": content{
 			"methods": []string{"password"},
 			"password": content{"user": user{
@@ -271,31 +269,27 @@ func (a *iam) newRequest(ctx context.Context, password string) (*http.Request, e
 			}},
 		},
 		"scope": scope,
-	}})
-	if err != nil {
-		return nil, errors.New("the request for a token cannot be written")
-	}
+	}}
 	endpoint, err := vendorapi.ParseEndpoint(a.opts.Endpoint)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	endpoint.Path = "/v3/auth/tokens"
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint.String(), bytes.NewReader(body))
-	if err != nil {
-		return nil, fmt.Errorf("building the request for a token: %w", err)
+	if req, body, err = vendorapi.NewRequest(ctx, http.MethodPost, endpoint, login); err != nil {
+		return nil, nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	return req, nil
+	return req, body, nil
 }
 
 // noToken is the error of an answer without a token.
-func noToken(resp *vendorapi.Response) error {
-	if resp.Status < http.StatusBadRequest {
+func noToken(x *vendorapi.Exchange) error {
+	if x.Response.Status < http.StatusBadRequest {
 		// The body of a success describes the user and tells nothing else.
 		return &vendorapi.Error{Reason: prefetch.ReasonUnavailable}
 	}
-	w := readWords(resp.Body)
-	return w.error(classify(resp, w))
+	w := readWords(x.Response.Body)
+	return w.error(x)
 }
 
 // accountError makes e the error of a request that was never sent for want of a

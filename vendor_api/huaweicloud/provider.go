@@ -2,8 +2,6 @@ package huaweicloud
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -72,56 +70,22 @@ func (*Provider) Capabilities() vendorapi.Capabilities {
 //
 // The error is always a [*vendorapi.Error].
 func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answer, error) {
-	return p.call.Do(ctx, func() (*http.Request, []byte, error) {
-		if err := check(q); err != nil {
-			return nil, nil, err
-		}
-		req, err := p.request(ctx, q.TaskID)
-		return req, nil, err
-	}, p.read)
-}
-
-// read turns a response into an answer or a classified error.
-func (p *Provider) read(req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
-	if !resp.Success() {
-		return vendorapi.Answer{}, refusal(p.auth, req, resp)
-	}
-	answer, err := parseAnswer(resp.Body)
-	switch {
-	case errors.Is(err, errErrorBody):
-		return vendorapi.Answer{}, refusal(p.auth, req, resp)
-	case err != nil:
-		return vendorapi.Answer{}, unreadable(resp, err)
-	}
-	return answer, nil
-}
-
-// check refuses what the vendor cannot be asked.
-func check(q vendorapi.Query) error {
-	switch {
-	case q.Kind != vendorapi.QueryTask:
-		return fmt.Errorf("the vendor cannot be asked for a %q", string(q.Kind))
-	case q.TaskID == "":
-		return errors.New("the question names no task")
-	case q.Status != nil:
-		return errors.New("the vendor cannot filter by status")
-	case !q.From.IsZero(), !q.To.IsZero():
-		return errors.New("the vendor cannot filter by time")
-	default:
-		return nil
-	}
+	return p.call.Do(ctx, q, p.request, p.read)
 }
 
 // request builds the question without its credentials. The headers are those
 // that the vendor's SDK sends.
-func (p *Provider) request(ctx context.Context, taskID string) (*http.Request, error) {
+func (p *Provider) request(ctx context.Context, q *vendorapi.Query) (*http.Request, []byte, error) {
+	if err := q.Complete(p.Capabilities()); err != nil {
+		return nil, nil, err
+	}
 	target := p.target
-	target.RawQuery = "task_id=" + signing.Escape(taskID)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)
+	target.RawQuery = "task_id=" + signing.Escape(q.TaskID)
+	req, body, err := vendorapi.NewRequest(ctx, http.MethodGet, &target, nil)
 	if err != nil {
-		return nil, fmt.Errorf("building the request: %w", err)
+		return nil, nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Project-Id", p.projectID)
-	return req, nil
+	return req, body, nil
 }

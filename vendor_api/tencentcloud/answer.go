@@ -11,6 +11,7 @@ import (
 
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/zone"
 )
 
 // wordInvalid is the status, at both products, of what the origin did not answer
@@ -49,14 +50,12 @@ func decode(body []byte) (*response, error) {
 	return doc.Response, nil
 }
 
-// list is the rows of an answer; empty where it has none.
+// list is the rows of an answer; null or empty where it has none.
 func (r *response) list() json.RawMessage {
-	for _, list := range []json.RawMessage{r.Tasks, r.PushLogs} {
-		if len(list) > 0 && string(list) != "null" {
-			return list
-		}
+	if len(r.Tasks) > 0 && string(r.Tasks) != "null" {
+		return r.Tasks
 	}
-	return json.RawMessage("[]")
+	return r.PushLogs
 }
 
 // row is one URL of a task, with the fields of both products.
@@ -76,79 +75,52 @@ type row struct {
 
 // reader turns one answer's rows into URLs and keeps what was odd about them.
 type reader struct {
-	vendorapi.Notes
+	*vendorapi.Exchange
 
 	product  *product
 	location *time.Location
-	// tasks are those of the rows, empty where one does not tell, and others the places
-	// of rows that are no prefetch.
-	tasks  []string
-	others []other
+	// tasks are those of the rows, empty where one does not tell.
+	tasks []string
+	// others are the types of rows that are no prefetch, and purge is that of one of
+	// the task that was asked for.
+	others []string
+	purge  string
 }
 
-// other is a row that is no prefetch.
-type other struct {
-	at   int
-	kind string
-}
-
-// answer makes the answer to q, which is complete. date is the vendor's clock, or
-// zero.
-func (r *reader) answer(q *vendorapi.Query, body *response, date time.Time) (vendorapi.Answer, error) {
+// answer makes the answer of a body.
+func (r *reader) answer(body *response) (vendorapi.Answer, error) {
+	q := &r.Query
 	urls, err := vendorapi.Rows(body.list(), r.row)
 	if err != nil {
 		return vendorapi.Answer{}, fmt.Errorf("the list of tasks %w", err)
 	}
-	count, err := r.count(q, body, len(urls))
+	rows := len(urls) + len(r.others)
+	count, err := r.count(body, rows)
 	if err != nil {
 		return vendorapi.Answer{}, err
 	}
 	a := vendorapi.Answer{
-		Page: q.Page, PageSize: r.PageSize(*q, vendorapi.Text{}, count, len(urls)), RequestID: body.RequestID.Value(),
+		URLs: urls, RowTasks: r.tasks, Count: count - len(r.others),
+		Page: q.Page, PageSize: r.PageSize(*q, vendorapi.Text{}, count, rows),
 	}
-	for i := range r.tasks {
-		r.tasks[i] = cmp.Or(r.tasks[i], q.TaskID)
-	}
-	for _, o := range r.others {
-		if q.TaskID != "" && r.tasks[o.at] == q.TaskID {
-			return vendorapi.Answer{}, &vendorapi.Error{
-				Reason: prefetch.ReasonInvalid, RequestID: a.RequestID,
-				Err: fmt.Errorf("the task is no prefetch: its type is %q", o.kind),
-			}
+	if r.purge != "" {
+		return vendorapi.Answer{}, &vendorapi.Error{
+			Reason: prefetch.ReasonInvalid, Err: fmt.Errorf("the task is no prefetch: its type is %q", r.purge),
 		}
-		r.Oddf("type", "a row of the type %q is no prefetch; not counted", o.kind)
 	}
-	urls, count = r.withoutOthers(urls), count-len(r.others)
-	a.URLs, a.RowTasks, a.Count = urls, r.tasks, count
+	if len(r.others) > 0 {
+		r.Oddf("type", "a row of the type %q is no prefetch; not counted", r.others[0])
+	}
 	if r.product.zoneless {
-		zone := vendorapi.ZoneCheck{From: q.From, To: q.To, Date: date, Location: r.location, Suspicion: "time_zone is probably wrong"}
-		zone.Note(&r.Notes, a.URLs)
+		zone.Note(r.Exchange, urls, r.location, "time_zone is probably wrong")
 	}
-	a.UnknownWords, a.Oddities = r.UnknownWords, r.Oddities
 	return a, nil
-}
-
-// withoutOthers takes the rows that are no prefetch out of urls, and of the tasks.
-func (r *reader) withoutOthers(urls []prefetch.URL) []prefetch.URL {
-	if len(r.others) == 0 {
-		return urls
-	}
-	kept, others := 0, r.others
-	for i := range urls {
-		if len(others) > 0 && others[0].at == i {
-			others = others[1:]
-			continue
-		}
-		urls[kept], r.tasks[kept] = urls[i], r.tasks[i]
-		kept++
-	}
-	r.tasks = r.tasks[:kept]
-	return urls[:kept]
 }
 
 // count is how many rows match. Without a TotalCount, which CDN's pages say may be
 // null, only a page with room left shows that its rows are all.
-func (r *reader) count(q *vendorapi.Query, body *response, rows int) (int, error) {
+func (r *reader) count(body *response, rows int) (int, error) {
+	q := &r.Query
 	if _, ok := body.TotalCount.Natural(); !ok {
 		if rows >= q.PageSize {
 			return 0, fmt.Errorf("TotalCount %q is not a whole number", body.TotalCount.Excerpt())
@@ -162,18 +134,23 @@ func (r *reader) count(q *vendorapi.Query, body *response, rows int) (int, error
 }
 
 // row reads one row, nil if it is no object. Whatever cannot be read of it, the row
-// is there.
-func (r *reader) row(w *row, raw json.RawMessage) prefetch.URL {
+// is there, unless it is no prefetch.
+func (r *reader) row(w *row, raw json.RawMessage) (u prefetch.URL, keep bool) {
+	asked := r.Query.TaskID
 	if w == nil {
-		r.tasks = append(r.tasks, "")
+		r.tasks = append(r.tasks, asked)
 		return r.NoRow(raw)
 	}
-	r.tasks = append(r.tasks, cmp.Or(w.JobID.Value(), w.TaskID.Value()))
+	task := cmp.Or(w.JobID.Value(), w.TaskID.Value(), asked)
 	if kind := w.Type.Excerpt(); kind != "" && !strings.EqualFold(kind, typePrefetch) {
-		r.others = append(r.others, other{len(r.tasks) - 1, kind})
-		return prefetch.URL{}
+		r.others = append(r.others, kind)
+		if asked != "" && task == asked {
+			r.purge = cmp.Or(r.purge, kind)
+		}
+		return u, false
 	}
-	return r.url(w)
+	r.tasks = append(r.tasks, task)
+	return r.url(w), true
 }
 
 // url reads a row that is a prefetch.

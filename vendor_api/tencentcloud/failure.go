@@ -1,11 +1,11 @@
 package tencentcloud
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -40,32 +40,29 @@ func (e *refusal) UnmarshalJSON(value []byte) error {
 	return nil
 }
 
-// failure classifies a response to req that is no answer to q. decodeErr is why it
-// could not be read, if so. A code of the vendor says more than the HTTP status, which
-// is 200 for most errors; but 429 leaves no doubt.
-func (r *response) failure(q *vendorapi.Query, req *http.Request, resp *vendorapi.Response, decodeErr error) *vendorapi.Error {
-	e := &vendorapi.Error{
-		Code: r.Error.code.Excerpt(), Message: r.Error.message.Excerpt(), RequestID: r.RequestID.Value(),
-	}
-	code := strings.ToLower(r.Error.code.Value())
+// failure classifies a response that is no answer. A code of the vendor says more than
+// the HTTP status, which is 200 for most errors; but 429 leaves no doubt.
+func (r *response) failure(x *vendorapi.Exchange) *vendorapi.Error {
+	code, status := strings.ToLower(r.Error.code.Value()), x.Response.Status
+	message := r.Error.message.Excerpt()
+	e := &vendorapi.Error{Code: r.Error.code.Excerpt(), Message: cmp.Or(message, vendorapi.Excerpt(x.Response.Body))}
 	switch {
-	case resp.Status == http.StatusTooManyRequests:
+	case status == http.StatusTooManyRequests:
 		e.Reason = prefetch.ReasonThrottled
-	case r.Error.told && (code != "" || resp.Success()):
+	case r.Error.told && (code != "" || x.Response.Success()):
 		e.Reason = codeReason(code)
-		if e.Reason == prefetch.ReasonInvalid {
-			e.Refused = refused(q, code, strings.ToLower(e.Message))
-		}
-	case !resp.Success():
-		e.Reason = vendorapi.StatusReason(resp.Status, false)
 	default:
-		e.Reason, e.Err = prefetch.ReasonDecode, decodeErr
+		e.Reason = vendorapi.StatusReason(status, false)
 	}
-	if e.Message == "" {
-		e.Message = vendorapi.Excerpt(resp.Body)
-	}
-	if e.Reason == prefetch.ReasonAuth {
-		e.Err = skew(req, resp, code)
+	switch e.Reason {
+	case prefetch.ReasonInvalid:
+		e.Refused = refused(&x.Query, code, strings.ToLower(message))
+	case prefetch.ReasonAuth:
+		e.Err = x.Skew(maxSkew, nil)
+		if e.Err == nil && strings.HasPrefix(code, codeExpired) {
+			e.Err = fmt.Errorf("the clock here is off the vendor's, which allows %v", maxSkew)
+		}
+	default:
 	}
 	return e
 }
@@ -116,7 +113,7 @@ var (
 // most of its limits are not documented.
 func refused(q *vendorapi.Query, code, message string) vendorapi.Feature {
 	switch {
-	case hasWindow(q) && (strings.HasSuffix(code, ".cdnstatinvaliddate") || strings.HasSuffix(code, ".querytimelimitexceeded") ||
+	case q.HasWindow() && (strings.HasSuffix(code, ".cdnstatinvaliddate") || strings.HasSuffix(code, ".querytimelimitexceeded") ||
 		spanText.MatchString(message)):
 		return vendorapi.FeatureLookBack
 	case q.Status != nil && (strings.HasSuffix(code, ".toomanyfiltervalues") || statusText.MatchString(message)):
@@ -126,19 +123,4 @@ func refused(q *vendorapi.Query, code, message string) vendorapi.Feature {
 	default:
 		return ""
 	}
-}
-
-// skew is the cause of a refusal if the request was dated too far off the vendor's
-// clock, as its Date or its code says; nil otherwise.
-func skew(req *http.Request, resp *vendorapi.Response, code string) error {
-	seconds, err := strconv.ParseInt(req.Header.Get(headerTimestamp), 10, 64)
-	if err == nil {
-		if off := vendorapi.Skew(time.Unix(seconds, 0), resp.Date, maxSkew); off != nil {
-			return off
-		}
-	}
-	if strings.HasPrefix(code, codeExpired) {
-		return fmt.Errorf("the clock here is off the vendor's, which allows %v", maxSkew)
-	}
-	return nil
 }

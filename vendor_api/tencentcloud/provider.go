@@ -1,14 +1,15 @@
 package tencentcloud
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"time"
 
 	vendorapi "prefetch_exporter/vendor_api"
+	"prefetch_exporter/vendor_api/zone"
 )
 
 // maxInFlight keeps a slow answer from holding up the others. The vendor limits
@@ -64,9 +65,7 @@ func NewEdgeOne(o Options) (*Provider, error) {
 // NewCDN returns a provider of CDN's tasks. It makes no request.
 func NewCDN(o Options) (*Provider, error) {
 	o.ZoneID = ""
-	if o.Location == nil {
-		o.Location = time.FixedZone("GMT+08:00", vendorapi.China)
-	}
+	o.Location = cmp.Or(o.Location, zone.China())
 	return newProvider(CDNName, cdn(), o)
 }
 
@@ -105,30 +104,21 @@ func (p *Provider) Capabilities() vendorapi.Capabilities {
 //
 // An unknown task is an answer without rows: the vendor has no error for it.
 func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answer, error) {
-	return p.call.Do(ctx, func() (_ *http.Request, _ []byte, err error) {
-		if q, err = p.complete(q); err != nil {
-			return nil, nil, err
-		}
-		return p.request(ctx, &q)
-	}, func(req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
-		return p.read(&q, req, resp)
-	})
+	return p.call.Do(ctx, q, p.request, p.read)
 }
 
 // read turns a response into an answer or a classified error: errors come under
 // HTTP 200, so that they are looked for first.
-func (p *Provider) read(q *vendorapi.Query, req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
-	body, decodeErr := decode(resp.Body)
-	if !resp.Success() || decodeErr != nil || body.Error.told {
-		return vendorapi.Answer{}, body.failure(q, req, resp, decodeErr)
+func (p *Provider) read(x *vendorapi.Exchange) (vendorapi.Answer, error) {
+	body, err := decode(x.Response.Body)
+	x.RequestID = body.RequestID.Value()
+	switch {
+	case !x.Response.Success(), body.Error.told:
+		return vendorapi.Answer{}, body.failure(x)
+	case err != nil:
+		return vendorapi.Answer{}, err
+	default:
+		r := reader{Exchange: x, product: p.product, location: p.location}
+		return r.answer(body)
 	}
-	r := reader{product: p.product, location: p.location}
-	answer, err := r.answer(q, body, resp.Date)
-	if err == nil {
-		return answer, nil
-	}
-	if notOurs, ok := errors.AsType[*vendorapi.Error](err); ok {
-		return vendorapi.Answer{}, notOurs
-	}
-	return vendorapi.Answer{}, body.failure(q, req, resp, err)
 }

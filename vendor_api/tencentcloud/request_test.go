@@ -85,12 +85,12 @@ func TestQuestionsThatCannotBeAsked(t *testing.T) {
 		edgeOne, cdn string
 	}{
 		"a list":               {vendorapi.Query{Kind: vendorapi.QueryList}, `a "list"`, `a "list"`},
-		"two tasks":            {several, "one task at a time", "one task at a time"},
+		"two tasks":            {several, "2 tasks at once", "2 tasks at once"},
 		"one end":              {oneEnd, "only one end", "only one end"},
 		"nothing":              {vendorapi.Query{Kind: vendorapi.QueryTask}, "neither a task", "neither a task"},
 		"a count of anything":  {vendorapi.Query{Kind: vendorapi.QueryCount}, "neither a task", "neither a task"},
-		"backwards":            {backwards, "a window of -1s is not", "a window of -1s is not"},
-		"eight days":           {long, "192h0m0s is not within 0 and 168h0m0s", "192h0m0s is not within 0 and 24h0m0s"},
+		"backwards":            {backwards, "the window spans -1s, not", "the window spans -1s, not"},
+		"eight days":           {long, "192h0m0s, not between 0 and 168h0m0s", "192h0m0s, not between 0 and 24h0m0s"},
 		"a page below 0":       {with(taskQuery(), -1, 1), "page -1 of 1 rows", "page -1 of 1 rows"},
 		"rows below 0":         {with(taskQuery(), 1, -1), "of -1 rows", "of -1 rows"},
 		"1001 rows":            {with(taskQuery(), 1, 1001), "of 1001 rows", "of 1001 rows"},

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,13 +13,12 @@ import (
 
 // document is a response's body as far as it could be read.
 type document struct {
-	result    json.RawMessage
-	requestID string
-	fault     fault
+	result json.RawMessage
+	fault  fault
 }
 
-// decode reads body. The error says that it is no JSON object.
-func (d *document) decode(body []byte) error {
+// decode reads the body. The error says that it is no JSON object.
+func (d *document) decode(x *vendorapi.Exchange) error {
 	var doc struct {
 		Metadata json.RawMessage `json:"ResponseMetadata"`
 		Result   json.RawMessage `json:"Result"`
@@ -28,7 +26,7 @@ func (d *document) decode(body []byte) error {
 		Code    vendorapi.Text `json:"errorcode"`
 		Message vendorapi.Text `json:"message"`
 	}
-	if err := vendorapi.Object(body, &doc); err != nil {
+	if err := vendorapi.Object(x.Response.Body, &doc); err != nil {
 		return err
 	}
 	d.result = doc.Result
@@ -38,7 +36,7 @@ func (d *document) decode(body []byte) error {
 		Error     json.RawMessage `json:"Error"`
 	}
 	if object(doc.Metadata) && json.Unmarshal(doc.Metadata, &metadata) == nil {
-		d.requestID = metadata.RequestID.Excerpt()
+		x.RequestID = metadata.RequestID.Value()
 		var inner fault
 		if object(metadata.Error) && json.Unmarshal(metadata.Error, &inner) == nil {
 			d.fault = inner
@@ -75,19 +73,17 @@ var words = map[string]prefetch.Status{
 
 // reader turns one answer's rows into URLs and keeps what was odd about them.
 type reader struct {
-	vendorapi.Notes
+	*vendorapi.Exchange
 
-	// rows is how many were read, and tasks are their tasks up to the last one that
-	// told it.
-	rows  int
+	// tasks are those of the rows, empty where one does not tell.
 	tasks []string
-	// refreshes are the rows that are of no prefetch.
-	refreshes []int
+	// refreshes is how many more rows there are that are of no prefetch.
+	refreshes int
 }
 
-// answer makes the answer to q, which is complete. The error says why the body is none,
-// or, as an [*vendorapi.Error], that it is about something else.
-func (d *document) answer(q vendorapi.Query) (vendorapi.Answer, error) {
+// answer makes the answer of a body. The error says why it is none, or, as an
+// [*vendorapi.Error], that it is about something else.
+func (d *document) answer(x *vendorapi.Exchange) (vendorapi.Answer, error) {
 	var body result
 	switch {
 	case string(d.result) == "null":
@@ -96,62 +92,50 @@ func (d *document) answer(q vendorapi.Query) (vendorapi.Answer, error) {
 	case json.Unmarshal(d.result, &body) != nil:
 		return vendorapi.Answer{}, errors.New("the Result cannot be read")
 	}
-	r, urls := reader{tasks: []string{}}, []prefetch.URL{}
-	if len(body.Data) > 0 && string(body.Data) != "null" {
-		var err error
-		if urls, err = vendorapi.Rows(body.Data, r.url); err != nil {
-			return vendorapi.Answer{}, fmt.Errorf("the Data %w", err)
-		}
+	q, r := &x.Query, reader{Exchange: x, tasks: []string{}}
+	urls, err := vendorapi.Rows(body.Data, r.url)
+	if err != nil {
+		return vendorapi.Answer{}, fmt.Errorf("the Data %w", err)
 	}
-	r.pad(len(urls))
-	if len(r.refreshes) > 0 && q.TaskID != "" {
+	if r.refreshes > 0 && q.TaskID != "" {
 		return vendorapi.Answer{}, &vendorapi.Error{
 			Reason: prefetch.ReasonInvalid, Err: errors.New("the task is a refresh and no prefetch"),
 		}
 	}
-	count := len(urls)
+	rows := len(urls) + r.refreshes
+	count := rows
 	if body.Total.Value() != "" {
-		count = r.Count(body.Total, len(urls))
-	} else if q.Kind == vendorapi.QueryCount || len(urls) >= q.PageSize || q.Page > 1 {
+		count = r.Count(body.Total, rows)
+	} else if q.Kind == vendorapi.QueryCount || rows >= q.PageSize || q.Page > 1 {
 		// Only the first page, with room left, shows that its rows are all.
 		return vendorapi.Answer{}, errors.New("the answer has no Total")
 	}
-	pageSize := r.PageSize(q, body.PageSize, count, len(urls))
-	for _, i := range slices.Backward(r.refreshes) {
-		urls, r.tasks = slices.Delete(urls, i, i+1), slices.Delete(r.tasks, i, i+1)
-	}
 	return vendorapi.Answer{
 		URLs: urls, RowTasks: r.tasks,
-		Count: count - len(r.refreshes), Page: q.Page, PageSize: pageSize,
-		UnknownWords: r.UnknownWords, Oddities: r.Oddities, RequestID: d.requestID,
+		Count: count - r.refreshes, Page: q.Page, PageSize: r.PageSize(*q, body.PageSize, count, rows),
 	}, nil
 }
 
 // url reads one row, nil if it is no object. Whatever cannot be read of it, the row
-// is there.
-func (r *reader) url(w *row, raw json.RawMessage) prefetch.URL {
-	r.rows++
+// is there, unless it is of a refresh.
+func (r *reader) url(w *row, raw json.RawMessage) (u prefetch.URL, keep bool) {
 	if w == nil {
+		r.tasks = append(r.tasks, "")
 		return r.NoRow(raw)
 	}
-	if id := w.TaskID.Value(); id != "" {
-		r.pad(r.rows - 1)
-		r.tasks = append(r.tasks, id)
-	}
 	if kind := w.TaskType.Excerpt(); strings.HasPrefix(strings.ToLower(kind), "refresh") {
-		r.refreshes = append(r.refreshes, r.rows-1)
+		r.refreshes++
 		r.Oddf("type", "a row is of a task of the type %s, although only prefetches were asked for; it is left out", kind)
+		return u, false
 	}
-	u := prefetch.URL{URL: r.URL(w.URL), Status: r.Status(w.Status, words), Created: r.created(w)}
+	r.tasks = append(r.tasks, w.TaskID.Value())
+	u = prefetch.URL{URL: r.URL(w.URL), Status: r.Status(w.Status, words), Created: r.created(w)}
 	u.Progress, u.HasProgress = r.Share("Process", w.Process)
 	if u.Status == prefetch.Failed {
 		u.Words = w.Remark.Excerpt()
 	}
-	return u
+	return u, true
 }
-
-// pad makes the tasks as many as that.
-func (r *reader) pad(rows int) { r.tasks = append(r.tasks, make([]string, rows-len(r.tasks))...) }
 
 // created is when a row was created; zero where that is not told.
 func (r *reader) created(w *row) time.Time {

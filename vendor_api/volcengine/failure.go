@@ -3,10 +3,8 @@ package volcengine
 import (
 	"cmp"
 	"errors"
-	"net/http"
 	"regexp"
 	"strings"
-	"time"
 
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
@@ -19,13 +17,13 @@ type fault struct {
 	Message vendorapi.Text `json:"Message"`
 }
 
-// told reports whether there is an error.
-func (f *fault) told() bool { return f.code() != "" }
-
+// code is the vendor's code; empty if there is no error.
 func (f *fault) code() string { return cmp.Or(f.Code.Excerpt(), f.CodeN.Excerpt()) }
 
-// codeInvalidTimestamp refuses a request that is too old, or from the future.
-const codeInvalidTimestamp = "InvalidTimestamp"
+var errClocksDiffer = errors.New("the clock here and the vendor's differ")
+
+// wrongDate are the codes of a request that is too old, or from the future.
+var wrongDate = map[string]error{"InvalidTimestamp": errClocksDiffer, "100006": errClocksDiffer}
 
 // codes are those of https://www.volcengine.com/docs/6369/68677 and of
 // https://docs.byteplus.com/en/docs/byteplus-platform/reference/common-error-codes.
@@ -34,7 +32,7 @@ var codes = map[string]prefetch.Reason{
 	"MissingRequestInfo": prefetch.ReasonInvalid, "100004": prefetch.ReasonInvalid,
 	"MissingAuthenticationToken": prefetch.ReasonAuth, "100003": prefetch.ReasonAuth,
 	"MissingSignature": prefetch.ReasonAuth, "100005": prefetch.ReasonAuth,
-	codeInvalidTimestamp: prefetch.ReasonAuth, "100006": prefetch.ReasonAuth,
+	"InvalidTimestamp": prefetch.ReasonAuth, "100006": prefetch.ReasonAuth,
 	// The endpoint is wrong, and no task is gone.
 	"ServiceNotFound": prefetch.ReasonUnavailable, "100007": prefetch.ReasonUnavailable,
 	"InvalidActionOrVersion": prefetch.ReasonUnavailable, "100008": prefetch.ReasonUnavailable,
@@ -58,18 +56,15 @@ var (
 	startText    = regexp.MustCompile(`(?i)start[ _-]?time`)
 )
 
-// failure classifies a response that is no answer to q.
-func (p *Provider) failure(q vendorapi.Query, body *document, req *http.Request, resp *vendorapi.Response) *vendorapi.Error {
-	f := &body.fault
-	e := &vendorapi.Error{
-		Code: f.code(), Message: cmp.Or(f.Message.Excerpt(), vendorapi.Excerpt(resp.Body)), RequestID: body.requestID,
-	}
-	e.Reason = reason(e.Code, resp.Status)
+// failure classifies a response that is no answer.
+func (p *Provider) failure(x *vendorapi.Exchange, f *fault) *vendorapi.Error {
+	e := &vendorapi.Error{Code: f.code(), Message: cmp.Or(f.Message.Excerpt(), vendorapi.Excerpt(x.Response.Body))}
+	e.Reason = reason(e.Code, x.Response.Status)
 	switch e.Reason {
 	case prefetch.ReasonInvalid:
-		e.Refused = refused(q, e.Code+": "+e.Message)
+		e.Refused = refused(&x.Query, e.Code+": "+e.Message)
 	case prefetch.ReasonAuth:
-		e.Err = p.blameClock(e.Code, req, resp)
+		e.Err = x.Skew(p.maxSkew, wrongDate[e.Code])
 	default:
 	}
 	return e
@@ -92,7 +87,7 @@ func reason(code string, status int) prefetch.Reason {
 }
 
 // refused is the feature that an invalid parameter is about, if q uses it.
-func refused(q vendorapi.Query, text string) vendorapi.Feature {
+func refused(q *vendorapi.Query, text string) vendorapi.Feature {
 	switch {
 	case pageSizeText.MatchString(text):
 		return vendorapi.FeaturePageSize
@@ -103,16 +98,4 @@ func refused(q vendorapi.Query, text string) vendorapi.Feature {
 	default:
 		return ""
 	}
-}
-
-// blameClock is the cause of a refusal if the clock here explains it.
-func (p *Provider) blameClock(code string, req *http.Request, resp *vendorapi.Response) error {
-	dated, err := time.Parse(dateLayout, req.Header.Get(headerDate))
-	if err == nil {
-		err = vendorapi.Skew(dated, resp.Date, p.maxSkew)
-	}
-	if err == nil && (code == codeInvalidTimestamp || code == "100006") {
-		err = errors.New("the clock here and the vendor's differ")
-	}
-	return err
 }

@@ -3,7 +3,6 @@ package volcengine
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -64,11 +63,10 @@ type Options struct {
 // Provider asks Volcengine or BytePlus about the tasks of one account. It is a
 // [vendorapi.Provider], safe for concurrent use.
 type Provider struct {
-	target   url.URL
+	target   *url.URL
 	call     vendorapi.Call
 	pageSize int
 	maxSkew  time.Duration
-	now      func() time.Time
 }
 
 var _ vendorapi.Provider = (*Provider)(nil)
@@ -85,17 +83,11 @@ func New(o Options) (*Provider, error) {
 		return nil, fmt.Errorf("%s: %w", o.Product, err)
 	}
 	target.Path, target.RawQuery = "/", "Action=DescribeContentTasks&Version=2021-03-01"
-	p := &Provider{target: *target, pageSize: o.PageSize, maxSkew: product.maxSkew, now: o.Now}
-	if p.now == nil {
-		p.now = time.Now
-	}
-	p.call = vendorapi.Call{
-		Client: o.Client, Now: o.Now, Public: []string{headerDate, headerContentSHA256},
-		Auth: &vendorapi.Keys{
-			AccessKey: o.AccessKey, SecretKey: o.SecretKey, Token: o.Token, Sign: Scope{o.Region, product.service}.Sign,
-		},
-	}
-	return p, nil
+	keys := &vendorapi.Keys{AccessKey: o.AccessKey, SecretKey: o.SecretKey, Token: o.Token, Sign: Scope{o.Region, product.service}.Sign}
+	return &Provider{
+		target: target, pageSize: o.PageSize, maxSkew: product.maxSkew,
+		call: vendorapi.Call{Client: o.Client, Auth: keys, Now: o.Now, Public: []string{headerDate, headerContentSHA256}},
+	}, nil
 }
 
 // Capabilities says what the vendor can be asked, with the page size as configured.
@@ -120,34 +112,20 @@ func (p *Provider) Capabilities() vendorapi.Capabilities {
 //
 // The error is always a [*vendorapi.Error].
 func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answer, error) {
-	return p.call.Do(ctx, func() (_ *http.Request, _ []byte, err error) {
-		if q, err = p.complete(q); err != nil {
-			return nil, nil, err
-		}
-		return p.request(ctx, q)
-	}, func(req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
-		return p.read(q, req, resp)
-	})
+	return p.call.Do(ctx, q, p.request, p.read)
 }
 
 // read turns a response into an answer or a classified error. An error can come under
 // any HTTP status, so that it is looked for first.
-func (p *Provider) read(q vendorapi.Query, req *http.Request, resp *vendorapi.Response) (vendorapi.Answer, error) {
+func (p *Provider) read(x *vendorapi.Exchange) (vendorapi.Answer, error) {
 	var body document
-	decodeErr := body.decode(resp.Body)
-	if !resp.Success() || body.fault.told() {
-		return vendorapi.Answer{}, p.failure(q, &body, req, resp)
+	err := body.decode(x)
+	switch {
+	case !x.Response.Success(), body.fault.code() != "":
+		return vendorapi.Answer{}, p.failure(x, &body.fault)
+	case err != nil:
+		return vendorapi.Answer{}, err
+	default:
+		return body.answer(x)
 	}
-	if decodeErr == nil {
-		var a vendorapi.Answer
-		if a, decodeErr = body.answer(q); decodeErr == nil {
-			return a, nil
-		}
-	}
-	e := vendorapi.AsError(decodeErr)
-	if e.Reason != prefetch.ReasonInvalid {
-		e = &vendorapi.Error{Reason: prefetch.ReasonDecode, Message: vendorapi.Excerpt(resp.Body), Err: decodeErr}
-	}
-	e.RequestID = body.requestID
-	return vendorapi.Answer{}, e
 }

@@ -1,11 +1,8 @@
 package volcengine
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"regexp"
 	"time"
@@ -42,37 +39,22 @@ var filterWords = map[prefetch.Status]string{
 // example, and ids seen, are prefetch_url_… and refresh_url_…, …_dir_… or …_regex_….
 var refreshID = regexp.MustCompile(`^refresh_(url|dir|regex)_`)
 
-// complete returns q with its window, page and page size filled in, or says why the
-// API has no form for it.
-func (p *Provider) complete(q vendorapi.Query) (vendorapi.Query, error) {
-	caps := p.Capabilities()
-	if err := caps.Check(&q); err != nil {
-		return q, err
+// request is the HTTP request for q, and its body; only the credentials are missing. It
+// fills in the window of q, and its page.
+func (p *Provider) request(ctx context.Context, q *vendorapi.Query) (*http.Request, []byte, error) {
+	if err := q.Complete(p.Capabilities()); err != nil {
+		return nil, nil, err
 	}
 	if refreshID.MatchString(q.TaskID) {
-		return q, errors.New("the id is of a refresh, not of a prefetch")
+		return nil, nil, errors.New("the id is of a refresh, not of a prefetch")
 	}
-	if q.From.IsZero() {
-		q.To = p.now()
+	if !q.HasWindow() {
+		q.To = p.call.Time()
 		q.From = q.To.Add(-lookBack)
 		if created := q.Created.Add(-beforeCreation); created.After(q.From) && created.Before(q.To) {
 			q.From = created
 		}
 	}
-	q.Page = max(q.Page, 1)
-	switch {
-	case q.PageSize > 0:
-	case q.Kind == vendorapi.QueryCount:
-		q.PageSize = 1
-	default:
-		q.PageSize = p.pageSize
-	}
-	return q, nil
-}
-
-// request is the HTTP request for q, which is complete, and its body; only the
-// credentials are missing.
-func (p *Provider) request(ctx context.Context, q vendorapi.Query) (*http.Request, []byte, error) {
 	w := wireQuery{
 		StartTime: q.From.Unix(), EndTime: q.To.Unix(), PageNum: q.Page, PageSize: q.PageSize,
 		TaskID: q.TaskID, TaskType: taskType,
@@ -80,13 +62,9 @@ func (p *Provider) request(ctx context.Context, q vendorapi.Query) (*http.Reques
 	if q.Status != nil {
 		w.Status = filterWords[*q.Status]
 	}
-	body, err := json.Marshal(w)
+	req, body, err := vendorapi.NewRequest(ctx, http.MethodPost, p.target, w)
 	if err != nil {
-		return nil, nil, fmt.Errorf("encode the query: %w", err)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.target.String(), bytes.NewReader(body))
-	if err != nil {
-		return nil, nil, fmt.Errorf("build the request: %w", err)
+		return nil, nil, err
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	return req, body, nil
