@@ -3,10 +3,12 @@ package discovery
 import (
 	"context"
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -39,9 +41,6 @@ func (c *carried) add(name string, values []string) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.header == nil {
-		c.header = http.Header{}
-	}
 	for _, value := range values {
 		c.header.Add(name, value)
 	}
@@ -51,10 +50,7 @@ func (c *carried) add(name string, values []string) {
 func (c *carried) secrets(source *HTTPSource) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var names []string
-	for name := range c.header {
-		names = append(names, name)
-	}
+	names := slices.Collect(maps.Keys(c.header))
 	secrets := append(foreign.Carried(c.header, names...), foreign.ProxySecrets(&source.ClientConfig.ProxyConfig)...)
 	if u, err := url.Parse(source.URL); err == nil {
 		if password, ok := u.User.Password(); ok {

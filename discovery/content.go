@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 
 	"prefetch_exporter/prefetch"
 	"prefetch_exporter/tasklist"
@@ -91,17 +92,9 @@ func (c *content) invalid() int {
 
 // newProblems returns the problems of c that before did not have.
 func (c *content) newProblems(before *content) []tasklist.Problem {
-	known := make(map[string]bool, len(before.problems))
-	for _, problem := range before.problems {
-		known[problem.Message] = true
-	}
-	var found []tasklist.Problem
-	for _, problem := range c.problems {
-		if !known[problem.Message] {
-			found = append(found, problem)
-		}
-	}
-	return found
+	return slices.DeleteFunc(slices.Clone(c.problems), func(p tasklist.Problem) bool {
+		return slices.ContainsFunc(before.problems, func(known tasklist.Problem) bool { return known.Message == p.Message })
+	})
 }
 
 // again records that the source says what it said at the last good reading.

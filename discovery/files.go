@@ -66,12 +66,7 @@ func (s *fileSet) contentOf(path string) *content {
 
 // known reports whether nothing is missing that was never read.
 func (s *fileSet) known() bool {
-	for _, f := range s.files {
-		if !f.content.known {
-			return false
-		}
-	}
-	return len(s.errs) == 0
+	return len(s.errs) == 0 && !slices.ContainsFunc(s.files, func(f file) bool { return !f.content.known })
 }
 
 // errors returns the texts of everything that is broken now.
@@ -101,7 +96,7 @@ func (m *Manager) watchFiles(ctx context.Context) {
 	defer w.Close()
 	for {
 		m.mu.Lock()
-		patterns := m.files.set.patterns
+		patterns := m.files.patterns
 		m.mu.Unlock()
 		w.Follow(patterns)
 		m.readFiles()
@@ -115,7 +110,7 @@ func (m *Manager) readFiles() {
 	m.reading.Lock()
 	defer m.reading.Unlock()
 	m.mu.Lock()
-	before := m.files.set
+	before := m.files
 	m.mu.Unlock()
 	set := readFiles(before.patterns, before)
 	m.mu.Lock()
@@ -125,26 +120,20 @@ func (m *Manager) readFiles() {
 
 // publishFiles takes over a reading of the files. Both locks are held.
 func (m *Manager) publishFiles(set *fileSet) {
-	before := m.files.set
-	m.files.set = set
-	m.files.known = set.known()
-	errs := set.errors()
+	before := m.files
+	m.files = set
+	known, errs := before.errors(), set.errors()
 	if len(errs) == 0 {
-		m.files.lastSuccess = time.Now()
+		m.filesSuccess = time.Now()
 	}
 	switch {
 	case len(set.patterns) > 0:
-		m.reporter.SetDiscovery(sourceFiles, len(errs) == 0, m.files.lastSuccess)
+		m.reporter.SetDiscovery(sourceFiles, len(errs) == 0, m.filesSuccess)
 	case len(before.patterns) > 0:
 		m.reporter.RemoveDiscovery(sourceFiles)
 	}
-
-	known := make(map[string]bool)
-	for _, text := range before.errors() {
-		known[text] = true
-	}
 	for _, text := range errs {
-		if !known[text] {
+		if !slices.Contains(known, text) {
 			m.log.Warn("task files cannot be read; what was read before stays", "error", text)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"reflect"
 	"strconv"
 	"time"
 
@@ -72,19 +71,6 @@ type httpState struct {
 	redactor foreign.Redactor
 }
 
-// newHTTPSources makes their clients.
-func newHTTPSources(sources []HTTPSource) ([]*httpSource, error) {
-	made := make([]*httpSource, 0, len(sources))
-	for _, source := range sources {
-		client, err := newHTTPClient(&source)
-		if err != nil {
-			return nil, fmt.Errorf("HTTP source %s: %w", source.Name, err)
-		}
-		made = append(made, &httpSource{HTTPSource: source, client: client, state: httpState{content: &content{}}})
-	}
-	return made, nil
-}
-
 // newHTTPClient returns the client of a source, which follows redirects within its
 // address at most.
 func newHTTPClient(source *HTTPSource) (*http.Client, error) {
@@ -106,19 +92,13 @@ func newHTTPClient(source *HTTPSource) (*http.Client, error) {
 	return client, nil
 }
 
-// sameAs reports whether other asks the same in the same way, so that nothing
-// need be started anew.
-func (s *httpSource) sameAs(other *httpSource) bool {
-	return reflect.DeepEqual(s.HTTPSource, other.HTTPSource)
-}
-
 // fetch asks the source once and returns what is known after that. before is
 // what was known before; it is not changed.
 func (s *httpSource) fetch(ctx context.Context, userAgent string, before httpState) httpState {
 	after := before
 	after.asked = true
-	sent := &carried{}
-	answer, err := s.get(sent.watch(ctx), userAgent, before)
+	sent := &carried{header: http.Header{}}
+	body, header, err := s.get(sent.watch(ctx), userAgent, before)
 	// What the server says may repeat what it was sent.
 	after.redactor = foreign.NewRedactor(sent.secrets(&s.HTTPSource)...)
 	if err != nil {
@@ -126,33 +106,28 @@ func (s *httpSource) fetch(ctx context.Context, userAgent string, before httpSta
 		after.content = before.content.fail(fmt.Errorf("%s: %s", s.Name, text))
 		return after
 	}
-	if answer.notModified {
+	if header == nil {
 		after.lastSuccess = time.Now()
 		after.content = before.content.again()
 		return after
 	}
-	after.content = before.content.read(answer.body, s.Name, prefetch.SourceHTTP, after.redactor.Hide)
+	after.content = before.content.read(body, s.Name, prefetch.SourceHTTP, after.redactor.Hide)
 	after.etag, after.lastModified = "", ""
 	if after.content.err == nil {
 		after.lastSuccess = time.Now()
-		after.etag, after.lastModified = answer.etag, answer.lastModified
+		after.etag, after.lastModified = header.Get("ETag"), header.Get("Last-Modified")
 	}
 	return after
 }
 
-// httpAnswer is an answer that can be used, if its body can.
-type httpAnswer struct {
-	notModified        bool
-	body               []byte
-	etag, lastModified string
-}
-
-func (s *httpSource) get(ctx context.Context, userAgent string, before httpState) (*httpAnswer, error) {
+// get returns an answer that can be used, if its body can; neither if the source says
+// that nothing was modified.
+func (s *httpSource) get(ctx context.Context, userAgent string, before httpState) (body []byte, header http.Header, err error) {
 	ctx, cancel := context.WithTimeout(ctx, min(s.RefreshInterval, maxFetchTime))
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL, http.NoBody)
 	if err != nil {
-		return nil, bareError(err)
+		return nil, nil, bareError(err)
 	}
 	req.Header.Set("Accept", "application/json, application/yaml;q=0.9, */*;q=0.1")
 	req.Header.Set("User-Agent", userAgent)
@@ -167,7 +142,7 @@ func (s *httpSource) get(ctx context.Context, userAgent string, before httpState
 
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return nil, bareError(err)
+		return nil, nil, bareError(err)
 	}
 	defer func() {
 		// What a connection still holds decides only whether it can be kept.
@@ -175,19 +150,19 @@ func (s *httpSource) get(ctx context.Context, userAgent string, before httpState
 		_ = resp.Body.Close()
 	}()
 	if resp.StatusCode == http.StatusNotModified && conditional {
-		return &httpAnswer{notModified: true}, nil
+		return nil, nil, nil
 	}
 	if resp.StatusCode < http.StatusOK || resp.StatusCode >= http.StatusMultipleChoices {
-		return nil, fmt.Errorf("the server answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+		return nil, nil, fmt.Errorf("the server answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
-	body, err := httpanswer.Read(resp, maxDocument)
+	body, err = httpanswer.Read(resp, maxDocument)
 	switch {
 	case errors.Is(err, httpanswer.ErrTooLarge):
-		return nil, fmt.Errorf("is larger than the limit of %d bytes", maxDocument)
+		return nil, nil, fmt.Errorf("is larger than the limit of %d bytes", maxDocument)
 	case err != nil:
-		return nil, bareError(err)
+		return nil, nil, bareError(err)
 	}
-	return &httpAnswer{body: body, etag: resp.Header.Get("ETag"), lastModified: resp.Header.Get("Last-Modified")}, nil
+	return body, resp.Header, nil
 }
 
 // bareError returns the error without the URL, which can hold credentials, and

@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -38,7 +39,7 @@ type Options struct {
 	// Logger is told what changes for the better or the worse.
 	Logger *slog.Logger
 	// Interval is how often files are read though no change was seen; one
-	// minute unless positive.
+	// minute if 0.
 	Interval time.Duration
 	// UserAgent is sent to HTTP sources.
 	UserAgent string
@@ -85,8 +86,10 @@ type Manager struct {
 	configured []prefetch.Task
 	accounts   []string
 	ready      bool // the configuration is known
-	files      fileStatus
+	files      *fileSet
 	http       []*httpSource
+	// filesSuccess is when all files could be read last; zero if never.
+	filesSuccess time.Time
 
 	// merged and the rest are made of all above; dirty says that they must be
 	// made anew.
@@ -98,27 +101,17 @@ type Manager struct {
 	conflicts map[Conflict]bool
 }
 
-// fileStatus is what is known of all files after the last reading.
-type fileStatus struct {
-	set         *fileSet
-	known       bool // nothing is missing that was never read
-	lastSuccess time.Time
-}
-
 // New returns a manager without sources, which are known by the first
 // [Manager.Reload].
 func New(o Options) *Manager {
 	m := &Manager{
 		submitted: o.Submitted, reporter: o.Reporter, log: o.Logger,
-		interval: o.Interval, userAgent: o.UserAgent, random: o.Random,
+		limit:    loglimit.New(o.Logger, time.Now, maxLogged),
+		interval: cmp.Or(o.Interval, defaultInterval), userAgent: o.UserAgent, random: o.Random,
 		changes: make(chan struct{}, 1), work: make(chan struct{}, 1),
 		reread: make(chan struct{}, 1),
-		files:  fileStatus{set: &fileSet{}},
+		files:  &fileSet{},
 		merged: map[string][]prefetch.Task{},
-	}
-	m.limit = loglimit.New(m.log, time.Now, maxLogged)
-	if m.interval <= 0 {
-		m.interval = defaultInterval
 	}
 	if m.random == nil {
 		m.random = rand.Float64
@@ -133,8 +126,8 @@ func New(o Options) *Manager {
 	return m
 }
 
-func newSources(texts []string, http []HTTPSource) ([]files.Pattern, []*httpSource, error) {
-	patterns := make([]files.Pattern, 0, len(texts))
+// newSources parses the patterns, and makes the clients of the HTTP sources.
+func newSources(texts []string, http []HTTPSource) (patterns []files.Pattern, sources []*httpSource, err error) {
 	for i, text := range texts {
 		p, err := files.Parse(text)
 		if err != nil {
@@ -142,9 +135,12 @@ func newSources(texts []string, http []HTTPSource) ([]files.Pattern, []*httpSour
 		}
 		patterns = append(patterns, p)
 	}
-	sources, err := newHTTPSources(http)
-	if err != nil {
-		return nil, nil, fmt.Errorf("task discovery: %w", err)
+	for _, source := range http {
+		client, err := newHTTPClient(&source)
+		if err != nil {
+			return nil, nil, fmt.Errorf("task discovery: HTTP source %s: %w", source.Name, err)
+		}
+		sources = append(sources, &httpSource{HTTPSource: source, client: client, state: httpState{content: &content{}}})
 	}
 	return patterns, sources, nil
 }
@@ -169,7 +165,7 @@ func (m *Manager) Reload(u Update) error {
 	m.reading.Lock()
 	defer m.reading.Unlock()
 	m.mu.Lock()
-	before := m.files.set
+	before := m.files
 	m.mu.Unlock()
 	set := readFiles(patterns, before)
 
@@ -261,7 +257,7 @@ func (m *Manager) Pending() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var pending []string
-	if !m.files.known {
+	if !m.ready || !m.files.known() {
 		pending = append(pending, prefetch.SourceFile)
 	}
 	if slices.ContainsFunc(m.http, func(s *httpSource) bool { return !s.state.content.known }) {

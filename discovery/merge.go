@@ -29,10 +29,6 @@ type key struct{ account, id string }
 
 func keyOf(task prefetch.Task) key { return key{account: task.Account, id: task.ID} }
 
-func (k key) compare(other key) int {
-	return cmp.Or(cmp.Compare(k.account, other.account), cmp.Compare(k.id, other.id))
-}
-
 // Merge unites the listings into the tasks of each account, sorted by id. Every
 // account given has a key, whether it has tasks or not.
 //
@@ -75,7 +71,7 @@ func Merge(accounts []string, listings ...[]prefetch.Task) (map[string][]prefetc
 		slices.SortFunc(tasks, func(a, b prefetch.Task) int { return cmp.Compare(a.ID, b.ID) })
 	}
 	slices.SortStableFunc(left.Conflicts, func(a, b Conflict) int {
-		return key{a.Account, a.ID}.compare(key{b.Account, b.ID})
+		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.ID, b.ID))
 	})
 	return merged, left
 }

@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -26,8 +27,8 @@ func (m *Manager) replaceHTTP(sources []*httpSource) {
 		if old := before[s.URL]; old != nil {
 			s.state = old.state
 			s.failing = old.failing
-			if s.sameAs(old) {
-				s = old
+			if reflect.DeepEqual(s.HTTPSource, old.HTTPSource) {
+				s = old // its connections stay
 			}
 		}
 		m.http = append(m.http, s)

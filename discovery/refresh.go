@@ -15,7 +15,7 @@ const maxLogged = 10
 // their precedence. The lock is held.
 func (m *Manager) elsewhere() [][]prefetch.Task {
 	listings := [][]prefetch.Task{m.configured}
-	for _, f := range m.files.set.files {
+	for _, f := range m.files.files {
 		listings = append(listings, f.content.tasks)
 	}
 	for _, s := range m.http {
@@ -65,7 +65,7 @@ func (m *Manager) refresh() {
 // invalid returns how many unusable tasks all sources list. The lock is held.
 func (m *Manager) invalid() int {
 	count := 0
-	for _, f := range m.files.set.files {
+	for _, f := range m.files.files {
 		count += f.content.invalid()
 	}
 	for _, s := range m.http {
