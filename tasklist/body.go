@@ -50,5 +50,5 @@ func bodyNode(data []byte) (*yaml.Node, error) {
 	if overfull(data, true, maxEntry) > 0 {
 		return nil, errors.New(tooLarge("the body"))
 	}
-	return newJSONReader(data).value()
+	return newJSONReader(data).value(), nil
 }

@@ -111,27 +111,16 @@ func checkRoot(root *yaml.Node) error {
 	}
 }
 
+// eachOfJSON is eachElement for a valid document.
 func eachOfJSON(data []byte, f func(listElement) error) error {
-	begin := bytes.TrimLeft(data, " \t\r\n")
-	switch begin[0] {
-	case '[':
-	case '{': // which may have half a million keys
-		return checkRoot(&yaml.Node{Kind: yaml.MappingNode, Line: 1 + bytes.Count(data[:len(data)-len(begin)], []byte("\n"))})
-	default:
-		root, err := newJSONReader(data).value()
-		if err != nil {
-			return err
-		}
+	list := newJSONReader(data)
+	// Its root alone: a mapping may have half a million keys.
+	if root, _ := list.open(); root.Kind != yaml.SequenceNode {
 		return checkRoot(root)
 	}
-	list := newJSONReader(data)
-	_, _ = list.decoder.Token() // the bracket
 	for list.decoder.More() {
 		list.nodes = 0
-		node, err := list.value()
-		if err != nil {
-			return err
-		}
+		node := list.value()
 		e := listElement{node.Line, node}
 		if list.nodes > maxEntry {
 			e.node = nil
@@ -242,16 +231,33 @@ func newJSONReader(data []byte) *jsonReader {
 }
 
 // value reads the next value. Its depth is bounded by [json.Valid].
-func (r *jsonReader) value() (*yaml.Node, error) {
-	token, err := r.decoder.Token()
-	if err != nil {
-		return nil, fmt.Errorf("reading JSON: %w", err)
+func (r *jsonReader) value() *yaml.Node {
+	node, composite := r.open()
+	if !composite {
+		return node
 	}
-	node := &yaml.Node{Kind: yaml.ScalarNode, Line: r.lineHere()}
+	// Keys and values alternate, in the tokens as in a mapping's content.
+	for r.decoder.More() {
+		if element := r.value(); r.nodes <= maxEntry {
+			node.Content = append(node.Content, element)
+		}
+	}
+	_, _ = r.decoder.Token() // the bracket; the document is valid
+	return node
+}
+
+// open reads the next value, of a list or a mapping only that it begins.
+func (r *jsonReader) open() (node *yaml.Node, composite bool) {
+	token, _ := r.decoder.Token() // the document is valid
+	node = &yaml.Node{Kind: yaml.ScalarNode, Line: r.lineHere()}
 	r.nodes++
 	switch token := token.(type) {
 	case json.Delim:
-		err = r.composite(node, token)
+		node.Kind = yaml.SequenceNode
+		if token == '{' {
+			node.Kind = yaml.MappingNode
+		}
+		return node, true
 	case string:
 		node.Tag, node.Value = "!!str", token
 	case json.Number:
@@ -261,28 +267,7 @@ func (r *jsonReader) value() (*yaml.Node, error) {
 	default:
 		node.Tag, node.Value = "!!null", "null"
 	}
-	return node, err
-}
-
-func (r *jsonReader) composite(node *yaml.Node, open json.Delim) error {
-	node.Kind = yaml.SequenceNode
-	if open == '{' {
-		// Keys and values alternate, in the tokens as in a mapping's content.
-		node.Kind = yaml.MappingNode
-	}
-	for r.decoder.More() {
-		element, err := r.value()
-		if err != nil {
-			return err
-		}
-		if r.nodes <= maxEntry {
-			node.Content = append(node.Content, element)
-		}
-	}
-	if _, err := r.decoder.Token(); err != nil {
-		return fmt.Errorf("reading JSON: %w", err)
-	}
-	return nil
+	return node, false
 }
 
 // lineHere returns the line of the token that was read last.
