@@ -16,22 +16,23 @@ import (
 // cannot be used, a task of an account that does not exist included, and what is
 // only odd, each as "file:line: what is wrong" where it has a line.
 func CheckFiles(patterns, accounts []string) (wrong, odd []string) {
-	var checked []files.Pattern
+	var paths []string
 	for _, text := range patterns {
 		p, err := files.Parse(text)
 		if err != nil {
 			continue // Check has said so
 		}
-		checked = append(checked, p)
-		if paths, errs := files.List([]files.Pattern{p}, nil); len(paths)+len(errs) == 0 {
+		found, errs := files.List([]files.Pattern{p}, nil)
+		if len(found)+len(errs) == 0 {
 			odd = append(odd, fmt.Sprintf("task_discovery.files: there is no file now that %q means", text))
 		}
+		paths = append(paths, found...)
+		for _, err := range errs {
+			wrong = append(wrong, err.Error())
+		}
 	}
-	paths, errs := files.List(checked, nil)
-	for _, err := range errs {
-		wrong = append(wrong, err.Error())
-	}
-	for _, path := range paths {
+	slices.Sort(paths)
+	for _, path := range slices.Compact(paths) {
 		w, o := checkFile(path, accounts)
 		wrong, odd = append(wrong, w...), append(odd, o...)
 	}

@@ -163,6 +163,9 @@ func newManager(t *testing.T, o options) *manager {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Submitted == nil {
+		o.Submitted = &submitted{}
+	}
 	return &manager{t: t, Manager: discovery.New(discovery.Options{
 		Submitted: o.Submitted, Reporter: o.Reporter, Logger: o.Logger, Interval: o.Interval, UserAgent: o.UserAgent, Random: o.Random,
 	}), update: discovery.Update{Files: o.Files, HTTP: o.HTTP}}

@@ -32,7 +32,7 @@ type Submitted interface {
 
 // Options are what stays over all reloads.
 type Options struct {
-	// Submitted are the tasks of the task API; nil if there are none.
+	// Submitted are the tasks of the task API.
 	Submitted Submitted
 	// Reporter is told of the sources' health.
 	Reporter Reporter
@@ -118,10 +118,8 @@ func New(o Options) *Manager {
 	}
 	m.reporter.SetRejected(RejectedUnknownAccount, 0)
 	m.reporter.SetRejected(RejectedInvalid, 0)
-	if m.submitted != nil {
-		for _, err := range m.submitted.Unreadable() {
-			m.log.Error("a task put through the API cannot be read and is not watched", "error", err)
-		}
+	for _, err := range m.submitted.Unreadable() {
+		m.log.Error("a task put through the API cannot be read and is not watched", "error", err)
 	}
 	return m
 }
@@ -210,10 +208,8 @@ func (m *Manager) Sources(account, id string) []string {
 			}
 		}
 	}
-	if m.submitted != nil {
-		if _, there := m.submitted.Get(account, id); there {
-			sources = append(sources, prefetch.SourceAPI)
-		}
+	if _, there := m.submitted.Get(account, id); there {
+		sources = append(sources, prefetch.SourceAPI)
 	}
 	return sources
 }
@@ -225,20 +221,13 @@ func (m *Manager) Sources(account, id string) []string {
 func (m *Manager) Submitted(account, id string) (task *prefetch.Task, alone bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	k := key{account: account, id: id}
-	if !m.alone(k) {
+	if _, known := m.merged[account]; !known || m.listed[key{account: account, id: id}] {
 		return nil, false
 	}
 	if t, there := m.submitted.Get(account, id); there {
 		return &t, true
 	}
 	return nil, true
-}
-
-// alone reports whether only the task API can list the task. The lock is held.
-func (m *Manager) alone(k key) bool {
-	_, known := m.merged[k.account]
-	return m.submitted != nil && known && !m.listed[k]
 }
 
 // Complete reports whether every source has been asked: the configuration is

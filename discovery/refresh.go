@@ -30,26 +30,19 @@ func (m *Manager) refresh() {
 	if !m.ready {
 		return
 	}
-	if m.submitted != nil {
-		before := m.revision
-		m.revision = m.submitted.Revision()
-		m.dirty = m.dirty || m.revision != before
-	}
-	if !m.dirty {
+	revision := m.submitted.Revision()
+	if !m.dirty && m.revision == revision {
 		return
 	}
-	m.dirty = false
+	m.dirty, m.revision = false, revision
 	listings := m.elsewhere()
-	if m.submitted != nil {
-		m.listed = map[key]bool{}
-		for _, listing := range listings {
-			for i := range listing {
-				m.listed[keyOf(listing[i])] = true
-			}
+	m.listed = map[key]bool{}
+	for _, listing := range listings {
+		for i := range listing {
+			m.listed[keyOf(listing[i])] = true
 		}
-		listings = append(listings, m.submitted.List())
 	}
-	merged, left := Merge(m.accounts, listings...)
+	merged, left := Merge(m.accounts, append(listings, m.submitted.List())...)
 	m.merged = merged
 
 	unknown := 0
@@ -64,15 +57,12 @@ func (m *Manager) refresh() {
 
 // invalid returns how many unusable tasks all sources list. The lock is held.
 func (m *Manager) invalid() int {
-	count := 0
+	count := len(m.submitted.Unreadable())
 	for _, f := range m.files.files {
 		count += f.content.invalid()
 	}
 	for _, s := range m.http {
 		count += s.state.content.invalid()
-	}
-	if m.submitted != nil {
-		count += len(m.submitted.Unreadable())
 	}
 	return count
 }
