@@ -25,8 +25,7 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
-// Options are what [Accounts] needs. ConfigFile and StoragePath must be
-// set.
+// Options are what [Accounts] needs. ConfigFile, StoragePath and Warn must be set.
 type Options struct {
 	ConfigFile, StoragePath string
 	// Accounts are the names of those that are asked; empty for all.
@@ -34,7 +33,7 @@ type Options struct {
 	// Task is the task that is asked for; empty for the first one that the
 	// configuration has of the account.
 	Task string
-	// Warn is told what is odd and no error; nil is allowed.
+	// Warn is told what is odd and no error.
 	Warn func(text string)
 	// RoundTripper replaces the network towards the vendors, Clock the system's, for
 	// tests.
@@ -50,9 +49,6 @@ type Options struct {
 // asked: the configuration is wrong, the store is held by a running exporter or cannot
 // be read, or an account does not exist.
 func Accounts(ctx context.Context, o Options, tell func(Result)) (err error) {
-	if o.Warn == nil {
-		o.Warn = func(string) {}
-	}
 	if o.Clock == nil {
 		o.Clock = clock.System()
 	}
@@ -63,8 +59,10 @@ func Accounts(ctx context.Context, o Options, tell func(Result)) (err error) {
 	for _, w := range cfg.Warnings {
 		o.Warn(w.Error())
 	}
-	if err := o.checkable(cfg); err != nil {
-		return err
+	for _, name := range o.Accounts {
+		if !slices.ContainsFunc(cfg.Accounts, func(a config.Account) bool { return a.Name == name }) {
+			return fmt.Errorf("the configuration has no account %q", name)
+		}
 	}
 	c := &checker{Options: o, cfg: cfg, budgets: map[string]*quota.Budget{}}
 	if err := c.open(); err != nil {
@@ -107,16 +105,6 @@ func (c *checker) run(ctx context.Context, tell func(Result)) (err error) {
 		}
 	}
 	return ctx.Err() //nolint:wrapcheck // it says all
-}
-
-// checkable reports why nothing can be asked.
-func (o *Options) checkable(cfg *config.Config) error {
-	for _, name := range o.Accounts {
-		if !slices.ContainsFunc(cfg.Accounts, func(a config.Account) bool { return a.Name == name }) {
-			return fmt.Errorf("the configuration has no account %q", name)
-		}
-	}
-	return nil
 }
 
 // open opens the store of the configuration.
@@ -203,13 +191,12 @@ func (c *checker) check(ctx context.Context, a *poller.Account, configured *conf
 	if result.NotAsked = notAsked; notAsked != "" {
 		return result
 	}
-	answer, took, failed := r.answer, r.took, r.failed
 	seen := c.seen.note(func(*sight) {})
 	result.HTTPStatus, result.Connected = seen.status, seen.connected()
 	result.SignedAs = signedAs(seen.how, who, c.cfg, a)
-	result.Took = took.Seconds()
-	result.explain(&question, answer, failed)
-	result.clock(r.began.Add(took/2), took, answer.Date, failed)
+	result.Took = r.took.Seconds()
+	result.explain(&question, r.answer, r.failed)
+	result.clock(&r)
 	return result
 }
 
@@ -287,28 +274,18 @@ const (
 // does not know it proves that it knows who asks.
 func (c *checker) question(a *poller.Account, configured *config.Account) question {
 	can, now := a.Provider.Capabilities(), c.Clock().Wall
+	q := question{Query: vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: c.Task, Page: 1}, words: "task " + c.Task}
 	switch {
 	case c.Task != "":
-		return question{Query: vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: c.Task, Page: 1}, words: "task " + c.Task}
 	case len(configured.Tasks) > 0:
 		t := configured.Tasks[0]
-		return question{
-			Query: vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: t.ID, Created: t.Created, Page: 1}, words: "task " + t.ID,
-		}
+		q.TaskID, q.Created, q.words = t.ID, t.Created, "task "+t.ID
 	case can.Lists:
-		return question{
-			Query: vendorapi.Query{Kind: vendorapi.QueryList, From: now.Add(-listed), To: now, Page: 1},
-			words: "the tasks of the last hour",
-		}
+		q.Kind, q.From, q.To, q.words = vendorapi.QueryList, now.Add(-listed), now, "the tasks of the last hour"
 	case can.Windows:
-		return question{
-			Query: vendorapi.Query{Kind: vendorapi.QueryWindow, From: now.Add(-shown), To: now, Page: 1},
-			words: "the URLs of the last 10 minutes",
-		}
+		q.Kind, q.From, q.To, q.words = vendorapi.QueryWindow, now.Add(-shown), now, "the URLs of the last 10 minutes"
 	default:
-		return question{
-			Query: vendorapi.Query{Kind: vendorapi.QueryTask, TaskID: nobodysTask, Page: 1},
-			words: "a task that does not exist", madeUp: true,
-		}
+		q.TaskID, q.words, q.madeUp = nobodysTask, "a task that does not exist", true
 	}
+	return q
 }

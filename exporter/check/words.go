@@ -128,17 +128,18 @@ func advise(q *question, e *vendorapi.Error) (works bool, advice []string) {
 const muchOff = 30 * time.Second
 
 // clock compares the vendor's Date with the middle of the call.
-func (c *Result) clock(middle time.Time, took time.Duration, date time.Time, failed *vendorapi.Error) {
-	if failed != nil {
-		date = failed.Date
+func (c *Result) clock(r *reply) {
+	date := r.answer.Date
+	if r.failed != nil {
+		date = r.failed.Date
 	}
 	if date.IsZero() {
 		return
 	}
 	// The header has whole seconds: in the mean half of one is cut off.
-	offset := date.Add(time.Second / 2).Sub(middle)
+	offset := date.Add(time.Second / 2).Sub(r.began.Add(r.took / 2))
 	c.ClockOffset = new(offset.Seconds())
-	if off := offset.Abs() - took/2; off > muchOff {
+	if off := offset.Abs() - r.took/2; off > muchOff {
 		c.Advice = append(c.Advice, "set this machine's clock: many vendors refuse what is dated minutes off, and call the signature wrong")
 	}
 }
