@@ -73,19 +73,10 @@ type owner struct {
 }
 
 func readAccounts(v form.Value, global Global) []Account {
-	if !v.Given() {
-		v.Failf("is required")
-		return nil
-	}
 	reader := accountReader{global: global, names: map[string]form.Value{}, owners: map[string]owner{}}
-	before := len(v.R.Errs)
-	items := v.List()
-	if len(items) == 0 && len(v.R.Errs) == before {
-		v.Failf("must list at least one account")
-	}
-	accounts := make([]Account, len(items))
-	for i, item := range items {
-		accounts[i] = reader.account(item)
+	var accounts []Account
+	for _, item := range v.RequiredList("account") {
+		accounts = append(accounts, reader.account(item))
 	}
 	return accounts
 }
@@ -142,7 +133,10 @@ func (ar *accountReader) name(v form.Value) string {
 	if name == "" {
 		return ""
 	}
-	checkName(v, name)
+	// It becomes a label value and part of a path of the API.
+	if fault := prefetch.NameFault(name); fault != "" {
+		v.Failf("%s", fault)
+	}
 	if first, ok := ar.names[name]; ok {
 		v.Failf("an account of this name exists already, in line %d", first.Line)
 		return name

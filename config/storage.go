@@ -2,7 +2,6 @@ package config
 
 import (
 	"net"
-	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -105,18 +104,9 @@ func readEtcd(m form.Mapping) *Etcd {
 // readEtcdEndpoints reads the addresses of etcd's members. The client takes the
 // scheme of the first for all, so one http:// would send the password in clear.
 func readEtcdEndpoints(v form.Value) []string {
-	if !v.Given() {
-		v.Failf("is required")
-		return nil
-	}
-	before := len(v.R.Errs)
-	items := v.List()
-	if len(items) == 0 && len(v.R.Errs) == before {
-		v.Failf("must list at least one endpoint")
-	}
 	var endpoints []string
 	schemes, first := map[string]form.Value{}, map[string]int{}
-	for _, item := range items {
+	for _, item := range v.RequiredList("endpoint") {
 		u := address.Server(item)
 		if u == nil {
 			continue
@@ -125,7 +115,8 @@ func readEtcdEndpoints(v form.Value) []string {
 			item.Failf("has no port; etcd's is 2379")
 			continue
 		}
-		endpoint := endpointOf(u)
+		// In lower case, so that equal endpoints are equal texts.
+		endpoint := u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), u.Port())
 		if line, twice := first[endpoint]; twice {
 			item.Failf("is listed already, in line %d", line)
 			continue
@@ -144,11 +135,6 @@ func readEtcdEndpoints(v form.Value) []string {
 			schemes[address.HTTPS].Line)
 	}
 	return endpoints
-}
-
-// endpointOf is the address in lower case, so that equal endpoints are equal texts.
-func endpointOf(u *url.URL) string {
-	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), u.Port())
 }
 
 // readPrefix reads what all keys of the group begin with. A slash at its end makes no
@@ -200,22 +186,21 @@ func (c *Config) CheckStorage(before *Config) error {
 
 // differs returns a key of which the other has another value; "" if there is none.
 func (e *Etcd) differs(other *Etcd) string {
-	switch {
-	case !slices.Equal(e.Endpoints, other.Endpoints):
-		return "endpoints"
-	case e.Prefix != other.Prefix:
-		return "prefix"
-	case e.Username != other.Username:
-		return "username"
-	case !secret.Same(e.Password, other.Password):
-		return "password"
-	case *e.TLSConfig.TLSConfig != *other.TLSConfig.TLSConfig:
-		return "tls_config"
-	case e.LeaseTTL != other.LeaseTTL:
-		return "lease_ttl"
-	case e.DialTimeout != other.DialTimeout:
-		return "dial_timeout"
-	default:
-		return ""
+	for _, key := range []struct {
+		name string
+		same bool
+	}{
+		{"endpoints", slices.Equal(e.Endpoints, other.Endpoints)},
+		{"prefix", e.Prefix == other.Prefix},
+		{"username", e.Username == other.Username},
+		{"password", secret.Same(e.Password, other.Password)},
+		{"tls_config", *e.TLSConfig.TLSConfig == *other.TLSConfig.TLSConfig},
+		{"lease_ttl", e.LeaseTTL == other.LeaseTTL},
+		{"dial_timeout", e.DialTimeout == other.DialTimeout},
+	} {
+		if !key.same {
+			return key.name
+		}
 	}
+	return ""
 }

@@ -21,10 +21,3 @@ func readTasks(v form.Value, account string) []prefetch.Task {
 	}
 	return list.Tasks
 }
-
-// checkName checks what becomes a label value and part of a path of the API.
-func checkName(v form.Value, name string) {
-	if fault := prefetch.NameFault(name); fault != "" {
-		v.Failf("%s", fault)
-	}
-}

@@ -87,14 +87,9 @@ func decodeHTTP(v form.Value, allowed []string) promconfig.HTTPClientConfig {
 		}
 		checkShape(m.Get(key), key, fields[key])
 	}
-	if len(v.R.Errs) > before {
-		return c
-	}
-	if err := v.Node.Decode(&c); err != nil {
-		failDecode(v, err)
+	if len(v.R.Errs) > before || !decode(v, &c) {
 		return promconfig.DefaultHTTPClientConfig
 	}
-	c.SetDirectory(v.R.Dir)
 	checkTLS(m.Get("tls_config"), &c.TLSConfig)
 	if c.OAuth2 != nil {
 		checkTLS(m.Get("oauth2"), &c.OAuth2.TLSConfig)
@@ -102,15 +97,19 @@ func decodeHTTP(v form.Value, allowed []string) promconfig.HTTPClientConfig {
 	return c
 }
 
-// failDecode reports an error of prometheus/common's own checks. A type error
-// quotes the value, so only that there was one is told; checkShape finds them
-// all before it comes to that.
-func failDecode(v form.Value, err error) {
+// decode reads v, whose form was checked, into a configuration, with absolute paths. It
+// is false after it reported an error of prometheus/common's own checks. A type error
+// quotes the value, so only that there was one is told; checkShape finds them all
+// before it comes to that.
+func decode(v form.Value, c interface{ SetDirectory(dir string) }) bool {
+	err := v.Node.Decode(c)
 	if _, wrong := errors.AsType[*yaml.TypeError](err); wrong {
 		v.Failf("has a value of the wrong type")
-		return
+	} else if err != nil {
+		v.Failf("%w", err)
 	}
-	v.Failf("%w", err)
+	c.SetDirectory(v.R.Dir)
+	return err == nil
 }
 
 func checkTLS(v form.Value, c *promconfig.TLSConfig) {

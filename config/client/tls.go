@@ -35,14 +35,8 @@ func ReadTLS(v form.Value) TLSConfig {
 		return shown
 	}
 	checkShape(v, "tls_config", reflect.TypeFor[promconfig.TLSConfig]())
-	if len(v.R.Errs) > before {
-		return shown
+	if len(v.R.Errs) == before && decode(v, c) {
+		checkTLS(v, c)
 	}
-	if err := v.Node.Decode(c); err != nil {
-		failDecode(v, err)
-		return shown
-	}
-	c.SetDirectory(v.R.Dir)
-	checkTLS(v, c)
 	return shown
 }

@@ -190,6 +190,20 @@ func (v Value) List() []Value {
 	return items
 }
 
+// RequiredList is List for a key that must be given, with at least one item.
+func (v Value) RequiredList(item string) []Value {
+	if !v.Given() {
+		v.Failf("is required")
+		return nil
+	}
+	before := len(v.R.Errs)
+	items := v.List()
+	if len(items) == 0 && len(v.R.Errs) == before {
+		v.Failf("must list at least one %s", item)
+	}
+	return items
+}
+
 // Mapping is a YAML mapping of the file.
 type Mapping struct {
 	Value

@@ -51,18 +51,11 @@ func parseTimeZone(name string) (time.Duration, bool) {
 	if parts == nil {
 		return 0, false
 	}
-	offset := time.Duration(atoi(parts[2]))*time.Hour + time.Duration(atoi(parts[3]))*time.Minute
+	hours, _ := strconv.Atoi(parts[2]) // these are digits
+	minutes, _ := strconv.Atoi(parts[3])
+	offset := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
 	if parts[1] == "-" {
 		offset = -offset
 	}
 	return offset, offset >= westernmost && offset <= easternmost && offset%zoneStep == 0
-}
-
-// atoi returns the number that s is, and 0 if s is none.
-func atoi(s string) int {
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		return 0
-	}
-	return n
 }
