@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -213,8 +214,12 @@ func apply(tx *bolt.Tx, ops []Op) error {
 	for _, op := range ops {
 		table := tx.Bucket([]byte(op.Table))
 		scope, key := []byte(op.Scope), []byte(op.Key)
+		bucket := table.Bucket(scope)
+		if op.Was != nil && (bucket == nil || !bytes.Equal(bucket.Get(key), seal([]byte(op.Table), scope, key, op.Was))) {
+			continue
+		}
 		if op.Value == nil {
-			if bucket := table.Bucket(scope); bucket != nil {
+			if bucket != nil {
 				if err := bucket.Delete(key); err != nil {
 					return fmt.Errorf("deleting: %w", err)
 				}

@@ -51,6 +51,9 @@ type Op struct {
 	Table      Table
 	Scope, Key string
 	Value      []byte
+	// Was has the change left out, without an error, unless the value is this when the
+	// write is applied; nil for whatever it is.
+	Was []byte
 }
 
 // validate says what is wrong with the change itself, so that a bad one never

@@ -3,9 +3,11 @@ package submitted
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/store"
 )
 
 const (
@@ -73,23 +75,47 @@ func ended(s prefetch.Snapshot, before map[Name]time.Time, after time.Duration) 
 }
 
 // forget drops, durably and all at once, the tasks that are over by what is known
-// while none is put or deleted. After an error, which is the keeper's, all are still
-// there until the next start.
+// while none is put or deleted here; one that another replica puts meanwhile stays.
+// After an error, which is the keeper's, all are still there until the next start.
 func (t *Tasks) forget(over func() []Name) (forgotten int, err error) {
 	t.forgetting.Lock()
 	defer t.forgetting.Unlock()
-	var names []Name
+	known := map[Name]prefetch.Task{}
 	for _, name := range over() {
-		if _, there := t.Get(name.Account, name.ID); there {
-			names = append(names, name)
+		if task, there := t.Get(name.Account, name.ID); there {
+			known[name] = task
 		}
 	}
-	if len(names) == 0 {
+	if len(known) == 0 {
 		return 0, nil
 	}
-	if err := t.write(nil, t.drop, names...); err != nil {
-		return 0, fmt.Errorf("forgetting %d tasks: %w", len(names), err)
+	ops, err := t.asKnown(known)
+	if err == nil {
+		err = t.write(t.drop, ops...)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("forgetting %d tasks: %w", len(known), err)
+	}
+	names := make([]Name, len(ops))
+	for i, op := range ops {
+		names[i] = Name{op.Scope, op.Key}
 	}
 	t.Listed(names...)
-	return len(names), nil
+	return len(ops), nil
+}
+
+// asKnown returns what deletes tasks as long as they are in the keeper what is known of
+// them: what another replica has put may not have been heard of yet.
+func (t *Tasks) asKnown(known map[Name]prefetch.Task) (ops []store.Op, err error) {
+	err = t.Keeper.Scan(store.Submitted, func(account, id string, value []byte) error {
+		task, there := known[Name{account, id}]
+		if !there {
+			return nil
+		}
+		if stored, err := decode(account, id, value); err == nil && stored.SaysAs(task) {
+			ops = append(ops, store.Op{Table: store.Submitted, Scope: account, Key: id, Was: slices.Clone(value)})
+		}
+		return nil
+	})
+	return ops, err
 }

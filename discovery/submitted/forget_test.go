@@ -3,6 +3,7 @@ package submitted_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 
 	"prefetch_exporter/discovery/submitted"
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/store"
 	"prefetch_exporter/store/storetest"
 )
 
@@ -76,4 +78,78 @@ func TestForgetting(t *testing.T) {
 			t.Errorf("after a restart (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// before is a keeper in which something happens before a write.
+type before struct {
+	*storetest.Memory
+
+	write func()
+}
+
+func (b *before) Write(ops ...store.Op) error {
+	if f := b.write; f != nil {
+		b.write = nil
+		f()
+	}
+	return b.Memory.Write(ops...)
+}
+
+// A task that another replica puts again while its owner forgets it stays, whether
+// the owner has heard of that or not, and so does what it says.
+func TestPutWhileForgotten(t *testing.T) {
+	t.Parallel()
+	again := store.Op{Table: store.Submitted, Scope: "a", Key: "1", Value: []byte(`{"version":1,"labels":{"by":"another"}}`)}
+	for name, put := range map[string]func(t *testing.T, r *world, keeper *before){
+		"before the deletion arrives": func(t *testing.T, _ *world, keeper *before) {
+			t.Helper()
+			keeper.write = func() { storetest.Write(t, keeper.Memory, again) }
+		},
+		"and not heard of": func(t *testing.T, _ *world, keeper *before) {
+			t.Helper()
+			storetest.Write(t, keeper.Memory, again)
+		},
+		"and being heard of": func(t *testing.T, r *world, keeper *before) {
+			t.Helper()
+			began := time.Now()
+			r.looking = func() {
+				if time.Since(began) < time.Hour+5*time.Minute || len(r.known.Accounts) == 0 {
+					return
+				}
+				r.known = prefetch.Snapshot{} // what the next one says
+				storetest.Write(t, keeper.Memory, again)
+				go r.Heard([]store.Op{again})
+				for range 1000 { // as long as it would take if it could
+					if got, _ := r.Get("a", "1"); got.Labels != nil {
+						break
+					}
+					runtime.Gosched()
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				keeper := &before{Memory: storetest.NewMemory()}
+				r := newTasks(t, keeper)
+				r.put(task("a", "1"))
+				r.known = prefetch.Snapshot{Accounts: []prefetch.AccountState{{
+					Account: prefetch.Account{Name: "a"}, Owned: true,
+					Unwatched: []prefetch.UnwatchedTask{{Ended: time.Now(), TaskState: &prefetch.TaskState{ID: "1"}}},
+				}}}
+				put(t, r, keeper)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour+15*time.Minute)
+				defer cancel()
+				r.Run(ctx)
+				r.Heard([]store.Op{again})
+				if got, there := r.Get("a", "1"); !there || got.Labels["by"] != "another" {
+					t.Errorf("there: %v, %+v", there, got)
+				}
+				if got := storetest.Content(t, keeper, store.Submitted); len(got) != 1 {
+					t.Errorf("the store has %q", got)
+				}
+			})
+		})
+	}
 }

@@ -11,6 +11,8 @@ import (
 // Heard takes over what any replica has put or deleted, where several share the
 // keeper; changes of other tables are passed over.
 func (t *Tasks) Heard(changes []store.Op) {
+	t.forgetting.RLock()
+	defer t.forgetting.RUnlock()
 	var names []Name
 	t.mu.Lock()
 	for _, op := range changes {
@@ -26,6 +28,8 @@ func (t *Tasks) Heard(changes []store.Op) {
 
 // Reload reads the keeper anew, after changes may have been missed.
 func (t *Tasks) Reload() error {
+	t.forgetting.RLock()
+	defer t.forgetting.RUnlock()
 	t.mu.Lock()
 	there, changed := map[Name]bool{}, false
 	err := t.Keeper.Scan(store.Submitted, func(account, id string, value []byte) error {

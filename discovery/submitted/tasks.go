@@ -55,8 +55,8 @@ func (n Name) compare(other Name) int {
 type Tasks struct {
 	Options
 
-	// forgetting is held for reading while a task is put or deleted, until it is
-	// listed: what is known is of the tasks that are there while it is held for
+	// forgetting is held for reading while a task is put, deleted or heard of, until it
+	// is listed: what is known is of the tasks that are there while it is held for
 	// writing. It is taken before all others.
 	forgetting sync.RWMutex
 	// writing keeps two changes of one task in the same order in the store and
@@ -138,7 +138,7 @@ func (t *Tasks) keep(task prefetch.Task) (created bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	err = t.write(value, func(name Name) { t.set(name, task) }, name)
+	err = t.write(func(name Name) { t.set(name, task) }, name.op(value))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.release(task.Account, more)
@@ -174,7 +174,7 @@ func (t *Tasks) remove(name Name) (existed bool, err error) {
 	if !existed {
 		return false, nil
 	}
-	err = t.write(nil, t.drop, name)
+	err = t.write(t.drop, name.op(nil))
 	return err == nil, err
 }
 
@@ -192,27 +192,31 @@ func (t *Tasks) changed() {
 	t.sorted = nil
 }
 
-// write gives the tasks a value in the keeper, and then calls took for each that nobody
-// else has written meanwhile, with the lock held.
-func (t *Tasks) write(value []byte, took func(Name), names ...Name) error {
-	ops := make([]store.Op, len(names))
+// op is what gives the task a value in the keeper.
+func (n Name) op(value []byte) store.Op {
+	return store.Op{Table: store.Submitted, Scope: n.Account, Key: n.ID, Value: value}
+}
+
+// write changes tasks in the keeper, and then calls took for each that nobody else has
+// written meanwhile, with the lock held.
+func (t *Tasks) write(took func(Name), ops ...store.Op) error {
 	t.mu.Lock()
-	for i, n := range names {
-		ops[i] = store.Op{Table: store.Submitted, Scope: n.Account, Key: n.ID, Value: value}
-		t.overtaken[n] = false
+	for _, op := range ops {
+		t.overtaken[Name{op.Scope, op.Key}] = false
 	}
 	t.mu.Unlock()
 	err := t.Keeper.Write(ops...)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, n := range names {
+	for _, op := range ops {
+		n := Name{op.Scope, op.Key}
 		if err == nil && !t.overtaken[n] {
 			took(n)
 		}
 		delete(t.overtaken, n)
 	}
 	if err != nil {
-		return fmt.Errorf("keeping task %q of account %q: %w", names[0].ID, names[0].Account, err)
+		return fmt.Errorf("keeping task %q of account %q: %w", ops[0].Key, ops[0].Scope, err)
 	}
 	return nil
 }

@@ -58,6 +58,7 @@ type world struct {
 	listed    []submitted.Name
 	elsewhere map[submitted.Name]bool
 	known     prefetch.Snapshot
+	looking   func() // what happens while a snapshot is used; nil for nothing
 	log       bytes.Buffer
 }
 
@@ -92,7 +93,11 @@ func load(t *testing.T, keeper submitted.Keeper) (w *world, err error) {
 			locked(func() { w.listed = append(w.listed, changed...) })
 		},
 		Snapshot: func() (known prefetch.Snapshot) {
-			locked(func() { known = w.known })
+			var happens func()
+			locked(func() { known, happens = w.known, w.looking })
+			if happens != nil {
+				happens()
+			}
 			return known
 		},
 		Retention: func() time.Duration { return retention },

@@ -162,5 +162,5 @@ func (db *DB) converted(item mirror.Item) ([]change, error) {
 	if changes[0].name != item.Name {
 		changes = append(changes, change{name: item.Name})
 	}
-	return changes, nil
+	return db.look(changes), nil
 }

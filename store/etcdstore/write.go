@@ -1,6 +1,7 @@
 package etcdstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -98,6 +99,10 @@ type change struct {
 	name   layout.Name
 	sealed layout.Sealed
 	size   int
+	// was is what the record must say for the change to be made; nil for anything.
+	was []byte
+	// known is how the record was when it was looked at last.
+	known mirror.Entry
 }
 
 func (c change) deletes() bool { return c.sealed.Value == nil }
@@ -110,7 +115,7 @@ func (db *DB) seal(ops []store.Op) (ledger, records []change) {
 		last[layout.Record(op.Table, op.Scope, op.Key)] = i
 	}
 	for i, op := range ops {
-		c := change{name: layout.Record(op.Table, op.Scope, op.Key)}
+		c := change{name: layout.Record(op.Table, op.Scope, op.Key), was: op.Was}
 		if last[c.name] != i {
 			continue
 		}
@@ -159,13 +164,17 @@ type writer struct {
 
 // ledger writes to the ledger.
 func (w writer) ledger(changes []change) error {
-	if w.identity == "" {
+	changes = w.db.look(changes)
+	switch {
+	case len(changes) == 0:
+		return nil
+	case w.identity == "":
 		return w.once(w.db.transaction(changes))
-	}
-	if w.db.creates(changes) {
+	case creates(changes):
 		return w.charge(changes)
+	default:
+		return w.end(changes)
 	}
-	return w.end(changes)
 }
 
 // charge writes a call that is about to leave.
@@ -228,13 +237,14 @@ func (w writer) end(changes []change) error {
 // refuses, or the context ends. With ends a key that is gone stays so.
 func (w writer) try(ctx context.Context, changes []change, ends bool) error {
 	for {
+		now := w.db.look(changes)
 		if ends {
-			changes = slices.DeleteFunc(changes, func(c change) bool { return w.db.mirror.Get(c.name).Created == 0 })
-			if len(changes) == 0 {
-				return nil
-			}
+			now = slices.DeleteFunc(now, func(c change) bool { return c.known.Created == 0 })
 		}
-		err := w.attempt(ctx, changes)
+		if len(now) == 0 {
+			return nil
+		}
+		err := w.attempt(ctx, now)
 		switch {
 		case err == nil:
 			return nil
@@ -246,7 +256,7 @@ func (w writer) try(ctx context.Context, changes []change, ends bool) error {
 	}
 }
 
-// attempt commits changes once. After [store.ErrMoved] the mirror knows more.
+// attempt commits changes once, as they were looked at. After [store.ErrMoved] the mirror knows more.
 func (w writer) attempt(ctx context.Context, changes []change) error {
 	t := w.db.transaction(changes)
 	if w.identity != "" {
@@ -256,9 +266,8 @@ func (w writer) attempt(ctx context.Context, changes []change) error {
 		}
 		t.Owner(w.identity, mine)
 	}
-	creates := w.db.creates(changes)
 	var guard mirror.Entry
-	if creates {
+	if creates(changes) {
 		var err error
 		if guard, err = w.guard(t); err != nil {
 			return err
@@ -279,7 +288,7 @@ func (w writer) attempt(ctx context.Context, changes []change) error {
 		_ = w.db.mirror.Wait(ctx, answer.Header.GetRevision()) // else the next attempt fails as well
 		return store.ErrMoved
 	}
-	if creates && !client.Refused(err) {
+	if creates(changes) && !client.Refused(err) {
 		w.db.fence(ctx, guard)
 	}
 	return fmt.Errorf("writing to etcd: %w", err)
@@ -340,12 +349,29 @@ func (db *DB) putPart(ctx context.Context, part layout.Part) error {
 	}
 }
 
-// transaction returns one that makes changes if nobody else has changed the records.
+// look notes how the records are that changes are about, and returns the changes that
+// are to be made.
+func (db *DB) look(changes []change) []change {
+	made := make([]change, 0, len(changes))
+	for _, c := range changes {
+		item := db.mirror.Item(c.name)
+		c.known = item.Entry
+		if c.was != nil {
+			op, err := db.decode(item)
+			if err != nil || op.Value == nil || !bytes.Equal(op.Value, c.was) {
+				continue
+			}
+		}
+		made = append(made, c)
+	}
+	return made
+}
+
+// transaction returns one that makes changes if the records are as they were looked at.
 func (db *DB) transaction(changes []change) *txn.Transaction {
 	t := db.etcd.Begin()
 	for _, c := range changes {
-		known := db.mirror.Get(c.name)
-		t.Unchanged(c.name, known)
+		t.Unchanged(c.name, c.known)
 		if c.deletes() {
 			t.Remove(c.name)
 		} else {
@@ -357,6 +383,6 @@ func (db *DB) transaction(changes []change) *txn.Transaction {
 }
 
 // creates reports whether changes make a key.
-func (db *DB) creates(changes []change) bool {
-	return slices.ContainsFunc(changes, func(c change) bool { return !c.deletes() && db.mirror.Get(c.name).Created == 0 })
+func creates(changes []change) bool {
+	return slices.ContainsFunc(changes, func(c change) bool { return !c.deletes() && c.known.Created == 0 })
 }

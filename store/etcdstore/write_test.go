@@ -127,6 +127,39 @@ func TestBothWrite(t *testing.T) {
 	})
 }
 
+// TestDeletesWhatItRead deletes what one replica has read while another puts something
+// else there: that stays, whichever comes first and whether it was heard of or not.
+func TestDeletesWhatItRead(t *testing.T) {
+	t.Parallel()
+	o := options(etcdtest.Start(t, etcdtest.Options{}).Endpoints())
+	a, b := ready(t, o), ready(t, as(o, "b"))
+	large := string(noise(1<<20 + 1))
+	for i, old := range []string{"old", large, "old", "old", "old", "old", "old", "old"} {
+		write(t, b, put(store.Submitted, "vod", "1", old))
+		eventually(t, "it is heard of", func() bool { return equal(content(t, a, store.Submitted), []string{"vod/1=" + old}) })
+		var both sync.WaitGroup
+		both.Go(func() {
+			if err := b.Write(put(store.Submitted, "vod", "1", "new")); err != nil {
+				t.Error(err)
+			}
+		})
+		both.Go(func() {
+			for range 5 {
+				if err := a.Write(store.Op{Table: store.Submitted, Scope: "vod", Key: "1", Was: []byte(old)}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		both.Wait()
+		eventually(t, "both have what was put", func() bool {
+			return equal(content(t, a, store.Submitted), []string{"vod/1=new"}) && equal(content(t, b, store.Submitted), []string{"vod/1=new"})
+		})
+		if t.Failed() {
+			t.Fatalf("round %d", i)
+		}
+	}
+}
+
 // TestBothWriteLarge lets two replicas replace the same large value: each deletes the
 // parts of the other, and what the value points to is always whole.
 func TestBothWriteLarge(t *testing.T) {

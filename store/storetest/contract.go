@@ -21,6 +21,7 @@ func Contract(t *testing.T, open func(t *testing.T) Store) {
 		"refused":                           refused,
 		"tables and scopes are apart":       tablesAndScopesAreApart,
 		"last change wins":                  lastChangeWins,
+		"only what was read is changed":     onlyWhatWasReadIsChanged,
 		"scan stops at an error":            scanStopsAtAnError,
 		"panic of a caller is the callers":  panicOfACallerIsTheCallers,
 		"closed":                            closed,
@@ -126,6 +127,23 @@ func lastChangeWins(t *testing.T, s Store) {
 		Put(store.Ledger, "t", "gone", "1"), Remove(store.Ledger, "t", "gone"))
 	equal(t, []string{"s/back=", "s/kept=2"}, Content(t, s, store.Ledger))
 	Write(t, s)
+}
+
+func onlyWhatWasReadIsChanged(t *testing.T, s Store) {
+	t.Helper()
+	only := func(was string, op store.Op) store.Op {
+		op.Was = []byte(was)
+		return op
+	}
+	for _, table := range []store.Table{store.Ledger, store.Submitted} {
+		Write(t, s, Put(table, "s", "deleted", "1"), Put(table, "s", "kept", "1"), Put(table, "s", "empty", ""), Put(table, "s", "put", "1"))
+		Write(t, s, only("1", Remove(table, "s", "deleted")), only("2", Remove(table, "s", "kept")),
+			only("", Remove(table, "s", "empty")), only("1", Put(table, "s", "put", "2")))
+		equal(t, []string{"s/kept=1", "s/put=2"}, Content(t, s, table))
+		Write(t, s, only("1", Put(table, "s", "put", "3")), only("", Put(table, "s", "never", "1")), only("", Remove(table, "t", "never")))
+		Write(t, s, only("", Remove(table, "s", "kept")))
+		equal(t, []string{"s/kept=1", "s/put=2"}, Content(t, s, table))
+	}
 }
 
 func scanStopsAtAnError(t *testing.T, s Store) {

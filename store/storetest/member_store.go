@@ -360,6 +360,9 @@ func (m *Member) compares(w *transaction, ops []store.Op) (begins bool) {
 	for _, op := range ops {
 		k := groupKey{string(op.Table), op.Scope, op.Key}
 		v, there := m.values[k]
+		if op.Was != nil && (!there || !bytes.Equal(v.value, op.Was)) {
+			continue
+		}
 		begins = begins || op.Table == store.Ledger && !there && op.Value != nil
 		w.compares = append(w.compares, compare{k, v.modified})
 		w.changes = append(w.changes, change{key: k, value: op.Value})

@@ -56,6 +56,9 @@ func (m *Memory) Write(ops ...store.Op) error {
 
 func (m *Memory) apply(op store.Op) {
 	table := m.tables[op.Table]
+	if was, there := table[op.Scope][op.Key]; op.Was != nil && (!there || !bytes.Equal(was, op.Was)) {
+		return
+	}
 	if op.Value == nil {
 		delete(table[op.Scope], op.Key)
 		if len(table[op.Scope]) == 0 {

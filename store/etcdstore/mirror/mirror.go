@@ -97,6 +97,13 @@ func (m *Mirror) Get(n layout.Name) Entry {
 	return m.entries[n.Kind][n.Scope][n.Key]
 }
 
+// Item returns the record of a name with its parts; without Created if it is not there.
+func (m *Mirror) Item(n layout.Name) Item {
+	m.mutex.RLock()
+	defer m.mutex.RUnlock()
+	return m.item(n)
+}
+
 // Kind returns the entries of a kind without scopes, by key.
 func (m *Mirror) Kind(of layout.Name) map[string]Entry {
 	m.mutex.RLock()
