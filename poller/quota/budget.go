@@ -39,8 +39,7 @@ type Budget struct {
 
 	mu       sync.Mutex
 	members  map[string]*member
-	calls    []*Call // by seq
-	seq      uint64
+	calls    []*Call // by number
 	turn     uint64
 	throttle throttle
 	// forgotten is until when calls may have been made that are not in the ledger;
@@ -53,6 +52,8 @@ type Budget struct {
 	// which nobody knows whether they are in the ledger.
 	self    string
 	unheard map[string]bool
+	// said is what the ledger said last of what is no call, by key.
+	said map[string]string
 	// untold: the other replicas do not know yet that calls may be missing.
 	untold bool
 
@@ -133,13 +134,12 @@ func (b *Budget) Take(account string) (*Call, time.Duration, error) {
 	if wait := b.wait(account, now); wait > 0 {
 		return nil, wait, nil
 	}
-	c := &Call{Begun: now, seq: b.seq + 1}
+	c := &Call{Begun: now, number: b.newNumber()}
 	ops := append(b.compact(now), b.put(c.key(), c))
 	if err := b.store.Write(ops...); err != nil {
 		b.notCharged(c, err)
 		return nil, 0, fmt.Errorf("ledger: %w", err)
 	}
-	b.seq++
 	b.calls = append(b.calls, c)
 	b.turn++
 	m.turn, m.waiting, m.left = b.turn, false, now

@@ -19,6 +19,8 @@ type memory struct {
 	mu   sync.Mutex
 	fail error
 	held []store.Op // what was written last and failed
+	// before happens once before something is written; nil for nothing.
+	before func()
 }
 
 func newMemory() *memory { return &memory{Memory: storetest.NewMemory()} }
@@ -26,6 +28,13 @@ func newMemory() *memory { return &memory{Memory: storetest.NewMemory()} }
 func (m *memory) Recovery() (time.Time, bool) { return m.lost, !m.lost.IsZero() }
 
 func (m *memory) Write(ops ...store.Op) error {
+	m.mu.Lock()
+	before := m.before
+	m.before = nil
+	m.mu.Unlock()
+	if before != nil {
+		before()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fail != nil {
@@ -56,10 +65,13 @@ func (m *memory) copied(t *testing.T) *memory {
 }
 
 // keys is how many records the store has.
-func keys(t *testing.T, m *memory) (n int) {
+func keys(t *testing.T, m *memory) int { t.Helper(); return len(named(t, m)) }
+
+// named are the keys of the store, in order.
+func named(t *testing.T, m *memory) (all []string) {
 	t.Helper()
-	if err := m.Scan(store.Ledger, func(string, string, []byte) error { n++; return nil }); err != nil {
+	if err := m.Scan(store.Ledger, func(_, key string, _ []byte) error { all = append(all, key); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	return n
+	return all
 }

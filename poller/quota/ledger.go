@@ -3,6 +3,7 @@ package quota
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -39,10 +40,23 @@ type Call struct {
 	By   string        `json:"by,omitempty"`
 	Over time.Duration `json:"over,omitempty"`
 
-	seq uint64
+	number uint64
 }
 
-func (c *Call) key() string { return fmt.Sprintf("%020d", c.seq) }
+func (c *Call) key() string { return fmt.Sprintf("%020d", c.number) }
+
+// newNumber returns a number for a call that no other call has or had. Its upper half
+// counts, so that numbers are in the order of calls. Its lower half is chance: nobody
+// remembers the numbers of calls that were deleted, and two replicas may count to the
+// same. Earlier versions only counted.
+func (b *Budget) newNumber() uint64 {
+	const half = 32
+	var last uint64
+	if n := len(b.calls); n > 0 {
+		last = b.calls[n-1].number
+	}
+	return (last>>half+1)<<half | uint64(rand.Uint32()) //nolint:gosec // nobody gains by guessing it
+}
 
 func (c *Call) count() int { return max(1, c.Count) }
 
@@ -146,7 +160,7 @@ func (b *Budget) load(key string, value []byte, now clock.Stamp) (entry any, ane
 		return at, anew, nil
 	}
 	c := &Call{}
-	if c.seq, err = strconv.ParseUint(key, 10, 64); err != nil {
+	if c.number, err = strconv.ParseUint(key, 10, 64); err != nil {
 		return nil, false, fmt.Errorf("call: %w", err)
 	}
 	if err := json.Unmarshal(value, c); err != nil {
@@ -175,7 +189,6 @@ func (b *Budget) restore(c *Call, now clock.Stamp) (anew bool) {
 		c.Begun, _ = c.Begun.Restamp(now)
 	}
 	b.calls = append(b.calls, c)
-	b.seq = max(b.seq, c.seq)
 	return anew
 }
 

@@ -37,7 +37,7 @@ type missing struct {
 func Share(identity string, st Store, tells clock.Clock) (*Budget, error) {
 	b := &Budget{
 		identity: identity, store: st, clock: tells, members: map[string]*member{},
-		self: rand.Text(), unheard: map[string]bool{},
+		self: rand.Text(), unheard: map[string]bool{}, said: map[string]string{},
 	}
 	if err := b.Reload(); err != nil && !errors.Is(err, store.ErrNotLoaded) {
 		return nil, err
@@ -47,19 +47,27 @@ func Share(identity string, st Store, tells clock.Clock) (*Budget, error) {
 
 // Reload reads a shared ledger anew, after changes may have been missed.
 func (b *Budget) Reload() error {
-	there := map[string]bool{}
 	b.mu.Lock()
+	_, err := b.read()
+	wake := b.others("")
+	b.mu.Unlock()
+	wake()
+	return err
+}
+
+// read takes in a shared ledger as it is now, and returns it. The lock is held.
+func (b *Budget) read() (there map[string][]byte, err error) {
+	there = map[string][]byte{}
 	now := b.clock()
-	err := b.store.ScanScope(store.Ledger, b.identity, func(key string, value []byte) error {
-		there[key] = true
+	err = b.store.ScanScope(store.Ledger, b.identity, func(key string, value []byte) error {
+		there[key] = slices.Clone(value)
 		b.hear(key, value, now, true)
 		return nil
 	})
 	if err != nil {
-		b.mu.Unlock()
-		return fmt.Errorf("ledger of %s: %w", b.identity, err)
+		return nil, fmt.Errorf("ledger of %s: %w", b.identity, err)
 	}
-	b.calls = slices.DeleteFunc(b.calls, func(c *Call) bool { return c.Ended != nil && !there[c.key()] })
+	b.calls = slices.DeleteFunc(b.calls, func(c *Call) bool { return c.Ended != nil && there[c.key()] == nil })
 	if at, ok := b.store.Recovery(); ok && b.forgotten == nil {
 		// It forgot before this replica began, and whoever was there has not said so of
 		// this identity.
@@ -67,10 +75,7 @@ func (b *Budget) Reload() error {
 		b.forgotten = &lost
 	}
 	b.publishNext(now)
-	wake := b.others("")
-	b.mu.Unlock()
-	wake()
-	return nil
+	return there, nil
 }
 
 // Heard takes in what became of a key of a shared ledger; a value of nil deleted it.
@@ -139,22 +144,31 @@ func (b *Budget) Restrict(others []prefetch.Limit) {
 }
 
 // HandOver writes how long each call has been over, for a replica that takes over and
-// has not heard of it in time.
+// has not heard of it in time. What somebody else writes meanwhile is newer, and stays.
 func (b *Budget) HandOver() error {
 	b.mu.Lock()
+	there, err := b.read()
 	var ops []store.Op
+	put := func(key string, entry any) {
+		op := b.put(key, entry)
+		op.Was = there[key]
+		ops = append(ops, op)
+	}
 	for _, c := range b.calls {
 		if c.Ended != nil {
-			ops = append(ops, b.put(c.key(), c))
+			put(c.key(), c)
 		}
 	}
 	if !b.throttle.At.Wall.IsZero() || b.throttle.Hold > 0 {
-		ops = append(ops, b.put(throttleKey, &b.throttle))
+		put(throttleKey, &b.throttle)
 	}
 	if b.forgotten != nil {
-		ops = append(ops, b.put(forgottenKey, &missing{Stamp: *b.forgotten}))
+		put(forgottenKey, &missing{Stamp: *b.forgotten})
 	}
 	b.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	if err := b.store.Write(ops...); err != nil {
 		return fmt.Errorf("ledger of %s: writing the ages of its calls: %w", b.identity, err)
 	}
@@ -185,7 +199,6 @@ func (b *Budget) Cancel(c *Call) {
 func (b *Budget) notCharged(c *Call, err error) {
 	if b.self != "" && errors.Is(err, store.ErrUnknown) {
 		b.unheard[c.key()] = true
-		b.seq++ // the next one has a key of its own
 	}
 }
 
@@ -208,6 +221,12 @@ func (b *Budget) sign(entry any) {
 // hear takes in a key of a shared ledger. Whether it is read anew decides whether the
 // writer's own dates may tell: of the same boot they do.
 func (b *Budget) hear(key string, value []byte, now clock.Stamp, anew bool) {
+	if key == throttleKey || key == forgottenKey {
+		if b.said[key] == string(value) {
+			return // it was dated when it was heard of
+		}
+		b.said[key] = string(value)
+	}
 	switch key {
 	case throttleKey:
 		b.hearThrottle(value, now, anew)
@@ -266,12 +285,11 @@ func heardAt(at clock.Stamp, age time.Duration, now clock.Stamp, anew bool) cloc
 // hearCall takes in a call of another replica. One that nobody closed may leave until
 // the time for that is over, and be under way for as long as a call can take.
 func (b *Budget) hearCall(key string, value []byte, now clock.Stamp, anew bool) {
-	seq, err := strconv.ParseUint(key, 10, 64)
-	i := slices.IndexFunc(b.calls, func(c *Call) bool { return err == nil && c.seq == seq })
+	number, err := strconv.ParseUint(key, 10, 64)
+	i := slices.IndexFunc(b.calls, func(c *Call) bool { return err == nil && c.number == number })
 	if value == nil {
-		// A deletion of what this process wrote is its own, or came before it took the
-		// number again.
-		if i >= 0 && (b.calls[i].By != b.self || b.unheard[key]) {
+		// What is under way here counts, whatever another replica believes of it.
+		if i >= 0 && b.calls[i].Ended != nil {
 			b.calls = slices.Delete(b.calls, i, i+1)
 		}
 		delete(b.unheard, key)
@@ -285,15 +303,12 @@ func (b *Budget) hearCall(key string, value []byte, now clock.Stamp, anew bool) 
 		b.damaged, b.forgotten = true, &now
 		return
 	}
-	c.seq = seq
+	c.number = number
 	if c.By == b.self {
 		if !b.unheard[key] {
 			return
 		}
 		go func() { _ = b.store.Write(b.drop(c)) }() // its deletion is heard of, and else it blocks its slot
-	} else {
-		// The key is another's: what was to have it here cannot be applied any more.
-		delete(b.unheard, key)
 	}
 	if c.Ended == nil {
 		ended := heardAt(c.Begun, 0, now, anew)
@@ -320,7 +335,6 @@ func (b *Budget) hearCall(key string, value []byte, now clock.Stamp, anew bool) 
 
 // add puts a call among the others, which are ordered by number.
 func (b *Budget) add(c *Call) {
-	i, _ := slices.BinarySearchFunc(b.calls, c.seq, func(o *Call, seq uint64) int { return cmp.Compare(o.seq, seq) })
+	i, _ := slices.BinarySearchFunc(b.calls, c.number, func(o *Call, number uint64) int { return cmp.Compare(o.number, number) })
 	b.calls = slices.Insert(b.calls, i, c)
-	b.seq = max(b.seq, c.seq)
 }
