@@ -220,7 +220,9 @@ func (r *runner) view(members map[string]*registration, owners map[string]string
 func (r *runner) follow(owners map[string]string, now time.Time) (wake time.Duration) {
 	for identity := range r.taken {
 		// A key that is there still keeps others away. Whether its lease is over, the
-		// poller sees by itself.
+		// poller sees by itself. Nor can it have been lost and won again since the last
+		// look: only what a look found without an owner is claimed, and a claim that
+		// arrives late is void with its lease.
 		if owners[identity] != r.name && !r.busy[identity] {
 			r.log.Warn("this replica asks no more: its lease ended", "accounts", r.names(identity))
 			r.start(identity, func() { r.depose(identity) })
