@@ -71,7 +71,7 @@ func vendors() []*vendor {
 			Account: "vod-demo", Limit: fmt.Sprintf("calls: %d, per: 1m", calls), Name: "huaweicloud_vod",
 			Section: section("project_id: "+project, "access_key: "+accessKey, "secret_key: "+secretKey),
 			server: simhuaweicloud.New(simhuaweicloud.Options{
-				Quota: quota, Latency: simulator.Jitter(seed, latency), Projects: []string{project}, AccessKeys: keys,
+				Quota: quota, Latency: simulator.Jitter(seed, latency), AccessKeys: keys,
 			}),
 			owner: project, urls: huaweiURLs,
 		},

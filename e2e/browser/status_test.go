@@ -381,7 +381,7 @@ func TestManyTasks(t *testing.T) {
 		project = "0123456789abcdef0123456789abcdef"
 	)
 	vendor := httptest.NewServer(simhuaweicloud.New(simhuaweicloud.Options{
-		Quota: simulator.Quota{Calls: 100, Per: time.Minute}, Projects: []string{project}, AccessKeys: map[string]string{"AKBROWSER": secret},
+		Quota: simulator.Quota{Calls: 100, Per: time.Minute}, AccessKeys: map[string]string{"AKBROWSER": secret},
 	}))
 	t.Cleanup(vendor.Close)
 	folder := t.TempDir()

@@ -89,7 +89,7 @@ func TestAccounts(t *testing.T) {
 	}}
 	ali.Submit(launch)
 	launch.Owner = "ops"
-	edge.Submit(launch.AtOnce())
+	edge.Submit(launch)
 	aliKeys := "access_key_id: " + checkKey + ", access_key_secret: " + checkSecret
 	vodAt := serveVendor(t, vod)
 	section := func(format string, at string) string { return fmt.Sprintf(format, at, checkProject) }

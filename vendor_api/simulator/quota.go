@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -15,7 +16,7 @@ type Quota struct {
 
 func (q Quota) limited() bool { return q.Calls > 0 && q.Per > 0 }
 
-// The keys of [Stats.Refused] that both simulators share. Every other key is
+// The keys of [Stats.Refused] that all vendors share. Every other key is
 // the vendor's own code or text, such as "VOD.10062" or "page size error".
 const (
 	// RefusedThrottled: the quota was used up.
@@ -47,8 +48,6 @@ type Stats struct {
 	Refused map[string]int
 	// MaxInFlight is the largest number of calls that were under way at once.
 	MaxInFlight int
-	// TokensIssued is how many IAM tokens were given out (Huawei Cloud).
-	TokensIssued int
 }
 
 // meter counts calls as they arrive and knows which are over the quota.
@@ -59,15 +58,9 @@ type meter struct {
 	mu       sync.Mutex
 	stats    Stats
 	inFlight int
-	arrivals map[string]*arrivals
+	// arrivals is when the last Quota.Calls calls of each identity arrived.
+	arrivals map[string][]time.Time
 	requests uint64
-}
-
-// arrivals remembers when the last Quota.Calls calls of one identity arrived.
-type arrivals struct {
-	ring []time.Time
-	next int
-	full bool
 }
 
 // Arrival is one request as it came in.
@@ -81,61 +74,61 @@ type Arrival struct {
 	Number uint64
 }
 
+// ID identifies the request, in the form of a UUID.
+func (a Arrival) ID() string {
+	return fmt.Sprintf("%08x-0000-4000-8000-%012x", a.Number, a.At.UnixMilli())
+}
+
 func newMeter(quota Quota, now func() time.Time) *meter {
 	return &meter{
 		quota:    quota,
 		now:      now,
 		stats:    Stats{ByIdentity: map[string]int{}, Refused: map[string]int{}},
-		arrivals: map[string]*arrivals{},
+		arrivals: map[string][]time.Time{},
 	}
 }
 
-// enter marks the beginning of a call.
-func (m *meter) enter() {
+// underWay marks the beginning of a call, or its end.
+func (m *meter) underWay(change int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.inFlight++
+	m.inFlight += change
 	m.stats.MaxInFlight = max(m.stats.MaxInFlight, m.inFlight)
 }
 
-// leave marks the end of a call.
-func (m *meter) leave() {
+// arrive numbers a request, and counts it for identity if it is a call. The clock is
+// read under the lock, so that arrivals are counted in the order of their times.
+//
+// A call is over the quota if the one that came Quota.Calls calls before it came less
+// than Quota.Per ago: those two and all between them then lie in one interval of that
+// length.
+func (m *meter) arrive(identity string, counted bool) Arrival {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.inFlight--
-}
-
-// arrive counts a call of identity now. The clock is read under the lock, so
-// that arrivals are counted in the order of their times.
-func (m *meter) arrive(identity string) Arrival {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	a := Arrival{At: m.now()}
 	m.requests++
-	a.Number = m.requests
+	a := Arrival{At: m.now(), Number: m.requests}
+	if !counted {
+		return a
+	}
 	m.stats.Calls++
 	m.stats.ByIdentity[identity]++
 	if !m.quota.limited() {
 		return a
 	}
-	seen, ok := m.arrivals[identity]
-	if !ok {
-		seen = &arrivals{ring: make([]time.Time, m.quota.Calls)}
-		m.arrivals[identity] = seen
+	last := m.arrivals[identity]
+	if len(last) == m.quota.Calls {
+		a.Over = a.At.Sub(last[0]) < m.quota.Per
+		last = last[1:]
 	}
-	a.Over, a.Wait = seen.add(a.At, m.quota.Per)
+	last = append(last, a.At)
+	m.arrivals[identity] = last
 	if a.Over {
 		m.stats.OverQuota++
 	}
+	if len(last) == m.quota.Calls {
+		a.Wait = max(0, last[0].Add(m.quota.Per).Sub(a.At))
+	}
 	return a
-}
-
-// pass numbers a request that is no call.
-func (m *meter) pass() Arrival {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.requests++
-	return Arrival{At: m.now(), Number: m.requests}
 }
 
 // refuse counts a call that was not answered.
@@ -145,12 +138,6 @@ func (m *meter) refuse(reason string) {
 	m.stats.Refused[reason]++
 }
 
-func (m *meter) tokenIssued() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.stats.TokensIssued++
-}
-
 func (m *meter) snapshot() Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -158,20 +145,4 @@ func (m *meter) snapshot() Stats {
 	s.ByIdentity = maps.Clone(s.ByIdentity)
 	s.Refused = maps.Clone(s.Refused)
 	return s
-}
-
-// add records an arrival at t. It is over the quota if the call that came
-// len(ring) calls before it came less than per ago: those two and all between
-// them then lie in one interval of length per.
-func (a *arrivals) add(t time.Time, per time.Duration) (over bool, wait time.Duration) {
-	over = a.full && t.Sub(a.ring[a.next]) < per
-	a.ring[a.next] = t
-	a.next++
-	if a.next == len(a.ring) {
-		a.next, a.full = 0, true
-	}
-	if a.full {
-		wait = max(0, a.ring[a.next].Add(per).Sub(t))
-	}
-	return over, wait
 }

@@ -20,6 +20,18 @@ type Registered struct {
 	sequence int
 }
 
+// Wanted is which tasks a question is about.
+type Wanted struct {
+	Owner string
+	// ID, if set, is that of the only one.
+	ID string
+	// From and To limit the creation, to the second; both ends are included. A zero To
+	// is Now.
+	From, To time.Time
+	// Now is when the question is asked: what is created later is not there.
+	Now time.Time
+}
+
 // registry finds tasks by id, and by owner in the order of creation: an answer
 // to a question about one task must not cost a walk over all of them.
 type registry struct {
@@ -55,13 +67,6 @@ func (r *registry) submit(task Task, now time.Time) {
 	r.byOwner[task.Owner] = slices.Insert(owned, i, entry)
 }
 
-// remove forgets a task, as a vendor does after a while.
-func (r *registry) remove(id string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.removeLocked(id)
-}
-
 func (r *registry) removeLocked(id string) {
 	entry, ok := r.byID[id]
 	if !ok {
@@ -81,27 +86,28 @@ func (r *registry) get(id string) (*Registered, bool) {
 	return entry, ok
 }
 
-// between returns the owner's tasks whose creation, to the second, lies between
-// the two times or is one of them, in the order of creation. The slice belongs
-// to the caller.
-func (r *registry) between(owner string, from, to time.Time) []*Registered {
+// find is [Server.Tasks].
+func (r *registry) find(w Wanted) []*Registered {
+	if w.To.IsZero() {
+		w.To = w.Now
+	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	owned := r.byOwner[owner]
-	first, _ := slices.BinarySearchFunc(owned, from, func(t *Registered, at time.Time) int {
-		return t.Second.Compare(at)
-	})
-	end, _ := slices.BinarySearchFunc(owned, to, func(t *Registered, at time.Time) int {
-		if t.Second.After(at) {
-			return 1
-		}
-		return -1
-	})
-	if first >= end {
-		return nil
+	var found []*Registered
+	if w.ID != "" {
+		found = append(found, r.byID[w.ID])
+	} else {
+		owned := r.byOwner[w.Owner]
+		from, _ := slices.BinarySearchFunc(owned, w.From, compareSecond)
+		to, _ := slices.BinarySearchFunc(owned, w.To.Add(1), compareSecond)
+		found = slices.Clone(owned[from:max(from, to)])
 	}
-	return slices.Clone(owned[first:end])
+	return slices.DeleteFunc(found, func(t *Registered) bool {
+		return t == nil || t.Owner != w.Owner || t.Second.Before(w.From) || t.Second.After(w.To) || t.Created.After(w.Now)
+	})
 }
+
+func compareSecond(t *Registered, at time.Time) int { return t.Second.Compare(at) }
 
 func compareCreation(a, b *Registered) int {
 	return cmp.Or(a.Second.Compare(b.Second), cmp.Compare(a.sequence, b.sequence))

@@ -3,6 +3,7 @@ package simulator_test
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -67,10 +68,11 @@ func TestSettled(t *testing.T) {
 }
 
 // The tasks of an owner between two times are those whose creation is, to the
-// second, both ends included, in the order of creation and then of submission.
-func TestBetween(t *testing.T) {
+// second, both ends included, in the order of creation and then of submission. What is
+// created later than now is none of them.
+func TestTasks(t *testing.T) {
 	t.Parallel()
-	s := simulator.NewServer(simulatortest.Noon, simulator.Quota{}, nil, simulator.Vocabulary{})
+	s := simulator.NewServer(simulator.Vendor{Now: simulatortest.Noon})
 	at := func(seconds float64) time.Time {
 		return simulatortest.Noon().Add(time.Duration(seconds * float64(time.Second)))
 	}
@@ -79,32 +81,37 @@ func TestBetween(t *testing.T) {
 		{ID: "first", Owner: "ops", Created: at(0.9)},
 		{ID: "second", Owner: "ops", Created: at(0.1)},
 		{ID: "other's", Owner: "dev", Created: at(1)},
-		{ID: "forgotten", Owner: "ops", Created: at(1)},
 		{ID: "later", Owner: "ops", Created: at(1)},
 	} {
 		s.Submit(task)
 	}
-	s.Remove("forgotten")
-	s.Remove("unknown")
-	ids := func(from, to float64) (ids []string) {
-		for _, task := range s.Between("ops", at(from), at(to)) {
+	for _, c := range []struct {
+		id            string
+		from, to, now float64
+		want          string
+	}{
+		{"", 0, 1, 9, "[first second later]"},
+		{"", 0, 0, 9, "[first second]"},
+		{"", 1, 1, 9, "[later]"},
+		{"", 2, 9, 9, "[]"},
+		{"", 1, 0, 9, "[]"},
+		{"", 0, 9, 0.5, "[second]"},
+		{"second", 0, 1, 9, "[second]"},
+		{"second", 1, 1, 9, "[]"},
+		{"first", 0, 1, 0.5, "[]"},
+		{"other's", 0, 9, 9, "[]"},
+		{"nobody's", 0, 9, 9, "[]"},
+	} {
+		ids := []string{}
+		for _, task := range s.Tasks(simulator.Wanted{Owner: "ops", ID: c.id, From: at(c.from), To: at(c.to), Now: at(c.now)}) {
 			ids = append(ids, task.ID)
 		}
-		return ids
-	}
-	for _, c := range []struct {
-		from, to float64
-		want     []string
-	}{
-		{0, 1, []string{"first", "second", "later"}},
-		{0, 0, []string{"first", "second"}},
-		{1, 1, []string{"later"}},
-		{2, 9, nil},
-		{1, 0, nil},
-	} {
-		if diff := cmp.Diff(c.want, ids(c.from, c.to)); diff != "" {
-			t.Errorf("from %v to %v (-want +got):\n%s", c.from, c.to, diff)
+		if got := fmt.Sprint(ids); got != c.want {
+			t.Errorf("%+v: %s", c, got)
 		}
+	}
+	if got := s.Tasks(simulator.Wanted{Owner: "ops", Now: at(9)}); len(got) != 3 {
+		t.Errorf("of all times: %d", len(got))
 	}
 }
 

@@ -2,6 +2,8 @@ package simulator
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/json"
 	"io"
 	"maps"
 	"net/http"
@@ -21,83 +23,120 @@ const maxRequest = 12 << 20
 // concurrent use.
 type FaultFunc func(r *http.Request) (status int, body string, ok bool)
 
+// Vendor is what a vendor does in its own way.
+type Vendor struct {
+	// Now is its clock; nil means [time.Now].
+	Now func() time.Time
+	// Quota is what it allows to each identity.
+	Quota Quota
+	// Latency is how long a request takes; nil means no time.
+	Latency Latency
+	// Kept is for how long it shows a task; 0 means for good.
+	Kept       time.Duration
+	Vocabulary Vocabulary
+
+	// Identity is whom a request is counted for; empty for one that claims nobody.
+	Identity func(r *http.Request) string
+	// Free reports whether a request costs no quota; nil means that each does.
+	Free func(r *http.Request) bool
+	// Answer answers a request that is within the quota, or refuses it.
+	Answer func(r *http.Request, body []byte, a Arrival) (answer any, refused *Refusal)
+	// Throttled is how a call over the quota is refused.
+	Throttled Refusal
+	// Reply puts an answer, or a refusal, into the vendor's form.
+	Reply func(answer any, refused *Refusal, a Arrival) Reply
+}
+
+// Refusal is an error that a vendor answers with.
+type Refusal struct {
+	// Status is its HTTP status; 0 means 200.
+	Status        int
+	Code, Message string
+	// Reason is its key in [Stats.Refused]; empty for the code, or the message where
+	// there is none.
+	Reason string
+}
+
+// Denied refuses credentials or a signature.
+func Denied(status int, code, message string) *Refusal {
+	return &Refusal{Status: status, Code: code, Message: message, Reason: RefusedAuth}
+}
+
+// NoRoute refuses a path or a method that does not exist.
+func NoRoute(status int, code, message string) *Refusal {
+	return &Refusal{Status: status, Code: code, Message: message, Reason: RefusedRoute}
+}
+
+// Invalid refuses a parameter, by HTTP 400.
+func Invalid(code, message string) *Refusal {
+	return &Refusal{Status: http.StatusBadRequest, Code: code, Message: message}
+}
+
+// Reply is a whole answer.
+type Reply struct {
+	// Status is its HTTP status; 0 means that of the refusal.
+	Status int
+	Header http.Header
+	// Body is written as JSON. It is made of plain fields, which cannot fail to encode.
+	Body any
+}
+
 // Server is what every simulated vendor does, whatever it is asked: it keeps the
 // tasks, and a request takes time, is counted, may be answered by a fault, and is
-// refused over the quota. A vendor embeds it and says how it answers. It is safe
-// for concurrent use.
+// refused over the quota. A vendor embeds it. It is an [http.Handler], and safe for
+// concurrent use.
 type Server struct {
-	now        func() time.Time
-	latency    Latency
-	meter      *meter
-	tasks      *registry
-	vocabulary Vocabulary
+	vendor Vendor
+	meter  *meter
+	tasks  *registry
 
 	mu    sync.Mutex
 	fault FaultFunc
 }
 
-// Call is one request as a vendor's front end sees it.
-type Call struct {
-	// Identity is whom the call is counted for. Not counted are requests that
-	// cost no quota.
-	Identity string
-	Counted  bool
-	// Answer answers a request that is within the quota, and Throttled one that
-	// is not.
-	Answer    func(r *http.Request, body []byte, a Arrival) Reply
-	Throttled func(a Arrival) Reply
-}
-
-// Reply is a whole answer.
-type Reply struct {
-	Status int
-	Header http.Header
-	Body   []byte
-	// Refused is why it is not what was asked for, a key of [Stats.Refused];
-	// empty if it is.
-	Refused string
-}
-
-// NewServer returns a server without tasks. A nil now is [time.Now], a nil latency
-// none.
-func NewServer(now func() time.Time, quota Quota, latency Latency, v Vocabulary) *Server {
-	if now == nil {
-		now = time.Now
+// NewServer returns a server of a vendor without tasks.
+func NewServer(v Vendor) *Server {
+	if v.Now == nil {
+		v.Now = time.Now
 	}
-	if latency == nil {
-		latency = Jitter(0, 0)
+	if v.Latency == nil {
+		v.Latency = Jitter(0, 0)
 	}
-	return &Server{now: now, latency: latency, meter: newMeter(quota, now), tasks: newRegistry(), vocabulary: v}
+	return &Server{vendor: v, meter: newMeter(v.Quota, v.Now), tasks: newRegistry()}
 }
 
 // Now is the vendor's clock.
-func (s *Server) Now() time.Time { return s.now() }
+func (s *Server) Now() time.Time { return s.vendor.Now() }
 
 // Submit gives a task to the vendor, in place of an earlier one of the same ID.
-func (s *Server) Submit(task Task) { s.tasks.submit(task, s.now()) }
+func (s *Server) Submit(task Task) { s.tasks.submit(task, s.Now()) }
 
-// Remove makes the vendor forget a task.
-func (s *Server) Remove(id string) { s.tasks.remove(id) }
-
-// Task is the task of that id, whoever owns it.
-func (s *Server) Task(id string) (*Registered, bool) { return s.tasks.get(id) }
-
-// Between returns the owner's tasks whose creation, to the second, lies between
-// the two times or is one of them, in the order of creation. The slice belongs
-// to the caller.
-func (s *Server) Between(owner string, from, to time.Time) []*Registered {
-	return s.tasks.between(owner, from, to)
+// Tasks are those that are wanted and still shown, in the order of creation. The slice
+// belongs to the caller.
+func (s *Server) Tasks(w Wanted) []*Registered {
+	if s.vendor.Kept > 0 {
+		w.From = later(w.From, w.Now.Add(-s.vendor.Kept))
+	}
+	return s.tasks.find(w)
 }
 
 // Counts is the truth about a task now, whether its rows are visible or not:
 // its URLs by the status that a client should report. A task that is not known
 // or not created yet has none.
 func (s *Server) Counts(id string) prefetch.Counts {
-	task, ok := s.tasks.get(id)
-	if !ok {
-		return prefetch.Counts{}
+	now := s.Now()
+	if task, ok := s.tasks.get(id); ok && !now.Before(task.Created) {
+		return s.CountsAt(task, now)
 	}
-	return task.counts(s.now(), s.vocabulary)
+	return prefetch.Counts{}
+}
+
+// CountsAt is the truth about a task at a moment.
+func (s *Server) CountsAt(t *Registered, now time.Time) (c prefetch.Counts) {
+	for i := range t.URLs {
+		c[s.vendor.Vocabulary.status(s.vendor.Vocabulary.row(t, i, now).Word)]++
+	}
+	return c
 }
 
 // Settled is when the last row of a task became visible with a final status;
@@ -107,14 +146,11 @@ func (s *Server) Settled(id string) (time.Time, bool) {
 	if !ok {
 		return time.Time{}, false
 	}
-	return task.settled(s.now(), s.vocabulary)
+	return task.settled(s.Now(), &s.vendor.Vocabulary)
 }
 
 // Stats is what arrived so far.
 func (s *Server) Stats() Stats { return s.meter.snapshot() }
-
-// TokenIssued counts a token that was given out.
-func (s *Server) TokenIssued() { s.meter.tokenIssued() }
 
 // Fault installs a function that may answer requests in place of the vendor;
 // nil removes it. Calls that it answers count against the quota.
@@ -124,66 +160,74 @@ func (s *Server) Fault(f FaultFunc) {
 	s.fault = f
 }
 
-// Serve answers one request. A call counts when it arrives, which is after the
-// first part of its latency: a caller that has gone by then was never there.
+// ServeHTTP implements [http.Handler]. A call counts when it arrives, which is after
+// the first part of its latency: a caller that has gone by then was never there.
 // The quota is looked at before the credentials, so that an unauthenticated
 // call over the quota is throttled, too.
-func (s *Server) Serve(w http.ResponseWriter, r *http.Request, c Call) {
-	if c.Counted {
-		s.meter.enter()
-		defer s.meter.leave()
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	counted := s.vendor.Free == nil || !s.vendor.Free(r)
+	if counted {
+		s.meter.underWay(1)
+		defer s.meter.underWay(-1)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
 	if err != nil {
 		s.meter.refuse(RefusedCancelled)
 		panic(http.ErrAbortHandler) // net/http's way to cut a connection
 	}
-	before, after := s.latency()
+	before, after := s.vendor.Latency()
 	if !sleep(r.Context(), before) {
 		s.meter.refuse(RefusedCancelled)
 		return
 	}
-	var a Arrival
-	if c.Counted {
-		a = s.meter.arrive(c.Identity)
-	} else {
-		a = s.meter.pass()
-	}
-	answer := s.decide(r, body, c, a)
-	if answer.Refused != "" {
-		s.meter.refuse(answer.Refused)
-	}
+	a := s.meter.arrive(s.vendor.Identity(r), counted)
+	status, header, text := s.answer(r, body, a)
 	if !sleep(r.Context(), after) {
 		return
 	}
-	answer.write(w, a.At)
+	const lowest, highest = 200, 999
+	if status < lowest || status > highest {
+		panic(http.ErrAbortHandler)
+	}
+	maps.Copy(w.Header(), header)
+	w.Header().Set("Date", a.At.UTC().Format(http.TimeFormat)) // of its own clock
+	w.WriteHeader(status)
+	// A caller that has gone needs no answer, and nobody else could be told.
+	_, _ = w.Write(text)
 }
 
-func (s *Server) decide(r *http.Request, body []byte, c Call, a Arrival) Reply {
+// answer is what a request gets, by the first who has something to say: a fault, the
+// quota, the vendor.
+func (s *Server) answer(r *http.Request, body []byte, a Arrival) (status int, header http.Header, text []byte) {
 	s.mu.Lock()
 	fault := s.fault
 	s.mu.Unlock()
 	if fault != nil {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		if status, text, ok := fault(r); ok {
-			return Reply{Status: status, Body: []byte(text), Refused: RefusedFault}
+			s.meter.refuse(RefusedFault)
+			return status, nil, []byte(text)
 		}
 	}
-	if a.Over {
-		return c.Throttled(a)
+	answer, refused := any(nil), &s.vendor.Throttled
+	if !a.Over {
+		answer, refused = s.vendor.Answer(r, body, a)
 	}
-	return c.Answer(r, body, a)
+	reply := s.vendor.Reply(answer, refused, a)
+	if refused != nil {
+		s.meter.refuse(cmp.Or(refused.Reason, refused.Code, refused.Message))
+		status = refused.Status
+	}
+	return cmp.Or(reply.Status, status, http.StatusOK), reply.Header, encode(reply.Body)
 }
 
-// write sends the answer with the simulator's own clock in the Date header.
-func (a Reply) write(w http.ResponseWriter, at time.Time) {
-	const lowest, highest = 200, 999
-	if a.Status < lowest || a.Status > highest {
-		panic(http.ErrAbortHandler) // net/http's way to cut a connection
+// encode writes JSON as the vendors do: characters of HTML as they are.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil
 	}
-	maps.Copy(w.Header(), a.Header)
-	w.Header().Set("Date", at.UTC().Format(http.TimeFormat))
-	w.WriteHeader(a.Status)
-	// A caller that has gone needs no answer, and nobody else could be told.
-	_, _ = w.Write(a.Body)
+	return b.Bytes()
 }

@@ -1,14 +1,11 @@
 package alibabacloud
 
 import (
-	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // the vendor's older signature is HMAC-SHA1
-	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"prefetch_exporter/vendor_api/simulator"
@@ -79,17 +76,9 @@ func readACS3(r *http.Request, body []byte, authorization string, parameters url
 		complete: ok && slices.IsSorted(names) && r.Header.Get("X-Acs-Content-Sha256") == simulator.HexSHA256(body),
 		claimed:  claim["Signature"],
 		signature: func(secret string) string {
-			var headers strings.Builder
-			for _, name := range names {
-				value := r.Header.Get(name)
-				if name == "host" {
-					value = r.Host
-				}
-				headers.WriteString(name + ":" + strings.TrimSpace(value) + "\n")
-			}
 			canonical := strings.Join([]string{
-				r.Method, r.URL.EscapedPath(), canonicalQuery(r.URL.Query()), headers.String(), claim["SignedHeaders"],
-				simulator.HexSHA256(body),
+				r.Method, r.URL.EscapedPath(), simulator.SortedQuery(r.URL.Query()),
+				simulator.SignedHeaders(r, names, strings.TrimSpace), claim["SignedHeaders"], simulator.HexSHA256(body),
 			}, "\n")
 			return simulator.HexHMAC(secret, acs3+"\n"+simulator.HexSHA256([]byte(canonical)))
 		},
@@ -99,12 +88,8 @@ func readACS3(r *http.Request, body []byte, authorization string, parameters url
 // readRPC reads the parameters of the older form, all of which are signed but for the
 // signature itself.
 func readRPC(r *http.Request, parameters url.Values) *signed {
-	all := url.Values{}
-	for name, values := range parameters {
-		if name != "Signature" {
-			all[name] = values
-		}
-	}
+	all := maps.Clone(parameters)
+	all.Del("Signature")
 	return &signed{
 		accessKey: parameters.Get("AccessKeyId"), token: parameters.Get("SecurityToken"),
 		nonce: parameters.Get("SignatureNonce"), date: parameters.Get("Timestamp"),
@@ -112,89 +97,37 @@ func readRPC(r *http.Request, parameters url.Values) *signed {
 		complete: parameters.Get("SignatureMethod") == "HMAC-SHA1" && parameters.Get("SignatureVersion") == "1.0",
 		claimed:  parameters.Get("Signature"),
 		signature: func(secret string) string {
-			mac := hmac.New(sha1.New, []byte(secret+"&"))
-			mac.Write([]byte(r.Method + "&%2F&" + escape(canonicalQuery(all))))
-			return base64.StdEncoding.EncodeToString(mac.Sum(nil))
+			return simulator.Base64HMACSHA1(secret+"&", r.Method+"&%2F&"+simulator.Escape(simulator.SortedQuery(all)))
 		},
 	}
 }
 
-// canonicalQuery is what both forms sign of parameters: what they mean, however they
-// were written on the wire.
-func canonicalQuery(values url.Values) string {
-	var pairs []string
-	names := make([]string, 0, len(values))
-	for name := range values {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		for _, value := range values[name] {
-			pairs = append(pairs, escape(name)+"="+escape(value))
-		}
-	}
-	return strings.Join(pairs, "&")
-}
-
-// escape is RFC 3986's encoding, had from the library's other one.
-func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
-
 // authenticate returns what is wrong with who asks; nil if nothing is.
-func (s *Server) authenticate(q *signed, now time.Time) *refusal {
+func (s *Server) authenticate(q *signed, now time.Time) *simulator.Refusal {
 	if q.accessKey == "" || q.nonce == "" || q.claimed == "" {
-		return denied(http.StatusBadRequest, "IncompleteSignature", "The request signature does not conform to Aliyun standards.")
+		return simulator.Denied(http.StatusBadRequest, "IncompleteSignature", "The request signature does not conform to Aliyun standards.")
 	}
 	secret, ok := s.options.AccessKeys[q.accessKey]
 	if !ok {
-		return denied(http.StatusNotFound, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
+		return simulator.Denied(http.StatusNotFound, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
 	}
 	switch sent, err := time.Parse(timeForm, q.date); {
 	case err != nil:
-		return denied(http.StatusBadRequest, "InvalidTimeStamp.Format", "Specified time stamp or date value is not well formatted.")
+		return simulator.Denied(http.StatusBadRequest, "InvalidTimeStamp.Format", "Specified time stamp or date value is not well formatted.")
 	case now.Sub(sent).Abs() > skew:
-		return denied(http.StatusBadRequest, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
+		return simulator.Denied(http.StatusBadRequest, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
 	}
 	if token := s.options.SecurityTokens[q.accessKey]; token != q.token {
-		return denied(http.StatusBadRequest, "InvalidSecurityToken.MismatchWithAccessKey", "Specified SecurityToken mismatch with the AccessKey.")
+		return simulator.Denied(http.StatusBadRequest, "InvalidSecurityToken.MismatchWithAccessKey",
+			"Specified SecurityToken mismatch with the AccessKey.")
 	}
 	switch {
 	case !q.complete:
-		return denied(http.StatusBadRequest, "IncompleteSignature", "The request signature does not conform to Aliyun standards.")
-	case !hmac.Equal([]byte(q.signature(secret)), []byte(q.claimed)):
-		return denied(http.StatusBadRequest, "SignatureDoesNotMatch", "Specified signature is not matched with our calculation.")
-	case !s.nonces.first(q.accessKey+" "+q.nonce, now):
-		return denied(http.StatusBadRequest, "SignatureNonceUsed", "Specified signature nonce was used already.")
+		return simulator.Denied(http.StatusBadRequest, "IncompleteSignature", "The request signature does not conform to Aliyun standards.")
+	case q.signature(secret) != q.claimed:
+		return simulator.Denied(http.StatusBadRequest, "SignatureDoesNotMatch", "Specified signature is not matched with our calculation.")
+	case !s.nonces.First(q.accessKey+" "+q.nonce, now):
+		return simulator.Denied(http.StatusBadRequest, "SignatureNonceUsed", "Specified signature nonce was used already.")
 	}
 	return nil
-}
-
-func denied(status int, code, message string) *refusal {
-	return &refusal{status: status, code: code, message: message, reason: simulator.RefusedAuth}
-}
-
-// nonces remembers those of the requests that could be sent again.
-type nonces struct {
-	mu   sync.Mutex
-	seen map[string]time.Time
-	// swept is when those were forgotten that are too old.
-	swept time.Time
-}
-
-// first reports whether a nonce was not used lately, and remembers it.
-func (n *nonces) first(nonce string, now time.Time) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if now.Sub(n.swept) > skew {
-		for old, at := range n.seen {
-			if now.Sub(at) > 2*skew {
-				delete(n.seen, old)
-			}
-		}
-		n.swept = now
-	}
-	if _, used := n.seen[nonce]; used {
-		return false
-	}
-	n.seen[nonce] = now
-	return true
 }

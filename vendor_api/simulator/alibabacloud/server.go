@@ -1,8 +1,9 @@
 package alibabacloud
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -19,10 +20,6 @@ const (
 	wordComplete   = "Complete"
 	wordRefreshing = "Refreshing"
 	wordFailed     = "Failed"
-	wordPending    = "Pending"
-
-	// originFailed is the usual Description of a URL that failed.
-	originFailed = "Origin Return StatusCode 5XX"
 )
 
 // Options are the settings of a [Server]. The zero value is CDN and knows no key, so
@@ -85,39 +82,41 @@ type Server struct {
 
 	options Options
 	product product
-	nonces  nonces
+	nonces  simulator.Once
 
 	mu    sync.Mutex
 	asked map[string]time.Time // when a task was asked for last, where that counts
 }
 
 // New returns a simulator without tasks.
-func New(options Options) *Server {
-	options.AccessKeys = maps.Clone(options.AccessKeys)
-	options.SecurityTokens = maps.Clone(options.SecurityTokens)
-	options.Accounts = maps.Clone(options.Accounts)
-	return &Server{
-		Server:  simulator.NewServer(options.Now, options.Quota, options.Latency, vocabulary()),
-		options: options,
-		product: options.product(),
-		nonces:  nonces{seen: map[string]time.Time{}},
-		asked:   map[string]time.Time{},
+func New(o Options) *Server {
+	// What could be sent again must not be taken again.
+	s := &Server{options: o, product: o.product(), nonces: simulator.Once{Within: 2 * skew}, asked: map[string]time.Time{}}
+	s.options.CutRows = cmp.Or(o.CutRows, math.MaxInt)
+	throttled := simulator.Refusal{
+		Status: http.StatusServiceUnavailable, Code: "Throttling", Message: "Request was denied due to request throttling.",
+		Reason: simulator.RefusedThrottled,
 	}
-}
-
-// ServeHTTP implements [http.Handler].
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.Serve(w, r, simulator.Call{
-		Identity: s.account(claimedKey(r)), Counted: true, Answer: s.answer, Throttled: s.throttled,
+	if o.ThrottleStatus != 0 {
+		throttled.Status, throttled.Code = o.ThrottleStatus, "Throttling.User"
+	}
+	s.Server = simulator.NewServer(simulator.Vendor{
+		Now: o.Now, Quota: o.Quota, Latency: o.Latency, Kept: lookBack,
+		Vocabulary: simulator.Vocabulary{
+			Waiting: "Pending", Running: wordRefreshing, Succeeded: wordComplete, Failed: wordFailed,
+			Others: map[string]prefetch.Status{"timeout": prefetch.Failed, "canceled": prefetch.Failed},
+		},
+		Identity: s.identity, Answer: s.answer, Throttled: throttled, Reply: s.reply,
 	})
+	return s
 }
 
-// claimedKey is the access key that a call claims to be of.
-func claimedKey(r *http.Request) string {
+// identity is the account of the access key that a call claims to be of.
+func (s *Server) identity(r *http.Request) string {
 	if claim, ok := simulator.ParseSignature(r.Header.Get("Authorization"), acs3); ok {
-		return claim["Credential"]
+		return s.account(claim["Credential"])
 	}
-	return r.URL.Query().Get("AccessKeyId")
+	return s.account(r.URL.Query().Get("AccessKeyId"))
 }
 
 func (s *Server) account(accessKey string) string {
@@ -127,109 +126,43 @@ func (s *Server) account(accessKey string) string {
 	return accessKey
 }
 
-func (s *Server) answer(r *http.Request, body []byte, a simulator.Arrival) simulator.Reply {
+func (s *Server) answer(r *http.Request, body []byte, a simulator.Arrival) (any, *simulator.Refusal) {
 	q := readSigned(r, body)
-	refused := s.authenticate(q, a.At)
-	var answer any
+	if refused := s.authenticate(q, a.At); refused != nil {
+		return nil, refused
+	}
 	switch {
-	case refused != nil:
 	case r.Method != http.MethodGet && r.Method != http.MethodPost:
-		refused = &refusal{http.StatusMethodNotAllowed, "UnsupportedHTTPMethod", "This http method is not supported.", simulator.RefusedRoute}
+		return nil, simulator.NoRoute(http.StatusMethodNotAllowed, "UnsupportedHTTPMethod", "This http method is not supported.")
 	case r.URL.Path != "/" || q.version != s.product.version:
-		refused = &refusal{http.StatusNotFound, "InvalidVersion", "Specified parameter Version is not valid.", simulator.RefusedRoute}
+		return nil, simulator.NoRoute(http.StatusNotFound, "InvalidVersion", "Specified parameter Version is not valid.")
 	case q.action == s.product.list:
-		answer, refused = s.list(q, a)
+		return s.list(q, a)
 	case q.action == s.product.byID:
-		answer, refused = s.byID(q, a)
+		return s.byID(q, a)
 	default:
-		refused = &refusal{http.StatusNotFound, "InvalidAction.NotFound", "Specified api is not found.", simulator.RefusedRoute}
+		return nil, simulator.NoRoute(http.StatusNotFound, "InvalidAction.NotFound", "Specified api is not found.")
+	}
+}
+
+func (s *Server) reply(answer any, refused *simulator.Refusal, a simulator.Arrival) simulator.Reply {
+	id := requestID(a)
+	header := http.Header{"Content-Type": {"application/json;charset=utf-8"}, "X-Acs-Request-Id": {id}}
+	if a.Over {
+		const roundUp = time.Millisecond - 1 // who obeys must not come too early
+		header.Set("X-Ratelimit-User-Api", fmt.Sprintf("Limit:%d,Remain:0,TimeLeft:%d,Reset:%d",
+			s.options.Quota.Calls, (a.Wait+roundUp).Milliseconds(), a.At.Add(a.Wait).UnixMilli()))
 	}
 	if refused != nil {
-		return s.refuse(*refused, a)
+		answer = struct {
+			RequestID string `json:"RequestId"`
+			HostID    string `json:"HostId"`
+			Code      string
+			Message   string
+			Recommend string
+		}{id, s.product.host, refused.Code, refused.Message, "https://api.alibabacloud.com/troubleshoot?q=" + refused.Code}
 	}
-	return reply(http.StatusOK, a, answer)
+	return simulator.Reply{Header: header, Body: answer}
 }
 
-func (s *Server) throttled(a simulator.Arrival) simulator.Reply {
-	status, code := http.StatusServiceUnavailable, "Throttling"
-	if s.options.ThrottleStatus != 0 {
-		status, code = s.options.ThrottleStatus, "Throttling.User"
-	}
-	answer := s.refuse(refusal{status, code, "Request was denied due to request throttling.", simulator.RefusedThrottled}, a)
-	const roundUp = time.Millisecond - 1 // who obeys must not come too early
-	left := (a.Wait + roundUp).Milliseconds()
-	answer.Header.Set("X-Ratelimit-User-Api", fmt.Sprintf("Limit:%d,Remain:0,TimeLeft:%d,Reset:%d",
-		s.options.Quota.Calls, left, a.At.Add(a.Wait).UnixMilli()))
-	return answer
-}
-
-// refusal is an error in the vendor's form.
-type refusal struct {
-	status        int
-	code, message string
-	// reason is the key of Stats.Refused.
-	reason string
-}
-
-// invalid is one of the errors that the pages list.
-func invalid(code, message string) *refusal {
-	return &refusal{status: http.StatusBadRequest, code: code, message: message, reason: code}
-}
-
-func (s *Server) refuse(e refusal, a simulator.Arrival) simulator.Reply {
-	answer := reply(e.status, a, struct {
-		RequestID string `json:"RequestId"`
-		HostID    string `json:"HostId"`
-		Code      string
-		Message   string
-		Recommend string
-	}{requestID(a), s.product.host, e.code, e.message, "https://api.alibabacloud.com/troubleshoot?q=" + e.code})
-	answer.Refused = e.reason
-	return answer
-}
-
-func requestID(a simulator.Arrival) string {
-	return fmt.Sprintf("%08X-0000-4000-8000-%012X", a.Number, a.At.UnixMilli())
-}
-
-func reply(status int, a simulator.Arrival, body any) simulator.Reply {
-	header := http.Header{}
-	header.Set("Content-Type", "application/json;charset=utf-8")
-	header.Set("X-Acs-Request-Id", requestID(a))
-	return simulator.Reply{Status: status, Header: header, Body: simulator.EncodeJSON(body)}
-}
-
-func vocabulary() simulator.Vocabulary {
-	return simulator.Vocabulary{Word: word, Status: status}
-}
-
-func word(s prefetch.Status) string {
-	switch s {
-	case prefetch.Waiting:
-		return wordPending
-	case prefetch.Running:
-		return wordRefreshing
-	case prefetch.Succeeded:
-		return wordComplete
-	case prefetch.Failed:
-		return wordFailed
-	case prefetch.Unknown:
-	}
-	return ""
-}
-
-// status is what a word of the pages means, in letters of any case.
-func status(word string) prefetch.Status {
-	switch strings.ToLower(strings.TrimSpace(word)) {
-	case "pending":
-		return prefetch.Waiting
-	case "refreshing":
-		return prefetch.Running
-	case "complete":
-		return prefetch.Succeeded
-	case "failed", "timeout", "canceled":
-		return prefetch.Failed
-	default:
-		return prefetch.Unknown
-	}
-}
+func requestID(a simulator.Arrival) string { return strings.ToUpper(a.ID()) }

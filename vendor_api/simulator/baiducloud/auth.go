@@ -1,7 +1,6 @@
 package baiducloud
 
 import (
-	"crypto/hmac"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -48,33 +47,27 @@ func parse(header string) (c claim, ok bool) {
 	}, true
 }
 
-type refusal struct {
-	status        int
-	code, message string
-}
-
 // authenticate returns who asks, by the signature over the headers that the client
 // itself names.
-func (s *Server) authenticate(r *http.Request, now time.Time) (owner string, refused *refusal) {
+func (s *Server) authenticate(r *http.Request, now time.Time) (owner string, refused *simulator.Refusal) {
 	header := r.Header.Get("Authorization")
 	if header == "" {
-		return "", &refusal{http.StatusForbidden, "AccessDenied", "Access denied: no authorization."}
+		return "", simulator.Denied(http.StatusForbidden, "AccessDenied", "Access denied: no authorization.")
 	}
 	c, ok := parse(header)
 	if !ok {
-		return "", &refusal{http.StatusBadRequest, "InvalidHTTPAuthHeader", "The HTTP authorization header is invalid."}
+		return "", simulator.Denied(http.StatusBadRequest, "InvalidHTTPAuthHeader", "The HTTP authorization header is invalid.")
 	}
 	secret, ok := s.options.AccessKeys[c.key]
 	if token, temporary := s.options.SessionTokens[c.key]; !ok || temporary && r.Header.Get("X-Bce-Security-Token") != token {
-		return "", &refusal{http.StatusForbidden, "InvalidAccessKeyId", "The Access Key ID you provided does not exist in our records."}
+		return "", simulator.Denied(http.StatusForbidden, "InvalidAccessKeyId", "The Access Key ID you provided does not exist in our records.")
 	}
 	if now.Sub(c.at).Abs() > skew || now.After(c.at.Add(c.lives)) {
-		return "", &refusal{http.StatusBadRequest, "RequestExpired", "Request has expired. Timestamp date is " + c.at.Format(timeForm) + "."}
+		return "", simulator.Denied(http.StatusBadRequest, "RequestExpired", "Request has expired. Timestamp date is "+c.at.Format(timeForm)+".")
 	}
-	if wanted, err := c.of(r, secret); err != nil || !hmac.Equal([]byte(c.signature), []byte(wanted)) {
-		return "", &refusal{
-			http.StatusBadRequest, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided.",
-		}
+	if wanted, err := c.of(r, secret); err != nil || c.signature != wanted {
+		return "", simulator.Denied(http.StatusBadRequest, "SignatureDoesNotMatch",
+			"The request signature we calculated does not match the signature you provided.")
 	}
 	return c.key, nil
 }
@@ -82,7 +75,6 @@ func (s *Server) authenticate(r *http.Request, now time.Time) (owner string, ref
 // of is the signature that a request should have. Its host and the vendor's own headers,
 // but for the id of the request, must be signed.
 func (c *claim) of(r *http.Request, secret string) (string, error) {
-	signed := append([]string{"host"}, c.signed...)
 	for name := range r.Header {
 		name = strings.ToLower(name)
 		own := strings.HasPrefix(name, "x-bce-") && name != "x-bce-request-id"
@@ -90,44 +82,22 @@ func (c *claim) of(r *http.Request, secret string) (string, error) {
 			return "", fmt.Errorf("%s is not signed", name)
 		}
 	}
-	if !slices.Contains(signed[1:], "host") {
+	if !slices.Contains(c.signed, "host") {
 		return "", fmt.Errorf("%q lacks the host", c.signed)
 	}
-	query, err := canonicalQuery(r.URL)
-	if err != nil {
-		return "", err
-	}
-	var headers []string
-	for _, name := range c.signed {
-		value := r.Header.Get(name)
-		if name == "host" {
-			value = r.Host
-		}
-		headers = append(headers, escape(name)+":"+escape(strings.TrimSpace(value)))
-	}
-	slices.Sort(headers)
-	path := strings.ReplaceAll(escape(r.URL.Path), "%2F", "/")
-	canonical := strings.Join([]string{r.Method, path, query, strings.Join(headers, "\n")}, "\n")
-	return simulator.HexHMAC(simulator.HexHMAC(secret, c.prefix), canonical), nil
-}
-
-// canonicalQuery sorts the parameters as they are written.
-func canonicalQuery(u *url.URL) (string, error) {
-	parameters, err := url.ParseQuery(u.RawQuery)
+	parameters, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return "", fmt.Errorf("query: %w", err)
 	}
-	var pairs []string
-	for name, values := range parameters {
-		for _, value := range values {
-			pairs = append(pairs, escape(name)+"="+escape(value))
-		}
-	}
+	// They are sorted as they are written, a name with its value.
+	pairs := strings.Split(simulator.SortedQuery(parameters), "&")
 	slices.Sort(pairs)
-	return strings.Join(pairs, "&"), nil
-}
-
-// escape escapes everything but the unreserved characters; a space is %20.
-func escape(s string) string {
-	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
+	var headers []string
+	for _, name := range c.signed {
+		headers = append(headers, simulator.Escape(name)+":"+simulator.Escape(strings.TrimSpace(simulator.SignedHeader(r, name))))
+	}
+	slices.Sort(headers)
+	path := strings.ReplaceAll(simulator.Escape(r.URL.Path), "%2F", "/")
+	canonical := strings.Join([]string{r.Method, path, strings.Join(pairs, "&"), strings.Join(headers, "\n")}, "\n")
+	return simulator.HexHMAC(simulator.HexHMAC(secret, c.prefix), canonical), nil
 }

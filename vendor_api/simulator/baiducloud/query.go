@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"prefetch_exporter/prefetch"
@@ -12,23 +13,19 @@ import (
 
 // question is a request's query, read and checked.
 type question struct {
-	abroad  bool
-	id, url string
+	abroad     bool
+	id, marker string
 	// from and to limit the creation, both included.
 	from, to time.Time
-	marker   string
 }
 
 // parseQuestion reads the query. With an id everything else but a URL and a marker is
 // left unread, since the vendor's SDK sends times always.
 func parseQuestion(u *url.URL, now time.Time) (q question, problem string) {
 	query := u.Query()
-	q = question{
-		abroad: u.Path == abroadPath, id: query.Get("id"), url: query.Get("url"), marker: query.Get("marker"),
-		to: now,
-	}
+	q = question{abroad: u.Path == abroadPath, id: query.Get("id"), marker: query.Get("marker"), to: now}
 	if q.id != "" {
-		if q.url != "" || q.marker != "" {
+		if query.Get("url") != "" || q.marker != "" {
 			return q, "url and marker must not be set with id."
 		}
 		return q, ""
@@ -84,59 +81,50 @@ func (q *question) position() (position, bool) {
 	return p, from == q.from.Unix() && to == q.to.Unix()
 }
 
-// page returns the rows of a page, from the newest task to the oldest, and the marker of
-// the next one.
-func (s *Server) page(owner string, q question, now time.Time) (found []detail, next string) {
-	found = []detail{}
-	from := q.from
-	if oldest := now.Add(-longest); from.Before(oldest) {
-		from = oldest
-	}
-	tasks := s.Between(owner, from, q.to)
+// page answers with the rows of a page, from the newest task to the oldest, and the
+// marker of the next one.
+func (s *Server) page(owner string, q *question, now time.Time) listing {
+	l := listing{Details: []detail{}}
+	tasks := s.Tasks(simulator.Wanted{Owner: owner, From: q.from, To: q.to, Now: now})
 	at, _ := q.position()
 	if at.task < 0 || at.task >= len(tasks) {
 		at = position{task: len(tasks) - 1}
 	}
 	for ; at.task >= 0; at = (position{task: at.task - 1}) {
-		task := tasks[at.task]
-		if task.Purge || task.Created.After(now) {
+		if tasks[at.task].Purge {
 			continue
 		}
-		for ; at.row < len(task.URLs); at.row++ {
-			if q.url != "" && q.url != task.URLs[at.row].URL {
-				continue
+		rows := slices.Collect(s.Rows(tasks[at.task], now))
+		for ; at.row < len(rows); at.row++ {
+			if len(l.Details) == s.options.Rows {
+				l.IsTruncated, l.NextMarker = true, q.markOf(at)
+				return l
 			}
-			if len(found) == s.options.Rows {
-				return found, q.markOf(at)
-			}
-			found = append(found, s.detail(task, at.row, q, now))
+			l.Details = append(l.Details, s.detail(&rows[at.row], q))
 		}
 	}
-	return found, ""
+	return l
 }
 
-func (s *Server) detail(task *simulator.Registered, row int, q question, now time.Time) detail {
+func (s *Server) detail(r *simulator.Row, q *question) detail {
 	const all = 100
-	plan := &task.URLs[row]
-	truth := plan.StatusAt(task.Created, now)
-	d := detail{Status: plan.WordAt(task.Created, now, vocabulary()), CreatedAt: shown(task.Second)}
-	about := target{URL: plan.URL}
-	if begins, ok := s.options.Begins[task.ID]; ok {
+	d := detail{Status: r.Word, CreatedAt: shown(r.Task.Second)}
+	about := target{URL: r.Plan.URL}
+	if begins, ok := s.options.Begins[r.Task.ID]; ok {
 		about.StartTime = shown(begins)
 	}
-	if truth.Final() {
-		d.FinishedAt = shown(plan.Finish(task.Created))
+	if r.Status.Final() {
+		d.FinishedAt = shown(r.Finish())
 	}
 	if q.abroad {
 		about.Type = "file"
-		if truth == prefetch.Waiting && plan.Word == "" {
+		if r.Status == prefetch.Waiting && r.Plan.Word == "" {
 			d.Status = wordInProgress // it has no word for that
 		}
 	} else {
-		progress := int(all * plan.ProgressAt(task.Created, now))
-		d.Progress = &progress
-		if truth != prefetch.Waiting {
-			d.StartedAt = shown(plan.Begin(task.Created))
+		d.Progress = new(int(all * r.Progress))
+		if r.Status != prefetch.Waiting {
+			d.StartedAt = shown(r.Begin())
 		}
 	}
 	if s.options.Misspelt {

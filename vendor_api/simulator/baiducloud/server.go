@@ -1,13 +1,10 @@
 package baiducloud
 
 import (
-	"fmt"
-	"maps"
+	"cmp"
 	"net/http"
-	"strings"
 	"time"
 
-	"prefetch_exporter/prefetch"
 	"prefetch_exporter/vendor_api/simulator"
 )
 
@@ -22,10 +19,7 @@ const (
 	// 100, the one in English 1000.
 	defaultRows = 100
 
-	wordWaiting    = "waiting"
 	wordInProgress = "in-progress"
-	wordCompleted  = "completed"
-	wordFailed     = "failed"
 )
 
 // UnknownTask is how the vendor answers for an id that it does not know, which its pages
@@ -77,82 +71,76 @@ type Server struct {
 	options Options
 }
 
-// New returns a simulator without tasks.
-func New(options Options) *Server {
-	options.AccessKeys = maps.Clone(options.AccessKeys)
-	options.SessionTokens = maps.Clone(options.SessionTokens)
-	options.Begins = maps.Clone(options.Begins)
-	if options.Rows == 0 {
-		options.Rows = defaultRows
-	}
-	if options.ThrottleStatus == 0 {
-		options.ThrottleStatus = http.StatusTooManyRequests
-	}
-	return &Server{
-		options: options,
-		Server:  simulator.NewServer(options.Now, options.Quota, options.Latency, vocabulary()),
-	}
-}
-
-// Submit gives a task to the vendor, in place of an earlier one of the same ID. Its
-// owner is an access key.
-func (s *Server) Submit(task simulator.Task) {
-	s.Server.Submit(task.AtOnce())
-}
-
-// ServeHTTP implements [http.Handler].
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	claimed, _ := parse(r.Header.Get("Authorization"))
-	s.Serve(w, r, simulator.Call{
-		Identity:  claimed.key,
-		Counted:   true,
-		Answer:    s.answer,
-		Throttled: s.throttled,
+// New returns a simulator without tasks. The owner of a task is an access key.
+func New(o Options) *Server {
+	o.Rows = cmp.Or(o.Rows, defaultRows)
+	s := &Server{options: o}
+	s.Server = simulator.NewServer(simulator.Vendor{
+		Now: o.Now, Quota: o.Quota, Latency: o.Latency, Kept: longest,
+		Vocabulary: simulator.Vocabulary{Waiting: "waiting", Running: wordInProgress, Succeeded: "completed", Failed: "failed"},
+		Identity: func(r *http.Request) string {
+			claimed, _ := parse(r.Header.Get("Authorization"))
+			return claimed.key
+		},
+		Answer: s.answer, Reply: reply,
+		Throttled: simulator.Refusal{
+			Status: cmp.Or(o.ThrottleStatus, http.StatusTooManyRequests),
+			Code:   "RequestRateLimitExceeded", Message: "Too many requests.", Reason: simulator.RefusedThrottled,
+		},
 	})
+	return s
 }
 
-func (s *Server) answer(r *http.Request, _ []byte, a simulator.Arrival) simulator.Reply {
+func (s *Server) answer(r *http.Request, _ []byte, a simulator.Arrival) (any, *simulator.Refusal) {
 	if r.Method != http.MethodGet || r.URL.Path != chinaPath && r.URL.Path != abroadPath {
-		return refuse(a, http.StatusNotFound, "InvalidVersion", "The API version specified was invalid.", simulator.RefusedRoute)
+		return nil, simulator.NoRoute(http.StatusNotFound, "InvalidVersion", "The API version specified was invalid.")
 	}
 	owner, refused := s.authenticate(r, a.At)
 	if refused != nil {
-		return refuse(a, refused.status, refused.code, refused.message, simulator.RefusedAuth)
+		return nil, refused
 	}
 	q, problem := parseQuestion(r.URL, a.At)
 	if problem != "" {
-		return refuse(a, http.StatusBadRequest, "InvalidHTTPRequest", problem, "InvalidHTTPRequest")
+		return nil, simulator.Invalid("InvalidHTTPRequest", problem)
 	}
 	if q.id != "" {
-		return s.answerTask(owner, q, a)
+		return s.answerTask(owner, &q, a.At)
 	}
-	found, next := s.page(owner, q, a.At)
-	return newReply(http.StatusOK, a, listing{Details: found, IsTruncated: next != "", NextMarker: next})
+	return s.page(owner, &q, a.At), nil
 }
 
 // answerTask answers with all rows of a task. A refresh is none of those that are known
 // here.
-func (s *Server) answerTask(owner string, q question, a simulator.Arrival) simulator.Reply {
-	found := []detail{}
-	task, ok := s.Task(q.id)
-	if ok && task.Owner == owner && !task.Purge && !task.Created.After(a.At) && a.At.Sub(task.Second) <= longest {
-		for i := range task.URLs {
-			found = append(found, s.detail(task, i, q, a.At))
+func (s *Server) answerTask(owner string, q *question, now time.Time) (any, *simulator.Refusal) {
+	l := listing{Details: []detail{}}
+	for _, task := range s.Tasks(simulator.Wanted{Owner: owner, ID: q.id, Now: now}) {
+		if !task.Purge {
+			l.Details = simulator.Show(s.Rows(task, now), func(r simulator.Row) detail { return s.detail(&r, q) })
+			return l, nil
 		}
-		return newReply(http.StatusOK, a, listing{Details: found})
 	}
 	switch s.options.UnknownTask {
 	case UnknownTaskNotFound:
-		return refuse(a, http.StatusNotFound, "NoSuchTask", "The specified task does not exist.", "NoSuchTask")
+		return nil, &simulator.Refusal{Status: http.StatusNotFound, Code: "NoSuchTask", Message: "The specified task does not exist."}
 	case UnknownTaskInvalid:
-		return refuse(a, http.StatusBadRequest, "InvalidParameter", "The task "+q.id+" is not valid.", "InvalidParameter")
+		return nil, simulator.Invalid("InvalidParameter", "The task "+q.id+" is not valid.")
 	case UnknownTaskEmpty:
 	}
-	return newReply(http.StatusOK, a, listing{Details: found})
+	return l, nil
 }
 
-func (s *Server) throttled(a simulator.Arrival) simulator.Reply {
-	return refuse(a, s.options.ThrottleStatus, "RequestRateLimitExceeded", "Too many requests.", simulator.RefusedThrottled)
+func reply(answer any, refused *simulator.Refusal, a simulator.Arrival) simulator.Reply {
+	id := a.ID()
+	if refused != nil {
+		answer = struct {
+			Code      string `json:"code"`
+			Message   string `json:"message"`
+			RequestID string `json:"requestId"`
+		}{refused.Code, refused.Message, id}
+	}
+	return simulator.Reply{
+		Header: http.Header{"Content-Type": {"application/json;charset=UTF-8"}, "X-Bce-Request-Id": {id}}, Body: answer,
+	}
 }
 
 type listing struct {
@@ -177,59 +165,4 @@ type target struct {
 	URL       string `json:"url"`
 	StartTime string `json:"startTime,omitempty"`
 	Type      string `json:"type,omitempty"`
-}
-
-func refuse(a simulator.Arrival, status int, code, message, reason string) simulator.Reply { //nolint:revive // the four parts of an error
-	reply := newReply(status, a, struct {
-		Code      string `json:"code"`
-		Message   string `json:"message"`
-		RequestID string `json:"requestId"`
-	}{code, message, requestID(a)})
-	reply.Refused = reason
-	return reply
-}
-
-func newReply(status int, a simulator.Arrival, body any) simulator.Reply {
-	header := http.Header{}
-	header.Set("Content-Type", "application/json;charset=UTF-8")
-	header.Set("X-Bce-Request-Id", requestID(a))
-	return simulator.Reply{Status: status, Header: header, Body: simulator.EncodeJSON(body)}
-}
-
-func requestID(a simulator.Arrival) string {
-	return fmt.Sprintf("%08x-0000-4000-8000-%012x", a.Number, a.At.UnixMilli())
-}
-
-func vocabulary() simulator.Vocabulary {
-	return simulator.Vocabulary{Word: word, Status: status}
-}
-
-func word(s prefetch.Status) string {
-	switch s {
-	case prefetch.Waiting:
-		return wordWaiting
-	case prefetch.Running:
-		return wordInProgress
-	case prefetch.Succeeded:
-		return wordCompleted
-	case prefetch.Failed:
-		return wordFailed
-	case prefetch.Unknown:
-	}
-	return ""
-}
-
-func status(word string) prefetch.Status {
-	switch strings.ToLower(word) {
-	case wordWaiting:
-		return prefetch.Waiting
-	case wordInProgress:
-		return prefetch.Running
-	case wordCompleted:
-		return prefetch.Succeeded
-	case wordFailed:
-		return prefetch.Failed
-	default:
-		return prefetch.Unknown
-	}
 }

@@ -1,22 +1,19 @@
 package cdnetworks
 
 import (
-	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // the vendor's API-key authentication is HMAC-SHA1
-	"encoding/base64"
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"prefetch_exporter/vendor_api/simulator"
 )
 
 const (
-	// skew is how far a request's time may be off, and how long a
-	// signature may not be used again.
+	// skew is how far a request's time may be off, and how long a signature may not be
+	// used again: "Identical x-cnc-timestamp, within 5 min" may not come twice.
 	skew = 5 * time.Minute
 
 	cncScheme = "CNC-HMAC-SHA256"
@@ -41,7 +38,7 @@ func usesAccessKey(r *http.Request) bool {
 // authenticate returns who asks. The pages document one refusal, "username is
 // invalid" under HTTP 200; every other comes as HTTP 401, which they do not
 // tell.
-func (s *Server) authenticate(r *http.Request, body []byte, now time.Time) (owner string, refused *refusal) {
+func (s *Server) authenticate(r *http.Request, body []byte, now time.Time) (owner string, refused *simulator.Refusal) {
 	if usesAccessKey(r) {
 		return s.checkAccessKey(r, body, now)
 	}
@@ -50,7 +47,7 @@ func (s *Server) authenticate(r *http.Request, body []byte, now time.Time) (owne
 
 // checkAPIKey verifies Basic authentication, whose password is the HMAC-SHA1 of
 // the date header's value under the API key.
-func (s *Server) checkAPIKey(r *http.Request, now time.Time) (string, *refusal) {
+func (s *Server) checkAPIKey(r *http.Request, now time.Time) (string, *simulator.Refusal) {
 	username, password, ok := r.BasicAuth()
 	if !ok {
 		return "", unauthorized("authorization header is missing or malformed")
@@ -59,10 +56,7 @@ func (s *Server) checkAPIKey(r *http.Request, now time.Time) (string, *refusal) 
 	if !ok {
 		return "", unknownUser()
 	}
-	date := r.Header.Get("X-Cnc-Date")
-	if date == "" {
-		date = r.Header.Get("Date")
-	}
+	date := cmp.Or(r.Header.Get("X-Cnc-Date"), r.Header.Get("Date"))
 	sent, err := http.ParseTime(date)
 	if err != nil {
 		return "", unauthorized("date header is missing or malformed")
@@ -70,17 +64,14 @@ func (s *Server) checkAPIKey(r *http.Request, now time.Time) (string, *refusal) 
 	if now.Sub(sent).Abs() > skew {
 		return "", unauthorized("date is expired")
 	}
-	mac := hmac.New(sha1.New, []byte(key))
-	mac.Write([]byte(date))
-	wanted := base64.StdEncoding.EncodeToString(mac.Sum(nil))
-	if !hmac.Equal([]byte(password), []byte(wanted)) {
+	if password != simulator.Base64HMACSHA1(key, date) {
 		return "", unauthorized("authentication failed")
 	}
 	return username, nil
 }
 
 // checkAccessKey verifies a CNC-HMAC-SHA256 signature.
-func (s *Server) checkAccessKey(r *http.Request, body []byte, now time.Time) (string, *refusal) {
+func (s *Server) checkAccessKey(r *http.Request, body []byte, now time.Time) (string, *simulator.Refusal) {
 	accessKey := r.Header.Get("X-Cnc-Accesskey")
 	secret, ok := s.options.AccessKeys[accessKey]
 	if !ok {
@@ -104,10 +95,10 @@ func (s *Server) checkAccessKey(r *http.Request, body []byte, now time.Time) (st
 	}
 	canonical := cncCanonical(r, body, signed)
 	wanted := simulator.HexHMAC(secret, strings.Join([]string{cncScheme, timestamp, simulator.HexSHA256([]byte(canonical))}, "\n"))
-	if !hmac.Equal([]byte(claim["Signature"]), []byte(wanted)) {
+	if claim["Signature"] != wanted {
 		return "", unauthorized("signature does not match")
 	}
-	if !s.replays.first(wanted, now) {
+	if !s.used.First(wanted, now) {
 		return "", unauthorized("signature was used before")
 	}
 	return accessKey, nil
@@ -117,55 +108,16 @@ func (s *Server) checkAccessKey(r *http.Request, body []byte, now time.Time) (st
 // Header values are signed in lower case, and a POST's query string is not
 // signed at all.
 func cncCanonical(r *http.Request, body []byte, signed []string) string {
-	var headers strings.Builder
-	for _, name := range signed {
-		value := r.Header.Get(name)
-		if name == "host" {
-			value = r.Host
-		}
-		headers.WriteString(name + ":" + strings.ToLower(strings.TrimSpace(value)) + "\n")
-	}
+	lower := func(value string) string { return strings.ToLower(strings.TrimSpace(value)) }
 	return strings.Join([]string{
-		r.Method, r.URL.Path, "", headers.String(), strings.Join(signed, ";"), simulator.HexSHA256(body),
+		r.Method, r.URL.Path, "", simulator.SignedHeaders(r, signed, lower), strings.Join(signed, ";"), simulator.HexSHA256(body),
 	}, "\n")
 }
 
-func unknownUser() *refusal {
-	return &refusal{status: http.StatusOK, message: errUser, reason: simulator.RefusedAuth}
+func unknownUser() *simulator.Refusal {
+	return simulator.Denied(http.StatusOK, "", errUser)
 }
 
-func unauthorized(message string) *refusal {
-	return &refusal{status: http.StatusUnauthorized, message: message, reason: simulator.RefusedAuth}
-}
-
-// replays remembers the signatures of the last five minutes: "Identical
-// x-cnc-timestamp, within 5 min" may not come twice.
-type replays struct {
-	mu    sync.Mutex
-	seen  map[string]struct{}
-	queue []usedSignature
-}
-
-type usedSignature struct {
-	signature string
-	at        time.Time
-}
-
-func newReplays() *replays { return &replays{seen: map[string]struct{}{}} }
-
-// first reports whether the signature was not used within the last five
-// minutes, and remembers it.
-func (p *replays) first(signature string, now time.Time) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for len(p.queue) > 0 && now.Sub(p.queue[0].at) > skew {
-		delete(p.seen, p.queue[0].signature)
-		p.queue = p.queue[1:]
-	}
-	if _, used := p.seen[signature]; used {
-		return false
-	}
-	p.seen[signature] = struct{}{}
-	p.queue = append(p.queue, usedSignature{signature, now})
-	return true
+func unauthorized(message string) *simulator.Refusal {
+	return simulator.Denied(http.StatusUnauthorized, "", message)
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -56,12 +55,7 @@ func (s *Server) parseQuestion(body []byte, location *time.Location, now time.Ti
 	if err != nil {
 		return question{}, errJSON
 	}
-	q = question{
-		location: location,
-		itemID:   fields["itemId"],
-		url:      fields["url"],
-		status:   fields["status"],
-	}
+	q = question{location: location, itemID: fields["itemId"], url: fields["url"], status: fields["status"]}
 	if q.status != "" && (s.options.RefuseStatusFilter || !slices.Contains(filterWords(), q.status)) {
 		return question{}, errTaskStatus
 	}
@@ -162,7 +156,7 @@ func (s *Server) parsePage(q *question, pageNo, pageSize string) (problem string
 	q.pageNo, q.pageSize = 1, defaultPageSize
 	if pageSize != "" {
 		q.pageSize, err = strconv.Atoi(pageSize)
-		if err != nil || q.pageSize < 1 || s.options.MaxPageSize > 0 && q.pageSize > s.options.MaxPageSize {
+		if err != nil || q.pageSize < 1 || q.pageSize > s.options.MaxPageSize {
 			return errPageSize
 		}
 	}
@@ -172,102 +166,43 @@ func (s *Server) parsePage(q *question, pageNo, pageSize string) (problem string
 			return errPageNo
 		}
 	}
-	if s.options.CapPageSize > 0 {
-		q.pageSize = min(q.pageSize, s.options.CapPageSize)
-	}
+	q.pageSize = min(q.pageSize, s.options.CapPageSize)
 	return ""
 }
 
-// search returns how many rows of the owner match, and those of the page, in
-// the order of creation and then of submission. An itemId that the owner does
-// not have matches nothing: the page lists no error for it.
-func (s *Server) search(owner string, q question, now time.Time) (count int, rows []row) {
-	rows = []row{}
-	page := newPage(q.pageNo, q.pageSize)
-	for _, task := range s.candidates(owner, q, now) {
-		if q.url == "" && q.status == "" && !now.Before(task.Complete) && page.misses(count, len(task.URLs)) {
-			count += len(task.URLs)
-			continue
-		}
-		for i := range task.URLs {
-			plan := &task.URLs[i]
-			if !matches(plan, q, task.Created, now) {
-				continue
-			}
-			if page.holds(count) {
-				rows = append(rows, rowOf(plan, task, q.location, now))
-			}
-			count++
+// search answers with the rows of the owner that match, in the order of creation and
+// then of submission. An itemId that the owner does not have matches nothing: the page
+// lists no error for it.
+func (s *Server) search(owner string, q *question, now time.Time) listing {
+	var match func(simulator.Row) bool
+	if q.url != "" || q.status != "" {
+		match = func(r simulator.Row) bool {
+			return (q.url == "" || q.url == r.Plan.URL) && (q.status == "" || q.status == r.Word)
 		}
 	}
-	return count, rows
+	tasks := s.Tasks(simulator.Wanted{Owner: owner, ID: q.itemID, From: q.start, To: q.end, Now: now})
+	count, rows := s.Search(tasks, match, simulator.PageOf(q.pageNo, q.pageSize), now)
+	return listing{
+		Count: count, Code: 1, Message: wordSuccess, PageNo: q.pageNo, PageSize: q.pageSize,
+		ResultDetail: simulator.Show(slices.Values(rows), func(r simulator.Row) row { return rowOf(&r, q.location) }),
+	}
 }
 
-// candidates are the tasks whose rows may match. Rows older than the look-back
-// are gone, even for a question without a window.
-func (s *Server) candidates(owner string, q question, now time.Time) []*simulator.Registered {
-	from := now.Add(-s.options.LookBack)
-	if q.start.After(from) {
-		from = q.start
+func rowOf(r *simulator.Row, location *time.Location) row {
+	row := row{CreateTime: r.Task.Second.In(location).Format(timeForm), Status: r.Word, URL: r.Plan.URL}
+	if r.Status != prefetch.Waiting {
+		row.BeginTime = r.Begin().In(location).Format(timeForm)
 	}
-	to := now
-	if !q.end.IsZero() && q.end.Before(now) {
-		to = q.end
-	}
-	var found []*simulator.Registered
-	if q.itemID == "" {
-		found = s.Between(owner, from, to)
-	} else if task, ok := s.Task(q.itemID); ok && task.Owner == owner &&
-		!task.Second.Before(from) && !task.Second.After(to) {
-		found = []*simulator.Registered{task}
-	}
-	return slices.DeleteFunc(found, func(t *simulator.Registered) bool { return t.Created.After(now) })
-}
-
-func matches(p *simulator.URLPlan, q question, created, now time.Time) bool {
-	if now.Before(created.Add(p.Appears)) || q.url != "" && q.url != p.URL {
-		return false
-	}
-	return q.status == "" || q.status == p.WordAt(created, now, vocabulary())
-}
-
-// page is a range of row numbers, from 0; end is not in it.
-type page struct{ first, end int }
-
-func newPage(number, size int) page {
-	if number-1 > (math.MaxInt-size)/size {
-		return page{} // beyond every row there can be
-	}
-	first := (number - 1) * size
-	return page{first: first, end: first + size}
-}
-
-func (p page) holds(row int) bool { return row >= p.first && row < p.end }
-
-// misses reports whether none of n rows from row on is in the page.
-func (p page) misses(row, n int) bool { return row+n <= p.first || row >= p.end }
-
-func rowOf(plan *simulator.URLPlan, task *simulator.Registered, location *time.Location, now time.Time) row {
-	row := row{
-		CreateTime: task.Second.In(location).Format(timeForm),
-		Status:     plan.WordAt(task.Created, now, vocabulary()),
-		URL:        plan.URL,
-	}
-	truth := plan.StatusAt(task.Created, now)
-	if truth != prefetch.Waiting {
-		row.BeginTime = plan.Begin(task.Created).In(location).Format(timeForm)
-	}
-	if truth.Final() {
-		row.FinishTime = plan.Finish(task.Created).In(location).Format(timeForm)
-		row.Rate = strconv.FormatFloat(plan.EdgeRate(), 'f', -1, 64)
+	if r.Status.Final() {
+		row.FinishTime = r.Finish().In(location).Format(timeForm)
+		const all = 100
+		rate := r.Plan.Rate
+		if rate == 0 && !r.Plan.Fails {
+			rate = all
+		}
+		row.Rate = strconv.FormatFloat(rate, 'f', -1, 64)
 	}
 	return row
-}
-
-// defaultZone is the vendor's, for a request that names none.
-func defaultZone() *time.Location {
-	const eastEight = 8 * 60 * 60
-	return time.FixedZone("GMT+08:00", eastEight)
 }
 
 var zonePattern = regexp.MustCompile(`^GMT([+-][0-9]{2}):00$`)
@@ -277,12 +212,12 @@ var zonePattern = regexp.MustCompile(`^GMT([+-][0-9]{2}):00$`)
 func requestedZone(header string) *time.Location {
 	m := zonePattern.FindStringSubmatch(header)
 	if m == nil {
-		return defaultZone()
+		return simulator.China()
 	}
 	hours, err := strconv.Atoi(m[1])
 	const widest, hour = 14, 60 * 60
 	if err != nil || hours < -widest || hours > widest {
-		return defaultZone()
+		return simulator.China()
 	}
 	return time.FixedZone(header, hours*hour)
 }

@@ -291,11 +291,6 @@ func TestPages(t *testing.T) {
 			t.Errorf("%s: %d %q, want %d %q (%s)", test.body, got.Count, urls, test.count, test.urls, got.Message)
 		}
 	}
-	s.Remove("a")
-	s.Remove("a")
-	if got := simulatortest.Ask(t, s, simulatortest.Noon(), `{`+simulatortest.WholeDay+`}`); joinURLs(got) != "b1 c0 c1 d0" {
-		t.Errorf("after removal: %q", joinURLs(got))
-	}
 }
 
 func TestCapsPages(t *testing.T) {

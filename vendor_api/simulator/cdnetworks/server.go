@@ -1,11 +1,11 @@
 package cdnetworks
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
+	"math"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"prefetch_exporter/prefetch"
@@ -79,92 +79,67 @@ type Server struct {
 	*simulator.Server
 
 	options Options
-	replays *replays
+	used    simulator.Once
 }
 
 // New returns a simulator without tasks.
-func New(options Options) *Server {
-	options.APIKeys = maps.Clone(options.APIKeys)
-	options.AccessKeys = maps.Clone(options.AccessKeys)
-	if options.LookBack == 0 {
-		options.LookBack = defaultLookBack
-	}
-	return &Server{
-		options: options,
-		Server:  simulator.NewServer(options.Now, options.Quota, options.Latency, vocabulary()),
-		replays: newReplays(),
-	}
-}
-
-// ServeHTTP implements [http.Handler].
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.Serve(w, r, simulator.Call{
-		Identity:  identity(r),
-		Counted:   true,
-		Answer:    s.answer,
-		Throttled: s.throttled,
+func New(o Options) *Server {
+	o.LookBack = cmp.Or(o.LookBack, defaultLookBack)
+	o.MaxPageSize, o.CapPageSize = cmp.Or(o.MaxPageSize, math.MaxInt), cmp.Or(o.CapPageSize, math.MaxInt)
+	s := &Server{options: o, used: simulator.Once{Within: skew}}
+	s.Server = simulator.NewServer(simulator.Vendor{
+		Now: o.Now, Quota: o.Quota, Latency: o.Latency, Kept: o.LookBack,
+		Vocabulary: simulator.Vocabulary{
+			Waiting: wordWait, Running: wordRun, Succeeded: wordSuccess, Failed: wordFailure,
+			Others: map[string]prefetch.Status{wordInit: prefetch.Waiting},
+		},
+		Identity: identity, Answer: s.answer, Reply: reply,
+		Throttled: simulator.Refusal{
+			Status: o.ThrottleStatus, Message: "request is too frequent", Reason: simulator.RefusedThrottled,
+		},
 	})
+	return s
 }
 
-func (s *Server) answer(r *http.Request, body []byte, a simulator.Arrival) simulator.Reply {
+func (s *Server) answer(r *http.Request, body []byte, a simulator.Arrival) (any, *simulator.Refusal) {
 	switch {
 	case r.URL.Path != apiPath:
-		return refusal{http.StatusNotFound, "no such API", simulator.RefusedRoute}.reply(a)
+		return nil, simulator.NoRoute(http.StatusNotFound, "", "no such API")
 	case r.Method != http.MethodPost:
-		return refusal{http.StatusMethodNotAllowed, "method not allowed", simulator.RefusedRoute}.reply(a)
+		return nil, simulator.NoRoute(http.StatusMethodNotAllowed, "", "method not allowed")
 	}
 	owner, refused := s.authenticate(r, body, a.At)
 	if refused != nil {
-		return refused.reply(a)
+		return nil, refused
 	}
-	location := defaultZone()
+	location := simulator.China()
 	if !s.options.IgnoreTimeZone {
 		location = requestedZone(r.Header.Get("X-Time-Zone"))
 	}
 	question, problem := s.parseQuestion(body, location, a.At)
 	if problem != "" {
-		return documented(problem).reply(a)
+		return nil, &simulator.Refusal{Message: problem}
 	}
-	count, rows := s.search(owner, question, a.At)
-	return newReply(http.StatusOK, a, listing{
-		Count: count, Code: 1, Message: wordSuccess,
-		PageNo: question.pageNo, PageSize: question.pageSize, ResultDetail: rows,
-	})
+	return s.search(owner, &question, a.At), nil
 }
 
-func (s *Server) throttled(a simulator.Arrival) simulator.Reply {
-	status := s.options.ThrottleStatus
-	if status == 0 {
-		return refusal{http.StatusOK, "request is too frequent", simulator.RefusedThrottled}.reply(a)
+// reply has Retry-After for a call over the quota that is refused by its status.
+func reply(answer any, refused *simulator.Refusal, a simulator.Arrival) simulator.Reply {
+	header := http.Header{
+		"Content-Type":     {contentType},
+		"X-Cnc-Request-Id": {fmt.Sprintf("%08x-0000-0000_%d", a.Number, a.At.UnixMilli())},
 	}
-	answer := refusal{status, "request is too frequent", simulator.RefusedThrottled}.reply(a)
-	answer.Header.Set("Retry-After", strconv.Itoa(wholeSeconds(a.Wait)))
-	return answer
-}
-
-// wholeSeconds rounds up: a caller that obeys must not come too early.
-func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
-
-// refusal is an error in the vendor's form.
-type refusal struct {
-	status  int
-	message string
-	// reason is the key of Stats.Refused.
-	reason string
-}
-
-// documented is one of the errors that the page lists: HTTP 200, Code 0.
-func documented(message string) refusal {
-	return refusal{status: http.StatusOK, message: message, reason: message}
-}
-
-func (e refusal) reply(a simulator.Arrival) simulator.Reply {
-	answer := newReply(e.status, a, struct {
+	if refused == nil {
+		return simulator.Reply{Header: header, Body: answer}
+	}
+	if a.Over && refused.Status != 0 {
+		const roundUp = time.Second - 1 // who obeys must not come too early
+		header.Set("Retry-After", strconv.Itoa(int((a.Wait+roundUp)/time.Second)))
+	}
+	return simulator.Reply{Header: header, Body: struct {
 		Code    int    `json:"Code"`
 		Message string `json:"message"`
-	}{Message: e.message})
-	answer.Refused = e.reason
-	return answer
+	}{Message: refused.Message}}
 }
 
 // listing has the fields of the page's example, in its order.
@@ -185,47 +160,4 @@ type row struct {
 	Rate       string `json:"rate"`
 	Status     string `json:"status"`
 	URL        string `json:"url"`
-}
-
-func newReply(status int, a simulator.Arrival, body any) simulator.Reply {
-	header := http.Header{}
-	header.Set("Content-Type", contentType)
-	header.Set("X-Cnc-Request-Id", fmt.Sprintf("%08x-0000-0000_%d", a.Number, a.At.UnixMilli()))
-	return simulator.Reply{Status: status, Header: header, Body: simulator.EncodeJSON(body)}
-}
-
-func vocabulary() simulator.Vocabulary {
-	return simulator.Vocabulary{Word: word, Status: status}
-}
-
-func word(s prefetch.Status) string {
-	switch s {
-	case prefetch.Waiting:
-		return wordWait
-	case prefetch.Running:
-		return wordRun
-	case prefetch.Succeeded:
-		return wordSuccess
-	case prefetch.Failed:
-		return wordFailure
-	case prefetch.Unknown:
-	}
-	return ""
-}
-
-// status is what a documented word means, in any letter case: the
-// page's own prose and examples differ in it.
-func status(word string) prefetch.Status {
-	switch strings.ToLower(strings.TrimSpace(word)) {
-	case wordInit, wordWait:
-		return prefetch.Waiting
-	case wordRun:
-		return prefetch.Running
-	case wordSuccess:
-		return prefetch.Succeeded
-	case wordFailure:
-		return prefetch.Failed
-	default:
-		return prefetch.Unknown
-	}
 }

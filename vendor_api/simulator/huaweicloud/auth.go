@@ -1,13 +1,12 @@
 package huaweicloud
 
 import (
-	"crypto/hmac"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"prefetch_exporter/vendor_api/simulator"
@@ -19,8 +18,6 @@ const (
 	sdkTime = "20060102T150405Z"
 	// sdkSkew is how far X-Sdk-Date may be off (API signing guide, APIG.0303).
 	sdkSkew = 15 * time.Minute
-
-	unsignedPayload = "UNSIGNED-PAYLOAD"
 )
 
 // gate knows the credentials that are accepted, and gives out tokens.
@@ -29,29 +26,37 @@ type gate struct {
 	// those that are temporary, of each access key; users the password of each
 	// "domain/username".
 	accessKeys, securityTokens, users map[string]string
-	// projects are the project ids that exist; nil means that all do.
-	projects []string
-	tokens   *tokens
-	// issued counts a token that was given out.
-	issued func()
+
+	mu sync.Mutex
+	// tokens are the values of X-Auth-Token that are accepted.
+	tokens map[string]token
+	issued int
+}
+
+func newGate(accessKeys, securityTokens, users map[string]string, static []string) *gate {
+	g := &gate{accessKeys: accessKeys, securityTokens: securityTokens, users: users, tokens: map[string]token{}}
+	for _, value := range static {
+		g.tokens[value] = token{static: true}
+	}
+	return g
 }
 
 // authenticate returns nil for a call that may ask about the project, or about an
 // account where that is empty. A signed call is judged by its signature, any other
 // by its token.
-func (g *gate) authenticate(r *http.Request, project string, body []byte, now time.Time) *refusal {
+func (g *gate) authenticate(r *http.Request, project string, body []byte, now time.Time) *simulator.Refusal {
 	if header := r.Header.Get("Authorization"); header != "" {
 		return g.checkSignature(r, header, body, now)
 	}
-	token := r.Header.Get("X-Auth-Token")
-	if token == "" {
+	sent := r.Header.Get("X-Auth-Token")
+	if sent == "" {
 		return badCredentials("x-auth-token not found")
 	}
-	valid, rightProject := g.tokens.check(token, project, now)
+	t, ok := g.token(sent, now)
 	switch {
-	case !valid:
+	case !ok:
 		return badCredentials("decrypt token fail")
-	case !rightProject && project != "":
+	case project != "" && !t.opens(project):
 		return wrongProject()
 	}
 	return nil
@@ -59,7 +64,7 @@ func (g *gate) authenticate(r *http.Request, project string, body []byte, now ti
 
 // checkSignature verifies SDK-HMAC-SHA256, as the API signing guide describes
 // it.
-func (g *gate) checkSignature(r *http.Request, header string, body []byte, now time.Time) *refusal {
+func (g *gate) checkSignature(r *http.Request, header string, body []byte, now time.Time) *simulator.Refusal {
 	claim, ok := simulator.ParseSignature(header, sdkScheme)
 	if !ok {
 		return badCredentials("authorization header is malformed")
@@ -79,13 +84,12 @@ func (g *gate) checkSignature(r *http.Request, header string, body []byte, now t
 		return badCredentials("x-sdk-date is malformed")
 	}
 	if now.Sub(sent).Abs() > sdkSkew {
-		return gatewayError(http.StatusUnauthorized, "APIGW.0303", fmt.Sprintf(
-			"Incorrect IAM authentication information: signature time expired, signature:%s, server:%s",
-			date, now.UTC().Format(sdkTime)), simulator.RefusedAuth)
+		refused := badCredentials("signature time expired, signature:" + date + ", server:" + now.UTC().Format(sdkTime))
+		refused.Code = "APIGW.0303"
+		return refused
 	}
 	if token, temporary := g.securityTokens[accessKey]; temporary {
-		if !slices.Contains(signed, "x-security-token") ||
-			!hmac.Equal([]byte(r.Header.Get("X-Security-Token")), []byte(token)) {
+		if !slices.Contains(signed, "x-security-token") || r.Header.Get("X-Security-Token") != token {
 			return badCredentials("verify security token fail")
 		}
 	}
@@ -94,30 +98,29 @@ func (g *gate) checkSignature(r *http.Request, header string, body []byte, now t
 		return badCredentials("request cannot be verified")
 	}
 	wanted := simulator.HexHMAC(secret, strings.Join([]string{sdkScheme, date, simulator.HexSHA256([]byte(canonical))}, "\n"))
-	if !hmac.Equal([]byte(claim["Signature"]), []byte(wanted)) {
+	if claim["Signature"] != wanted {
 		return badCredentials("verify aksk signature fail")
 	}
 	return nil
 }
 
-func badCredentials(detail string) *refusal {
-	return gatewayError(http.StatusUnauthorized, "APIGW.0301",
-		"Incorrect IAM authentication information: "+detail, simulator.RefusedAuth)
+func badCredentials(detail string) *simulator.Refusal {
+	return simulator.Denied(http.StatusUnauthorized, "APIGW.0301", "Incorrect IAM authentication information: "+detail)
 }
 
-// sdkCanonical is the canonical request that the signature covers.
+// sdkCanonical is the canonical request that the signature covers. The parameters are
+// sorted by name and then by value.
 func sdkCanonical(r *http.Request, body []byte, signed []string) (string, error) {
 	path, err := sdkPath(r.URL)
 	if err != nil {
 		return "", err
 	}
-	query, err := sdkQuery(r.URL)
+	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("query: %w", err)
 	}
-	payload, err := sdkPayload(r, body)
-	if err != nil {
-		return "", err
+	for _, values := range query {
+		slices.Sort(values)
 	}
 	var headers strings.Builder
 	for _, name := range signed {
@@ -130,7 +133,7 @@ func sdkCanonical(r *http.Request, body []byte, signed []string) (string, error)
 		}
 	}
 	return strings.Join([]string{
-		r.Method, path, query, headers.String(), strings.Join(signed, ";"), payload,
+		r.Method, path, simulator.SortedQuery(query), headers.String(), strings.Join(signed, ";"), simulator.HexSHA256(body),
 	}, "\n"), nil
 }
 
@@ -143,42 +146,7 @@ func sdkPath(u *url.URL) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("path: %w", err)
 		}
-		segments[i] = escapeRFC3986(plain)
+		segments[i] = simulator.Escape(plain)
 	}
 	return strings.Join(segments, "/") + "/", nil
-}
-
-// sdkQuery sorts the parameters by name and then by value.
-func sdkQuery(u *url.URL) (string, error) {
-	parameters, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return "", fmt.Errorf("query: %w", err)
-	}
-	var pairs []string
-	for _, name := range slices.Sorted(maps.Keys(parameters)) {
-		for _, value := range slices.Sorted(slices.Values(parameters[name])) {
-			pairs = append(pairs, escapeRFC3986(name)+"="+escapeRFC3986(value))
-		}
-	}
-	return strings.Join(pairs, "&"), nil
-}
-
-// sdkPayload is the hash of the body. A client may state it itself, or state
-// that it left the body out.
-func sdkPayload(r *http.Request, body []byte) (string, error) {
-	hash := simulator.HexSHA256(body)
-	switch stated := r.Header.Get("X-Sdk-Content-Sha256"); stated {
-	case "", hash:
-		return hash, nil
-	case unsignedPayload:
-		return unsignedPayload, nil
-	default:
-		return "", fmt.Errorf("body: its hash is %s, not %s", hash, stated)
-	}
-}
-
-// escapeRFC3986 escapes everything but the unreserved characters; a space is
-// %20.
-func escapeRFC3986(s string) string {
-	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
 }

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"prefetch_exporter/vendor_api/simulator"
@@ -45,126 +44,99 @@ type iamProject struct {
 	Name string `json:"name,omitempty"`
 }
 
+func isIAM(r *http.Request) bool { return r.URL.Path == iamPath }
+
 // answerIAM issues a token for a password.
-func (g *gate) answerIAM(r *http.Request, body []byte, a simulator.Arrival) simulator.Reply {
+func (g *gate) answerIAM(r *http.Request, body []byte, now time.Time) (any, *simulator.Refusal) {
 	if r.Method != http.MethodPost {
-		return iamError(http.StatusMethodNotAllowed, "Method not allowed.", simulator.RefusedRoute, a)
+		return nil, simulator.NoRoute(http.StatusMethodNotAllowed, "", "Method not allowed.")
 	}
 	var request iamRequest
 	if err := json.Unmarshal(body, &request); err != nil {
-		const message = "The request body is invalid."
-		return iamError(http.StatusBadRequest, message, message, a)
+		return nil, simulator.Invalid("", "The request body is invalid.")
 	}
 	auth := request.Auth
 	if !slices.Equal(auth.Identity.Methods, []string{"password"}) {
-		const message = "The authentication method is not supported."
-		return iamError(http.StatusBadRequest, message, message, a)
+		return nil, simulator.Invalid("", "The authentication method is not supported.")
 	}
 	user := auth.Identity.Password.User
 	password, ok := g.users[user.Domain.Name+"/"+user.Name]
 	if !ok || password != user.Password {
-		return iamError(http.StatusUnauthorized, "The username or password is wrong.", simulator.RefusedAuth, a)
+		return nil, simulator.Denied(http.StatusUnauthorized, "", "The username or password is wrong.")
 	}
-	project := auth.Scope.Project
-	if project == nil {
-		// A token of a domain does not open a service of a project.
-		project = &iamProject{}
-	} else if project.ID != "" && g.projects != nil && !slices.Contains(g.projects, project.ID) {
-		return iamError(http.StatusUnauthorized, "The project does not exist.", simulator.RefusedAuth, a)
-	}
-	token, expires := g.tokens.issue(*project, a.At)
-	g.issued()
-	return iamIssued(token, expires, *project, a)
+	return g.issue(auth.Scope.Project, now), nil
 }
 
-// iamIssued is the answer of the page: the token is in a header, all that is
-// told of it in the body.
-func iamIssued(token string, expires time.Time, project iamProject, a simulator.Arrival) simulator.Reply {
+// replyIAM has the token in a header, as the page has it, and all that is told of it in
+// the body.
+func replyIAM(answer any, refused *simulator.Refusal, a simulator.Arrival) simulator.Reply {
+	if refused != nil {
+		type detail struct {
+			Code    int    `json:"code"`
+			Message string `json:"message"`
+			Title   string `json:"title"`
+		}
+		return newReply(a, map[string]detail{"error": {refused.Status, refused.Message, http.StatusText(refused.Status)}})
+	}
 	type described struct {
 		Methods   []string   `json:"methods"`
 		ExpiresAt string     `json:"expires_at"`
 		IssuedAt  string     `json:"issued_at"`
 		Project   iamProject `json:"project"`
 	}
-	answer := newReply(http.StatusCreated, a, struct {
-		Token described `json:"token"`
-	}{described{
-		Methods:   []string{"password"},
-		ExpiresAt: expires.UTC().Format(iamTime),
-		IssuedAt:  a.At.UTC().Format(iamTime),
-		Project:   project,
+	t, _ := answer.(token)
+	reply := newReply(a, map[string]described{"token": {
+		Methods: []string{"password"}, ExpiresAt: t.expires.UTC().Format(iamTime), IssuedAt: a.At.UTC().Format(iamTime), Project: t.project,
 	}})
-	answer.Header.Set("X-Subject-Token", token)
-	return answer
+	reply.Status = http.StatusCreated
+	reply.Header.Set("X-Subject-Token", t.value)
+	return reply
 }
 
-func iamError(status int, message, reason string, a simulator.Arrival) simulator.Reply {
-	type detail struct {
-		Code    int    `json:"code"`
-		Message string `json:"message"`
-		Title   string `json:"title"`
-	}
-	answer := newReply(status, a, struct {
-		Error detail `json:"error"`
-	}{detail{Code: status, Message: message, Title: http.StatusText(status)}})
-	answer.Refused = reason
-	return answer
-}
-
-// tokens are the values of X-Auth-Token that are accepted.
-type tokens struct {
-	life time.Duration
-
-	mu     sync.Mutex
-	static map[string]struct{}
-	issued map[string]issuedToken
-	number int
-}
-
-type issuedToken struct {
+// token is one that was issued, or a static one, which does not expire and opens every
+// project.
+type token struct {
+	value   string
+	static  bool
 	project iamProject
 	expires time.Time
 }
 
-func newTokens(static []string, life time.Duration) *tokens {
-	t := &tokens{life: life, static: map[string]struct{}{}, issued: map[string]issuedToken{}}
-	for _, token := range static {
-		t.static[token] = struct{}{}
+// opens reports whether a token is for a project. One that was scoped by the project's
+// name is taken to be: the simulator knows no names.
+func (t *token) opens(project string) bool {
+	return t.static || t.project.ID == project || t.project.ID == "" && t.project.Name != ""
+}
+
+// issue makes a token. It is not random: a simulated day must repeat itself. One of a
+// domain, which has no project, does not open a service of a project.
+func (g *gate) issue(project *iamProject, now time.Time) token {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	maps.DeleteFunc(g.tokens, func(_ string, old token) bool { return old.over(now) })
+	g.issued++
+	t := token{value: "MII" + simulator.HexSHA256(fmt.Appendf(nil, "simulated token %d", g.issued)), expires: now.Add(tokenLife)}
+	if project != nil {
+		t.project = *project
 	}
+	g.tokens[t.value] = t
 	return t
 }
 
-// issue makes a token. It is not random: a simulated day must repeat itself.
-func (t *tokens) issue(project iamProject, now time.Time) (token string, expires time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	maps.DeleteFunc(t.issued, func(_ string, old issuedToken) bool { return !now.Before(old.expires) })
-	t.number++
-	token = "MII" + simulator.HexSHA256(fmt.Appendf(nil, "simulated token %d", t.number))
-	expires = now.Add(t.life)
-	t.issued[token] = issuedToken{project: project, expires: expires}
-	return token, expires
+func (t *token) over(now time.Time) bool { return !t.static && !now.Before(t.expires) }
+
+// token is the one of that value, if it is accepted.
+func (g *gate) token(value string, now time.Time) (t token, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	t, ok = g.tokens[value]
+	return t, ok && !t.over(now)
 }
 
-// check reports whether a token is accepted, and whether for that project. A
-// project that was scoped by its name is taken to be the right one: the
-// simulator knows no names.
-func (t *tokens) check(token, project string, now time.Time) (valid, rightProject bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if _, ok := t.static[token]; ok {
-		return true, true
-	}
-	known, ok := t.issued[token]
-	if !ok || !now.Before(known.expires) {
-		return false, false
-	}
-	return true, known.project.ID == project || known.project.ID == "" && known.project.Name != ""
-}
-
-func (t *tokens) revoke() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	clear(t.static)
-	clear(t.issued)
+// RevokeTokens makes every token that is accepted now invalid, the static ones
+// included, as a change of the user's password does.
+func (g *gate) RevokeTokens() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	clear(g.tokens)
 }

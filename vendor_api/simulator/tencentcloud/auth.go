@@ -1,9 +1,6 @@
 package tencentcloud
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"slices"
 	"strconv"
@@ -22,7 +19,7 @@ const (
 
 // authenticate verifies a signature over the headers that it names. The token of a
 // temporary key is not signed, but must be there.
-func (s *Server) authenticate(r *http.Request, body []byte, now time.Time) *refusal {
+func (s *Server) authenticate(r *http.Request, body []byte, now time.Time) *simulator.Refusal {
 	timestamp := r.Header.Get("X-Tc-Timestamp")
 	seconds, err := strconv.ParseInt(timestamp, 10, 64)
 	if err != nil {
@@ -49,7 +46,7 @@ func (s *Server) authenticate(r *http.Request, body []byte, now time.Time) *refu
 		return unauthorized("SignatureFailure", "The credential scope does not match the request.")
 	}
 	toSign := strings.Join([]string{scheme, timestamp, scope, simulator.HexSHA256([]byte(canonical(r, body, signed)))}, "\n")
-	if wanted := sign(secret, day, s.api.service, toSign); !hmac.Equal([]byte(claim["Signature"]), []byte(wanted)) {
+	if claim["Signature"] != simulator.HexHMAC("TC3"+secret, day, s.api.service, "tc3_request", toSign) {
 		return unauthorized("SignatureFailure", "The provided credentials could not be validated. Please check your signature is correct.")
 	}
 	if r.Header.Get("X-Tc-Token") != s.options.Tokens[id] {
@@ -60,29 +57,12 @@ func (s *Server) authenticate(r *http.Request, body []byte, now time.Time) *refu
 
 // canonical is what a POST's signature covers.
 func canonical(r *http.Request, body []byte, signed []string) string {
-	var headers strings.Builder
-	for _, name := range signed {
-		value := r.Header.Get(name)
-		if name == "host" {
-			value = r.Host
-		}
-		headers.WriteString(name + ":" + strings.ToLower(strings.TrimSpace(value)) + "\n")
-	}
+	lower := func(value string) string { return strings.ToLower(strings.TrimSpace(value)) }
 	return strings.Join([]string{
-		r.Method, "/", r.URL.RawQuery, headers.String(), strings.Join(signed, ";"), simulator.HexSHA256(body),
+		r.Method, "/", r.URL.RawQuery, simulator.SignedHeaders(r, signed, lower), strings.Join(signed, ";"), simulator.HexSHA256(body),
 	}, "\n")
 }
 
-func sign(secret, day, service, toSign string) string {
-	key := []byte("TC3" + secret)
-	for _, message := range []string{day, service, "tc3_request", toSign} {
-		mac := hmac.New(sha256.New, key)
-		mac.Write([]byte(message))
-		key = mac.Sum(nil)
-	}
-	return hex.EncodeToString(key)
-}
-
-func unauthorized(code, message string) *refusal {
-	return &refusal{code: "AuthFailure." + code, message: message, reason: simulator.RefusedAuth}
+func unauthorized(code, message string) *simulator.Refusal {
+	return simulator.Denied(0, "AuthFailure."+code, message)
 }

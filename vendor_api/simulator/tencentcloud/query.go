@@ -31,19 +31,14 @@ type question struct {
 	// start and end limit the creation, both included; both are zero where only a task
 	// is given.
 	start, end time.Time
-	// urls, domains and words limit the rows where there are any.
-	urls, domains, words []string
-	offset, limit        int
-}
-
-func china() *time.Location {
-	const eastEight = 8 * 60 * 60
-	return time.FixedZone("GMT+08:00", eastEight)
+	// words limit the rows where there are any.
+	words         []string
+	offset, limit int
 }
 
 // parseBody is strict: the vendor refuses parameters that it does not know, or of
 // another type.
-func parseBody(body []byte, v any) *refusal {
+func parseBody(body []byte, v any) *simulator.Refusal {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	err := d.Decode(v)
@@ -54,13 +49,13 @@ func parseBody(body []byte, v any) *refusal {
 	case err == nil:
 		return nil
 	case strings.Contains(err.Error(), "unknown field"):
-		return &refusal{code: "UnknownParameter", message: err.Error()}
+		return &simulator.Refusal{Code: "UnknownParameter", Message: err.Error()}
 	default:
-		return &refusal{code: "InvalidParameter", message: err.Error()}
+		return &simulator.Refusal{Code: "InvalidParameter", Message: err.Error()}
 	}
 }
 
-func (s *Server) parseEdgeOne(body []byte, now time.Time) (question, *refusal) {
+func (s *Server) parseEdgeOne(body []byte, now time.Time) (question, *simulator.Refusal) {
 	wire := struct {
 		ZoneID             string `json:"ZoneId"`
 		StartTime, EndTime string
@@ -76,43 +71,34 @@ func (s *Server) parseEdgeOne(body []byte, now time.Time) (question, *refusal) {
 	}
 	switch {
 	case wire.ZoneID == "":
-		return question{}, &refusal{code: "MissingParameter", message: "The request is missing a required parameter `ZoneId`."}
+		return question{}, &simulator.Refusal{Code: "MissingParameter", Message: "The request is missing a required parameter `ZoneId`."}
 	case !slices.Contains(s.options.Zones, wire.ZoneID):
-		return question{}, &refusal{code: "InvalidParameter.ZoneNotFound", message: "The zone does not exist."}
+		return question{}, &simulator.Refusal{Code: "InvalidParameter.ZoneNotFound", Message: "The zone does not exist."}
 	}
 	q := question{owner: wire.ZoneID, offset: wire.Offset, limit: wire.Limit}
 	for _, f := range wire.Filters {
 		const most = 20
 		if len(f.Values) == 0 || len(f.Values) > most {
-			return question{}, &refusal{code: "InvalidParameter.TooManyFilterValues", message: "Too many filter values, or none."}
+			return question{}, &simulator.Refusal{Code: "InvalidParameter.TooManyFilterValues", Message: "Too many filter values, or none."}
 		}
-		one := len(f.Values) == 1
 		switch {
-		case f.Name == "job-id" && one:
+		case f.Name == "job-id" && len(f.Values) == 1:
 			q.taskID = f.Values[0]
-		case f.Name == "target" && one:
-			q.urls = f.Values
-		case f.Name == "domains":
-			q.domains = f.Values
 		case f.Name == "statuses":
 			q.words = f.Values
 		default:
 			return question{}, s.parameter("the filter " + f.Name + " is invalid")
 		}
 	}
-	refused := s.finish(&q, [2]string{wire.StartTime, wire.EndTime}, parseEdgeOneTime, now)
+	refused := s.finish(&q, wire.StartTime, wire.EndTime, now)
 	return q, refused
 }
 
-func parseEdgeOneTime(text string) (time.Time, error) {
-	return time.Parse(time.RFC3339, text) //nolint:wrapcheck // becomes a text of the vendor's
-}
-
-func (s *Server) parseCDN(body []byte, now time.Time) (question, *refusal) {
+func (s *Server) parseCDN(body []byte, now time.Time) (question, *simulator.Refusal) {
 	wire := struct {
-		TaskID                                    string `json:"TaskId"`
-		StartTime, EndTime, Keyword, Area, Status string
-		Offset, Limit                             int
+		TaskID                     string `json:"TaskId"`
+		StartTime, EndTime, Status string
+		Offset, Limit              int
 	}{Limit: defaultLimit}
 	if refused := parseBody(body, &wire); refused != nil {
 		return question{}, refused
@@ -121,32 +107,19 @@ func (s *Server) parseCDN(body []byte, now time.Time) (question, *refusal) {
 	if wire.Status != "" {
 		q.words = []string{wire.Status}
 	}
-	switch {
-	case wire.Keyword == "":
-	case strings.Contains(wire.Keyword, "://"):
-		q.urls = []string{wire.Keyword}
-	default:
-		q.domains = []string{wire.Keyword}
-	}
-	if !slices.Contains([]string{"", "mainland", "overseas", "global"}, wire.Area) {
-		return question{}, s.parameter("Area is invalid")
-	}
-	refused := s.finish(&q, [2]string{wire.StartTime, wire.EndTime}, parseCDNTime, now)
-	if task, ok := s.Task(q.taskID); refused == nil && ok && !q.start.IsZero() && (task.Second.Before(q.start) || task.Second.After(q.end)) {
+	refused := s.finish(&q, wire.StartTime, wire.EndTime, now)
+	anywhere := question{taskID: q.taskID}
+	if refused == nil && q.taskID != "" && !q.start.IsZero() && len(s.tasks(&q, now)) < len(s.tasks(&anywhere, now)) {
 		// As the action's predecessor did.
-		return question{}, &refusal{code: s.api.tooOld, message: "date invalid"}
+		return question{}, &simulator.Refusal{Code: s.api.tooOld, Message: "date invalid"}
 	}
 	return q, refused
 }
 
-func parseCDNTime(text string) (time.Time, error) {
-	return time.ParseInLocation(cdnTime, text, china()) //nolint:wrapcheck // becomes a text of the vendor's
-}
-
 // finish reads the window, and checks what both products have.
-func (s *Server) finish(q *question, window [2]string, parse func(string) (time.Time, error), now time.Time) *refusal {
+func (s *Server) finish(q *question, start, end string, now time.Time) *simulator.Refusal {
 	for _, word := range q.words {
-		if !slices.Contains(s.api.words(), word) {
+		if !slices.Contains(s.api.filters, word) {
 			return s.parameter("the status " + word + " is invalid")
 		}
 	}
@@ -155,92 +128,52 @@ func (s *Server) finish(q *question, window [2]string, parse func(string) (time.
 		return s.parameter("Offset is invalid")
 	case q.limit < 1 || q.limit > s.options.MaxLimit:
 		return s.parameter(fmt.Sprintf("Limit must be between 1 and %d", s.options.MaxLimit))
-	case window == [2]string{} && q.taskID != "":
+	case start+end == "" && q.taskID != "":
 		return nil
 	}
 	var startErr, endErr error
-	q.start, startErr = parse(window[0])
-	q.end, endErr = parse(window[1])
+	q.start, startErr = time.ParseInLocation(s.api.timeForm, start, simulator.China())
+	q.end, endErr = time.ParseInLocation(s.api.timeForm, end, simulator.China())
 	switch {
 	case startErr != nil || endErr != nil || q.end.Before(q.start):
 		return s.parameter("StartTime and EndTime are invalid")
-	case q.end.Sub(q.start) > s.options.MaxSpan:
-		return s.parameter(fmt.Sprintf("The time span between StartTime and EndTime cannot exceed %d days.", s.options.MaxSpan/day))
-	case q.start.Before(now.Add(-s.options.LookBack)):
-		return &refusal{code: s.api.tooOld, message: "The query time exceeds the limit."}
+	case q.end.Sub(q.start) > s.api.maxSpan:
+		return s.parameter(fmt.Sprintf("The time span between StartTime and EndTime cannot exceed %d days.", s.api.maxSpan/day))
+	case q.start.Before(now.Add(-s.api.lookBack)):
+		return &simulator.Refusal{Code: s.api.tooOld, Message: "The query time exceeds the limit."}
 	}
 	return nil
 }
 
 // parameter refuses a parameter that cannot be used.
-func (s *Server) parameter(message string) *refusal {
-	return &refusal{code: s.api.parameter, message: message}
+func (s *Server) parameter(message string) *simulator.Refusal {
+	return &simulator.Refusal{Code: s.api.parameter, Message: message}
 }
 
-// found is one row.
-type found struct {
-	task   *simulator.Registered
-	plan   *simulator.URLPlan
-	status prefetch.Status
-	word   string
-	// progress is between 0 and 1.
-	progress float64
+// tasks are those that a question is about. What nobody knows is none.
+func (s *Server) tasks(q *question, now time.Time) []*simulator.Registered {
+	return s.Tasks(simulator.Wanted{Owner: q.owner, ID: q.taskID, From: q.start, To: q.end, Now: now})
 }
 
 // search returns how many rows match, and those of the page: the newest task first,
-// and its URLs in the order of submission. What nobody knows matches nothing.
-func (s *Server) search(q *question, now time.Time) (count int, rows []found) {
-	from, to := now.Add(-s.options.LookBack), now
-	if q.start.After(from) {
-		from = q.start
-	}
-	if !q.end.IsZero() && q.end.Before(now) {
-		to = q.end
-	}
-	var tasks []*simulator.Registered
-	if q.taskID == "" {
-		tasks = s.Between(q.owner, from, to)
-	} else if task, ok := s.Task(q.taskID); ok && task.Owner == q.owner && !task.Second.Before(from) && !task.Second.After(to) {
-		tasks = append(tasks, task)
-	}
-	limit := q.limit
-	if s.options.CapLimit > 0 {
-		limit = min(limit, s.options.CapLimit)
-	}
-	for _, task := range slices.Backward(tasks) {
-		for i := range task.URLs {
-			row := s.row(task, &task.URLs[i], now)
-			if !s.matches(q, &row, now) {
-				continue
-			}
-			if count >= q.offset && count-q.offset < limit {
-				rows = append(rows, row)
-			}
-			count++
-		}
-	}
-	return count, rows
+// and its URLs in the order of submission.
+func (s *Server) search(q *question, now time.Time) (count int, rows []simulator.Row) {
+	tasks := s.tasks(q, now)
+	slices.Reverse(tasks)
+	page := simulator.Page{First: q.offset, End: q.offset + min(q.limit, s.options.CapLimit)}
+	return s.Search(tasks, func(r simulator.Row) bool {
+		purge := r.Task.Purge && s.api.service == "cdn"
+		return !purge && (len(q.words) == 0 || slices.Contains(q.words, strings.ToLower(wordOf(&r))))
+	}, page, now)
 }
 
-func (s *Server) row(task *simulator.Registered, plan *simulator.URLPlan, now time.Time) found {
-	row := found{
-		task: task, plan: plan, status: plan.StatusAt(task.Created, now), progress: plan.ProgressAt(task.Created, now),
-		word: plan.WordAt(task.Created, now, simulator.Vocabulary{Word: s.api.word, Status: s.api.status}),
+// wordOf is the word for a row's status. What failed with the reason invalid has that
+// as its word.
+func wordOf(r *simulator.Row) string {
+	if r.Status == prefetch.Failed && r.Plan.Word == "" && r.Plan.Reason == wordInvalid {
+		return wordInvalid
 	}
-	if row.word == s.api.failed && plan.Reason == s.api.invalid {
-		row.word = s.api.invalid
-	}
-	return row
-}
-
-func (s *Server) matches(q *question, row *found, now time.Time) bool {
-	_, rest, _ := strings.Cut(row.plan.URL, "://")
-	domain, _, _ := strings.Cut(rest, "/")
-	purge := row.task.Purge && s.api.service == "cdn"
-	return !purge && !row.task.Created.After(now) && !now.Before(row.task.Created.Add(row.plan.Appears)) &&
-		(len(q.words) == 0 || slices.Contains(q.words, strings.ToLower(row.word))) &&
-		(len(q.urls) == 0 || slices.Contains(q.urls, row.plan.URL)) &&
-		(len(q.domains) == 0 || slices.Contains(q.domains, domain))
+	return r.Word
 }
 
 // edgeOneRow has the fields of the page's example. UpdateTime is there from the
@@ -266,27 +199,24 @@ func failMessages() map[string]string {
 	}
 }
 
-func edgeOneRows(rows []found) any {
-	list := make([]edgeOneRow, len(rows))
-	for i := range rows {
-		f := &rows[i]
-		created := f.task.Second.UTC().Format(edgeOneTime)
+func edgeOneRows(rows []simulator.Row) any {
+	return simulator.Show(slices.Values(rows), func(r simulator.Row) edgeOneRow {
+		created := r.Task.Second.UTC().Format(edgeOneTime)
 		row := edgeOneRow{
-			JobID: f.task.ID, Target: f.plan.URL, Type: "prefetch_url", Status: f.word, CreateTime: created, UpdateTime: created,
+			JobID: r.Task.ID, Target: r.Plan.URL, Type: "prefetch_url", Status: wordOf(&r), CreateTime: created, UpdateTime: created,
 		}
-		if f.task.Purge {
+		if r.Task.Purge {
 			row.Type, row.Method = "purge_url", "invalidate"
 		}
-		if f.status.Final() {
-			row.UpdateTime = f.plan.Finish(f.task.Created).UTC().Format(edgeOneTime)
+		if r.Status.Final() {
+			row.UpdateTime = r.Finish().UTC().Format(edgeOneTime)
 		}
-		if f.word == "failed" {
-			row.FailType = cmp.Or(f.plan.Reason, "originPullFailed")
+		if row.Status == "failed" {
+			row.FailType = cmp.Or(r.Plan.Reason, "originPullFailed")
 			row.FailMessage = failMessages()[row.FailType]
 		}
-		list[i] = row
-	}
-	return list
+		return row
+	})
 }
 
 // cdnRow has the fields of the page's example. UpdateTime is null until a URL is over.
@@ -300,19 +230,17 @@ type cdnRow struct {
 	UpdateTime *string
 }
 
-func cdnRows(rows []found) any {
+func cdnRows(rows []simulator.Row) any {
 	const whole = 100
-	list := make([]cdnRow, len(rows))
-	for i := range rows {
-		f := &rows[i]
-		list[i] = cdnRow{
-			TaskID: f.task.ID, URL: f.plan.URL, Status: f.word, Percent: min(int(f.progress*whole), whole-1),
-			CreateTime: f.task.Second.In(china()).Format(cdnTime), Area: "mainland",
+	return simulator.Show(slices.Values(rows), func(r simulator.Row) cdnRow {
+		row := cdnRow{
+			TaskID: r.Task.ID, URL: r.Plan.URL, Status: wordOf(&r), Percent: min(int(r.Progress*whole), whole-1),
+			CreateTime: r.Task.Second.In(simulator.China()).Format(cdnTime), Area: "mainland",
 		}
-		if f.status.Final() {
-			list[i].Percent = whole
-			list[i].UpdateTime = new(f.plan.Finish(f.task.Created).In(china()).Format(cdnTime))
+		if r.Status.Final() {
+			row.Percent = whole
+			row.UpdateTime = new(r.Finish().In(simulator.China()).Format(cdnTime))
 		}
-	}
-	return list
+		return row
+	})
 }

@@ -1,11 +1,9 @@
 package tencentcloud
 
 import (
-	"fmt"
-	"maps"
+	"cmp"
+	"math"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"prefetch_exporter/prefetch"
@@ -27,11 +25,6 @@ type Options struct {
 	// Zones are the account's, each the Owner of its tasks (EdgeOne).
 	Zones []string
 
-	// LookBack is how long rows are kept, and how far back a window may start; 0 means
-	// 7 days (EdgeOne) or 30 (CDN).
-	LookBack time.Duration
-	// MaxSpan is the longest window; 0 means 7 days (EdgeOne) or 1 (CDN).
-	MaxSpan time.Duration
 	// MaxLimit is the largest Limit, above which a request is refused; 0 means 1000
 	// (EdgeOne) or 100 (CDN).
 	MaxLimit int
@@ -56,28 +49,43 @@ type Server struct {
 // api is the action that a server has.
 type api struct {
 	service, version, action string
-	// running, succeeded, failed and invalid are the words for a status; also are other
-	// words for failed.
-	running, succeeded, failed, invalid string
-	also                                []string
-	lookBack, maxSpan                   time.Duration
-	maxLimit                            int
+	// key is that of the list of rows.
+	key string
+	// words are those for a status: none for a URL that waits. filters are those that a
+	// question can be limited to.
+	words   simulator.Vocabulary
+	filters []string
+	// timeForm is that of the times of a question, those of China where it has no zone.
+	timeForm string
+	// lookBack is how long rows are kept, and how far back a window may start, and
+	// maxSpan the longest window.
+	lookBack, maxSpan time.Duration
+	maxLimit          int
 	// parameter is the code of a parameter that cannot be used, and tooOld that of a
 	// window which begins too early.
 	parameter, tooOld string
 	// parse reads a request, and show makes the rows of an answer.
-	parse func(s *Server, body []byte, now time.Time) (question, *refusal)
-	show  func(rows []found) any
+	parse func(s *Server, body []byte, now time.Time) (question, *simulator.Refusal)
+	show  func(rows []simulator.Row) any
 }
 
-const day = 24 * time.Hour
+const (
+	day = 24 * time.Hour
+
+	// wordInvalid is that of a URL which failed since it cannot be fetched.
+	wordInvalid = "invalid"
+)
 
 // NewEdgeOne returns EdgeOne's DescribePrefetchTasks without tasks.
 func NewEdgeOne(o Options) *Server {
 	const days, rows = 7, 1000
 	return newServer(o, api{
-		service: "teo", version: "2022-09-01", action: "DescribePrefetchTasks",
-		running: "processing", succeeded: "success", failed: "failed", invalid: "invalid", also: []string{"timeout", "canceled"},
+		service: "teo", version: "2022-09-01", action: "DescribePrefetchTasks", key: "Tasks",
+		words: simulator.Vocabulary{
+			Waiting: "processing", Running: "processing", Succeeded: "success", Failed: "failed",
+			Others: map[string]prefetch.Status{wordInvalid: prefetch.Failed, "timeout": prefetch.Failed, "canceled": prefetch.Failed},
+		},
+		filters: []string{"processing", "success", "failed", wordInvalid, "timeout", "canceled"}, timeForm: time.RFC3339,
 		lookBack: days * day, maxSpan: days * day, maxLimit: rows,
 		parameter: "InvalidParameter.ParameterError", tooOld: "LimitExceeded.QueryTimeLimitExceeded",
 		parse: (*Server).parseEdgeOne, show: edgeOneRows,
@@ -89,8 +97,12 @@ func NewEdgeOne(o Options) *Server {
 func NewCDN(o Options) *Server {
 	const days, rows = 30, 100
 	return newServer(o, api{
-		service: "cdn", version: "2018-06-06", action: "DescribePushTasks",
-		running: "process", succeeded: "done", failed: "fail", invalid: "invalid",
+		service: "cdn", version: "2018-06-06", action: "DescribePushTasks", key: "PushLogs",
+		words: simulator.Vocabulary{
+			Waiting: "process", Running: "process", Succeeded: "done", Failed: "fail",
+			Others: map[string]prefetch.Status{wordInvalid: prefetch.Failed},
+		},
+		filters: []string{"process", "done", "fail", wordInvalid}, timeForm: cdnTime,
 		lookBack: days * day, maxSpan: day, maxLimit: rows,
 		parameter: "InvalidParameter.CdnParamError", tooOld: "InvalidParameter.CdnStatInvalidDate",
 		parse: (*Server).parseCDN, show: cdnRows,
@@ -98,18 +110,20 @@ func NewCDN(o Options) *Server {
 }
 
 func newServer(o Options, a api) *Server {
-	o.SecretKeys, o.Tokens, o.Zones = maps.Clone(o.SecretKeys), maps.Clone(o.Tokens), slices.Clone(o.Zones)
-	if o.LookBack == 0 {
-		o.LookBack = a.lookBack
-	}
-	if o.MaxSpan == 0 {
-		o.MaxSpan = a.maxSpan
-	}
-	if o.MaxLimit == 0 {
-		o.MaxLimit = a.maxLimit
-	}
-	v := simulator.Vocabulary{Word: a.word, Status: a.status}
-	return &Server{options: o, api: a, Server: simulator.NewServer(o.Now, o.Quota, o.Latency, v)}
+	o.MaxLimit, o.CapLimit = cmp.Or(o.MaxLimit, a.maxLimit), cmp.Or(o.CapLimit, math.MaxInt)
+	s := &Server{options: o, api: a}
+	s.Server = simulator.NewServer(simulator.Vendor{
+		Now: o.Now, Quota: o.Quota, Latency: o.Latency, Kept: a.lookBack, Vocabulary: a.words,
+		Identity: func(*http.Request) string { return "account" },
+		Answer:   s.answer, Reply: reply,
+		// The vendor's own text, as an event of a cluster has it.
+		Throttled: simulator.Refusal{
+			Status: o.ThrottleStatus, Code: "RequestLimitExceeded", Reason: simulator.RefusedThrottled,
+			Message: "Your current request times equals to `21` in a second, which exceeds the frequency limit `20` for a second. " +
+				"Please reduce the frequency of calls.",
+		},
+	})
+	return s
 }
 
 // Submit gives a task to the vendor, in place of an earlier one of the same ID. At
@@ -121,124 +135,44 @@ func (s *Server) Submit(task simulator.Task) {
 	s.Server.Submit(task)
 }
 
-// ServeHTTP implements [http.Handler].
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.Serve(w, r, simulator.Call{Identity: "account", Counted: true, Answer: s.answer, Throttled: s.throttled})
-}
-
-func (s *Server) answer(r *http.Request, body []byte, a simulator.Arrival) simulator.Reply {
-	route := func(code, message string) simulator.Reply {
-		return refusal{code: code, message: message, reason: simulator.RefusedRoute}.reply(a)
-	}
+func (s *Server) answer(r *http.Request, body []byte, a simulator.Arrival) (any, *simulator.Refusal) {
 	switch {
 	case r.URL.Path != "/":
-		return route("InvalidAction", "The request has no such path.")
+		return nil, simulator.NoRoute(0, "InvalidAction", "The request has no such path.")
 	case r.Method != http.MethodPost:
-		return route("UnsupportedProtocol", "The method is not supported.")
+		return nil, simulator.NoRoute(0, "UnsupportedProtocol", "The method is not supported.")
 	case r.Header.Get("Content-Type") != "application/json":
-		return route("UnsupportedProtocol", "The content type is not supported.")
+		return nil, simulator.NoRoute(0, "UnsupportedProtocol", "The content type is not supported.")
 	case r.Header.Get("X-Tc-Version") != s.api.version:
-		return route("NoSuchVersion", "The version does not exist.")
+		return nil, simulator.NoRoute(0, "NoSuchVersion", "The version does not exist.")
 	case r.Header.Get("X-Tc-Action") != s.api.action:
-		return route("InvalidAction", "The action does not exist.")
+		return nil, simulator.NoRoute(0, "InvalidAction", "The action does not exist.")
 	}
 	if refused := s.authenticate(r, body, a.At); refused != nil {
-		return refused.reply(a)
+		return nil, refused
 	}
 	q, refused := s.api.parse(s, body, a.At)
 	if refused != nil {
-		return refused.reply(a)
+		return nil, refused
 	}
 	count, rows := s.search(&q, a.At)
-	return s.list(count, rows, a)
-}
-
-// list is a success. Only the product's own list is in it.
-func (s *Server) list(count int, rows []found, a simulator.Arrival) simulator.Reply {
-	total, list := any(count), s.api.show(rows)
+	// Only the product's own list is in it.
+	answer := map[string]any{"TotalCount": count, s.api.key: s.api.show(rows)}
 	if s.options.NullCount {
-		total = nil
+		answer["TotalCount"] = nil
 		if len(rows) == 0 {
-			list = nil
+			answer[s.api.key] = nil
 		}
 	}
-	key := map[string]string{"teo": "Tasks", "cdn": "PushLogs"}[s.api.service]
-	return newReply(http.StatusOK, map[string]any{"TotalCount": total, key: list, "RequestId": requestID(a)})
+	return answer, nil
 }
 
-// throttled is the vendor's own text, as an event of a cluster has it.
-func (s *Server) throttled(a simulator.Arrival) simulator.Reply {
-	const perSecond = 20
-	reply := refusal{
-		code: "RequestLimitExceeded", reason: simulator.RefusedThrottled,
-		message: fmt.Sprintf("Your current request times equals to `%d` in a second, which exceeds the frequency limit `%d` for a second. "+
-			"Please reduce the frequency of calls.", perSecond+1, perSecond),
-	}.reply(a)
-	if s.options.ThrottleStatus != 0 {
-		reply.Status = s.options.ThrottleStatus
+// reply has errors under HTTP 200.
+func reply(answer any, refused *simulator.Refusal, a simulator.Arrival) simulator.Reply {
+	response, _ := answer.(map[string]any)
+	if refused != nil {
+		response = map[string]any{"Error": map[string]string{"Code": refused.Code, "Message": refused.Message}}
 	}
-	return reply
-}
-
-// refusal is an error in the vendor's form, which comes under HTTP 200.
-type refusal struct {
-	code, message string
-	// reason is the key of Stats.Refused; empty for the code.
-	reason string
-}
-
-func (e refusal) reply(a simulator.Arrival) simulator.Reply {
-	reply := newReply(http.StatusOK, map[string]any{
-		"Error": map[string]string{"Code": e.code, "Message": e.message}, "RequestId": requestID(a),
-	})
-	reply.Refused = e.reason
-	if e.reason == "" {
-		reply.Refused = e.code
-	}
-	return reply
-}
-
-func requestID(a simulator.Arrival) string {
-	return fmt.Sprintf("%08x-0000-4000-8000-%012x", a.Number, a.At.UnixMilli())
-}
-
-func newReply(status int, response map[string]any) simulator.Reply {
-	return simulator.Reply{
-		Status: status, Header: http.Header{"Content-Type": {"application/json"}},
-		Body: simulator.EncodeJSON(map[string]any{"Response": response}),
-	}
-}
-
-// word is the word for a status; there is none for what waits.
-func (a *api) word(s prefetch.Status) string {
-	switch s {
-	case prefetch.Waiting, prefetch.Running:
-		return a.running
-	case prefetch.Succeeded:
-		return a.succeeded
-	case prefetch.Failed:
-		return a.failed
-	case prefetch.Unknown:
-	}
-	return ""
-}
-
-// status is what a word means, in any letter case: CDN's example has "Done".
-func (a *api) status(word string) prefetch.Status {
-	word = strings.ToLower(strings.TrimSpace(word))
-	switch {
-	case word == a.running:
-		return prefetch.Running
-	case word == a.succeeded:
-		return prefetch.Succeeded
-	case word == a.failed, word == a.invalid, slices.Contains(a.also, word):
-		return prefetch.Failed
-	default:
-		return prefetch.Unknown
-	}
-}
-
-// words are those that a question can be limited to.
-func (a *api) words() []string {
-	return append([]string{a.running, a.succeeded, a.failed, a.invalid}, a.also...)
+	response["RequestId"] = a.ID()
+	return simulator.Reply{Header: http.Header{"Content-Type": {"application/json"}}, Body: map[string]any{"Response": response}}
 }

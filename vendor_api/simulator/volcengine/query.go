@@ -1,11 +1,10 @@
 package volcengine
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"prefetch_exporter/prefetch"
@@ -28,32 +27,26 @@ type question struct {
 	from, to          time.Time
 	taskType, taskID  string
 	status            string
-	urls              []string
 	pageNum, pageSize int
 }
 
 // parseQuestion reads a body. Numbers must be numbers and texts texts.
-func (s *Server) parseQuestion(body []byte, now time.Time) (question, *refusal) {
+func (s *Server) parseQuestion(body []byte, now time.Time) (question, *simulator.Refusal) {
 	var fields struct {
-		TaskType  string   `json:"TaskType"`
-		TaskID    string   `json:"TaskID"`
-		Status    string   `json:"Status"`
-		URL       string   `json:"Url"`
-		URLList   []string `json:"UrlList"`
-		StartTime *int64   `json:"StartTime"`
-		EndTime   *int64   `json:"EndTime"`
-		PageNum   *int     `json:"PageNum"`
-		PageSize  *int     `json:"PageSize"`
+		TaskType  string `json:"TaskType"`
+		TaskID    string `json:"TaskID"`
+		Status    string `json:"Status"`
+		StartTime *int64 `json:"StartTime"`
+		EndTime   *int64 `json:"EndTime"`
+		PageNum   *int   `json:"PageNum"`
+		PageSize  *int   `json:"PageSize"`
 	}
 	if err := json.Unmarshal(body, &fields); err != nil {
-		return question{}, invalid("", "The body is not valid: "+err.Error())
+		return question{}, simulator.Invalid("InvalidParameter", "The body is not valid: "+err.Error())
 	}
 	q := question{
-		taskType: fields.TaskType, taskID: fields.TaskID, status: fields.Status, urls: fields.URLList,
+		taskType: fields.TaskType, taskID: fields.TaskID, status: fields.Status,
 		from: now.Add(-keeps), to: now, pageNum: 1, pageSize: defaultPageSize,
-	}
-	if len(q.urls) == 0 && fields.URL != "" {
-		q.urls = strings.Split(fields.URL, "\n")
 	}
 	switch {
 	case q.taskType == "":
@@ -76,92 +69,70 @@ func (s *Server) parseQuestion(body []byte, now time.Time) (question, *refusal) 
 	case q.to.Sub(q.from) > keeps:
 		return question{}, invalid("EndTime", "The time range must not exceed 7 days.")
 	}
-	return q, s.parsePage(&q, fields.PageNum, fields.PageSize)
+	refused := s.parsePage(&q, fields.PageNum, fields.PageSize)
+	return q, refused
 }
 
-func missing(name string) *refusal {
-	return &refusal{400, 100002, "MissingParameter", "The required parameter " + name + " is not supplied.", "MissingParameter"}
+func missing(name string) *simulator.Refusal {
+	return simulator.Invalid("MissingParameter", "The required parameter "+name+" is not supplied.")
 }
 
-func (s *Server) parsePage(q *question, number, size *int) *refusal {
+func invalid(name, message string) *simulator.Refusal {
+	return simulator.Invalid("InvalidParameter."+name, message)
+}
+
+func (s *Server) parsePage(q *question, number, size *int) *simulator.Refusal {
 	if number != nil {
 		q.pageNum = *number
 	}
 	if size != nil {
 		q.pageSize = *size
 	}
-	most := s.options.MaxPageSize
-	if q.pageSize < 1 || most > 0 && q.pageSize > most {
+	if most := s.options.MaxPageSize; q.pageSize < 1 || q.pageSize > most {
 		return invalid("PageSize", fmt.Sprintf("The specified PageSize must be between 1 and %d.", most))
 	}
 	if q.pageNum < 1 {
 		return invalid("PageNum", "The specified PageNum is not valid.")
 	}
-	if s.options.CapPageSize > 0 {
-		q.pageSize = min(q.pageSize, s.options.CapPageSize)
-	}
+	q.pageSize = min(q.pageSize, s.options.CapPageSize)
 	return nil
 }
 
-// search returns how many rows of the owner match, and those of the page, from the
-// newest task to the oldest.
-func (s *Server) search(owner string, q question, now time.Time) (total int, rows []row) {
-	rows = []row{}
-	first := math.MaxInt - q.pageSize // beyond every row there can be
-	if q.pageNum-1 <= first/q.pageSize {
-		first = (q.pageNum - 1) * q.pageSize
+// search answers with the rows of the owner that match, from the newest task to the
+// oldest.
+func (s *Server) search(owner string, q *question, now time.Time) *listing {
+	tasks := s.Tasks(simulator.Wanted{Owner: owner, ID: q.taskID, From: q.from, To: q.to, Now: now})
+	slices.Reverse(tasks)
+	total, rows := s.Search(tasks, func(r simulator.Row) bool {
+		return (q.taskType == kind(r.Task) || s.options.MixesRefreshes) && (q.status == "" || q.status == r.Word)
+	}, simulator.PageOf(q.pageNum, q.pageSize), now)
+	l := listing{Total: total, PageNum: q.pageNum, PageSize: q.pageSize}
+	if len(rows) > 0 || !s.options.NullData {
+		l.Data = simulator.Show(slices.Values(rows), s.row)
 	}
-	for _, task := range slices.Backward(s.candidates(owner, q, now)) {
-		kind := typePreload
-		if task.Purge {
-			kind = typeRefresh
-		}
-		if kind != q.taskType && !s.options.MixesRefreshes {
-			continue
-		}
-		for i := range task.URLs {
-			plan := &task.URLs[i]
-			word := plan.WordAt(task.Created, now, vocabulary())
-			if q.status != "" && q.status != word || len(q.urls) > 0 && !slices.Contains(q.urls, plan.URL) {
-				continue
-			}
-			if total >= first && total < first+q.pageSize {
-				rows = append(rows, s.row(plan, task, kind, now))
-			}
-			total++
-		}
-	}
-	return total, rows
+	return &l
 }
 
-// candidates are the tasks whose rows may match, in the order of creation.
-func (s *Server) candidates(owner string, q question, now time.Time) []*simulator.Registered {
-	var found []*simulator.Registered
-	if q.taskID == "" {
-		found = s.Between(owner, q.from, q.to)
-	} else if task, ok := s.Task(q.taskID); ok && task.Owner == owner &&
-		!task.Second.Before(q.from) && !task.Second.After(q.to) {
-		found = []*simulator.Registered{task}
+func kind(t *simulator.Registered) string {
+	if t.Purge {
+		return typeRefresh
 	}
-	return slices.DeleteFunc(found, func(t *simulator.Registered) bool { return t.Created.After(now) })
+	return typePreload
 }
 
-func (s *Server) row(plan *simulator.URLPlan, task *simulator.Registered, kind string, now time.Time) row {
+func (s *Server) row(found simulator.Row) row {
 	const all = 100
 	r := row{
-		URL: plan.URL, Status: plan.WordAt(task.Created, now, vocabulary()), TaskType: kind, TaskID: task.ID,
-		Process: fmt.Sprintf("%d%%", int(all*plan.ProgressAt(task.Created, now))),
+		URL: found.Plan.URL, Status: found.Word, TaskType: kind(found.Task), TaskID: found.Task.ID,
+		Process: fmt.Sprintf("%d%%", int(all*found.Progress)),
 	}
 	if s.options.OldNames {
-		r.CreatedAt = task.Second.Unix()
+		r.CreatedAt = found.Task.Second.Unix()
 	} else {
-		r.CreateTime = task.Second.Unix()
+		r.CreateTime = found.Task.Second.Unix()
 	}
-	if plan.StatusAt(task.Created, now) == prefetch.Failed {
-		r.Remark = "origin response status code is not 200"
-		if plan.Reason != "" {
-			r.Remark = plan.Reason
-		}
+	if found.Status == prefetch.Failed {
+		r.Remark = cmp.Or(found.Plan.Reason, "origin response status code is not 200")
 	}
 	return r
 }

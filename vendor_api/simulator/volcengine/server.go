@@ -1,13 +1,13 @@
 package volcengine
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
+	"math"
 	"net/http"
 	"strings"
 	"time"
 
-	"prefetch_exporter/prefetch"
 	"prefetch_exporter/vendor_api/simulator"
 )
 
@@ -15,7 +15,7 @@ const (
 	day = 24 * time.Hour
 	// keeps is how far back rows can be asked for.
 	keeps = 7 * day
-	// lifeOfSignature is what X-Expires is where it is not sent.
+	// lifeOfSignature is what X-Expires is where it is not sent. It is not read here.
 	lifeOfSignature = 15 * time.Minute
 
 	action  = "DescribeContentTasks"
@@ -41,7 +41,7 @@ type Options struct {
 	SecurityTokens map[string]string
 	// Region, where set, is the only one that signatures may name, as at BytePlus.
 	Region string
-	// Skew is how far X-Date may be off; 0 means 15 minutes, which X-Expires changes.
+	// Skew is how far X-Date may be off; 0 means 15 minutes.
 	Skew time.Duration
 
 	// MaxPageSize is the largest PageSize, above which it is an invalid parameter; 0
@@ -66,91 +66,70 @@ type Server struct {
 	options Options
 }
 
-// New returns a simulator without tasks.
-func New(options Options) *Server {
-	options.AccessKeys = maps.Clone(options.AccessKeys)
-	options.SecurityTokens = maps.Clone(options.SecurityTokens)
-	if options.Skew == 0 {
-		options.Skew = lifeOfSignature
-	}
-	return &Server{
-		options: options,
-		Server:  simulator.NewServer(options.Now, options.Quota, options.Latency, vocabulary()),
-	}
-}
-
-// Submit gives a task to the vendor, in place of an earlier one of the same ID. Its
-// owner is an access key.
-func (s *Server) Submit(task simulator.Task) {
-	s.Server.Submit(task.AtOnce())
-}
-
-// ServeHTTP implements [http.Handler].
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.Serve(w, r, simulator.Call{
-		Identity:  claimedKey(r),
-		Counted:   true,
-		Answer:    s.answer,
-		Throttled: s.throttled,
+// New returns a simulator without tasks. The owner of a task is an access key.
+func New(o Options) *Server {
+	o.Skew = cmp.Or(o.Skew, lifeOfSignature)
+	o.MaxPageSize, o.CapPageSize = cmp.Or(o.MaxPageSize, math.MaxInt), cmp.Or(o.CapPageSize, math.MaxInt)
+	s := &Server{options: o}
+	s.Server = simulator.NewServer(simulator.Vendor{
+		Now: o.Now, Quota: o.Quota, Latency: o.Latency,
+		// It has no word for a URL that waits.
+		Vocabulary: simulator.Vocabulary{Waiting: wordRunning, Running: wordRunning, Succeeded: wordComplete, Failed: wordFailed},
+		Identity: func(r *http.Request) string {
+			claim, _ := simulator.ParseSignature(r.Header.Get("Authorization"), scheme)
+			key, _, _ := strings.Cut(claim["Credential"], "/")
+			return key
+		},
+		Answer: s.answer, Reply: s.reply,
+		Throttled: simulator.Refusal{
+			Status: http.StatusTooManyRequests, Code: "FlowLimitExceeded", Reason: simulator.RefusedThrottled,
+			Message: "Request was rejected because the request speed of this openAPI is beyond the current flow control limit.",
+		},
 	})
+	return s
 }
 
-func (s *Server) answer(r *http.Request, body []byte, a simulator.Arrival) simulator.Reply {
+func (s *Server) answer(r *http.Request, body []byte, a simulator.Arrival) (any, *simulator.Refusal) {
 	query := r.URL.Query()
 	if r.Method != http.MethodPost || r.URL.Path != "/" || query.Get("Action") != action || query.Get("Version") != version {
-		return s.refuse(a, refusal{
-			http.StatusNotFound, 100008, "InvalidActionOrVersion",
-			"Could not find operation " + query.Get("Action") + " for version " + query.Get("Version") + ".", simulator.RefusedRoute,
-		})
+		return nil, simulator.NoRoute(http.StatusNotFound, "InvalidActionOrVersion",
+			"Could not find operation "+query.Get("Action")+" for version "+query.Get("Version")+".")
 	}
 	owner, refused := s.authenticate(r, body, a.At)
 	if refused != nil {
-		return s.refuse(a, *refused)
+		return nil, refused
 	}
 	q, refused := s.parseQuestion(body, a.At)
 	if refused != nil {
-		return s.refuse(a, *refused)
+		return nil, refused
 	}
-	total, rows := s.search(owner, q, a.At)
-	result := listing{Total: total, PageNum: q.pageNum, PageSize: q.pageSize, Data: rows}
-	if len(rows) == 0 && s.options.NullData {
-		result.Data = nil
-	}
-	return newReply(http.StatusOK, a, metadata{}, &result)
+	return s.search(owner, &q, a.At), nil
 }
 
-func (s *Server) throttled(a simulator.Arrival) simulator.Reply {
-	return s.refuse(a, refusal{
-		http.StatusTooManyRequests, 100018, "FlowLimitExceeded",
-		"Request was rejected because the request speed of this openAPI is beyond the current flow control limit.", simulator.RefusedThrottled,
-	})
-}
-
-// refusal is an error in the vendor's form.
-type refusal struct {
-	status int
-	// number is left out by the service's own errors.
-	number        int
-	code, message string
-	// reason is the key of Stats.Refused.
-	reason string
-}
-
-func invalid(name, message string) *refusal {
-	code := "InvalidParameter"
-	if name != "" {
-		code += "." + name
+// numbers are those of the errors that have one. The service's own have none.
+func numbers() map[string]int {
+	return map[string]int{
+		"MissingParameter": 100002, "MissingAuthenticationToken": 100003, "MissingSignature": 100005, "InvalidTimestamp": 100006,
+		"InvalidActionOrVersion": 100008, "InvalidAccessKey": 100009, "SignatureDoesNotMatch": 100010, "FlowLimitExceeded": 100018,
 	}
-	return &refusal{status: http.StatusBadRequest, code: code, message: message, reason: code}
 }
 
-func (s *Server) refuse(a simulator.Arrival, e refusal) simulator.Reply {
-	status := e.status
-	if s.options.ErrorsUnder200 {
-		status = http.StatusOK
+func (s *Server) reply(answer any, refused *simulator.Refusal, a simulator.Arrival) simulator.Reply {
+	m := metadata{
+		RequestID: fmt.Sprintf("%s%018X", a.At.UTC().Format("20060102150405"), a.Number),
+		Action:    action, Version: version, Service: "CDN", Region: "cn-north-1",
 	}
-	reply := newReply(status, a, metadata{Error: &fault{e.number, e.code, e.message}}, nil)
-	reply.Refused = e.reason
+	reply := simulator.Reply{Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}}
+	if refused != nil {
+		m.Error = &fault{numbers()[refused.Code], refused.Code, refused.Message}
+		if s.options.ErrorsUnder200 {
+			reply.Status = http.StatusOK
+		}
+	}
+	reply.Body = struct {
+		Metadata metadata `json:"ResponseMetadata"`
+		Result   any      `json:"Result,omitempty"`
+	}{m, answer}
 	return reply
 }
 
@@ -188,46 +167,4 @@ type row struct {
 	Remark     string `json:"Remark"`
 	Layer      string `json:"Layer"`
 	Delete     bool   `json:"Delete"`
-}
-
-func newReply(status int, a simulator.Arrival, m metadata, result *listing) simulator.Reply {
-	m.RequestID = fmt.Sprintf("%s%018X", a.At.UTC().Format("20060102150405"), a.Number)
-	m.Action, m.Version, m.Service, m.Region = action, version, "CDN", "cn-north-1"
-	header := http.Header{}
-	header.Set("Content-Type", "application/json; charset=utf-8")
-	return simulator.Reply{Status: status, Header: header, Body: simulator.EncodeJSON(struct {
-		Metadata metadata `json:"ResponseMetadata"`
-		Result   *listing `json:"Result,omitempty"`
-	}{m, result})}
-}
-
-func vocabulary() simulator.Vocabulary {
-	return simulator.Vocabulary{Word: word, Status: status}
-}
-
-// word is what the vendor sends: it has none for a URL that waits.
-func word(s prefetch.Status) string {
-	switch s {
-	case prefetch.Waiting, prefetch.Running:
-		return wordRunning
-	case prefetch.Succeeded:
-		return wordComplete
-	case prefetch.Failed:
-		return wordFailed
-	case prefetch.Unknown:
-	}
-	return ""
-}
-
-func status(word string) prefetch.Status {
-	switch strings.ToLower(word) {
-	case wordRunning:
-		return prefetch.Running
-	case wordComplete:
-		return prefetch.Succeeded
-	case wordFailed:
-		return prefetch.Failed
-	default:
-		return prefetch.Unknown
-	}
 }
