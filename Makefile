@@ -212,8 +212,8 @@ DEBIAN := $(BUILD)/debian/bookworm
 DEBIAN_PACKAGES := systemd,systemd-sysv,dbus,curl,passwd,procps,rpm,make,git,ca-certificates
 
 .PHONY: deploy
-deploy: deps ## manifests, compose files, units and workflows, read by the tools of each
-	cd e2e/deploy && go test .
+deploy: deps $(STAMPS) ## manifests, compose files, units and workflows, read by the tools of each
+	cd e2e/deploy && PATH=$(CURRENT):$$PATH go test .
 
 .PHONY: packagetest
 packagetest: ## as root: packages installed, upgraded and removed under systemd, and the image built and started

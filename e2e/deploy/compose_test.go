@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
+	"sigs.k8s.io/yaml"
 )
 
 // project loads compose files as `docker compose -f … -f …` does.
@@ -35,6 +37,7 @@ var projects = map[string][]string{
 	"alone":    {"docker-compose.yml"},
 	"demo":     {"docker-compose.yml", "docker-compose.demo.yml"},
 	"replicas": {"docker-compose.yml", "docker-compose.replicas.yml"},
+	"edge":     {"docker-compose.yml", "docker-compose.edge.yml"},
 }
 
 // TestComposeServices says which services a combination has.
@@ -42,7 +45,7 @@ func TestComposeServices(t *testing.T) {
 	t.Parallel()
 	common := []string{"alertmanager", "exporter", "grafana", "prometheus"}
 	for name, more := range map[string][]string{
-		"alone": nil, "demo": nil, "replicas": {"etcd-0", "etcd-1", "etcd-2", "exporter-2"},
+		"alone": nil, "demo": nil, "replicas": {"etcd-0", "etcd-1", "etcd-2", "exporter-2"}, "edge": {"blackbox"},
 	} {
 		want := slices.Sorted(slices.Values(slices.Concat(common, more)))
 		if got := project(t, projects[name]...).ServiceNames(); !slices.Equal(slices.Sorted(slices.Values(got)), want) {
@@ -95,13 +98,18 @@ func TestComposeConfigurations(t *testing.T) {
 				}
 				exporter(t, append(args, "--config.check")...)
 			case s.Name == "prometheus":
-				said := tool(t, "promtool", "check", "config", filepath.Join(root, flagOf(t, s, "--config.file")))
+				said := tool(t, "promtool", "check", "config", filepath.Join(root, configOf(t, s)))
 				// The configuration and two files of rules.
 				if strings.Count(said, "SUCCESS:") < 3 {
 					t.Errorf("%s: promtool read too little:\n%s", name, said)
 				}
+				if jobs := jobsOf(t, filepath.Join(root, configOf(t, s))); (name == "edge") != slices.Contains(jobs, "prefetch_edge") {
+					t.Errorf("%s: Prometheus has the jobs %q", name, jobs)
+				}
+			case s.Name == "blackbox":
+				tool(t, blackboxExporter(t), "--config.check", "--config.file="+filepath.Join(root, configOf(t, s)))
 			case s.Name == "alertmanager":
-				said := tool(t, "amtool", "check-config", filepath.Join(root, flagOf(t, s, "--config.file")))
+				said := tool(t, "amtool", "check-config", filepath.Join(root, configOf(t, s)))
 				if !strings.Contains(said, "1 templates") {
 					t.Errorf("%s: amtool found no template:\n%s", name, said)
 				}
@@ -117,9 +125,48 @@ func TestComposeConfigurations(t *testing.T) {
 	}
 }
 
-// flagOf returns the value of a flag of a service's command.
-func flagOf(t *testing.T, s types.ServiceConfig, flag string) string {
+// jobsOf returns the jobs of a configuration of Prometheus and of the files that it
+// reads jobs from.
+func jobsOf(t *testing.T, path string) (jobs []string) {
 	t.Helper()
+	var config struct {
+		Files   []string `json:"scrape_config_files"`
+		Configs []struct {
+			Job string `json:"job_name"`
+		} `json:"scrape_configs"`
+	}
+	if err := yaml.Unmarshal(read(t, path), &config); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	for _, c := range config.Configs {
+		jobs = append(jobs, c.Job)
+	}
+	for _, pattern := range config.Files {
+		found, err := filepath.Glob(filepath.Join(filepath.Dir(path), pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range found {
+			jobs = append(jobs, jobsOf(t, file)...)
+		}
+	}
+	return jobs
+}
+
+// blackboxExporter is the program as Debian calls it, or as others do.
+func blackboxExporter(t *testing.T) string {
+	t.Helper()
+	const debian = "prometheus-blackbox-exporter"
+	if _, err := exec.LookPath(debian); err == nil {
+		return debian
+	}
+	return "blackbox_exporter"
+}
+
+// configOf returns the configuration file that a service's command names.
+func configOf(t *testing.T, s types.ServiceConfig) string {
+	t.Helper()
+	const flag = "--config.file"
 	for _, arg := range s.Command {
 		if value, found := strings.CutPrefix(arg, flag+"="); found {
 			return value

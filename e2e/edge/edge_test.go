@@ -160,7 +160,7 @@ func startPrometheus(t *testing.T, program, exporter, blackbox, edge string) *ru
 	t.Helper()
 	exporter, blackbox = strings.TrimPrefix(exporter, "http://"), strings.TrimPrefix(blackbox, "http://")
 	scrape := replace(t, read(t, deployed+"/prometheus.yml"),
-		"localhost:10186", exporter, "localhost:9115", blackbox,
+		"exporter:10186", exporter, "blackbox:9115", blackbox,
 		"per_task=3", "per_task=10", // of four, one of which is to be left out
 		`https?://(video|static)\.example\.com(:[0-9]+)?(/.*)?`, "http://"+regexp.QuoteMeta(edge)+"/.*",
 		"scrape_interval: 5m", "scrape_interval: 1s", "scrape_timeout: 10s", "scrape_timeout: 1s",
