@@ -72,6 +72,16 @@ func counters() map[string]string {
 	}
 }
 
+// probed are the series of a URL of the task that an edge is asked for.
+func probed(url, success, missed string) []series {
+	labels := `{job="prefetch_edge",instance="` + url + `",provider="cdnetworks",account="edge",task="launch",status="succeeded"}`
+	return []series{
+		{"probe_success" + labels, success},
+		{"probe_failed_due_to_regex" + labels, missed},
+		{"probe_http_status_code" + labels, "200x140"},
+	}
+}
+
 // ofProcesses are panels that show each exporter by itself, or how many there are.
 func ofProcesses() []string {
 	return []string{"Memory", "Goroutines", "Replicas", "Who asks", "Store reached", "Calls by exporter", "Accounts with two owners"}
@@ -97,6 +107,7 @@ func TestReplicas(t *testing.T) {
 		ofJob("three", seriesOf("a:10186", shown()), seriesOf("a:10186", counters()), seriesOf("a:10186", asks)),
 		ofJob("three", seriesOf("b:10186", shown()), seriesOf("b:10186", zero), seriesOf("b:10186", follows)),
 		ofJob("three", seriesOf("c:10186", behind), seriesOf("c:10186", zero), seriesOf("c:10186", follows)),
+		probed("https://video.example.com/a.mp4", "0x100", "1x100"),
 	)
 	var exprs []exprTest
 	files := read(t)

@@ -53,6 +53,7 @@ func TestEdge(t *testing.T) {
 				"--config.file="+absolute(t, deployed+"/blackbox.yml"), "--web.listen-address=127.0.0.1:0")
 			prometheus := startPrometheus(t, program, exporter.URL, blackbox.URL, edge.host())
 			tellsOfTheEdge(t, prometheus.URL)
+			panelsShow(t, prometheus.URL)
 
 			want := []string{
 				"HEAD /cold/one.mp4", "HEAD /cold/three.mp4", "HEAD /cold/two.mp4",

@@ -62,6 +62,9 @@ func TestChecksFail(t *testing.T) {
 		{"task", "does not match the variable $account", expression{
 			text: `prefetch_task_up` + selected + `provider=~"$provider"}`, dashboard: true,
 		}},
+		{"task of a probe", "does not match the variable $task", expression{
+			text: `probe_success{provider=~"$provider", account=~"$account"}`, dashboard: true,
+		}},
 	} {
 		problems := problemsOf(tc.e, known)
 		if !slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, tc.want) }) {
@@ -129,7 +132,7 @@ func values(label string) []string {
 	case "phase":
 		return []string{"pending", "active", "settled", "lost"}
 	case "query":
-		return []string{"task", "window", "count"}
+		return []string{"task", "window", "count", "list"}
 	case "reason":
 		return []string{
 			"auth", "throttled", "invalid", "not_found", "timeout", "unavailable", "decode",
@@ -227,7 +230,12 @@ func problemsOfSelector(s *parser.VectorSelector, dashboard bool, known map[stri
 	if !dashboard {
 		return problems
 	}
-	for _, label := range []string{"job", "instance", "provider", "account"} {
+	variables := []string{"job", "instance", "provider", "account"}
+	if strings.HasPrefix(s.Name, "probe_") {
+		// Of another job, whose instances are URLs.
+		variables = []string{"provider", "account", "task"}
+	}
+	for _, label := range variables {
 		if slices.Contains(labels, label) && !matched[label] {
 			problems = append(problems, s.Name+" does not match the variable $"+label)
 		}
