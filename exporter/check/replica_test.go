@@ -74,6 +74,15 @@ func TestCheckBesideReplicas(t *testing.T) {
 		t.Fatalf("alone: %v: %+v, %q", err, told, c.warnings)
 	}
 	for _, a := range told {
+		// On a machine that is busy with other tests a call may be too late to leave,
+		// and is not made: then it is made later.
+		for n := 0; n < 20 && strings.Contains(a.Understood, "too late to leave"); n++ {
+			again, err := c.check(func(o *check.Options) { o.Accounts = []string{a.Account} })
+			if err != nil || len(again) != 1 {
+				t.Fatalf("%s again: %v: %+v", a.Account, err, again)
+			}
+			a = again[0]
+		}
 		if !a.Works {
 			t.Errorf("alone: %+v", a)
 		}
