@@ -326,10 +326,11 @@ func TestCannotTakeOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := storetest.NewGroup(storetest.GroupOptions{TTL: ttl})
-		a := start(t, g, "a", services("x"))
+		a := start(t, g, "a", nil)
 		a.mu.Lock()
 		a.fails = errors.New("damaged")
 		a.mu.Unlock()
+		a.Serve(services("x"))
 		settled()
 		wantHas(t, a, "")
 		if n := a.log.count("ERROR", "cannot ask for accounts", "damaged"); n < 2 || n > 6 || a.log.count("ERROR", "put cannot be read") != 1 {
