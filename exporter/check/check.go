@@ -93,8 +93,8 @@ func (c *checker) run(ctx context.Context, tell func(Result)) (err error) {
 				identities[accounts[i].Identity] = true
 			}
 		}
-		leave, err := c.enter(ctx, identities)
-		if err != nil {
+		var leave func() error
+		if leave, err = c.enter(ctx, identities); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, leave()) }()

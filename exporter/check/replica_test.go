@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -124,5 +125,34 @@ func TestCheckBesideReplicas(t *testing.T) {
 	}
 	if _, err := c.check(asIs); err == nil || !strings.Contains(err.Error(), "not read within dial_timeout (2s), so nothing was asked") {
 		t.Errorf("without etcd: %v", err)
+	}
+}
+
+// TestCheckThatMustNotGoOn: what was asked is told, and so is why the check could not
+// stay a replica.
+func TestCheckThatMustNotGoOn(t *testing.T) {
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Options{})
+	ali := simalibabacloud.New(simalibabacloud.Options{AccessKeys: map[string]string{checkKey: checkSecret}})
+	ctl := func(args ...string) string {
+		out, err := cluster.Ctl(t.Context(), args...)
+		if err != nil {
+			t.Error(err)
+		}
+		return out
+	}
+	const prefix = "/prefetch_exporter/"
+	vendor := serveVendor(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// A newer program writes while the vendor is asked, and the check ends its lease.
+		ctl("put", prefix+"format", `{"version":99}`)
+		for t.Context().Err() == nil && ctl("get", "--prefix", prefix+"replicas") != "" {
+		}
+		ali.ServeHTTP(w, r)
+	}))
+	c := newChecking(t, fmt.Sprintf("  - name: ali\n    alibabacloud_cdn: {endpoint: %q, access_key_id: %s, access_key_secret: %s}\n"+
+		"storage:\n  etcd: {endpoints: [%s]}\n", vendor, checkKey, checkSecret, strings.Join(cluster.Endpoints(), ", ")))
+	told, err := c.check(asIs)
+	if err == nil || !strings.HasPrefix(err.Error(), "storage.etcd: etcd holds a newer format: 99") || len(told) != 1 || !told[0].Works {
+		t.Errorf("%v: %+v", err, told)
 	}
 }

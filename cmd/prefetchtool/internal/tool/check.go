@@ -2,6 +2,7 @@ package tool
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -37,18 +38,13 @@ func (r *run) check(app *commandline.App) (string, func(context.Context) error) 
 				explain(r.Stdout, &a)
 			}
 		})
-		if err != nil {
-			return err
+		if r.json && (err == nil || len(checks) > 0) {
+			err = errors.Join(err, r.writeJSON(checks))
 		}
-		if r.json {
-			if err := r.writeJSON(checks); err != nil {
-				return err
-			}
-		}
-		if wrong > 0 {
+		if err == nil && wrong > 0 {
 			return &exitError{code: exitFailed}
 		}
-		return nil
+		return err
 	}
 }
 
