@@ -13,6 +13,7 @@ import (
 	"prefetch_exporter/config/form"
 	"prefetch_exporter/config/vendors"
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/tasklist"
 )
 
 const (
@@ -194,4 +195,20 @@ func readDiscover(v form.Value, s vendors.Section) model.Duration {
 		v.Failf("%s does not tell which tasks there are; name them, in tasks or task_discovery", s.Name)
 	}
 	return discover
+}
+
+func readTasks(v form.Value, account string) []prefetch.Task {
+	item := form.Value{R: v.R, Field: v.Field + "[0]"}
+	keys := tasklist.Keys()
+	list := tasklist.NewAccount(account, func(key string) string { return item.Unknown(key, keys) })
+	for _, item := range v.List() {
+		wrong, odd := list.Read(item.Node)
+		for _, fault := range wrong {
+			v.R.Failf(fault.Line, form.Join(item.Field, fault.Place()), "%s", fault.What)
+		}
+		for _, fault := range odd {
+			v.R.Warnf(fault.Line, form.Join(item.Field, fault.Place()), "%s", fault.What)
+		}
+	}
+	return list.Tasks
 }

@@ -141,53 +141,47 @@ func (r *reader) open(node *yaml.Node) bool {
 	return true
 }
 
-func (r *reader) isMapping(at prefetch.Fault, node *yaml.Node, example string) bool {
-	switch what := strict.Indirect(node); {
-	case what != "":
-		r.fail(at, what)
-	case node.Kind != yaml.MappingNode:
-		r.fail(at, "must be a mapping such as "+example+", found "+strict.Kind(node))
+// is reports whether a node is of a kind and not null; else it says what it must be.
+func (r *reader) is(kind yaml.Kind, at prefetch.Fault, node *yaml.Node, what ...string) bool {
+	switch indirect := strict.Indirect(node); {
+	case indirect != "":
+		r.fail(at, indirect)
+	case node.Kind != kind || strict.IsNull(node):
+		r.fail(at, "must be "+strings.Join(what, "")+", found "+strict.Kind(node))
 	default:
 		return true
 	}
 	return false
 }
 
+func (r *reader) isMapping(at prefetch.Fault, node *yaml.Node, example string) bool {
+	return r.is(yaml.MappingNode, at, node, "a mapping such as ", example)
+}
+
+// absent reports whether null was written, which is the same as leaving the key out.
+func absent(node *yaml.Node) bool { return strict.IsNull(node) && strict.Indirect(node) == "" }
+
 // list returns the items of a list.
 func (r *reader) list(key, example string) []*yaml.Node {
 	e, given := r.values[key]
-	if !given {
+	if !given || absent(e.Value) || !r.is(yaml.SequenceNode, of(key), e.Value, "a list such as ", example) {
 		return nil
 	}
-	switch what := strict.Indirect(e.Value); {
-	case what != "":
-		r.fail(of(key), what)
-	case strict.IsNull(e.Value):
-	case e.Value.Kind != yaml.SequenceNode:
-		r.fail(of(key), "must be a list such as "+example+", found "+strict.Kind(e.Value))
-	default:
-		return e.Value.Content
-	}
-	return nil
+	return e.Value.Content
 }
 
 // text returns a scalar as it was written: an id such as 0123 or 1e10 stays as it is.
 // It is false for what is none.
 func (r *reader) text(at prefetch.Fault, node *yaml.Node) (string, bool) {
-	switch what := strict.Indirect(node); {
-	case what != "":
-		r.fail(at, what)
-	case node.Kind != yaml.ScalarNode || strict.IsNull(node):
-		r.fail(at, "must be a text, found "+strict.Kind(node))
-	default:
-		return node.Value, true
+	if !r.is(yaml.ScalarNode, at, node, "a text") {
+		return "", false
 	}
-	return "", false
+	return node.Value, true
 }
 
 // optional is the text of a value that may be null; false if there is none.
 func (r *reader) optional(at prefetch.Fault, e strict.Entry) (string, bool) {
-	if strict.IsNull(e.Value) && strict.Indirect(e.Value) == "" {
+	if absent(e.Value) {
 		if r.strictNull {
 			r.fail(at, strict.NoValue(e.Key))
 		}
@@ -240,7 +234,7 @@ func (r *reader) urls() []string {
 
 func (r *reader) labels() map[string]string {
 	e, given := r.values[keyLabels]
-	if !given || strict.IsNull(e.Value) && strict.Indirect(e.Value) == "" || !r.isMapping(of(keyLabels), e.Value, `{"title": "launch"}`) {
+	if !given || absent(e.Value) || !r.isMapping(of(keyLabels), e.Value, `{"title": "launch"}`) {
 		return nil
 	}
 	label := func(name string) prefetch.Fault { return prefetch.Fault{Key: keyLabels, Index: -1, Label: name} }
