@@ -153,7 +153,7 @@ func TestRequests(t *testing.T) {
 		case strings.HasSuffix(r.URL.Path, "/tasks"):
 			_, _ = io.WriteString(w, `{"status":"success","data":[{"id":"a","urls":{"succeeded":2,"failed":1},"unknown_key":{}}]}`)
 		default:
-			_, _ = io.WriteString(w, `{"status":"success","data":{"created":"20261-01-01T00:00:00Z","finished":"2026-01-01T00:00:00Z","deadline":null}}`)
+			_, _ = io.WriteString(w, `{"status":"success","data":{"next_look":"20261-01-01T00:00:00Z","last_refresh":"2026-01-01T00:00:00Z","deadline":null}}`)
 		}
 	})
 	check := func(err error, wantAsked, wantBody string) {
@@ -174,8 +174,8 @@ func TestRequests(t *testing.T) {
 	}
 	task, _, err = c.Task(t.Context(), "a", "x")
 	check(err, "GET /prefix/api/v1/tasks/a/x?limit=1", "")
-	if !task.Created.IsZero() || task.Finished.Year() != 2026 || !task.Deadline.IsZero() {
-		t.Errorf("got the times %v, %v, %v", task.Created, task.Finished, task.Deadline)
+	if !task.NextLook.IsZero() || task.LastRefresh.Year() != 2026 || !task.Deadline.IsZero() {
+		t.Errorf("got the times %v, %v, %v", task.NextLook, task.LastRefresh, task.Deadline)
 	}
 	text, err := c.Get(t.Context(), "/-/ready")
 	check(err, "GET /prefix/-/ready", "")

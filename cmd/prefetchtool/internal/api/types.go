@@ -14,8 +14,8 @@ func (t *Time) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Account is an account as the API shows it. What is nil or zero is not known, or
-// there is none.
+// Account is what is read of an account as the API shows it. What is nil or zero is not
+// known, or there is none.
 type Account struct {
 	Provider string `json:"provider"`
 	Account  string `json:"account"`
@@ -28,28 +28,23 @@ type Account struct {
 
 // Query is a question to a vendor: one that was asked, or the next one.
 type Query struct {
-	Kind   string  `json:"kind"`
-	Task   *string `json:"task"`
-	Reason *string `json:"reason"`
-	Time   Time    `json:"time"`
+	Kind string  `json:"kind"`
+	Task *string `json:"task"`
+	Time Time    `json:"time"`
 	// Error is why it failed; nil if it answered or was not asked yet.
 	Error *string `json:"error"`
 }
 
-// Task is a task as the API shows it.
+// Task is what is read of a task as the API shows it.
 type Task struct {
-	Account     string            `json:"account"`
-	Provider    string            `json:"provider"`
-	ID          string            `json:"id"`
-	Phase       string            `json:"phase"`
-	Settled     bool              `json:"settled"`
-	NextLook    Time              `json:"next_look"`
-	Created     Time              `json:"created"`
-	Finished    Time              `json:"finished"`
-	Deadline    Time              `json:"deadline"`
-	Labels      map[string]string `json:"labels"`
-	LastRefresh Time              `json:"last_refresh"`
-	LastError   *string           `json:"last_error"`
+	Account     string  `json:"account"`
+	ID          string  `json:"id"`
+	Phase       string  `json:"phase"`
+	Settled     bool    `json:"settled"`
+	NextLook    Time    `json:"next_look"`
+	Deadline    Time    `json:"deadline"`
+	LastRefresh Time    `json:"last_refresh"`
+	LastError   *string `json:"last_error"`
 	// URLs is nil before the first answer.
 	URLs *Counts `json:"urls"`
 

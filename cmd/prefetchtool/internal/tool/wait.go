@@ -40,7 +40,7 @@ func (r *run) wait(app *commandline.App) (string, func(context.Context) error) {
 		}
 		w := &waiter{
 			run: r, account: *account, id: *id, minRatio: *ratio,
-			began: time.Now(), timeout: *timeout, until: time.Now().Add(*timeout),
+			timeout: *timeout, until: time.Now().Add(*timeout),
 		}
 		return w.wait(ctx)
 	}
@@ -50,10 +50,10 @@ func (r *run) wait(app *commandline.App) (string, func(context.Context) error) {
 type waiter struct {
 	*run
 
-	account, id  string
-	minRatio     float64
-	began, until time.Time
-	timeout      time.Duration
+	account, id string
+	minRatio    float64
+	until       time.Time
+	timeout     time.Duration
 
 	// task is nil before the first answer, raw what the exporter said.
 	task *api.Task
