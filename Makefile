@@ -226,7 +226,7 @@ release: crossbuild $(NFPM) $(CYCLONEDX) ## archives, packages, bills of materia
 	SOURCE_DATE_EPOCH=$(COMMITTED) scripts/release $(NFPM) $(CYCLONEDX) $(CROSS) $(DIST)
 
 .PHONY: deps
-deps: ## what the tests need and Go cannot install: Debian's Prometheus, Alertmanager, etcd and prometheus_client, curl, openssl, a C compiler
+deps: ## what the tests need and Go cannot install: Debian's Prometheus, Alertmanager, etcd and prometheus_client, curl, jq, openssl, a C compiler
 	@scripts/deps $(BIN)
 
 .PHONY: clean
