@@ -207,11 +207,11 @@ func TestImport(t *testing.T) {
 func TestEtcdAsksWhoThisIs(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	certificates, err := etcdtest.NewCertificates(folder)
+	certificate, err := etcdtest.NewCertificate(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cluster := etcdtest.Start(t, etcdtest.Options{TLS: certificates})
+	cluster := etcdtest.Start(t, etcdtest.Options{TLS: certificate})
 	for _, args := range [][]string{
 		{"user", "add", "root:root"}, {"user", "grant-role", "root", "root"},
 		{"role", "add", "prefetch"}, {"role", "grant-permission", "prefetch", "readwrite", "--prefix", "/prefetch_exporter/"},
@@ -224,7 +224,7 @@ func TestEtcdAsksWhoThisIs(t *testing.T) {
 	_, config := huaweiVendor(t)
 	password := writeFile(t, filepath.Join(folder, "password"), "wrong\n")
 	file := writeFile(t, filepath.Join(folder, "config.yml"), config+onEtcd(cluster, "username: ops", "password_file: password",
-		fmt.Sprintf("tls_config: {ca_file: %q, cert_file: %q, key_file: %q}", certificates.CA, certificates.ClientCert, certificates.ClientKey)))
+		fmt.Sprintf("tls_config: {ca_file: %q, cert_file: %q, key_file: %q}", certificate.Cert, certificate.Cert, certificate.Key)))
 	p := serve(t, "--config.file="+file, "--replica.name=a")
 	p.eventually("says why", func() bool { return strings.Contains(p.stderr.String(), "authentication failed") })
 	if status, _ := p.get("/-/ready"); status != http.StatusServiceUnavailable {

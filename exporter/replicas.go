@@ -76,26 +76,20 @@ func (e *Exporter) join(cfg *config.Etcd) error {
 		return err
 	}
 	options.OnError = e.recorder.StoreError
-	s, err := newShares(options)
-	if err != nil {
-		return err
-	}
+	s := newShares(options)
 	s.naming = "each needs its own --replica.name"
 	e.store, e.shares, e.logins = s.DB, s, quota.ShareLogins(s.DB, clock.System())
 	e.recorder.WatchStore(func() bool { up, _ := s.Up(); return up }, s.replicas.Replicas)
 	return nil
 }
 
-func newShares(o etcdstore.Options) (*shares, error) {
-	db, err := etcdstore.Open(o)
-	if err != nil {
-		return nil, err
-	}
+func newShares(o etcdstore.Options) *shares {
+	db := etcdstore.Open(o)
 	s := &shares{DB: db, name: o.Replica, replicas: replica.New(replica.Options{
 		Name: o.Replica, Version: len(record.Migrations()) + 1, Store: db, Logger: o.Logger, Grace: handOver,
 	})}
 	db.Follow(s.replicas)
-	return s, nil
+	return s
 }
 
 // services are what a configuration has this replica stand for: each identity, with
@@ -116,8 +110,9 @@ func services(cfg *config.Config) ([]replica.Service, error) {
 			at[identity] = k
 			// Accounts that share an identity have one limit: else the configuration
 			// would be wrong.
-			limit := prefetch.Limit{Calls: a.RateLimit.Calls, Per: time.Duration(a.RateLimit.Per)}
-			all = append(all, replica.Service{Identity: identity, Limit: limit, Accounts: map[string]string{}})
+			all = append(all, replica.Service{
+				Identity: identity, Calls: a.RateLimit.Calls, Per: time.Duration(a.RateLimit.Per), Accounts: map[string]string{},
+			})
 		}
 		all[k].Accounts[replica.AccountKey(prefetch.Account{Provider: a.Provider(), Name: a.Name})] = fingerprint
 	}

@@ -42,10 +42,7 @@ func NewVisit(cfg *config.Config) (*Visit, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := newShares(options)
-	if err != nil {
-		return nil, err
-	}
+	s := newShares(options)
 	s.naming = fmt.Sprintf("another check runs on this host, or one was killed within the last %v", options.LeaseTTL)
 	v, err := newVisit(s, cfg, o.Logger)
 	if err != nil {

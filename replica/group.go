@@ -11,15 +11,6 @@ import (
 	"prefetch_exporter/store"
 )
 
-const (
-	// defaultSettle is how long the members must be the same before anything is
-	// handed over to even them out.
-	defaultSettle = 2 * time.Second
-	// defaultGrace bounds the hand-over at the end: calls under way have 5 s to end,
-	// and what they told is stored.
-	defaultGrace = 7 * time.Second
-)
-
 // Store is the store that the replicas share.
 type Store interface {
 	// Run follows the store and holds this replica's lease until ctx ends, then
@@ -70,7 +61,7 @@ type Submitted interface {
 	Reload() error
 }
 
-// Options are what a [Group] needs. Name and Store are required.
+// Options are what a [Group] needs. All are required.
 type Options struct {
 	// Name is this replica's, which no other has.
 	Name string
@@ -79,10 +70,8 @@ type Options struct {
 	Version int
 	Store   Store
 	Logger  *slog.Logger
-	// Settle is how long the members must be the same before anything is handed
-	// over to even them out; 2 s unless positive.
-	Settle time.Duration
-	// Grace bounds the hand-over at the end; 7 s unless positive.
+	// Grace bounds the hand-over at the end: calls under way have 5 s to end, and what
+	// they told is stored.
 	Grace time.Duration
 }
 
@@ -93,7 +82,6 @@ type Group struct {
 	version int
 	store   Store
 	log     *slog.Logger
-	settle  time.Duration
 	grace   time.Duration
 
 	events *queue
@@ -118,17 +106,8 @@ type readMember struct {
 
 // New returns a replica that serves nothing yet.
 func New(o Options) *Group {
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Settle <= 0 {
-		o.Settle = defaultSettle
-	}
-	if o.Grace <= 0 {
-		o.Grace = defaultGrace
-	}
 	return &Group{
-		name: o.Name, version: o.Version, store: o.Store, log: o.Logger, settle: o.Settle, grace: o.Grace,
+		name: o.Name, version: o.Version, store: o.Store, log: o.Logger, grace: o.Grace,
 		woken: make(chan struct{}, 1), events: newQueue(), value: encode(o.Version, nil), read: map[string]readMember{},
 	}
 }

@@ -180,7 +180,7 @@ func (p *process) Moved() { p.Group.Moved() }
 // service is an identity with one account of the same name.
 func service(identity string) replica.Service {
 	return replica.Service{
-		Identity: identity, Limit: prefetch.Limit{Calls: 1, Per: time.Minute},
+		Identity: identity, Calls: 1, Per: time.Minute,
 		Accounts: map[string]string{replica.AccountKey(prefetch.Account{Provider: "cdnetworks", Name: identity}): "print"},
 	}
 }
@@ -196,7 +196,7 @@ func services(identities string) (all []replica.Service) {
 func start(t *testing.T, g *storetest.Group, name string, serves []replica.Service, change ...func(*replica.Options)) *process {
 	t.Helper()
 	p := &process{fake: &fake{owned: map[string]bool{}}, member: g.Join(name), log: &log{}, done: make(chan error, 1)}
-	o := replica.Options{Name: name, Version: 3, Store: p.member, Logger: slog.New(slog.NewTextHandler(p.log, nil))}
+	o := replica.Options{Name: name, Version: 3, Store: p.member, Logger: slog.New(slog.NewTextHandler(p.log, nil)), Grace: 7 * time.Second}
 	for _, c := range change {
 		c(&o)
 	}

@@ -66,7 +66,9 @@ func (m *machine) tells() clock.Clock {
 
 func (m *machine) run() {
 	member := m.store.Join(m.name)
-	group := replica.New(replica.Options{Name: m.name, Version: 1, Store: member})
+	group := replica.New(replica.Options{
+		Name: m.name, Version: 1, Store: member, Logger: slog.New(slog.DiscardHandler), Grace: 7 * time.Second,
+	})
 	p := poller.New(poller.Options{
 		Store: member, Recorder: recorder{m.world}, Group: shared{member, group}, Clock: m.tells(),
 	})
@@ -100,7 +102,7 @@ func (m *machine) run() {
 	var services []replica.Service
 	for _, a := range m.accounts {
 		services = append(services, replica.Service{
-			Identity: a.Identity, Limit: a.Limit, Accounts: map[string]string{replica.AccountKey(a.Account): "print"},
+			Identity: a.Identity, Calls: a.Limit.Calls, Per: a.Limit.Per, Accounts: map[string]string{replica.AccountKey(a.Account): "print"},
 		})
 	}
 	group.Serve(services)

@@ -13,15 +13,16 @@ import (
 	"prefetch_exporter/prefetch"
 )
 
-// Service is one identity that a replica can ask for.
+// Service is one identity that a replica can ask for, as the others read it.
 type Service struct {
 	// Identity is what the vendor counts calls by.
-	Identity string
-	// Limit is the strictest that the replica's accounts state.
-	Limit prefetch.Limit
+	Identity string `json:"identity"`
+	// Calls in each Per are the strictest limit that the replica's accounts state.
+	Calls int           `json:"calls"`
+	Per   time.Duration `json:"per_ns"`
 	// Accounts are the accounts of the identity, as [AccountKey] names them, and a
 	// fingerprint of the configuration of each. It must not hold a secret.
-	Accounts map[string]string
+	Accounts map[string]string `json:"accounts"`
 }
 
 // AccountKey names an account in a [Service]: its provider, a colon and its name.
@@ -36,26 +37,14 @@ func accountOf(key string) prefetch.Account {
 // older and newer versions: fields are added, and never change what they mean.
 type registration struct {
 	// Version is that of the records that the replica reads and writes.
-	Version  int                 `json:"version"`
-	Services []registeredService `json:"services"`
-}
-
-type registeredService struct {
-	Identity string            `json:"identity"`
-	Calls    int               `json:"calls"`
-	Per      time.Duration     `json:"per_ns"`
-	Accounts map[string]string `json:"accounts"`
+	Version  int       `json:"version"`
+	Services []Service `json:"services"`
 }
 
 // encode returns the registration of a replica.
 func encode(version int, services []Service) []byte {
-	r := registration{Version: version, Services: make([]registeredService, 0, len(services))}
-	for _, s := range services {
-		r.Services = append(r.Services, registeredService{
-			Identity: s.Identity, Calls: s.Limit.Calls, Per: s.Limit.Per, Accounts: s.Accounts,
-		})
-	}
-	slices.SortFunc(r.Services, func(a, b registeredService) int { return strings.Compare(a.Identity, b.Identity) })
+	r := registration{Version: version, Services: append([]Service{}, services...)}
+	slices.SortFunc(r.Services, func(a, b Service) int { return strings.Compare(a.Identity, b.Identity) })
 	value, err := json.Marshal(r)
 	if err != nil {
 		// Texts and numbers always marshal.

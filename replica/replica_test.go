@@ -173,7 +173,7 @@ func TestDiffers(t *testing.T) {
 		x, y := prefetch.Account{Provider: "cdnetworks", Name: "x"}, prefetch.Account{Provider: "cdnetworks", Name: "y"}
 		other := func(fingerprint string, limit prefetch.Limit) []replica.Service {
 			s := services("x y")
-			s[0].Limit, s[0].Accounts = limit, map[string]string{replica.AccountKey(x): fingerprint}
+			s[0].Calls, s[0].Per, s[0].Accounts = limit.Calls, limit.Per, map[string]string{replica.AccountKey(x): fingerprint}
 			return s
 		}
 		strict := prefetch.Limit{Calls: 1, Per: time.Hour}

@@ -37,9 +37,9 @@ func (g *Group) Run(ctx context.Context, p Poller, s Submitted) error {
 		Group: g, poller: p, ctx: workCtx, taken: map[string]bool{}, busy: map[string]bool{}, resigned: map[string]time.Time{},
 		unowned: map[string]time.Time{}, notBefore: map[string]time.Time{}, told: map[string][]prefetch.Limit{},
 	}
-	var delivery sync.WaitGroup
-	delivery.Go(func() { g.deliver(storeCtx, p, s, r.begin) })
-	defer delivery.Wait()
+	var delivering sync.WaitGroup
+	delivering.Go(func() { g.deliver(storeCtx, &delivery{p, s, r.begin}) })
+	defer delivering.Wait()
 	defer endStore()
 
 	timer := time.NewTimer(0)
@@ -198,7 +198,7 @@ func (r *runner) view(members map[string]*registration, owners map[string]string
 		r.served, r.changed = served, now
 	}
 	v := &spread.View{
-		Self: r.name, Members: served, Owners: owners, Unowned: map[string]time.Duration{}, Calm: now.Sub(r.changed), Settle: r.settle,
+		Self: r.name, Members: served, Owners: owners, Unowned: map[string]time.Duration{}, Calm: now.Sub(r.changed),
 	}
 	for _, identities := range served {
 		for _, identity := range identities {

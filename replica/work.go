@@ -107,10 +107,8 @@ func (r *runner) resign(ctx context.Context, identity string) {
 
 // pause waits, and reports whether ctx has not ended meanwhile.
 func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return true
 	case <-ctx.Done():
 		return false

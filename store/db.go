@@ -122,12 +122,10 @@ func (db *DB) Write(ops ...Op) error {
 	if leads {
 		go db.commit(b)
 	}
-	timer := time.NewTimer(hangs)
-	defer timer.Stop()
 	select {
 	case <-b.done:
 		return b.err
-	case <-timer.C:
+	case <-time.After(hangs):
 		return db.hung()
 	}
 }
@@ -263,12 +261,10 @@ func (db *DB) Stats() Stats {
 // hangs, the store stays open and the error is [ErrHangs] after a second: whoever
 // ends now loses nothing but what was never durable.
 func (db *DB) Close() error {
-	timer := time.NewTimer(closing)
-	defer timer.Stop()
 	select {
 	case db.turn <- struct{}{}:
 		defer func() { <-db.turn }()
-	case <-timer.C:
+	case <-time.After(closing):
 		return fmt.Errorf("closing store %s: %w", db.path, ErrHangs)
 	}
 	if db.closed {

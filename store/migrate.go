@@ -18,7 +18,7 @@ const mostMigrated = 4 << 20
 // closes the old store.
 func (o *opening) migrate(old *DB) error {
 	err := o.replace(old.meta, func(fresh *DB) error {
-		m := migrating{old: old, fresh: fresh, steps: o.Migrations[old.meta.version-1:], from: old.meta.version}
+		m := migrating{old: old, fresh: fresh, steps: o.Migrations}
 		for _, table := range Tables() {
 			if err := m.table(table); err != nil {
 				return err
@@ -40,7 +40,6 @@ func (o *opening) migrate(old *DB) error {
 type migrating struct {
 	old, fresh *DB
 	steps      []Migration
-	from       int
 
 	ops  []Op
 	size int
@@ -53,14 +52,9 @@ func (m *migrating) table(t Table) error {
 		if record.Value == nil {
 			record.Value = []byte{}
 		}
-		for i, step := range m.steps {
-			var err error
-			if record, err = step(record); err != nil {
-				return fmt.Errorf("migrating from version %d to %d: %w", m.from+i, m.from+i+1, err)
-			}
-			if record.Value == nil {
-				return nil
-			}
+		record, err := Migrate(record, m.old.meta.version, m.steps)
+		if err != nil || record.Value == nil {
+			return err
 		}
 		if err := record.validate(); err != nil {
 			return fmt.Errorf("migrating: %w", err)

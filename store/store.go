@@ -34,6 +34,17 @@ func (t Table) known() bool {
 	}
 }
 
+// Keeper is what those need of a store who keep something in it; [DB] is one.
+type Keeper interface {
+	// Write applies the changes, all or none, and returns when they are durable.
+	Write(ops ...Op) error
+	// Scan calls f for every value of a table, ordered by scope and key. The value is
+	// valid during the call only, and f must not write.
+	Scan(t Table, f func(scope, key string, value []byte) error) error
+	// ScanScope is Scan for one scope.
+	ScanScope(t Table, scope string, f func(key string, value []byte) error) error
+}
+
 // Limits of one [Op], in bytes.
 const (
 	// MaxName is the most that a scope or a key may have; it is bbolt's limit.
@@ -100,6 +111,21 @@ func Validate(ops ...Op) error {
 // scope or key if need be; one without a value is left out. An error leaves the
 // store as it was.
 type Migration func(record Op) (Op, error)
+
+// Migrate returns a record of a version as the newest has it, of which there is one more
+// than steps; without a value if they leave it out.
+func Migrate(record Op, version int, steps []Migration) (Op, error) {
+	for i, step := range steps[version-1:] {
+		var err error
+		if record, err = step(record); err != nil {
+			return record, fmt.Errorf("migrating from version %d to %d: %w", version+i, version+i+1, err)
+		}
+		if record.Value == nil {
+			break
+		}
+	}
+	return record, nil
+}
 
 // State is what [Open] found.
 type State uint8

@@ -30,29 +30,33 @@ func (t *Tasks) Heard(changes []store.Op) {
 func (t *Tasks) Reload() error {
 	t.forgetting.RLock()
 	defer t.forgetting.RUnlock()
-	t.mu.Lock()
-	there, changed := map[Name]bool{}, false
-	err := t.Keeper.Scan(store.Submitted, func(account, id string, value []byte) error {
-		there[Name{account, id}] = true
-		changed = t.take(Name{account, id}, slices.Clone(value)) || changed
-		return nil
-	})
-	if err == nil {
-		for _, name := range slices.Concat(slices.Collect(maps.Keys(t.tasks)), slices.Collect(maps.Keys(t.unreadable))) {
-			if !there[name] {
-				t.drop(name)
-				changed = true
-			}
-		}
-	}
-	t.mu.Unlock()
-	if err != nil {
-		return fmt.Errorf("loading the tasks put through the API: %w", err)
-	}
+	changed, err := t.load()
 	if changed {
 		t.Listed()
 	}
-	return nil
+	return err
+}
+
+// load makes the tasks those of the keeper, and reports whether others were known.
+func (t *Tasks) load() (changed bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	there := map[Name]bool{}
+	err = t.Keeper.Scan(store.Submitted, func(account, id string, value []byte) error {
+		there[Name{account, id}] = true
+		changed = t.take(Name{account, id}, value) || changed
+		return nil
+	})
+	if err != nil {
+		return changed, fmt.Errorf("loading the tasks put through the API: %w", err)
+	}
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(t.tasks)), slices.Collect(maps.Keys(t.unreadable))) {
+		if !there[name] {
+			t.drop(name)
+			changed = true
+		}
+	}
+	return changed, nil
 }
 
 // take takes over how a task stands in the keeper, and reports whether that is news.

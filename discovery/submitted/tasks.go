@@ -15,18 +15,10 @@ import (
 	"prefetch_exporter/store"
 )
 
-// Keeper keeps the tasks; [store.DB] is one.
-type Keeper interface {
-	// Write applies the changes, all or none, and returns when they are durable.
-	Write(ops ...store.Op) error
-	// Scan calls f for every value of a table. The value is valid during the
-	// call only, and f must not write.
-	Scan(t store.Table, f func(scope, key string, value []byte) error) error
-}
-
 // Options are what the tasks need of others. All must be set.
 type Options struct {
-	Keeper Keeper
+	// Keeper keeps the tasks.
+	Keeper store.Keeper
 	// Room returns how many more tasks an account can watch, and its limit.
 	Room func(account string) (left, limit int)
 	// Alone reports whether no other source lists the task, so that it needs room.
@@ -91,17 +83,8 @@ func New(o Options) (*Tasks, error) {
 		tasks: make(map[Name]prefetch.Task), put: make(map[string]int), unreadable: make(map[Name]error),
 		overtaken: make(map[Name]bool),
 	}
-	err := o.Keeper.Scan(store.Submitted, func(account, id string, value []byte) error {
-		if task, err := decode(account, id, value); err == nil {
-			t.tasks[nameOf(task)] = task
-			t.put[account] += sizeOf(task)
-		} else {
-			t.unreadable[Name{account, id}] = err
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, store.ErrNotLoaded) {
-		return nil, fmt.Errorf("loading the tasks put through the API: %w", err)
+	if _, err := t.load(); err != nil && !errors.Is(err, store.ErrNotLoaded) {
+		return nil, err
 	}
 	return t, nil
 }

@@ -62,7 +62,7 @@ type world struct {
 	log       bytes.Buffer
 }
 
-func newTasks(t *testing.T, keeper submitted.Keeper) *world {
+func newTasks(t *testing.T, keeper store.Keeper) *world {
 	t.Helper()
 	w, err := load(t, keeper)
 	if err != nil {
@@ -71,7 +71,7 @@ func newTasks(t *testing.T, keeper submitted.Keeper) *world {
 	return w
 }
 
-func load(t *testing.T, keeper submitted.Keeper) (w *world, err error) {
+func load(t *testing.T, keeper store.Keeper) (w *world, err error) {
 	t.Helper()
 	w = &world{t: t, left: 1000, elsewhere: map[submitted.Name]bool{}}
 	locked := func(f func()) {

@@ -277,10 +277,14 @@ func (b *Budget) put(key string, entry any) store.Op {
 	if b.self != "" {
 		b.sign(entry)
 	}
+	return put(b.identity, key, entry)
+}
+
+func put(scope, key string, entry any) store.Op {
 	value, err := json.Marshal(entry)
 	if err != nil {
-		// Stamps and numbers always marshal.
+		// Stamps, numbers and bytes always marshal.
 		panic(err)
 	}
-	return store.Op{Table: store.Ledger, Scope: b.identity, Key: key, Value: value}
+	return store.Op{Table: store.Ledger, Scope: scope, Key: key, Value: value}
 }

@@ -226,14 +226,7 @@ func (l *Logins) begin(u *login, password string) (*try, error) {
 	return t, nil
 }
 
-func (t *try) put(u *login) store.Op {
-	value, err := json.Marshal(t)
-	if err != nil {
-		// Stamps and bytes always marshal.
-		panic(err)
-	}
-	return store.Op{Table: store.Ledger, Scope: u.scope, Key: t.hash, Value: value}
-}
+func (t *try) put(u *login) store.Op { return put(u.scope, t.hash, t) }
 
 func (t *try) drop(u *login) store.Op {
 	return store.Op{Table: store.Ledger, Scope: u.scope, Key: t.hash}

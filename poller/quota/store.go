@@ -15,13 +15,8 @@ import (
 
 // Store keeps the ledgers.
 type Store interface {
-	// Write makes the changes durable before it returns, all or none.
-	Write(ops ...store.Op) error
-	// Scan calls f for every value of a table, ordered by scope and key. The
-	// value is valid only during the call.
-	Scan(t store.Table, f func(scope, key string, value []byte) error) error
-	// ScanScope is Scan for one scope.
-	ScanScope(t store.Table, scope string, f func(key string, value []byte) error) error
+	store.Keeper
+
 	// Recovery is when a damaged store was lost and begun anew, if it was.
 	Recovery() (at time.Time, ok bool)
 }

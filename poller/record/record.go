@@ -22,13 +22,6 @@ import (
 // accountKey is the only key in an account's scope of [store.Accounts].
 const accountKey = "state"
 
-// Store is what records need of the store.
-type Store interface {
-	Write(ops ...store.Op) error
-	Scan(t store.Table, f func(scope, key string, value []byte) error) error
-	ScanScope(t store.Table, scope string, f func(key string, value []byte) error) error
-}
-
 // Account is the part of an account that survives a restart.
 type Account struct {
 	Health  health.State      `json:"health"`
@@ -128,7 +121,7 @@ func Decode(value []byte) (r Account, err error) {
 }
 
 // Read reads what the store has of an account.
-func Read(st Store, a prefetch.Account, to Reader) error {
+func Read(st store.Keeper, a prefetch.Account, to Reader) error {
 	err := st.ScanScope(store.Accounts, Scope(a), func(_ string, value []byte) error {
 		if r, err := Decode(value); err != nil {
 			to.Unreadable("", err)

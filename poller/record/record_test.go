@@ -65,7 +65,7 @@ func filled(t *testing.T) *broken {
 }
 
 // read says what is read of the account, in one line.
-func read(st record.Store) (line string, err error) {
+func read(st store.Keeper) (line string, err error) {
 	err = record.Read(st, account, record.Reader{
 		Account:    func(r record.Account) { line += fmt.Sprint(r.Identity, " ", r.Health.Calls, " ") },
 		Task:       func(t *task.Task) { line += t.ID + " " },

@@ -9,7 +9,7 @@ import (
 
 // Unused finds the scopes of accounts that are not configured, and since when. One
 // that was not before is marked with the time.
-func Unused(st Store, used map[string]bool, now time.Time) (since map[string]time.Time, err error) {
+func Unused(st store.Keeper, used map[string]bool, now time.Time) (since map[string]time.Time, err error) {
 	since = map[string]time.Time{}
 	var marks []store.Op
 	err = st.Scan(store.Accounts, func(scope, key string, value []byte) error {
@@ -38,7 +38,7 @@ func Unused(st Store, used map[string]bool, now time.Time) (since map[string]tim
 }
 
 // Delete deletes an account's record and all of its tasks.
-func Delete(st Store, scope string) error {
+func Delete(st store.Keeper, scope string) error {
 	ops := []store.Op{{Table: store.Accounts, Scope: scope, Key: accountKey}}
 	err := st.ScanScope(store.Tasks, scope, func(key string, _ []byte) error {
 		ops = append(ops, store.Op{Table: store.Tasks, Scope: scope, Key: key})

@@ -15,6 +15,9 @@ const (
 	// uneven is by how many identities an owner is ahead of another replica before
 	// it hands one over: with less, moving evens nothing out.
 	uneven = 2
+	// settle is how long the members must be the same before anything is moved to even
+	// them out.
+	settle = 2 * time.Second
 )
 
 // View is what one replica sees of the group.
@@ -29,9 +32,8 @@ type View struct {
 	// Unowned is for how long the replica has seen an identity without an owner; 0
 	// where it is not named.
 	Unowned map[string]time.Duration
-	// Calm is how long ago the members or what they can serve changed, and Settle how
-	// long that must be before anything is moved.
-	Calm, Settle time.Duration
+	// Calm is how long ago the members or what they can serve changed.
+	Calm time.Duration
 }
 
 // Decision is what a replica should do now.
@@ -131,8 +133,8 @@ func (p *plan) even() {
 		p.counts[to]++
 		switch {
 		case from != p.Self || p.Owners[moved] != p.Self:
-		case p.Calm < p.Settle:
-			p.wake(p.Settle - p.Calm)
+		case p.Calm < settle:
+			p.wake(settle - p.Calm)
 		default:
 			p.GiveUp = append(p.GiveUp, moved)
 		}

@@ -77,7 +77,7 @@ func TestDecide(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			v := spread.View{
-				Self: c.self, Members: words(c.members), Owners: owners(c.owners), Unowned: c.unowned, Calm: c.calm, Settle: settle,
+				Self: c.self, Members: words(c.members), Owners: owners(c.owners), Unowned: c.unowned, Calm: c.calm,
 			}
 			d := v.Decide()
 			if got := fmt.Sprint(d.Claim, d.GiveUp, d.Wake); got != c.want {
@@ -99,7 +99,7 @@ type group struct {
 func (g *group) round(order []string, atOnce bool) (changed bool) {
 	before := maps.Clone(g.owners)
 	for _, name := range order {
-		v := spread.View{Self: name, Members: g.members, Owners: g.owners, Calm: settle, Settle: settle}
+		v := spread.View{Self: name, Members: g.members, Owners: g.owners, Calm: settle}
 		if atOnce {
 			v.Owners = before
 		}

@@ -15,30 +15,13 @@ import (
 	"prefetch_exporter/store/etcdstore/txn"
 )
 
-// Follower is told what happens in etcd, by whomever, always from one goroutine.
-// The store has it already, and may have what is told next, too. It must return
-// soon.
-type Follower interface {
-	// Loaded: everything was read, also anew after the watch was lost.
-	Loaded()
-	// Heard brings the records that changed, as they are now; Value is nil for one
-	// that was deleted. A record that changed twice is told once.
-	Heard(changes []store.Op)
-	// Rewound: etcd has forgotten (a backup was restored, or the prefix emptied).
-	// Loaded follows.
-	Rewound()
-	// Moved: who is there, who owns what, or whether this replica's lease holds may
-	// have changed.
-	Moved()
-}
-
 // DB is a store in etcd. It is safe for concurrent use.
 type DB struct {
 	options    Options
 	connection *client.Connection
 	mirror     *mirror.Mirror
 	etcd       *txn.Etcd
-	follower   Follower
+	follower   store.Follower
 	closed     atomic.Bool
 	// fresh is set if this replica began the prefix.
 	fresh atomic.Bool
@@ -70,13 +53,9 @@ const again = 100 * time.Millisecond
 const calm = time.Minute
 
 // Open returns a store for the options, at once: it is there for reading and writing
-// after [DB.Run] has connected and read everything. The error is for options that
-// can never work. The caller closes it.
-func Open(o Options) (*DB, error) {
-	o, err := o.withDefaults()
-	if err != nil {
-		return nil, err
-	}
+// after [DB.Run] has connected and read everything. The caller closes it.
+func Open(o Options) *DB {
+	o = o.withDefaults()
 	db := &DB{options: o, mirror: mirror.New(), wake: make(chan struct{}, 1), since: time.Now()}
 	db.connection = client.New(client.Options{
 		Endpoints: o.Endpoints, Username: o.Username, Password: o.Password, TLS: o.TLS, DialTimeout: o.DialTimeout,
@@ -86,11 +65,11 @@ func Open(o Options) (*DB, error) {
 		Committed: func() { db.commits.Add(1) },
 	}
 	db.heard.Store(-1)
-	return db, nil
+	return db
 }
 
 // Follow says who is told of changes. It is called once, before [DB.Run].
-func (db *DB) Follow(f Follower) { db.follower = f }
+func (db *DB) Follow(f store.Follower) { db.follower = f }
 
 // Run connects, holds the lease, and follows what happens, until the context ends;
 // then it gives the lease back, so that others take over at once. It returns an
@@ -262,10 +241,8 @@ func (db *DB) report(err error) {
 
 // pause waits, or says that the context has ended.
 func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return true
 	case <-ctx.Done():
 		return false

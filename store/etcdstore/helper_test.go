@@ -108,10 +108,7 @@ func run(t testing.TB, o etcdstore.Options) *replica {
 	t.Helper()
 	r := &replica{log: &lines{}}
 	o.Logger = slog.New(slog.NewTextHandler(r.log, nil))
-	var err error
-	if r.DB, err = etcdstore.Open(o); err != nil {
-		t.Fatal(err)
-	}
+	r.DB = etcdstore.Open(o)
 	r.told = &follower{}
 	r.Follow(r.told)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -199,16 +196,14 @@ func installed(t testing.TB) string {
 	return path
 }
 
-func noTLS() *tls.Config { return &tls.Config{} }
-
 // config is how a client proves who it is and knows the members.
-func config(t testing.TB, c *etcdtest.Certificates) *tls.Config {
+func config(t testing.TB, c *etcdtest.Certificate) *tls.Config {
 	t.Helper()
-	own, err := tls.LoadX509KeyPair(c.ClientCert, c.ClientKey)
+	own, err := tls.LoadX509KeyPair(c.Cert, c.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(c.CA)
+	text, err := os.ReadFile(c.Cert)
 	if err != nil {
 		t.Fatal(err)
 	}

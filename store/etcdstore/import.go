@@ -28,21 +28,20 @@ type Source interface {
 // replica refuses what is there. An error says how far it came; the source is not
 // changed in any case.
 func Import(ctx context.Context, o Options, from Source) error {
-	db, err := Open(o)
-	if err != nil {
-		return err
-	}
+	db := Open(o)
 	defer func() { _ = db.Close() }()
-	i := &importing{db: db}
+	i := importing{db}
 	if err := i.clear(ctx); err != nil {
 		return err
 	}
 	for _, table := range store.Tables() {
+		var ops []store.Op // a replica has all of them in memory, too
 		err := from.Scan(table, func(scope, key string, value []byte) error {
-			return i.add(ctx, store.Op{Table: table, Scope: scope, Key: key, Value: append([]byte{}, value...)})
+			ops = append(ops, store.Op{Table: table, Scope: scope, Key: key, Value: append([]byte{}, value...)})
+			return nil
 		})
 		if err == nil {
-			err = i.flush(ctx)
+			err = i.write(ctx, ops)
 		}
 		if err != nil {
 			return fmt.Errorf("importing table %s: %w", table, err)
@@ -56,14 +55,10 @@ func Import(ctx context.Context, o Options, from Source) error {
 }
 
 // importing is an import under way.
-type importing struct {
-	db   *DB
-	ops  []store.Op
-	size int
-}
+type importing struct{ db *DB }
 
 // clear removes what an interrupted import left.
-func (i *importing) clear(ctx context.Context) error {
+func (i importing) clear(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, i.db.options.DialTimeout)
 	defer cancel()
 	f := i.db.following()
@@ -86,18 +81,9 @@ func (i *importing) clear(ctx context.Context) error {
 	return i.commit(ctx, t)
 }
 
-func (i *importing) add(ctx context.Context, op store.Op) error {
-	i.ops = append(i.ops, op)
-	if i.size += len(op.Value); len(i.ops) < maxOps && i.size < maxSize {
-		return nil
-	}
-	return i.flush(ctx)
-}
-
-// flush writes what was gathered.
-func (i *importing) flush(ctx context.Context) error {
-	ledger, records := i.db.seal(i.ops)
-	i.ops, i.size = nil, 0
+// write writes records, of one table.
+func (i importing) write(ctx context.Context, ops []store.Op) error {
+	ledger, records := i.db.seal(ops)
 	for _, some := range chunks(slices.Concat(ledger, records)) {
 		if err := i.db.putParts(ctx, some); err != nil {
 			return err
@@ -115,7 +101,7 @@ func (i *importing) flush(ctx context.Context) error {
 
 // commit commits a transaction as long as there is no format. What it does it may do
 // twice.
-func (i *importing) commit(ctx context.Context, t *txn.Transaction) error {
+func (i importing) commit(ctx context.Context, t *txn.Transaction) error {
 	t.Unchanged(layout.FormatName(), mirror.Entry{})
 	ctx, cancel := context.WithTimeout(ctx, writing)
 	defer cancel()

@@ -3,20 +3,12 @@ package etcdstore
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"time"
 
 	"prefetch_exporter/store"
 	"prefetch_exporter/store/etcdstore/layout"
-)
-
-const (
-	minTTL = time.Second
-
-	defaultTTL  = 15 * time.Second
-	defaultDial = 5 * time.Second
 )
 
 // Errors of [DB.Run], after which it is of no use to run it again.
@@ -31,7 +23,8 @@ var (
 		"repeat the import or delete what is below the prefix")
 )
 
-// Options says where etcd is and who this replica is.
+// Options says where etcd is and who this replica is, as package config has checked it:
+// etcd's client sends the password in clear if one endpoint is http://.
 type Options struct {
 	// Endpoints are addresses of members, all https:// or all http://.
 	Endpoints []string
@@ -45,9 +38,9 @@ type Options struct {
 	// TLS is how members are checked and this client proves who it is; nil with
 	// http://.
 	TLS *tls.Config
-	// LeaseTTL is how long after the last renewal others take over; 0 is 15 s.
+	// LeaseTTL is how long after the last renewal others take over.
 	LeaseTTL time.Duration
-	// DialTimeout is after how long without any answer that is logged; 0 is 5 s.
+	// DialTimeout is after how long without any answer that is logged.
 	DialTimeout time.Duration
 	// Replica is this replica's name, of which there must be one only.
 	Replica string
@@ -67,7 +60,7 @@ type Options struct {
 // version is what this program writes.
 func (o Options) version() int { return len(o.Migrations) + 1 }
 
-func (o Options) withDefaults() (Options, error) {
+func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -78,43 +71,7 @@ func (o Options) withDefaults() (Options, error) {
 		began := time.Now()
 		o.Uptime = func() time.Duration { return time.Since(began) }
 	}
-	if o.LeaseTTL == 0 {
-		o.LeaseTTL = defaultTTL
-	}
-	if o.DialTimeout == 0 {
-		o.DialTimeout = defaultDial
-	}
-	return o, o.check()
-}
-
-// check says which options can never work.
-func (o Options) check() error {
-	switch {
-	case len(o.Endpoints) == 0:
-		return errors.New("etcd: no endpoints")
-	case strings.Trim(o.Prefix, "/") == "" || strings.HasSuffix(o.Prefix, "/"):
-		return fmt.Errorf("etcd: prefix %q is empty or ends with a slash", o.Prefix)
-	case o.Replica == "":
-		return errors.New("etcd: the replica has no name")
-	case o.LeaseTTL < minTTL:
-		return fmt.Errorf("etcd: a lease of %v is shorter than %v", o.LeaseTTL, minTTL)
-	case o.Username != "" && o.Password == nil:
-		return errors.New("etcd: a user without a password")
-	}
-	for _, endpoint := range o.Endpoints {
-		scheme, host, _ := strings.Cut(endpoint, "://")
-		if scheme != "https" && scheme != "http" || host == "" {
-			return fmt.Errorf("etcd: endpoint %q is not https://host:port or http://host:port", endpoint)
-		}
-		if scheme != o.scheme() {
-			// The scheme of the first would decide, and might send the password in clear.
-			return fmt.Errorf("etcd: endpoint %q differs in scheme from %q", endpoint, o.Endpoints[0])
-		}
-	}
-	if o.TLS != nil && o.scheme() == "http" {
-		return fmt.Errorf("etcd: endpoint %q does not use TLS, which is configured", o.Endpoints[0])
-	}
-	return nil
+	return o
 }
 
 func (o Options) scheme() string {

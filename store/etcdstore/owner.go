@@ -52,7 +52,7 @@ func (db *DB) mine(identity string) (mirror.Entry, bool) {
 
 // Claim makes this replica the owner of an identity that has none. It returns true
 // once everything that was written before is in the mirror. An error says that
-// nobody knows: if it was won, [Follower.Moved] tells so.
+// nobody knows: if it was won, [store.Follower] tells so.
 func (db *DB) Claim(ctx context.Context, identity string) (won bool, err error) {
 	if err := db.ready(); err != nil {
 		return false, err
@@ -111,7 +111,7 @@ func (db *DB) Resign(ctx context.Context, identity string) error {
 type Owned struct {
 	*DB
 
-	identity string
+	identity string // "" for anybody
 }
 
 // Owned returns the store for the owner of an identity: its Write compares that this
@@ -127,6 +127,4 @@ func (db *DB) Owned(identity string) *Owned { return &Owned{db, identity} }
 // [store.ErrMoved], or with [store.ErrUnknown] if it may be applied yet. A write that
 // changes or deletes keys only ends calls, which whoever made them may do: the owner
 // is not compared.
-func (o *Owned) Write(ops ...store.Op) error {
-	return o.write(writer{db: o.DB, identity: o.identity}, ops)
-}
+func (o *Owned) Write(ops ...store.Op) error { return o.write(ops) }

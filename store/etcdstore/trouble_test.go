@@ -15,7 +15,6 @@ import (
 	"go.uber.org/zap"
 
 	"prefetch_exporter/store"
-	"prefetch_exporter/store/etcdstore"
 	"prefetch_exporter/store/etcdstore/etcdtest"
 )
 
@@ -293,17 +292,17 @@ func TestNewPassword(t *testing.T) {
 // authority.
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	certificates, err := etcdtest.NewCertificates(t.TempDir())
+	certificate, err := etcdtest.NewCertificate(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	others, err := etcdtest.NewCertificates(t.TempDir())
+	others, err := etcdtest.NewCertificate(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := etcdtest.Start(t, etcdtest.Options{TLS: certificates})
+	c := etcdtest.Start(t, etcdtest.Options{TLS: certificate})
 	o := options(c.Endpoints())
-	o.TLS = config(t, certificates)
+	o.TLS = config(t, certificate)
 	write(t, ready(t, o), put(store.Tasks, "vod", "1", "1"))
 	o.TLS = config(t, others)
 	stranger := run(t, as(o, "b"))
@@ -318,7 +317,7 @@ func TestTLS(t *testing.T) {
 func TestAway(t *testing.T) {
 	t.Parallel()
 	c := etcdtest.Start(t, etcdtest.Options{})
-	if err := c.Members()[0].Stop(); err != nil {
+	if err := c.Members()[0].Kill(); err != nil {
 		t.Fatal(err)
 	}
 	var failed atomic.Int64
@@ -350,39 +349,4 @@ func TestAway(t *testing.T) {
 	})
 	group.Wait()
 	wantErr(t, a.Write(put(store.Tasks, "vod", "1", "1")), store.ErrClosed)
-}
-
-// TestOptions: what can never work is refused at once.
-func TestOptions(t *testing.T) {
-	t.Parallel()
-	good := options([]string{"https://a:1", "https://b:1"})
-	for name, test := range map[string]struct {
-		change func(*etcdstore.Options)
-		want   string
-	}{
-		"no endpoints": {func(o *etcdstore.Options) { o.Endpoints = nil }, "no endpoints"},
-		"bare":         {func(o *etcdstore.Options) { o.Endpoints = []string{"a:1"} }, `"a:1" is not https://`},
-		"mixed":        {func(o *etcdstore.Options) { o.Endpoints[1] = "http://b:1" }, `"http://b:1" differs in scheme from "https://a:1"`},
-		"no prefix":    {func(o *etcdstore.Options) { o.Prefix = "/" }, `prefix "/"`},
-		"slash":        {func(o *etcdstore.Options) { o.Prefix = "/x/" }, `prefix "/x/"`},
-		"no name":      {func(o *etcdstore.Options) { o.Replica = "" }, "no name"},
-		"short lease":  {func(o *etcdstore.Options) { o.LeaseTTL = time.Millisecond }, "1ms is shorter"},
-		"no password":  {func(o *etcdstore.Options) { o.Username = "u" }, "without a password"},
-		"tls":          {func(o *etcdstore.Options) { o.Endpoints = []string{"http://a:1"}; o.TLS = noTLS() }, "does not use TLS"},
-	} {
-		o := good
-		o.Endpoints = slices.Clone(good.Endpoints)
-		test.change(&o)
-		if _, err := etcdstore.Open(o); err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%s: got %v, want %q", name, err, test.want)
-		}
-	}
-	good.LeaseTTL, good.DialTimeout = 0, 0
-	db, err := etcdstore.Open(good)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Error(err)
-	}
 }

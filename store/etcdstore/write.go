@@ -39,9 +39,11 @@ const (
 // faster it is tried again on what they wrote, for 10 s in all; only in table
 // [store.Ledger] it is one transaction that fails with [store.ErrMoved] then, or with
 // [store.ErrUnknown] if it may be applied yet.
-func (db *DB) Write(ops ...store.Op) error { return db.write(writer{db: db}, ops) }
+func (db *DB) Write(ops ...store.Op) error { return db.Owned("").Write(ops...) }
 
-func (db *DB) write(w writer, ops []store.Op) error {
+// write is [DB.Write], and for the owner of an identity [Owned.Write].
+func (o *Owned) write(ops []store.Op) error {
+	db := o.DB
 	if err := store.Validate(ops...); err != nil {
 		db.options.OnError(store.ReasonWrite)
 		return err
@@ -55,13 +57,13 @@ func (db *DB) write(w writer, ops []store.Op) error {
 	ledger, records := db.seal(ops)
 	var err error
 	if len(ledger) > 0 {
-		err = w.ledger(ledger)
+		err = o.ledger(ledger)
 	}
 	if err == nil && len(records) > 0 {
 		ctx, cancel := context.WithTimeout(db.connection.Context(), writing)
 		defer cancel()
 		for _, some := range chunks(records) {
-			if err = w.try(ctx, some, false); err != nil {
+			if err = o.try(ctx, some, false); err != nil {
 				break
 			}
 		}
@@ -156,29 +158,23 @@ func chunks(changes []change) [][]change {
 	return all
 }
 
-// writer writes for the owner of an identity, or for anybody.
-type writer struct {
-	db       *DB
-	identity string // "" for anybody
-}
-
 // ledger writes to the ledger.
-func (w writer) ledger(changes []change) error {
-	changes = w.db.look(changes)
+func (o *Owned) ledger(changes []change) error {
+	changes = o.look(changes)
 	switch {
 	case len(changes) == 0:
 		return nil
-	case w.identity == "":
-		return w.once(w.db.transaction(changes))
+	case o.identity == "":
+		return o.once(o.transaction(changes))
 	case creates(changes):
-		return w.charge(changes)
+		return o.charge(changes)
 	default:
-		return w.end(changes)
+		return o.end(changes)
 	}
 }
 
 // charge writes a call that is about to leave.
-func (w writer) charge(changes []change) error {
+func (o *Owned) charge(changes []change) error {
 	if excess := len(changes) + 1 - maxOps; excess > 0 {
 		// What is deleted with a charge is of no more use; whether that is in the same
 		// transaction does not matter.
@@ -187,33 +183,29 @@ func (w writer) charge(changes []change) error {
 		if !first[0].deletes() {
 			return fmt.Errorf("a charge changes %d keys, at most %d fit into a transaction", len(changes), maxOps)
 		}
-		if err := w.end(first); err != nil {
+		if err := o.end(first); err != nil {
 			return err
 		}
 		changes = changes[:len(changes)-excess]
 	}
-	mine, ok := w.db.mine(w.identity)
-	if !ok || !w.db.holds() {
+	mine, ok := o.mine(o.identity)
+	if !ok || !o.holds() {
 		return store.ErrNotOwner
 	}
-	head := layout.Head(w.identity)
-	t := w.db.transaction(changes)
-	t.Owner(w.identity, mine)
-	t.Unchanged(head, w.db.mirror.Get(head))
-	t.Put(head, []byte(w.db.options.Replica), clientv3.NoLease)
-	return w.once(t)
+	head := layout.Head(o.identity)
+	t := o.transaction(changes)
+	t.Owner(o.identity, mine)
+	t.Unchanged(head, o.mirror.Get(head))
+	t.Put(head, []byte(o.options.Replica), clientv3.NoLease)
+	return o.once(t)
 }
 
 // once commits a transaction after which no retry may follow.
-func (w writer) once(t *txn.Transaction) error {
-	answer, err := t.Commit(w.db.connection.Context())
+func (o *Owned) once(t *txn.Transaction) error {
+	answer, err := t.Commit(o.connection.Context())
 	switch {
-	case err == nil && answer.Succeeded:
-		return nil
-	case err == nil && t.Deposed(answer):
-		return store.ErrNotOwner
 	case err == nil:
-		return store.ErrMoved
+		return outcome(t, answer)
 	case client.Refused(err):
 		return fmt.Errorf("writing to etcd: %w", err)
 	default:
@@ -221,12 +213,24 @@ func (w writer) once(t *txn.Transaction) error {
 	}
 }
 
+// outcome says what came of a transaction that etcd answered.
+func outcome(t *txn.Transaction, answer *clientv3.TxnResponse) error {
+	switch {
+	case answer.Succeeded:
+		return nil
+	case t.Deposed(answer):
+		return store.ErrNotOwner
+	default:
+		return store.ErrMoved
+	}
+}
+
 // end writes that calls have ended.
-func (w writer) end(changes []change) error {
-	ctx, cancel := context.WithTimeout(w.db.connection.Context(), ending)
+func (o *Owned) end(changes []change) error {
+	ctx, cancel := context.WithTimeout(o.connection.Context(), ending)
 	defer cancel()
 	for _, some := range chunks(changes) {
-		if err := (writer{db: w.db}).try(ctx, some, true); err != nil {
+		if err := o.Owned("").try(ctx, some, true); err != nil {
 			return err
 		}
 	}
@@ -235,16 +239,16 @@ func (w writer) end(changes []change) error {
 
 // try commits changes in one transaction, again and again until it is done, etcd
 // refuses, or the context ends. With ends a key that is gone stays so.
-func (w writer) try(ctx context.Context, changes []change, ends bool) error {
+func (o *Owned) try(ctx context.Context, changes []change, ends bool) error {
 	for {
-		now := w.db.look(changes)
+		now := o.look(changes)
 		if ends {
 			now = slices.DeleteFunc(now, func(c change) bool { return c.known.Created == 0 })
 		}
 		if len(now) == 0 {
 			return nil
 		}
-		err := w.attempt(ctx, now)
+		err := o.attempt(ctx, now)
 		switch {
 		case err == nil:
 			return nil
@@ -257,39 +261,36 @@ func (w writer) try(ctx context.Context, changes []change, ends bool) error {
 }
 
 // attempt commits changes once, as they were looked at. After [store.ErrMoved] the mirror knows more.
-func (w writer) attempt(ctx context.Context, changes []change) error {
-	t := w.db.transaction(changes)
-	if w.identity != "" {
-		mine, ok := w.db.mine(w.identity)
-		if !ok || !w.db.holds() {
+func (o *Owned) attempt(ctx context.Context, changes []change) error {
+	t := o.transaction(changes)
+	if o.identity != "" {
+		mine, ok := o.mine(o.identity)
+		if !ok || !o.holds() {
 			return store.ErrNotOwner
 		}
-		t.Owner(w.identity, mine)
+		t.Owner(o.identity, mine)
 	}
 	var guard mirror.Entry
 	if creates(changes) {
 		var err error
-		if guard, err = w.guard(t); err != nil {
+		if guard, err = o.guard(t); err != nil {
 			return err
 		}
 	}
-	if err := w.db.putParts(ctx, changes); err != nil {
+	if err := o.putParts(ctx, changes); err != nil {
 		return err
 	}
 	answer, err := t.Commit(ctx)
-	switch {
-	case err == nil && answer.Succeeded:
-		return nil
-	case err == nil && t.Deposed(answer):
-		return store.ErrNotOwner
-	case err == nil:
-		ctx, cancel := context.WithTimeout(ctx, catchUp)
-		defer cancel()
-		_ = w.db.mirror.Wait(ctx, answer.Header.GetRevision()) // else the next attempt fails as well
-		return store.ErrMoved
+	if err == nil {
+		if err = outcome(t, answer); errors.Is(err, store.ErrMoved) {
+			ctx, cancel := context.WithTimeout(ctx, catchUp)
+			defer cancel()
+			_ = o.mirror.Wait(ctx, answer.Header.GetRevision()) // else the next attempt fails as well
+		}
+		return err
 	}
 	if creates(changes) && !client.Refused(err) {
-		w.db.fence(ctx, guard)
+		o.fence(ctx, guard)
 	}
 	return fmt.Errorf("writing to etcd: %w", err)
 }
@@ -297,9 +298,9 @@ func (w writer) attempt(ctx context.Context, changes []change) error {
 // guard lets a transaction that makes keys compare this replica's registration. That
 // a key is not there is true also after it was made and deleted again; so a
 // transaction that was given up could make it once more, hours later.
-func (w writer) guard(t *txn.Transaction) (mirror.Entry, error) {
-	name := layout.Replica(w.db.options.Replica)
-	e, l := w.db.mirror.Get(name), w.db.lease.Load()
+func (o *Owned) guard(t *txn.Transaction) (mirror.Entry, error) {
+	name := layout.Replica(o.options.Replica)
+	e, l := o.mirror.Get(name), o.lease.Load()
 	if l == nil || e.Lease != int64(l.id) {
 		return e, fmt.Errorf("%w: this replica is not registered", client.ErrNotConnected)
 	}

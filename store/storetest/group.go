@@ -147,8 +147,12 @@ func (g *Group) Content(t store.Table) []string {
 func (g *Group) Owners() map[string]string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	return owners(g.values)
+}
+
+func owners(values map[groupKey]groupValue) map[string]string {
 	owners := map[string]string{}
-	for k, v := range g.values {
+	for k, v := range values {
 		if k.kind == kindOwner {
 			owners[k.key] = string(v.value)
 		}

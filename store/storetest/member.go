@@ -22,24 +22,12 @@ const (
 // ErrName is the error of a member whose name another one has.
 var ErrName = errors.New("another replica has this name")
 
-// Follower is told what a member hears, from one goroutine and in order.
-type Follower interface {
-	// Loaded: the member has read everything, anew where it had before.
-	Loaded()
-	// Heard: these changes were made since, by whomever; the member has them.
-	Heard(changes []store.Op)
-	// Rewound: the group has forgotten; Loaded comes next.
-	Rewound()
-	// Moved: replicas, owners or the member's own lease changed.
-	Moved()
-}
-
 // Member is one process of a [Group]: a connection that can be cut, a lease, and a
 // copy of the store that follows. It is safe for concurrent use.
 type Member struct {
 	group    *Group
 	name     string
-	follower Follower
+	follower store.Follower
 	notify   chan struct{}
 
 	// hearing keeps what the follower is told in order.
@@ -86,7 +74,7 @@ func (g *Group) Join(name string) *Member {
 }
 
 // Follow sets who is told. It is called once, before Run.
-func (m *Member) Follow(f Follower) { m.follower = f }
+func (m *Member) Follow(f store.Follower) { m.follower = f }
 
 func (m *Member) wake() {
 	select {

@@ -45,19 +45,18 @@ func (m *Member) Run(ctx context.Context) error {
 // keepLease has a lease, and the member's own key under it, whenever it can.
 func (m *Member) keepLease(ctx context.Context) error {
 	var taken time.Time // since when another has the name
-	timer := time.NewTimer(0)
-	defer timer.Stop()
+	var next time.Duration
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-timer.C:
+		case <-time.After(next):
 		}
+		next = retryGap
 		switch {
 		case m.leaseNow() != 0 && m.renew(ctx) || m.begin(ctx):
-			timer.Reset(m.group.options.TTL / 4)
+			next = m.group.options.TTL / 4
 			taken = time.Time{}
-			continue
 		case !m.namesake():
 			taken = time.Time{}
 		case taken.IsZero():
@@ -65,7 +64,6 @@ func (m *Member) keepLease(ctx context.Context) error {
 		case time.Since(taken) > 2*m.group.options.TTL+leaseSlack:
 			return ErrName
 		}
-		timer.Reset(retryGap)
 	}
 }
 
@@ -153,12 +151,10 @@ func (m *Member) Register(value []byte) {
 func (m *Member) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		if !m.load(ctx) {
-			timer := time.NewTimer(retryGap)
 			select {
 			case <-ctx.Done():
-			case <-timer.C:
+			case <-time.After(retryGap):
 			}
-			timer.Stop()
 			continue
 		}
 		for ctx.Err() == nil && m.follow(ctx) {
@@ -226,12 +222,10 @@ func (m *Member) follow(ctx context.Context) bool {
 		if len(batches) == 0 {
 			return true
 		}
-		timer := time.NewTimer(time.Until(batches[0].at.Add(m.group.options.Delay(m.name))))
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return true
-		case <-timer.C:
+		case <-time.After(time.Until(batches[0].at.Add(m.group.options.Delay(m.name)))):
 		}
 		m.Awake()
 		m.hear(batches[0])

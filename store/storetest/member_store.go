@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"prefetch_exporter/store"
@@ -75,13 +73,7 @@ func (m *Member) Owners() map[string]string {
 	m.Awake()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	owners := map[string]string{}
-	for k, v := range m.values {
-		if k.kind == kindOwner {
-			owners[k.key] = string(v.value)
-		}
-	}
-	return owners
+	return owners(m.values)
 }
 
 // Owns reports whether this member owns an identity under a lease that has not
@@ -129,8 +121,7 @@ func (m *Member) reach(ctx context.Context, revision int64) bool {
 	if m.group.options.Quick {
 		return m.catchUp() >= revision
 	}
-	timer := time.NewTimer(requestLimit)
-	defer timer.Stop()
+	limit := time.After(requestLimit)
 	for {
 		m.mu.Lock()
 		there, changed := m.revision >= revision, m.changed
@@ -140,7 +131,7 @@ func (m *Member) reach(ctx context.Context, revision int64) bool {
 		}
 		select {
 		case <-changed:
-		case <-timer.C:
+		case <-limit:
 			return false
 		case <-ctx.Done():
 			return false
@@ -195,37 +186,23 @@ func (m *Member) ScanScope(t store.Table, scope string, f func(key string, value
 }
 
 func (m *Member) scan(t store.Table, wanted func(scope string) bool, f func(scope, key string, value []byte) error) error {
-	if tables := store.Tables(); !slices.Contains(tables[:], t) {
-		return fmt.Errorf("store: unknown table %q", string(t))
-	}
 	m.Awake()
-	m.mu.Lock()
-	closed, loaded := m.closed, m.loaded
-	var found []store.Op
-	for k, v := range m.values {
-		if k.kind == string(t) && wanted(k.scope) {
-			found = append(found, store.Op{Table: t, Scope: k.scope, Key: k.key, Value: bytes.Clone(v.value)})
+	return scan(t, f, func() (found []store.Op, err error) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		switch {
+		case m.closed:
+			return nil, store.ErrClosed
+		case !m.loaded:
+			return nil, store.ErrNotLoaded
 		}
-	}
-	m.mu.Unlock()
-	switch {
-	case closed:
-		return store.ErrClosed
-	case !loaded:
-		return store.ErrNotLoaded
-	}
-	slices.SortFunc(found, func(a, b store.Op) int {
-		if order := strings.Compare(a.Scope, b.Scope); order != 0 {
-			return order
+		for k, v := range m.values {
+			if k.kind == string(t) && wanted(k.scope) {
+				found = append(found, store.Op{Scope: k.scope, Key: k.key, Value: bytes.Clone(v.value)})
+			}
 		}
-		return strings.Compare(a.Key, b.Key)
+		return found, nil
 	})
-	for _, op := range found {
-		if err := f(op.Scope, op.Key, op.Value); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Owned is what the owner of an identity writes through.
@@ -262,13 +239,11 @@ func (m *Member) write(identity string, ops []store.Op) error {
 		m.mu.Lock()
 		changed := m.changed
 		m.mu.Unlock()
-		timer := time.NewTimer(retryGap)
 		select {
 		case <-changed:
-		case <-timer.C:
+		case <-time.After(retryGap):
 		case <-m.killed:
 		}
-		timer.Stop()
 	}
 }
 

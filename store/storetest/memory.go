@@ -4,6 +4,7 @@ package storetest
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -88,44 +89,41 @@ func (m *Memory) ScanScope(t store.Table, scope string, f func(key string, value
 }
 
 func (m *Memory) scan(t store.Table, wanted func(scope string) bool, f func(scope, key string, value []byte) error) error {
+	return scan(t, f, func() (found []store.Op, err error) {
+		m.mutex.RLock()
+		defer m.mutex.RUnlock()
+		if m.closed {
+			return nil, store.ErrClosed
+		}
+		for scope, values := range m.tables[t] {
+			for key, value := range values {
+				if wanted(scope) {
+					found = append(found, store.Op{Scope: scope, Key: key, Value: bytes.Clone(value)})
+				}
+			}
+		}
+		return found, nil
+	})
+}
+
+// scan calls f for what a table holds as of one moment, in order.
+func scan(t store.Table, f func(scope, key string, value []byte) error, holds func() ([]store.Op, error)) error {
 	if tables := store.Tables(); !slices.Contains(tables[:], t) {
 		return fmt.Errorf("store: unknown table %q", string(t))
 	}
-	ops, err := m.copy(t, wanted)
+	found, err := holds()
 	if err != nil {
 		return err
 	}
-	for _, op := range ops {
+	slices.SortFunc(found, func(a, b store.Op) int {
+		return cmp.Or(strings.Compare(a.Scope, b.Scope), strings.Compare(a.Key, b.Key))
+	})
+	for _, op := range found {
 		if err := f(op.Scope, op.Key, op.Value); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// copy returns the values of the wanted scopes in order, as of this moment.
-func (m *Memory) copy(t store.Table, wanted func(scope string) bool) ([]store.Op, error) {
-	m.mutex.RLock()
-	defer m.mutex.RUnlock()
-	if m.closed {
-		return nil, store.ErrClosed
-	}
-	var ops []store.Op
-	for scope, values := range m.tables[t] {
-		if !wanted(scope) {
-			continue
-		}
-		for key, value := range values {
-			ops = append(ops, store.Op{Table: t, Scope: scope, Key: key, Value: bytes.Clone(value)})
-		}
-	}
-	slices.SortFunc(ops, func(a, b store.Op) int {
-		if order := strings.Compare(a.Scope, b.Scope); order != 0 {
-			return order
-		}
-		return strings.Compare(a.Key, b.Key)
-	})
-	return ops, nil
 }
 
 // Stats returns how many writes there were; each is a commit of its own.

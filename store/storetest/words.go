@@ -9,11 +9,9 @@ import (
 
 // Store is what those need of a store who keep something in it.
 type Store interface {
+	store.Keeper
 	State() store.State
 	Recovery() (at time.Time, ok bool)
-	Write(ops ...store.Op) error
-	Scan(t store.Table, f func(scope, key string, value []byte) error) error
-	ScanScope(t store.Table, scope string, f func(key string, value []byte) error) error
 	Stats() store.Stats
 	Close() error
 }

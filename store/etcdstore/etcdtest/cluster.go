@@ -42,7 +42,7 @@ type Options struct {
 	// removed with the cluster.
 	Folder string
 	// TLS is how clients reach the members; nil is http://.
-	TLS *Certificates
+	TLS *Certificate
 	// Flags are passed to each member after those that the cluster needs, and so
 	// override them.
 	Flags []string
@@ -110,24 +110,35 @@ func (c *Cluster) begin(ctx context.Context) error {
 		return err
 	}
 	c.members = nil
-	var peers []string
 	for i := range c.options.Members {
-		m := &Member{
+		c.members = append(c.members, &Member{
 			Name:   "m" + strconv.Itoa(i),
 			binary: c.options.Binary,
 			folder: filepath.Join(c.options.Folder, "m"+strconv.Itoa(i)),
 			client: c.scheme() + "127.0.0.1:" + strconv.Itoa(ports[3*i]),
 			peer:   "http://127.0.0.1:" + strconv.Itoa(ports[3*i+1]),
 			status: "http://127.0.0.1:" + strconv.Itoa(ports[3*i+2]),
-		}
+		})
+	}
+	return c.launch(ctx, func(m *Member, peers string) error {
+		m.flags = append(c.flags(m, peers), c.options.Flags...)
+		return nil
+	})
+}
+
+// launch starts every member on an empty folder, once something was prepared there.
+func (c *Cluster) launch(ctx context.Context, prepare func(m *Member, peers string) error) error {
+	var peers []string
+	for _, m := range c.members {
 		peers = append(peers, m.Name+"="+m.peer)
-		c.members = append(c.members, m)
 	}
 	for _, m := range c.members {
 		if err := os.RemoveAll(m.data()); err != nil {
 			return fmt.Errorf("emptying the folder of %s: %w", m.Name, err)
 		}
-		m.flags = append(c.flags(m, strings.Join(peers, ",")), c.options.Flags...)
+		if err := prepare(m, strings.Join(peers, ",")); err != nil {
+			return err
+		}
 		if err := m.Start(); err != nil {
 			return err
 		}
@@ -156,8 +167,8 @@ func (c *Cluster) flags(m *Member, peers string) []string {
 		"--logger=zap", "--log-level=warn",
 	}
 	if tls := c.options.TLS; tls != nil {
-		flags = append(flags, "--cert-file="+tls.ServerCert, "--key-file="+tls.ServerKey,
-			"--trusted-ca-file="+tls.CA, "--client-cert-auth")
+		flags = append(flags, "--cert-file="+tls.Cert, "--key-file="+tls.Key,
+			"--trusted-ca-file="+tls.Cert, "--client-cert-auth")
 	}
 	return flags
 }
@@ -216,7 +227,7 @@ func (c *Cluster) Snapshot(ctx context.Context, file string) error {
 func (c *Cluster) ctl(ctx context.Context, endpoints []string, args ...string) (string, error) {
 	flags := []string{"--endpoints=" + strings.Join(endpoints, ","), "--dial-timeout=5s", "--command-timeout=10s"}
 	if tls := c.options.TLS; tls != nil {
-		flags = append(flags, "--cacert="+tls.CA, "--cert="+tls.ClientCert, "--key="+tls.ClientKey)
+		flags = append(flags, "--cacert="+tls.Cert, "--cert="+tls.Cert, "--key="+tls.Key)
 	}
 	return command(ctx, "etcdctl", append(flags, args...)...)
 }
@@ -227,24 +238,11 @@ func (c *Cluster) Restore(ctx context.Context, snapshot string) error {
 	if err := c.kill(); err != nil {
 		return err
 	}
-	var peers []string
-	for _, m := range c.members {
-		peers = append(peers, m.Name+"="+m.peer)
-	}
-	for _, m := range c.members {
-		if err := os.RemoveAll(m.data()); err != nil {
-			return fmt.Errorf("emptying the folder of %s: %w", m.Name, err)
-		}
+	return c.launch(ctx, func(m *Member, peers string) error {
 		_, err := command(ctx, "etcdutl", "snapshot", "restore", snapshot, "--name="+m.Name, "--data-dir="+m.data(),
-			"--initial-cluster="+strings.Join(peers, ","), "--initial-cluster-token="+token, "--initial-advertise-peer-urls="+m.peer)
-		if err != nil {
-			return err
-		}
-		if err := m.Start(); err != nil {
-			return err
-		}
-	}
-	return c.WaitReady(ctx)
+			"--initial-cluster="+peers, "--initial-cluster-token="+token, "--initial-advertise-peer-urls="+m.peer)
+		return err
+	})
 }
 
 // Logs returns the ends of the members' logs.
@@ -349,10 +347,8 @@ func freePorts(ctx context.Context, n int) ([]int, error) {
 // pause waits a moment before something is looked at again.
 func pause(ctx context.Context) error {
 	const moment = 20 * time.Millisecond
-	timer := time.NewTimer(moment)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(moment):
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx) //nolint:wrapcheck // the caller says what it waited for

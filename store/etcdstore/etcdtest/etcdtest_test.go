@@ -84,7 +84,7 @@ func TestMembers(t *testing.T) {
 	if err := leader.Start(); err == nil {
 		t.Error("a member that runs was started")
 	}
-	if err := c.Members()[1].Stop(); err != nil {
+	if err := c.Members()[1].Kill(); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Restore(t.Context(), snapshot); err != nil {
@@ -149,11 +149,11 @@ func TestInstalled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificates, err := etcdtest.NewCertificates(t.TempDir())
+	certificate, err := etcdtest.NewCertificate(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := etcdtest.Start(t, etcdtest.Options{Binary: binary, TLS: certificates})
+	c := etcdtest.Start(t, etcdtest.Options{Binary: binary, TLS: certificate})
 	if out, err := c.Ctl(t.Context(), "put", "a", "1"); err != nil || strings.TrimSpace(out) != "OK" {
 		t.Errorf("put: %q, %v", out, err)
 	}

@@ -85,14 +85,7 @@ func (m *Member) Start() error {
 
 // Kill ends the member at once, as a loss of power does. One that does not run is
 // no error.
-func (m *Member) Kill() error { return m.end(func(p *os.Process) error { return p.Kill() }) }
-
-// Stop ends the member as a planned restart does.
-func (m *Member) Stop() error {
-	return m.end(func(p *os.Process) error { return p.Signal(os.Interrupt) })
-}
-
-func (m *Member) end(signal func(*os.Process) error) error {
+func (m *Member) Kill() error {
 	const patience = 20 * time.Second
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -101,14 +94,13 @@ func (m *Member) end(signal func(*os.Process) error) error {
 		return nil
 	}
 	m.process = nil
-	if err := signal(p.cmd.Process); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("ending etcd member %s: %w", m.Name, err)
 	}
 	select {
 	case <-p.ended:
 		return nil
 	case <-time.After(patience):
-		_ = p.cmd.Process.Kill()
 		return fmt.Errorf("etcd member %s did not end in %v", m.Name, patience)
 	}
 }
@@ -158,7 +150,7 @@ func (m *Member) PID() int {
 }
 
 // Ended is closed when the process that was started last has ended, also by
-// others; it is nil after [Member.Kill] and [Member.Stop].
+// others; it is nil after [Member.Kill].
 func (m *Member) Ended() <-chan struct{} {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()

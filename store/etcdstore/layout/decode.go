@@ -25,13 +25,5 @@ func Decode(n Name, value []byte, parts [][]byte, migrations []store.Migration) 
 	if op.Value = value; value == nil {
 		op.Value = []byte{}
 	}
-	for i, step := range migrations[version-1:] {
-		if op, err = step(op); err != nil {
-			return op, fmt.Errorf("migrating from version %d to %d: %w", version+i, version+i+1, err)
-		}
-		if op.Value == nil {
-			break
-		}
-	}
-	return op, nil
+	return store.Migrate(op, version, migrations)
 }
