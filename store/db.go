@@ -34,7 +34,7 @@ type DB struct {
 
 	// broken is set once, by the first panic inside bbolt. The panic may have
 	// left bbolt's locks held, so nothing touches bbolt after it.
-	broken atomic.Pointer[panicError]
+	broken atomic.Pointer[error]
 
 	// next is the batch that writes join; nil if the next one has to begin it.
 	nextMutex sync.Mutex
@@ -47,9 +47,7 @@ type DB struct {
 	// began is when the transaction under way began; nil if there is none.
 	began atomic.Pointer[time.Time]
 
-	reportMutex sync.Mutex
-	failing     bool      // it was logged that writing fails, and not that it works again
-	working     time.Time // since when no transaction failed, while failing; zero if the last did
+	outage Outage
 }
 
 const (
@@ -58,11 +56,6 @@ const (
 	// closing is how long Close does.
 	closing = time.Second
 )
-
-// calm is how long no transaction may fail before writing counts as working
-// again. On a nearly full disk small writes succeed between large ones that
-// fail, and each pair would be told of.
-const calm = time.Minute
 
 // State reports what [Open] found.
 func (db *DB) State() State { return db.state }
@@ -168,9 +161,7 @@ func (db *DB) commit(b *batch) {
 		return
 	}
 	db.beforeCommit()
-	err := db.guard(func() error {
-		return db.bolt.Update(func(tx *bolt.Tx) error { return apply(tx, b.ops) })
-	})
+	err := db.update(b.ops)
 	db.report(err)
 	if err != nil {
 		b.err = fmt.Errorf("writing to store %s: %w", db.path, err)
@@ -180,24 +171,24 @@ func (db *DB) commit(b *batch) {
 	db.writes.Add(b.writes)
 }
 
-// report counts every failure. It logs the first, and then when writing has
-// worked again for a while.
+// update makes changes in one transaction.
+func (db *DB) update(ops []Op) error {
+	return db.guard(func() error {
+		return db.bolt.Update(func(tx *bolt.Tx) error { return apply(tx, ops) })
+	})
+}
+
+// report counts every failure, and logs when writing begins to fail and works again.
 func (db *DB) report(err error) {
-	db.reportMutex.Lock()
-	defer db.reportMutex.Unlock()
-	switch {
-	case err != nil:
+	if err != nil {
 		db.onError(ReasonWrite)
-		if !db.failing {
-			db.log.Error("Writing to the store fails; nothing that happens now survives a restart", "path", db.path, "err", err)
-		}
-		db.failing, db.working = true, time.Time{}
-	case !db.failing:
-	case db.working.IsZero():
-		db.working = db.now()
-	case db.now().Sub(db.working) >= calm:
+	}
+	fails, works := db.outage.Note(err, db.now())
+	if fails {
+		db.log.Error("Writing to the store fails; nothing that happens now survives a restart", "path", db.path, "err", err)
+	}
+	if works {
 		db.log.Info("Writing to the store works again", "path", db.path)
-		db.failing = false
 	}
 }
 
@@ -287,29 +278,20 @@ func (db *DB) Close() error {
 	return nil
 }
 
-// panicError is a panic of bbolt: an assertion on a page that makes no sense,
-// or a fault of the memory that maps the file.
-type panicError struct {
-	reason any
-}
-
-func (e *panicError) Error() string { return fmt.Sprintf("%v: %v", ErrBroken, e.reason) }
-func (e *panicError) Unwrap() error { return ErrBroken }
-
-// guard runs f, which uses bbolt, and turns a panic into an error that stays.
+// guard runs f, which uses bbolt, and turns a panic into an error that stays: an
+// assertion on a page that makes no sense, or a fault of the memory that maps the file.
 // It must not run code of a caller, whose panics are no business of the store.
 func (db *DB) guard(f func() error) (err error) {
 	if broken := db.broken.Load(); broken != nil {
-		return broken //nolint:wrapcheck // it is our own
+		return *broken
 	}
 	// Without this a fault would end the process and could not be recovered.
 	before := debug.SetPanicOnFault(true)
 	defer func() {
 		debug.SetPanicOnFault(before)
 		if reason := recover(); reason != nil {
-			broken := &panicError{reason: reason}
-			db.broken.CompareAndSwap(nil, broken)
-			err = broken
+			err = fmt.Errorf("%w: %v", ErrBroken, reason)
+			db.broken.CompareAndSwap(nil, &err)
 		}
 	}()
 	return f()

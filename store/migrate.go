@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // mostMigrated bounds what is written in one transaction of a migration, in bytes;
@@ -70,9 +68,7 @@ func (m *migrating) table(t Table) error {
 
 // flush writes what was gathered.
 func (m *migrating) flush() error {
-	err := m.fresh.guard(func() error {
-		return m.fresh.bolt.Update(func(tx *bolt.Tx) error { return apply(tx, m.ops) })
-	})
+	err := m.fresh.update(m.ops)
 	m.ops, m.size = m.ops[:0], 0
 	if err != nil {
 		return fmt.Errorf("writing: %w", err)

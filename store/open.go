@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sort"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -217,7 +216,7 @@ func (o *opening) asideName(at time.Time) string {
 	return o.path + asideSuffix + at.UTC().Format(asideTime)
 }
 
-// aside returns the corrupt stores, oldest first.
+// aside returns the corrupt stores, oldest first: their names end with the time.
 func (o *opening) aside() ([]string, error) {
 	entries, err := os.ReadDir(o.Path)
 	if err != nil {
@@ -229,7 +228,6 @@ func (o *opening) aside() ([]string, error) {
 			found = append(found, filepath.Join(o.Path, entry.Name()))
 		}
 	}
-	sort.Strings(found)
 	return found, nil
 }
 

@@ -16,43 +16,28 @@ import (
 // The value is valid during the call only. f must not call the store: a write
 // may have to wait for the scan to end.
 func (db *DB) Scan(t Table, f func(scope, key string, value []byte) error) error {
-	return db.scan(t, func(r *reader) error {
-		for scope := r.scopes.first(); scope != nil; scope = r.scopes.next() {
-			if err := r.scan(scope, f); err != nil {
-				return err
-			}
-		}
-		return r.scopes.err
-	})
+	return db.scan(t, nil, f)
 }
 
 // ScanScope is [DB.Scan] for one scope. A scope without values is no error.
 func (db *DB) ScanScope(t Table, scope string, f func(key string, value []byte) error) error {
-	return db.scan(t, func(r *reader) error {
-		return r.scan([]byte(scope), func(_, key string, value []byte) error { return f(key, value) })
-	})
+	return db.scan(t, &scope, func(_, key string, value []byte) error { return f(key, value) })
 }
 
-// reader reads one table in one transaction.
-type reader struct {
-	db     *DB
-	name   []byte
-	table  *bolt.Bucket
-	scopes *cursor
-}
-
-func (db *DB) scan(t Table, read func(*reader) error) (err error) {
-	if !t.known() {
+// scan scans one scope, or all if it is nil, in one transaction.
+func (db *DB) scan(t Table, only *string, f func(scope, key string, value []byte) error) (err error) {
+	if !t.Known() {
 		return fmt.Errorf("store: unknown table %q", string(t))
 	}
-	r := &reader{db: db, name: []byte(t)}
 	var tx *bolt.Tx
+	var table *bolt.Bucket
+	scopes := &cursor{db: db}
 	err = db.guard(func() (err error) {
 		if tx, err = db.bolt.Begin(false); err != nil {
 			return fmt.Errorf("beginning: %w", err)
 		}
-		r.table = tx.Bucket(r.name)
-		r.scopes = &cursor{db: db, bolt: r.table.Cursor()}
+		table = tx.Bucket([]byte(t))
+		scopes.bolt = table.Cursor()
 		return nil
 	})
 	switch {
@@ -67,7 +52,15 @@ func (db *DB) scan(t Table, read func(*reader) error) (err error) {
 			err = db.readFailed(endErr)
 		}
 	}()
-	return read(r)
+	if only != nil {
+		return db.scanScope(t, table, []byte(*only), f)
+	}
+	for scope := scopes.first(); scope != nil; scope = scopes.next() {
+		if err := db.scanScope(t, table, scope, f); err != nil {
+			return err
+		}
+	}
+	return scopes.err
 }
 
 func (db *DB) readFailed(err error) error {
@@ -75,25 +68,25 @@ func (db *DB) readFailed(err error) error {
 	return fmt.Errorf("reading from store %s: %w", db.path, err)
 }
 
-// scan calls f for every value of a scope.
-func (r *reader) scan(scope []byte, f func(scope, key string, value []byte) error) error {
-	keys := &cursor{db: r.db}
-	err := r.db.guard(func() error {
-		if bucket := r.table.Bucket(scope); bucket != nil {
+// scanScope calls f for every value of a scope.
+func (db *DB) scanScope(t Table, table *bolt.Bucket, scope []byte, f func(scope, key string, value []byte) error) error {
+	keys := &cursor{db: db}
+	err := db.guard(func() error {
+		if bucket := table.Bucket(scope); bucket != nil {
 			keys.bolt = bucket.Cursor()
 		}
 		return nil
 	})
 	if err != nil {
-		return r.db.readFailed(err)
+		return db.readFailed(err)
 	}
 	if keys.bolt == nil {
 		return nil
 	}
 	for key := keys.first(); key != nil; key = keys.next() {
-		value, err := unseal(r.name, scope, key, keys.value)
+		value, err := unseal([]byte(t), scope, key, keys.value)
 		if err != nil {
-			return r.db.readFailed(err)
+			return db.readFailed(err)
 		}
 		if err := f(string(scope), string(key), value); err != nil {
 			return err

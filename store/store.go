@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -25,13 +26,10 @@ const (
 // Tables returns every table, in a fixed order.
 func Tables() [4]Table { return [4]Table{Ledger, Tasks, Accounts, Submitted} }
 
-func (t Table) known() bool {
-	switch t {
-	case Ledger, Tasks, Accounts, Submitted:
-		return true
-	default:
-		return false
-	}
+// Known reports whether it is one of the tables.
+func (t Table) Known() bool {
+	tables := Tables()
+	return slices.Contains(tables[:], t)
 }
 
 // Keeper is what those need of a store who keep something in it; [DB] is one.
@@ -70,7 +68,7 @@ type Op struct {
 // validate says what is wrong with the change itself, so that a bad one never
 // reaches a transaction that it shares with others.
 func (o Op) validate() error {
-	if !o.Table.known() {
+	if !o.Table.Known() {
 		return fmt.Errorf("unknown table %q", string(o.Table))
 	}
 	if err := validateName("scope", o.Scope); err != nil {

@@ -2,6 +2,7 @@ package quota
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/prefetch"
+	"prefetch_exporter/store"
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
@@ -137,7 +139,9 @@ func (b *Budget) Take(account string) (*Call, time.Duration, error) {
 	c := &Call{Begun: now, number: b.newNumber()}
 	ops := append(b.compact(now), b.put(c.key(), c))
 	if err := b.store.Write(ops...); err != nil {
-		b.notCharged(c, err)
+		if b.self != "" && errors.Is(err, store.ErrUnknown) {
+			b.unheard[c.key()] = true // it does not leave either way
+		}
 		return nil, 0, fmt.Errorf("ledger: %w", err)
 	}
 	b.calls = append(b.calls, c)

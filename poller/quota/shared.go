@@ -194,14 +194,6 @@ func (b *Budget) Cancel(c *Call) {
 	wake()
 }
 
-// notCharged notes that a call was not charged, or that nobody knows whether it was:
-// it does not leave either way. It is called with the lock held.
-func (b *Budget) notCharged(c *Call, err error) {
-	if b.self != "" && errors.Is(err, store.ErrUnknown) {
-		b.unheard[c.key()] = true
-	}
-}
-
 // sign writes into an entry who wrote it and how old it is.
 func (b *Budget) sign(entry any) {
 	now := b.clock()

@@ -38,7 +38,9 @@ func (c *Changes) None() bool { return len(c.tasks) == 0 && !c.Account }
 // out, so that nobody else's change is lost with it, and is not tried again until it
 // changes: unstorable is told of it, by the id of a task, or none for the account's
 // own record.
-func (c *Changes) Save(st store.Keeper, a prefetch.Account, r *Account, unstorable func(id string, err error)) (saved []*task.Task, err error) {
+func (c *Changes) Save(
+	st store.Keeper, a prefetch.Account, r *Account, unstorable func(id string, err error),
+) (saved []*task.Task, err error) {
 	ops := make([]store.Op, 0, len(c.tasks)+1)
 	for id, t := range c.tasks {
 		op, err := taskOp(a, id, t)

@@ -39,18 +39,12 @@ type DB struct {
 	up, held   bool
 	since      time.Time
 
-	reportMutex sync.Mutex
-	failing     bool      // it was logged that writing fails, and not that it works again
-	working     time.Time // since when no write failed, while failing; zero if the last did
-
-	commits, writes atomic.Uint64
+	outage store.Outage
+	writes atomic.Uint64
 }
 
 // again is the pause before something that failed is tried again.
 const again = 100 * time.Millisecond
-
-// calm is how long no write may fail before writing counts as working again.
-const calm = time.Minute
 
 // Open returns a store for the options, at once: it is there for reading and writing
 // after [DB.Run] has connected and read everything. The caller closes it.
@@ -60,10 +54,7 @@ func Open(o Options) *DB {
 	db.connection = client.New(client.Options{
 		Endpoints: o.Endpoints, Username: o.Username, Password: o.Password, TLS: o.TLS, DialTimeout: o.DialTimeout,
 	})
-	db.etcd = &txn.Etcd{
-		Connection: db.connection, Mirror: db.mirror, Prefix: o.Prefix,
-		Committed: func() { db.commits.Add(1) },
-	}
+	db.etcd = &txn.Etcd{Connection: db.connection, Mirror: db.mirror, Prefix: o.Prefix}
 	db.heard.Store(-1)
 	return db
 }
@@ -182,7 +173,7 @@ func (db *DB) scan(t store.Table, scope *string, f func(scope, key string, value
 	case !db.mirror.Loaded():
 		return store.ErrNotLoaded
 	}
-	if !(layout.Name{Kind: string(t)}).IsRecord() {
+	if !t.Known() {
 		return fmt.Errorf("store: unknown table %q", string(t))
 	}
 	for _, item := range db.mirror.Records(string(t), scope) {
@@ -203,7 +194,7 @@ func (db *DB) scan(t store.Table, scope *string, f func(scope, key string, value
 
 // Stats returns what the store did since it was opened. It is in no file.
 func (db *DB) Stats() store.Stats {
-	return store.Stats{Commits: db.commits.Load(), Writes: db.writes.Load()}
+	return store.Stats{Commits: db.etcd.Commits.Load(), Writes: db.writes.Load()}
 }
 
 // Hanging returns 0: every request has a limit. See [store.DB.Hanging].
@@ -217,25 +208,18 @@ func (db *DB) Close() error {
 	return nil
 }
 
-// report counts every failed write. It logs the first, and then when writing has
-// worked again for a while.
+// report counts every failed write, and logs when writing begins to fail and works
+// again.
 func (db *DB) report(err error) {
-	db.reportMutex.Lock()
-	defer db.reportMutex.Unlock()
-	now := time.Now()
-	switch {
-	case err != nil:
+	if err != nil {
 		db.options.OnError(store.ReasonWrite)
-		if !db.failing {
-			db.options.Logger.Error("Writing to etcd fails; nothing is asked of vendors meanwhile", "err", err)
-		}
-		db.failing, db.working = true, time.Time{}
-	case !db.failing:
-	case db.working.IsZero():
-		db.working = now
-	case now.Sub(db.working) >= calm:
+	}
+	fails, works := db.outage.Note(err, time.Now())
+	if fails {
+		db.options.Logger.Error("Writing to etcd fails; nothing is asked of vendors meanwhile", "err", err)
+	}
+	if works {
 		db.options.Logger.Info("Writing to etcd works again")
-		db.failing = false
 	}
 }
 

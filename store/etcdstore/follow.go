@@ -118,7 +118,7 @@ func (f *following) load(ctx context.Context) error {
 
 	format := f.mirror.Get(layout.FormatName())
 	if format.Created == 0 {
-		if !before && !f.mirror.Empty() {
+		if !before && len(f.mirror.All()) > 0 {
 			return ErrHalf
 		}
 		f.forgot = before

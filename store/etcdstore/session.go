@@ -1,6 +1,7 @@
 package etcdstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -196,7 +197,7 @@ func (db *DB) revoke(ctx context.Context) {
 func (db *DB) register(ctx context.Context, l *lease, anew bool) (ok bool, err error) {
 	name, value := layout.Replica(db.options.Replica), db.registration()
 	known := db.mirror.Get(name)
-	if !anew && known.Same(int64(l.id), value) {
+	if !anew && known.Lease == int64(l.id) && bytes.Equal(known.Value, value) {
 		return true, nil
 	}
 	t := db.etcd.Begin()

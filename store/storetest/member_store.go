@@ -176,16 +176,15 @@ func (m *Member) Write(ops ...store.Op) error {
 
 // Scan calls f for every value of the copy; see [store.DB.Scan].
 func (m *Member) Scan(t store.Table, f func(scope, key string, value []byte) error) error {
-	return m.scan(t, func(string) bool { return true }, f)
+	return m.scan(t, nil, f)
 }
 
 // ScanScope is [Member.Scan] for one scope.
 func (m *Member) ScanScope(t store.Table, scope string, f func(key string, value []byte) error) error {
-	return m.scan(t, func(name string) bool { return name == scope },
-		func(_, key string, value []byte) error { return f(key, value) })
+	return m.scan(t, &scope, func(_, key string, value []byte) error { return f(key, value) })
 }
 
-func (m *Member) scan(t store.Table, wanted func(scope string) bool, f func(scope, key string, value []byte) error) error {
+func (m *Member) scan(t store.Table, only *string, f func(scope, key string, value []byte) error) error {
 	m.Awake()
 	return scan(t, f, func() (found []store.Op, err error) {
 		m.mu.Lock()
@@ -197,7 +196,7 @@ func (m *Member) scan(t store.Table, wanted func(scope string) bool, f func(scop
 			return nil, store.ErrNotLoaded
 		}
 		for k, v := range m.values {
-			if k.kind == string(t) && wanted(k.scope) {
+			if k.kind == string(t) && (only == nil || *only == k.scope) {
 				found = append(found, store.Op{Scope: k.scope, Key: k.key, Value: bytes.Clone(v.value)})
 			}
 		}

@@ -79,16 +79,15 @@ func (m *Memory) apply(op store.Op) {
 
 // Scan calls f for every value of a table in order. See [store.DB.Scan].
 func (m *Memory) Scan(t store.Table, f func(scope, key string, value []byte) error) error {
-	return m.scan(t, func(string) bool { return true }, f)
+	return m.scan(t, nil, f)
 }
 
 // ScanScope is [Memory.Scan] for one scope.
 func (m *Memory) ScanScope(t store.Table, scope string, f func(key string, value []byte) error) error {
-	return m.scan(t, func(name string) bool { return name == scope },
-		func(_, key string, value []byte) error { return f(key, value) })
+	return m.scan(t, &scope, func(_, key string, value []byte) error { return f(key, value) })
 }
 
-func (m *Memory) scan(t store.Table, wanted func(scope string) bool, f func(scope, key string, value []byte) error) error {
+func (m *Memory) scan(t store.Table, only *string, f func(scope, key string, value []byte) error) error {
 	return scan(t, f, func() (found []store.Op, err error) {
 		m.mutex.RLock()
 		defer m.mutex.RUnlock()
@@ -97,7 +96,7 @@ func (m *Memory) scan(t store.Table, wanted func(scope string) bool, f func(scop
 		}
 		for scope, values := range m.tables[t] {
 			for key, value := range values {
-				if wanted(scope) {
+				if only == nil || *only == scope {
 					found = append(found, store.Op{Scope: scope, Key: key, Value: bytes.Clone(value)})
 				}
 			}
@@ -108,7 +107,7 @@ func (m *Memory) scan(t store.Table, wanted func(scope string) bool, f func(scop
 
 // scan calls f for what a table holds as of one moment, in order.
 func scan(t store.Table, f func(scope, key string, value []byte) error, holds func() ([]store.Op, error)) error {
-	if tables := store.Tables(); !slices.Contains(tables[:], t) {
+	if !t.Known() {
 		return fmt.Errorf("store: unknown table %q", string(t))
 	}
 	found, err := holds()

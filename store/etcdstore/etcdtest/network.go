@@ -1,9 +1,7 @@
 package etcdtest
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/url"
@@ -21,7 +19,6 @@ type Network struct {
 	answers   *gate
 
 	mutex       sync.Mutex
-	closed      bool
 	broken      bool
 	connections map[net.Conn]struct{}
 	workers     sync.WaitGroup
@@ -31,33 +28,22 @@ type Network struct {
 // ends.
 func Connect(t testing.TB, c *Cluster) *Network {
 	t.Helper()
-	n, err := c.NewNetwork(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(n.Close)
-	return n
-}
-
-// NewNetwork returns a network of its own for one client of the members.
-func (c *Cluster) NewNetwork(ctx context.Context) (*Network, error) {
 	n := &Network{connections: map[net.Conn]struct{}{}, requests: newGate(), answers: newGate()}
+	t.Cleanup(n.close)
 	for _, endpoint := range c.Endpoints() {
 		target, err := url.Parse(endpoint)
 		if err != nil {
-			n.Close()
-			return nil, fmt.Errorf("endpoint: %w", err)
+			t.Fatal(err)
 		}
-		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
-			n.Close()
-			return nil, fmt.Errorf("listening: %w", err)
+			t.Fatal(err)
 		}
 		n.listeners = append(n.listeners, listener)
 		n.endpoints = append(n.endpoints, target.Scheme+"://"+listener.Addr().String())
 		n.workers.Go(func() { n.accept(listener, target.Host) })
 	}
-	return n, nil
+	return n
 }
 
 // Endpoints returns the addresses that the client has to use.
@@ -90,15 +76,12 @@ func (n *Network) Mend() {
 	n.answers.open()
 }
 
-// Close ends the network and all its connections.
-func (n *Network) Close() {
-	n.mutex.Lock()
-	n.closed = true
+// close ends the network and all its connections.
+func (n *Network) close() {
 	for _, l := range n.listeners {
 		_ = l.Close()
 	}
-	n.hangUp()
-	n.mutex.Unlock()
+	n.Break()
 	n.requests.open()
 	n.answers.open()
 	n.workers.Wait()
@@ -127,7 +110,7 @@ func (n *Network) accept(listener net.Listener, target string) {
 func (n *Network) keep(c net.Conn) bool {
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
-	if n.closed || n.broken {
+	if n.broken {
 		_ = c.Close()
 		return false
 	}

@@ -70,14 +70,7 @@ func PartsPrefix(part Name) Name {
 }
 
 // IsRecord reports whether the name is that of a record.
-func (n Name) IsRecord() bool {
-	for _, table := range store.Tables() {
-		if n.Kind == string(table) {
-			return true
-		}
-	}
-	return false
-}
+func (n Name) IsRecord() bool { return store.Table(n.Kind).Known() }
 
 // IsReplica and IsOwner tell the names that say who is there and who owns what.
 func (n Name) IsReplica() bool { return n.Kind == kindReplica }

@@ -4,7 +4,6 @@
 package mirror
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"maps"
@@ -125,17 +124,8 @@ func (m *Mirror) Scope(of layout.Name) []layout.Name {
 // Records returns the records of a table, or of one scope of it, as of one moment,
 // ordered by scope and key.
 func (m *Mirror) Records(kind string, scope *string) []Item {
-	items := m.items(kind, scope)
-	slices.SortFunc(items, func(a, b Item) int {
-		return cmp.Or(strings.Compare(a.Name.Scope, b.Name.Scope), strings.Compare(a.Name.Key, b.Name.Key))
-	})
-	return items
-}
-
-func (m *Mirror) items(kind string, scope *string) []Item {
-	m.mutex.RLock()
-	defer m.mutex.RUnlock()
 	var items []Item
+	m.mutex.RLock()
 	for name, entries := range m.entries[kind] {
 		if scope != nil && name != *scope {
 			continue
@@ -144,6 +134,10 @@ func (m *Mirror) items(kind string, scope *string) []Item {
 			items = append(items, m.item(layout.Name{Kind: kind, Scope: name, Key: key}))
 		}
 	}
+	m.mutex.RUnlock()
+	slices.SortFunc(items, func(a, b Item) int {
+		return cmp.Or(strings.Compare(a.Name.Scope, b.Name.Scope), strings.Compare(a.Name.Key, b.Name.Key))
+	})
 	return items
 }
 
@@ -154,18 +148,6 @@ func (m *Mirror) All() []Item {
 		all = append(all, m.Records(string(table), nil)...)
 	}
 	return all
-}
-
-// Empty reports whether there are no records at all.
-func (m *Mirror) Empty() bool {
-	m.mutex.RLock()
-	defer m.mutex.RUnlock()
-	for kind, scopes := range m.entries {
-		if (layout.Name{Kind: kind}).IsRecord() && len(scopes) > 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // item returns a record with its parts. The lock is held.
@@ -370,9 +352,4 @@ func (m *Mirror) Next(ctx context.Context) (n News, ok bool) {
 	m.news.changed, m.news.rewound, m.news.loaded, m.news.moved = nil, false, false, false
 	clear(m.news.known)
 	return n, true
-}
-
-// Same reports whether an entry has a value under a lease.
-func (e Entry) Same(lease int64, value []byte) bool {
-	return e.Created != 0 && e.Lease == lease && bytes.Equal(e.Value, value)
 }

@@ -6,6 +6,7 @@ package txn
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -20,9 +21,8 @@ type Etcd struct {
 	Mirror     *mirror.Mirror
 	// Prefix is what every key begins with, before a slash.
 	Prefix string
-	// Committed is called for each transaction that changed something; nil is
-	// allowed.
-	Committed func()
+	// Commits is how many transactions changed something.
+	Commits atomic.Uint64
 }
 
 // Path is the key of a name.
@@ -141,9 +141,7 @@ func (t *Transaction) Commit(ctx context.Context) (*clientv3.TxnResponse, error)
 	if err != nil || !answer.Succeeded {
 		return answer, err
 	}
-	if t.etcd.Committed != nil {
-		t.etcd.Committed()
-	}
+	t.etcd.Commits.Add(1)
 	revision := answer.Header.GetRevision()
 	for i := range t.changes {
 		c := &t.changes[i]

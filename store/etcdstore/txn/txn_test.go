@@ -36,8 +36,7 @@ func TestTransaction(t *testing.T) {
 	cluster := etcdtest.Start(t, etcdtest.Options{})
 	connection := client.New(client.Options{Endpoints: cluster.Endpoints(), DialTimeout: time.Second})
 	t.Cleanup(connection.Close)
-	committed := 0
-	e := &txn.Etcd{Connection: connection, Mirror: mirror.New(), Prefix: "/p", Committed: func() { committed++ }}
+	e := &txn.Etcd{Connection: connection, Mirror: mirror.New(), Prefix: "/p"}
 	name := layout.Record(store.Tasks, "vod", "1")
 	put := func(value string, known mirror.Entry) bool {
 		t.Helper()
@@ -105,7 +104,7 @@ func TestTransaction(t *testing.T) {
 	if c, ok := txn.Found(layout.Owner("nobody"), answer); ok || c.Modified == 0 || x.Deposed(answer) {
 		t.Errorf("found %+v", c)
 	}
-	if committed != 4 {
+	if committed := e.Commits.Load(); committed != 4 {
 		t.Errorf("%d were committed", committed)
 	}
 	x = e.Begin()
