@@ -17,44 +17,6 @@ const (
 	DiscoveredQuestions = "discovered, ten tasks a question"
 )
 
-// naming is what these vendors have in common in the scenarios. They take 5 to 30
-// calls a second by their pages.
-func naming(name string) Vendor {
-	return Vendor{
-		Name: name, Limit: prefetch.Limit{Calls: 60, Per: time.Minute},
-		PollInterval: 30 * time.Second, Retention: 10 * time.Minute, Named: true,
-	}
-}
-
-// The rows of a window tell their task, and are there at once.
-func volcengine() Vendor {
-	const week = 7 * 24 * time.Hour
-	v := naming("volcengine_cdn")
-	v.Windows, v.PageSize, v.OneWord = true, 100, true
-	v.MaxSpan, v.LookBack = week-2*time.Minute, week-2*time.Minute
-	return v
-}
-
-// A list tells of every task, and a question of the rows of one.
-func huaweicloudCDN() Vendor {
-	const twoWeeks = 14 * 24 * time.Hour
-	v := naming("huaweicloud_cdn")
-	v.Lists, v.PageSize = true, 10_000
-	v.LookBack = twoWeeks
-	return v
-}
-
-// Ten tasks may be asked for by their ids, and windows have rows that tell their task.
-// Rows may appear gradually.
-func alibabacloud() Vendor {
-	const days = 3 * 24 * time.Hour
-	v := naming("alibabacloud_cdn")
-	v.Windows, v.PageSize, v.TasksPerQuery = true, 100, 10
-	v.MaxSpan, v.LookBack = days-2*time.Minute, days-2*time.Minute
-	v.Proof = time.Minute
-	return v
-}
-
 // kinds are the scenarios at these vendors: many tasks at once, and a day of tasks
 // that nobody names.
 func kinds() []Scenario {
@@ -63,18 +25,32 @@ func kinds() []Scenario {
 		day         = 24 * time.Hour
 		unsettled   = 500
 		aDay        = 3000
+		aWeek       = 7*day - 2*time.Minute
+		threeDays   = 3*day - 2*time.Minute
 	)
 	var many, found []Scenario
 	for _, of := range []struct {
-		vendor           Vendor
 		name, discovered string
+		vendor           Vendor
 	}{
-		{volcengine(), RowsWithTasks, DiscoveredRows},
-		{huaweicloudCDN(), TasksListed, DiscoveredListed},
-		{alibabacloud(), TenTasksAQuestion, DiscoveredQuestions},
+		// The rows of a window tell their task, and are there at once.
+		{RowsWithTasks, DiscoveredRows, Vendor{
+			Name: "volcengine_cdn", Windows: true, PageSize: 100, OneWord: true, MaxSpan: aWeek, LookBack: aWeek,
+		}},
+		// A list tells of every task, and a question of the rows of one.
+		{TasksListed, DiscoveredListed, Vendor{Name: "huaweicloud_cdn", Lists: true, PageSize: 10_000, LookBack: 14 * day}},
+		// Ten tasks may be asked for by their ids, and windows have rows that tell their
+		// task. Rows may appear gradually.
+		{TenTasksAQuestion, DiscoveredQuestions, Vendor{
+			Name: "alibabacloud_cdn", Windows: true, PageSize: 100, TasksPerQuery: 10, MaxSpan: threeDays, LookBack: threeDays,
+			Proof: time.Minute,
+		}},
 	} {
+		v := of.vendor
+		v.Named, v.Limit = true, prefetch.Limit{Calls: 60, Per: time.Minute} // their pages say 5 to 30 a second
+		v.PollInterval, v.Retention = time.Minute/2, 10*time.Minute
 		s := Scenario{
-			Name: of.name, Vendor: of.vendor, Within: time.Hour, Unsettled: unsettled, Ramp: 10 * time.Minute,
+			Name: of.name, Vendor: v, Within: time.Hour, Unsettled: unsettled, Ramp: 10 * time.Minute,
 			LeastURLs: 3, MostURLs: 3, Fetch: fromPercentile(median, p95), Failing: 0.01,
 		}
 		many = append(many, s)

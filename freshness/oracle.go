@@ -47,16 +47,15 @@ func longestSettled(w *Workload, late time.Duration) Outcome {
 		provable[i] = max(w.Items[i].Settled()+late-seen(0), w.Items[i].second()+v.Proof)
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(provable[a], provable[b]) })
-	slots := v.slots()
 	free := time.Duration(0)
 	for _, i := range order {
-		sent := slots.notBefore(max(free, provable[i]))
+		sent := v.slotFrom(max(free, provable[i]))
 		if answered(sent) > Horizon {
 			break
 		}
 		o.Reported[i] = answered(sent)
 		o.Calls++
-		free = sent + slots.every
+		free = sent + v.SlotLength()
 	}
 	return o
 }
@@ -86,9 +85,8 @@ func (p *proposal) better(q *proposal) bool {
 
 func (o *oracle) run() Outcome {
 	o.counted = map[int]bool{}
-	slots := o.vendor.slots()
 	left := len(o.w.Items)
-	for sent := time.Duration(0); left > 0 && answered(sent) <= Horizon; sent += slots.every {
+	for sent := time.Duration(0); left > 0 && answered(sent) <= Horizon; sent += o.vendor.SlotLength() {
 		best := o.best(sent)
 		if best == nil {
 			continue

@@ -38,8 +38,7 @@ func NextSlot(w *Workload) Outcome {
 	v := &w.Scenario.Vendor
 	for i := range w.Items {
 		item := &w.Items[i]
-		earliest := max(item.Settled()-seen(0), item.second()+v.Proof)
-		sent := v.slots().notBefore(earliest)
+		sent := v.slotFrom(max(item.Settled()-seen(0), item.second()+v.Proof))
 		if answered(sent) <= Horizon {
 			o.Reported[i] = answered(sent)
 		}

@@ -24,8 +24,7 @@ func WriteJSON(w io.Writer, results []Result) error {
 func WriteMarkdown(w io.Writer, results []Result) error {
 	var b strings.Builder
 	for _, s := range Scenarios() {
-		of := slices.DeleteFunc(sorted(results), func(r Result) bool { return r.Scenario != s.Name })
-		if len(of) > 0 {
+		if of := in(sorted(results), s.Name); len(of) > 0 {
 			writeScenario(&b, &s, of)
 		}
 	}
@@ -46,12 +45,7 @@ func sorted(results []Result) []Result {
 			slices.Index(strategies[:], r.Strategy)
 	}
 	results = slices.Clone(results)
-	slices.SortStableFunc(results, func(a, b Result) int {
-		if d := place(a) - place(b); d != 0 {
-			return d
-		}
-		return cmp.Compare(a.Seed, b.Seed)
-	})
+	slices.SortStableFunc(results, func(a, b Result) int { return cmp.Or(place(a)-place(b), cmp.Compare(a.Seed, b.Seed)) })
 	return results
 }
 
@@ -80,11 +74,10 @@ func writeRow(b *strings.Builder, u unit, rows, of []Result) {
 	lag := func(f func(Spread) float64) string {
 		return u.text(mean(rows, func(r Result) float64 { return f(r.Lag) }))
 	}
-	average := func(r Result) float64 { return r.Lag.Mean }
-	low, high := ends(rows, average)
+	low, high := ends(rows, meanLag.of)
 	first, calls, countError := "–", "–", "–"
 	if rows[0].First != nil {
-		first = u.text(mean(rows, func(r Result) float64 { return r.First.Mean }))
+		first = u.text(mean(rows, firstAnswer.of))
 	}
 	if strategy != ByNextSlot {
 		calls = fmt.Sprintf("%.0f", mean(rows, func(r Result) float64 { return float64(r.Calls) }))
@@ -93,7 +86,7 @@ func writeRow(b *strings.Builder, u unit, rows, of []Result) {
 		countError = fmt.Sprintf("%.2f", mean(rows, func(r Result) float64 { return *r.CountError }))
 	}
 	fmt.Fprintf(b, "| %s | %s (%s–%s) | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", strategy,
-		u.text(mean(rows, average)), u.text(low), u.text(high),
+		u.text(mean(rows, meanLag.of)), u.text(low), u.text(high),
 		lag(func(l Spread) float64 { return l.P50 }), lag(func(l Spread) float64 { return l.P95 }),
 		lag(func(l Spread) float64 { return l.Max }),
 		ratio(rows, only(of, ByPageOracle)), ratio(rows, only(of, ByRoundRobin)), first, calls, countError,
@@ -132,35 +125,13 @@ func writeDeadlines(b *strings.Builder, s *Scenario, of []Result) {
 
 func writeTargets(b *strings.Builder, results []Result) {
 	b.WriteString("### Targets\n\n| target | is | |\n|---|---|---|\n")
-	for _, t := range Targets() {
-		if is, ok := t.Ratio(results); ok {
-			fmt.Fprintf(b, "| %s | %.2f × | %s |\n", t.String(), is, verdict(is <= t.Most))
+	for _, t := range Targets(results) {
+		verdict := "**missed**"
+		if t.Reached {
+			verdict = "reached"
 		}
+		fmt.Fprintf(b, "| %s | %s | %s |\n", t.Text, t.Is, verdict)
 	}
-	for _, t := range LagTargets() {
-		if lag, calls, ok := t.Is(results); ok {
-			fmt.Fprintf(b, "| %s | %.1f s, %.2f calls | %s |\n", t.String(), lag.Seconds(), calls, verdict(lag <= t.Lag && calls <= t.Calls))
-		}
-	}
-	for _, t := range DeadlineTargets() {
-		first, second, knownMet, ok := t.Parts(results)
-		if !ok {
-			continue
-		}
-		is := fmt.Sprintf("%.1f %%, %.1f %%", 100*first, 100*second)
-		if t.KnownMet > 0 {
-			is += fmt.Sprintf(", %.1f %%", 100*knownMet)
-		}
-		reached := first >= t.First && second >= t.Second && knownMet >= t.KnownMet
-		fmt.Fprintf(b, "| %s | %s | %s |\n", t.String(), is, verdict(reached))
-	}
-}
-
-func verdict(reached bool) string {
-	if reached {
-		return "reached"
-	}
-	return "**missed**"
 }
 
 // unit is how the times of a scenario are shown.
@@ -178,6 +149,10 @@ func unitOf(s *Scenario) unit {
 }
 
 func (u unit) text(seconds float64) string { return fmt.Sprintf("%.1f", seconds/u.seconds) }
+
+func in(results []Result, scenario string) []Result {
+	return slices.DeleteFunc(slices.Clone(results), func(r Result) bool { return r.Scenario != scenario })
+}
 
 func only(results []Result, s Strategy) []Result {
 	return slices.DeleteFunc(slices.Clone(results), func(r Result) bool { return r.Strategy != s })
@@ -209,11 +184,10 @@ func between(results []Result, f func(Result) float64) string {
 }
 
 func ratio(rows, against []Result) string {
-	average := func(r Result) float64 { return r.Lag.Mean }
-	if len(against) == 0 || mean(against, average) == 0 {
-		return "–"
+	if n, ok := meanLag.times(rows, against); ok {
+		return fmt.Sprintf("%.2f", n)
 	}
-	return fmt.Sprintf("%.2f", mean(rows, average)/mean(against, average))
+	return "–"
 }
 
 func seeds(of []Result) string {

@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -154,39 +154,61 @@ func TestWriteFails(t *testing.T) {
 	}
 }
 
-// TestTargets compares means over seeds.
+// TestTargets compares means over seeds. The results are given out for those of another
+// scenario.
 func TestTargets(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		target freshness.Target
-		want   float64
-		ok     bool
+	for name, c := range map[string]struct {
+		results string // of which scenario
+		want    freshness.Target
 	}{
-		{freshness.Target{Scenario: freshness.Trickle, Strategy: freshness.Ours, Against: freshness.ByRoundRobin}, 6.0 / 4, true},
-		{freshness.Target{Scenario: freshness.Trickle, Strategy: freshness.Ours, Against: freshness.ByPageOracle, P95: true}, 3, true},
-		{freshness.Target{Scenario: freshness.Trickle, Strategy: freshness.Ours, Against: freshness.ByRoundRobin, First: true}, 6.0 / 4, true},
-		{freshness.Target{Scenario: freshness.Trickle, Strategy: freshness.Ours, Against: freshness.ByPageOracle, First: true}, 0, false},
-		{freshness.Target{Scenario: freshness.Busy, Strategy: freshness.Ours, Against: freshness.ByRoundRobin}, 0, false},
+		"mean": {freshness.Trickle, freshness.Target{
+			Scenario: freshness.Trickle, Text: "trickle: mean of ours, with urls at most 1.50 × page oracle", Is: "2.50 ×",
+		}},
+		"held, though not reached": {freshness.Trickle, freshness.Target{
+			Scenario: freshness.Stragglers, Text: "stragglers: mean of ours at most 2.20 × page oracle", Is: "3.00 ×", Holds: true,
+		}},
+		"95th percentile": {freshness.Trickle, freshness.Target{
+			Scenario: freshness.VODFlood, Text: "VOD flood: p95 of ours at most 0.75 × round-robin", Is: "1.50 ×",
+		}},
+		"first answer": {freshness.Trickle, freshness.Target{
+			Scenario: freshness.ColdStart12, Text: "cold start, 12 items: first answer of ours at most 1.15 × round-robin", Is: "1.50 ×",
+		}},
+		"lag and calls": {freshness.Trickle, freshness.Target{
+			Scenario: freshness.TasksListed, Text: "tasks listed: mean of ours at most 30s, for at most 1 calls an item",
+			Is: "540.0 s, 1.99 calls", Partial: true,
+		}},
+		"deadlines": {freshness.FloodDeadlines, freshness.Target{
+			Scenario: freshness.FloodDeadlines, Is: "100.0 %, 100.0 %", Reached: true, Holds: true,
+			Text: "deadlines, VOD flood: ours within the first limit for 95 %, within the second for 100 %",
+		}},
+		"deadlines that are met": {freshness.FloodDeadlines, freshness.Target{
+			Scenario: freshness.FreeDeadlines, Is: "80.0 %, 100.0 %, 75.0 %",
+			Text: "deadlines, free calls: ours, with urls within the first limit for 100 %, within the second for 100 %, known as met for 100 %",
+		}},
 	} {
-		if got, ok := c.target.Ratio(results()); got != c.want || ok != c.ok {
-			t.Errorf("%s: %v, %v, want %v, %v", c.target.String(), got, ok, c.want, c.ok)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			of := slices.DeleteFunc(results(), func(r freshness.Result) bool { return r.Scenario != c.results })
+			for i := range of {
+				of[i].Scenario = c.want.Scenario
+			}
+			if got := freshness.Targets(of); !slices.Contains(got, c.want) {
+				t.Errorf("%+v is not among %+v", c.want, got)
+			}
+		})
 	}
-	lag := freshness.LagTarget{Scenario: freshness.Trickle, Strategy: freshness.Ours}
-	if mean, calls, ok := lag.Is(results()); !ok || mean != 9*time.Minute || math.Abs(calls-1.99) > 0.01 {
-		t.Errorf("lag: %v, %v calls, %v, want 9m and 1.99", mean, calls, ok)
-	}
-	lag.Scenario = freshness.Busy
-	if _, _, ok := lag.Is(results()); ok {
-		t.Error("a scenario that was not run has a lag")
-	}
-	deadlines := freshness.DeadlineTarget{Scenario: freshness.FloodDeadlines, Strategy: freshness.OursWithURLs}
-	if first, second, known, ok := deadlines.Parts(results()); !ok || first != 0.8 || second != 1 || known != 0.75 {
-		t.Errorf("deadlines: %v, %v, %v, %v, want 0.8, 1, 0.75", first, second, known, ok)
-	}
-	deadlines.Scenario = freshness.Trickle
-	if _, _, _, ok := deadlines.Parts(results()); ok {
-		t.Error("a scenario without deadlines has parts")
+}
+
+// TestNoTargets has results that nothing is asked of, and of which a side is missing.
+func TestNoTargets(t *testing.T) {
+	t.Parallel()
+	ours := freshness.Result{Scenario: freshness.Trickle, Strategy: freshness.Ours, Lag: freshness.Spread{Mean: 90}}
+	never := freshness.Result{Scenario: freshness.ColdStart12, Strategy: freshness.ByRoundRobin}
+	late := freshness.Result{Scenario: freshness.ColdStart12, Strategy: freshness.Ours, Lag: freshness.Spread{Mean: 90}}
+	untold := freshness.Result{Scenario: freshness.FloodDeadlines, Strategy: freshness.Ours}
+	if got := freshness.Targets([]freshness.Result{ours, never, late, untold}); len(got) > 0 {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -28,8 +28,7 @@ func newRoundRobin(w *Workload, newLast bool) *roundRobin {
 
 func (r *roundRobin) run() Outcome {
 	w := r.w
-	slots := r.vendor.slots()
-	for sent := time.Duration(0); answered(sent) <= Horizon; sent += slots.every {
+	for sent := time.Duration(0); answered(sent) <= Horizon; sent += r.vendor.SlotLength() {
 		for r.created < len(w.Items) && w.Items[r.created].Created <= sent {
 			r.add(r.created)
 			r.created++

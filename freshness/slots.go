@@ -6,28 +6,19 @@ import "time"
 // rounding never makes a call one too many. The poller's budget does the same.
 const slack = 1
 
-// slots are the moments at which calls may leave: those of a caller that never
-// lets one pass unused. A call's slot is free again one period, and the slack,
-// after it ended; slots that the vendor allows at once are spread evenly, which
-// is the best for whoever waits for one.
-type slots struct{ every time.Duration }
-
-func (v *Vendor) slots() slots {
+// SlotLength is the time from one slot to the next. Slots are the moments at which
+// calls may leave: those of a caller that never lets one pass unused. A call's slot is
+// free again one period, and the slack, after it ended; slots that the vendor allows at
+// once are spread evenly, which is the best for whoever waits for one.
+func (v *Vendor) SlotLength() time.Duration {
 	period := Latency + v.Limit.Per + v.Limit.Per*slack/100
-	return slots{every: period / time.Duration(v.Limit.Calls)}
+	return period / time.Duration(v.Limit.Calls)
 }
 
-// notBefore is the first slot at or after t; the first of all is at 0.
-func (s slots) notBefore(t time.Duration) time.Duration {
-	t = max(t, 0)
-	if since := t % s.every; since > 0 {
-		return t + s.every - since
-	}
-	return t
+// slotFrom is the first slot at or after t; the first of all is at 0.
+func (v *Vendor) slotFrom(t time.Duration) time.Duration {
+	return (max(t, 0) + v.SlotLength() - 1).Truncate(v.SlotLength())
 }
-
-// SlotLength is the time from one slot to the next.
-func (v *Vendor) SlotLength() time.Duration { return v.slots().every }
 
 // A call that is sent at t meets the vendor at seen(t), and its answer is there
 // at answered(t).

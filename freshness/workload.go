@@ -43,14 +43,9 @@ type Item struct {
 
 // Settled is when the last URL becomes final.
 func (i *Item) Settled() time.Duration {
-	return i.rowsFinal(0, len(i.URLs))
-}
-
-// rowsFinal is when the last row of [from, to) becomes final.
-func (i *Item) rowsFinal(from, to int) time.Duration {
 	last := i.Created
-	for n := from; n < to; n++ {
-		last = max(last, i.Created+i.URLs[n].Wait+i.URLs[n].Fetch)
+	for _, u := range i.URLs {
+		last = max(last, i.Created+u.Wait+u.Fetch)
 	}
 	return last
 }
