@@ -52,7 +52,7 @@ func Reconcile(tasks map[string]*planner.Candidate, l Listing, rules Rules, now 
 	r := round{tasks: tasks, rules: rules, now: now}
 	fresh, watched := r.compare(l)
 	watched -= r.makeRoom(watched + len(fresh) - rules.TaskLimit)
-	watched -= r.giveWay(watched+named(fresh)-rules.TaskLimit, l.Found)
+	watched -= r.drop(watched+named(fresh)-rules.TaskLimit, vendorOnly, l.Found)
 	room := min(len(fresh), max(0, rules.TaskLimit-watched))
 	r.sort(fresh)
 	for _, spec := range fresh[:room] {
@@ -67,10 +67,8 @@ func Reconcile(tasks map[string]*planner.Candidate, l Listing, rules Rules, now 
 		r.changed(t)
 	}
 	r.Dropped = named(fresh[room:]) + len(l.Found)
-	if over := watched - rules.TaskLimit; over > 0 {
-		r.dropNewest(over, l)
-		r.Dropped += over
-	}
+	// The limit was lowered.
+	r.Dropped += r.drop(watched-rules.TaskLimit, (*planner.Candidate).Watched, l.Found)
 	return r.Outcome
 }
 
@@ -174,14 +172,10 @@ func (r *round) unlist(t *planner.Candidate) {
 // is as new as now.
 func (r *round) sort(fresh []prefetch.Task) {
 	created := func(spec *prefetch.Task) time.Time {
-		switch t := r.tasks[spec.ID]; {
-		case t != nil:
+		if t := r.tasks[spec.ID]; t != nil {
 			return t.CreatedAt()
-		case spec.Created.IsZero():
-			return r.now
-		default:
-			return spec.Created
 		}
+		return cmp.Or(spec.Created, r.now)
 	}
 	found := func(spec *prefetch.Task) int {
 		if spec.Source == prefetch.SourceVendor {
@@ -197,14 +191,9 @@ func (r *round) sort(fresh []prefetch.Task) {
 // makeRoom ends the time of up to n settled tasks, those settled longest ago
 // first, and returns how many.
 func (r *round) makeRoom(n int) int {
-	if n <= 0 {
-		return 0
-	}
-	settled := r.watched(func(t *planner.Candidate) bool { return t.Phase == prefetch.Settled })
-	slices.SortFunc(settled, func(x, y *planner.Candidate) int {
+	settled := r.first(n, func(t *planner.Candidate) bool { return t.Phase == prefetch.Settled }, func(x, y *planner.Candidate) int {
 		return cmp.Or(x.SettledAt.Compare(y.SettledAt), strings.Compare(x.ID, y.ID))
 	})
-	settled = settled[:min(n, len(settled))]
 	for _, t := range settled {
 		t.End(0)
 		r.changed(t)
@@ -222,50 +211,36 @@ func named(fresh []prefetch.Task) (n int) {
 	return n
 }
 
-// giveWay stops watching up to n tasks that nobody named, the newest first, for those
-// that somebody did, and returns how many. They come in again when there is room.
-func (r *round) giveWay(n int, found map[string]prefetch.Task) int {
-	if n <= 0 {
-		return 0
-	}
-	unnamed := r.watched(func(t *planner.Candidate) bool { return t.Source == prefetch.SourceVendor })
-	newestFirst(unnamed)
-	unnamed = unnamed[:min(n, len(unnamed))]
-	for _, t := range unnamed {
-		found[t.ID] = prefetch.Task{ID: t.ID, Created: t.CreatedAt(), Source: prefetch.SourceVendor}
-		t.Unlist(r.now)
-		r.changed(t)
-	}
-	return len(unnamed)
-}
+// vendorOnly reports whether nobody named the task.
+func vendorOnly(t *planner.Candidate) bool { return t.Source == prefetch.SourceVendor }
 
-func newestFirst(tasks []*planner.Candidate) {
-	slices.SortFunc(tasks, func(x, y *planner.Candidate) int {
+// drop stops watching up to n of the tasks that fit, the newest first, and returns how
+// many. They are remembered for a while, like tasks that are not listed any more; those
+// that only the vendor lists are found still, and come in again when there is room.
+func (r *round) drop(n int, fits func(t *planner.Candidate) bool, found map[string]prefetch.Task) int {
+	newest := r.first(n, fits, func(x, y *planner.Candidate) int {
 		return cmp.Or(y.CreatedAt().Compare(x.CreatedAt()), strings.Compare(y.ID, x.ID))
 	})
-}
-
-// dropNewest stops watching the newest n tasks, after the limit was lowered.
-// They are remembered for a while, like tasks that are not listed any more; those that
-// only the vendor lists are found still.
-func (r *round) dropNewest(n int, l Listing) {
-	watched := r.watched(func(*planner.Candidate) bool { return true })
-	newestFirst(watched)
-	for _, t := range watched[:min(n, len(watched))] {
+	for _, t := range newest {
 		t.Unlist(r.now)
 		r.changed(t)
-		if t.Source == prefetch.SourceVendor {
-			l.Found[t.ID] = prefetch.Task{ID: t.ID, Created: t.CreatedAt(), Source: t.Source}
+		if vendorOnly(t) {
+			found[t.ID] = prefetch.Task{ID: t.ID, Created: t.CreatedAt(), Source: t.Source}
 		}
 	}
+	return len(newest)
 }
 
-// watched are the watched tasks that fit.
-func (r *round) watched(fits func(t *planner.Candidate) bool) (some []*planner.Candidate) {
+// first are up to n of the watched tasks that fit, in an order.
+func (r *round) first(n int, fits func(t *planner.Candidate) bool, order func(x, y *planner.Candidate) int) (some []*planner.Candidate) {
+	if n <= 0 {
+		return nil
+	}
 	for _, t := range r.tasks {
-		if t.Listed && !t.Ended && fits(t) {
+		if t.Watched() && fits(t) {
 			some = append(some, t)
 		}
 	}
-	return some
+	slices.SortFunc(some, order)
+	return some[:min(n, len(some))]
 }
