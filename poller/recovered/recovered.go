@@ -10,6 +10,7 @@ package recovered
 
 import (
 	"iter"
+	"maps"
 
 	"prefetch_exporter/poller/task"
 	"prefetch_exporter/poller/task/rows"
@@ -40,7 +41,7 @@ func (w Waiting) Told(t *task.Task, all iter.Seq[*task.Task]) (earlier []*task.T
 		return nil
 	}
 	warm := rows.Hashes{}
-	t.EachWarm(func(hash uint64) { warm[hash] = struct{}{} })
+	t.EachWarm(func(hash uint64) { warm[hash] = true })
 	for o, failed := range w {
 		if o.Ended {
 			delete(w, o)
@@ -50,15 +51,11 @@ func (w Waiting) Told(t *task.Task, all iter.Seq[*task.Task]) (earlier []*task.T
 			continue
 		}
 		before := len(failed)
-		for hash := range failed {
-			if warm.Has(hash) {
-				delete(failed, hash)
-			}
-		}
+		maps.DeleteFunc(failed, among(warm))
 		if len(failed) == before {
 			continue
 		}
-		o.Rows = o.Rows.Recover(warms(warm))
+		o.Rows = o.Rows.Recover(warm)
 		earlier = append(earlier, o)
 		if len(failed) == 0 {
 			delete(w, o)
@@ -78,27 +75,22 @@ func (w Waiting) recoverBy(t *task.Task, all iter.Seq[*task.Task]) {
 				continue
 			}
 			o.EachWarm(func(hash uint64) {
-				if fresh.Has(hash) {
-					warm[hash] = struct{}{}
+				if fresh[hash] {
+					warm[hash] = true
 				}
 			})
 		}
 	}
-	if len(warm) > 0 {
-		t.Rows = t.Rows.Recover(warms(warm))
-	}
+	t.Rows = t.Rows.Recover(warm)
 	w.note(t, without(failed, warm))
 }
 
 // unrecovered are the URLs of a task that failed and are not recovered.
 func unrecovered(t *task.Task) rows.Hashes {
-	var found rows.Hashes
+	found := rows.Hashes{}
 	for i := range t.Rows.URLs {
 		if u := &t.Rows.URLs[i]; u.Status == prefetch.Failed && !u.Recovered {
-			if found == nil {
-				found = rows.Hashes{}
-			}
-			found[rows.HashOf(u.URL)] = struct{}{}
+			found[rows.HashOf(u.URL)] = true
 		}
 	}
 	return found
@@ -106,19 +98,11 @@ func unrecovered(t *task.Task) rows.Hashes {
 
 // without are the hashes that are not among others.
 func without(hashes, others rows.Hashes) rows.Hashes {
-	if len(others) == 0 {
-		return hashes
-	}
-	left := rows.Hashes{}
-	for hash := range hashes {
-		if !others.Has(hash) {
-			left[hash] = struct{}{}
-		}
-	}
+	left := maps.Clone(hashes)
+	maps.DeleteFunc(left, among(others))
 	return left
 }
 
-// warms reports which URLs are among some hashes.
-func warms(warm rows.Hashes) func(url string) bool {
-	return func(url string) bool { return warm.Has(rows.HashOf(url)) }
+func among(hashes rows.Hashes) func(hash uint64, in bool) bool {
+	return func(hash uint64, _ bool) bool { return hashes[hash] }
 }

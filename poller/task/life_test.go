@@ -318,7 +318,7 @@ func TestPublished(t *testing.T) {
 	urls := rows(prefetch.Failed, 2)
 	urls[0].Rate, urls[0].HasRate, urls[1].Rate, urls[1].HasRate = 1, true, 0.5, true
 	apply(t, a, whole(urls), at(0))
-	a.Rows = a.Rows.Recover(func(url string) bool { return url == urls[0].URL })
+	a.Rows = a.Rows.Recover(taskrows.Hashes{taskrows.HashOf(urls[0].URL): true})
 	a.Fail(&vendorapi.Error{Reason: prefetch.ReasonUnavailable, Message: "m"}, at(time.Minute))
 	want := &prefetch.TaskState{
 		Account: account, ID: "a", Phase: prefetch.Settled, FirstSeen: now, Created: now.Add(-time.Hour),

@@ -19,7 +19,7 @@ func TestRecover(t *testing.T) {
 	apply(t, a, whole(rows(prefetch.Failed, 3)), at(0))
 	apply(t, b, whole(rows(prefetch.Succeeded, 2)), at(0))
 	warm := taskrows.Hashes{}
-	b.EachWarm(func(hash uint64) { warm[hash] = struct{}{} })
+	b.EachWarm(func(hash uint64) { warm[hash] = true })
 	left := func() (n int) {
 		for _, u := range a.Rows.URLs {
 			if !u.Recovered {
@@ -31,7 +31,7 @@ func TestRecover(t *testing.T) {
 	if n := left(); n != 3 || len(warm) != 2 {
 		t.Errorf("%d failed, %d warm", n, len(warm))
 	}
-	a.Rows = a.Rows.Recover(func(url string) bool { return warm.Has(taskrows.HashOf(url)) })
+	a.Rows = a.Rows.Recover(warm)
 	if n := left(); n != 1 {
 		t.Errorf("%d left", n)
 	}

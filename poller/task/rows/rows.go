@@ -113,13 +113,13 @@ func (r Rows) inherit(urls []prefetch.URL) Rows {
 		next.former = append(next.former, left...)
 	}
 	next.former = next.former[:min(len(next.former), Most)]
-	recovered := map[string]bool{}
+	recovered := Hashes{}
 	for i := range r.URLs {
 		if u := &r.URLs[i]; u.Recovered {
-			recovered[u.URL] = true
+			recovered[HashOf(u.URL)] = true
 		}
 	}
-	return next.Recover(func(url string) bool { return recovered[url] })
+	return next.Recover(recovered)
 }
 
 // With returns rows with urls after them, of which nothing was observed.

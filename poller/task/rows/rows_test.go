@@ -92,7 +92,7 @@ func TestStored(t *testing.T) {
 	urls := append(some(prefetch.Failed, 1), prefetch.URL{
 		URL: "https://example.com/?a=1&b=<2>", Rate: 0.5, HasRate: true, Progress: 0.25, HasProgress: true, Cause: prefetch.CauseOrigin, Words: "502",
 	})
-	r := rows.Rows{}.With(urls).Recover(func(string) bool { return true })
+	r := rows.Rows{}.With(urls).Recover(rows.Hashes{rows.HashOf(urls[0].URL): true})
 	again, stored := restarted(t, r)
 	urls[0].Recovered = true
 	if diff := cmp.Diff(urls, again.URLs); diff != "" {
@@ -138,9 +138,9 @@ func TestParts(t *testing.T) {
 func TestRecover(t *testing.T) {
 	t.Parallel()
 	failed := some(prefetch.Failed, 3)
-	warm := rows.Hashes{rows.HashOf(failed[1].URL): {}}
+	warm := rows.Hashes{rows.HashOf(failed[1].URL): true}
 	r := rows.Rows{}.With(failed)
-	after := r.Recover(func(url string) bool { return warm.Has(rows.HashOf(url)) })
+	after := r.Recover(warm)
 	again, _ := after.Merge(slices.Clone(failed), nil)
 	for i, want := range []bool{false, true, false} {
 		if r.URLs[i].Recovered || after.URLs[i].Recovered != want || again.URLs[i].Recovered != want {
