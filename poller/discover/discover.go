@@ -6,6 +6,7 @@
 package discover
 
 import (
+	"slices"
 	"time"
 
 	"prefetch_exporter/poller/clock"
@@ -60,16 +61,12 @@ func (l *Listing) from(m *Moment) time.Time {
 	return clock.Later(m.oldest(), clock.Earlier(l.Until, m.VendorNow()).Add(-overlap))
 }
 
-// Behind reports whether more is to be asked for than what was created since the
-// last question.
-func (l *Listing) Behind(m *Moment) bool {
-	return l.next != nil || l.Until.Before(l.askedAt.Add(m.Offset-overlap))
-}
-
 // Next is the question to ask next, and from when on.
 func (l *Listing) Next(m *Moment) (q vendorapi.Query, due time.Time) {
+	// More is to be asked for than what was created since the last question.
+	behind := l.next != nil || l.Until.Before(l.askedAt.Add(m.Offset-overlap))
 	switch {
-	case l.askedAt.IsZero(), l.askedAt.After(m.Now), m.Hasty && l.askedAt.Before(m.Begun), !l.vain && l.Behind(m):
+	case l.askedAt.IsZero(), l.askedAt.After(m.Now), m.Hasty && l.askedAt.Before(m.Begun), !l.vain && behind:
 	default:
 		due = l.askedAt.Add(m.PollInterval)
 	}
@@ -117,15 +114,9 @@ func (l *Listing) Ended() { l.underWay = false }
 // Move moves what was dated by our clock, which was set.
 func (l *Listing) Move(move func(at *time.Time)) { move(&l.askedAt) }
 
-// Found is one task of an answer.
-type Found struct {
-	ID      string
-	Created time.Time // of its first row; zero if the vendor did not say
-}
-
 // Saw takes in an answer to a question about everything in some span, whoever asked
 // it, and returns the tasks in it. sent is when it left, in the vendor's time.
-func (l *Listing) Saw(q vendorapi.Query, ans *vendorapi.Answer, sent time.Time, m *Moment) []Found {
+func (l *Listing) Saw(q vendorapi.Query, ans *vendorapi.Answer, sent time.Time, m *Moment) []vendorapi.TaskSummary {
 	follows := l.next != nil && q.From.Equal(l.next.From) && q.Page == l.next.Page
 	known := l.Until
 	if known.After(sent) {
@@ -159,11 +150,10 @@ func (l *Listing) proceed(q vendorapi.Query, ans *vendorapi.Answer, sent time.Ti
 	l.next = &next
 }
 
-// found are the tasks in an answer.
-func found(ans *vendorapi.Answer) (tasks []Found) {
-	for i := range ans.Tasks {
-		tasks = append(tasks, Found{ans.Tasks[i].ID, ans.Tasks[i].Created})
-	}
+// found are the tasks in an answer. Where it has their rows, a task was created when
+// the first of these was, and has no counts.
+func found(ans *vendorapi.Answer) []vendorapi.TaskSummary {
+	tasks := slices.Clone(ans.Tasks)
 	places := map[string]int{}
 	for i, id := range ans.RowTasks {
 		created := ans.URLs[i].Created
@@ -175,7 +165,7 @@ func found(ans *vendorapi.Answer) (tasks []Found) {
 			}
 		default:
 			places[id] = len(tasks)
-			tasks = append(tasks, Found{id, created})
+			tasks = append(tasks, vendorapi.TaskSummary{ID: id, Created: created})
 		}
 	}
 	return tasks
