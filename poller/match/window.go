@@ -1,7 +1,6 @@
 package match
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -93,24 +92,22 @@ func (p *Page) see() (from, to time.Time, unordered bool) {
 	if first && p.Whole() {
 		return from, to, unordered
 	}
-	different := len(slices.CompactFunc(slices.Clone(shown), time.Time.Equal))
-	if unordered || different < enough {
+	shown = slices.CompactFunc(shown, time.Time.Equal)
+	if unordered || len(shown) < enough {
 		return from, time.Time{}, unordered
 	}
-	begin, end := shown[0].Add(time.Second), shown[len(shown)-1].Add(-time.Second)
+	begins, ends := first, p.last() // where the question does
 	if !forwards {
-		begin, end = shown[0].Add(-time.Second), shown[len(shown)-1].Add(time.Second)
+		slices.Reverse(shown)
+		begins, ends = ends, begins
 	}
-	if first {
-		begin = time.Time{} // where the question does
+	if !begins {
+		from = shown[0].Add(time.Second)
 	}
-	if p.last() {
-		end = time.Time{}
+	if !ends {
+		to = shown[len(shown)-1].Add(-time.Second)
 	}
-	if !forwards {
-		begin, end = end, begin
-	}
-	return cmp.Or(begin, from), cmp.Or(end, to), unordered
+	return from, to, unordered
 }
 
 // last reports whether no page follows.
@@ -218,29 +215,22 @@ func submitted(urls []string, at time.Time) []prefetch.URL {
 // hint tells of the claims whose rows are not known what is probably theirs: the
 // rows that nobody owns, created near when the task was.
 func (w *window) hint() {
-	found := map[int]*Hint{}
+	hints := make([]Hint, len(w.claims))
 	for i := range w.URLs {
-		u := &w.URLs[i]
-		claim := nobody
-		if w.owner[i] == nobody {
-			claim = w.nearest(u.Created)
-		}
-		if claim == nobody {
+		if w.owner[i] != nobody {
 			continue
 		}
-		h := found[claim]
-		if h == nil {
-			h = &Hint{Claim: claim}
-			found[claim] = h
-		}
-		h.Rows++
-		if !u.Status.Final() {
-			h.Left++
+		if claim := w.nearest(w.URLs[i].Created); claim != nobody {
+			hints[claim].Rows++
+			if !w.URLs[i].Status.Final() {
+				hints[claim].Left++
+			}
 		}
 	}
 	for _, i := range w.near {
-		if h := found[i]; h != nil {
-			w.Hints = append(w.Hints, *h)
+		if h := hints[i]; h.Rows > 0 {
+			h.Claim = i
+			w.Hints = append(w.Hints, h)
 		}
 	}
 }
