@@ -80,7 +80,7 @@ func (h *Heard) Join(q vendorapi.Query, ans vendorapi.Answer) ([]*Candidate, mat
 	for _, shown := range r.Hints {
 		t := tasks[shown.Claim]
 		t.hint = &hint{Hint: shown, at: h.Now}
-		h.appraisals.changed(t)
+		h.appraisals.Changed(t)
 	}
 	return tasks, r
 }
@@ -121,6 +121,6 @@ func (h *Heard) matched(tasks []*Candidate, r match.Result) {
 	h.Vendor.Unordered = r.Unordered
 	for _, i := range r.Doubted {
 		tasks[i].BecomeAmbiguous()
-		h.appraisals.changed(tasks[i])
+		h.appraisals.Changed(tasks[i])
 	}
 }

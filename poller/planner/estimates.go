@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/poller/match"
 	"prefetch_exporter/poller/planner/ask"
@@ -71,8 +72,7 @@ func (c *appraisal) last() int64  { return c.created + c.margin }
 // appraisals is the appraisals of all tasks in order of their creation, once it is sorted.
 type appraisals struct {
 	all   []appraisal
-	spare []appraisal // room for the next sort
-	moved int         // how many appraisals may be out of order
+	moved int // how many appraisals may be out of order
 	room  []priority.Share
 }
 
@@ -95,18 +95,18 @@ func newAppraisal(t *Candidate) appraisal {
 	return appraisal{task: t, created: t.CreatedAt().UnixNano(), deadline: toNano(t.Deadline)}
 }
 
-func newAppraisals(tasks map[string]*Candidate) *appraisals {
-	b := &appraisals{all: make([]appraisal, 0, len(tasks))}
+// Set makes tasks the candidates.
+func (b *appraisals) Set(tasks map[string]*Candidate) {
+	*b = appraisals{all: make([]appraisal, 0, len(tasks))}
 	for _, t := range tasks {
 		b.all = append(b.all, newAppraisal(t))
 	}
 	slices.SortFunc(b.all, compareAppraisals)
 	b.number()
-	return b
 }
 
-// add adds the appraisal of a task that was not there.
-func (b *appraisals) add(t *Candidate) {
+// Add adds a candidate that was not there.
+func (b *appraisals) Add(t *Candidate) {
 	t.place = len(b.all)
 	c := newAppraisal(t)
 	c.moved = true
@@ -118,8 +118,8 @@ func compareAppraisals(x, y appraisal) int {
 	return cmp.Or(cmp.Compare(x.created, y.created), strings.Compare(x.task.ID, y.task.ID))
 }
 
-// changed has the task's appraisal made anew.
-func (b *appraisals) changed(t *Candidate) {
+// Changed has what was worked out of a task worked out anew.
+func (b *appraisals) Changed(t *Candidate) {
 	if t.place >= len(b.all) || b.all[t.place].task != t {
 		return // it is not watched any more
 	}
@@ -145,18 +145,16 @@ func (b *appraisals) sort() {
 		}
 	}
 	slices.SortFunc(moved, compareAppraisals)
-	sorted := b.spare[:0]
-	for i := range b.all {
-		if b.all[i].moved {
-			continue
+	stay := len(slices.DeleteFunc(b.all, func(c appraisal) bool { return c.moved }))
+	for i := len(b.all) - 1; len(moved) > 0; i-- {
+		if last := len(moved) - 1; stay == 0 || compareAppraisals(b.all[stay-1], moved[last]) < 0 {
+			b.all[i], moved = moved[last], moved[:last]
+		} else {
+			stay--
+			b.all[i] = b.all[stay]
 		}
-		for len(moved) > 0 && compareAppraisals(moved[0], b.all[i]) < 0 {
-			sorted, moved = append(sorted, moved[0]), moved[1:]
-		}
-		sorted = append(sorted, b.all[i])
 	}
-	sorted = append(sorted, moved...)
-	b.all, b.spare, b.moved = sorted, b.all, 0
+	b.moved = 0
 	b.number()
 }
 
@@ -170,8 +168,8 @@ func (b *appraisals) number() {
 	}
 }
 
-// stale has every appraisal made anew.
-func (b *appraisals) stale() {
+// Stale has everything worked out anew.
+func (b *appraisals) Stale() {
 	for i := range b.all {
 		b.all[i].until = 0
 	}
@@ -210,15 +208,11 @@ func (s *Round) schedule(c *appraisal) bool {
 	return c.askable
 }
 
-// lacksRows reports whether nothing is missing of the task but the rows of what
-// failed, which a list does not tell.
-func (s *Round) lacksRows(t *Candidate) bool {
-	return s.Capabilities.Lists && t.Answered() && t.Counts.AllFinal()
-}
-
-// join fills in whether a window can tell of the task.
+// join fills in whether a window can tell of the task: from when on it can, and no
+// sooner than the poll interval after the last one that could have.
 func (s *Round) join(c *appraisal, claim *match.Claim) {
-	t, windowAt := c.task, s.windowAt(c.task, claim)
+	t := c.task
+	windowAt := clock.Later(claim.Tellable().Add(-s.Offset), s.again(t.windowed))
 	c.open = s.Names() && !s.untold(t)
 	c.joinable = !windowAt.After(s.Now) && !s.untold(t)
 	c.change(windowAt)
@@ -254,7 +248,9 @@ func (s *Round) fill(c *appraisal) {
 		c.change(t.Reading.Until(t.LastAsked, s.Slot))
 	}
 	c.change(t.LastAsked)
-	if claim.Joinable() && !s.lacksRows(t) {
+	// A list does not tell the rows of what failed.
+	lacksRows := s.Capabilities.Lists && t.Answered() && t.Counts.AllFinal()
+	if claim.Joinable() && !lacksRows {
 		s.join(c, &claim)
 	}
 	scoutAt := s.again(t.scouted)

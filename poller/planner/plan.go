@@ -48,8 +48,8 @@ type Knowledge struct {
 // Planner chooses what to ask next about an account's tasks.
 type Planner struct {
 	Knowledge
+	appraisals // what was worked out of the tasks
 
-	appraisals appraisals // what was worked out of the tasks
 	// cursor is the place after that of the last appraisal that was made anew though it
 	// could have been used still.
 	cursor int
@@ -143,21 +143,9 @@ func (p *Planner) Ahead() *Planner {
 		p.ahead = &Planner{copied: true}
 	}
 	p.ahead.Knowledge = p.Knowledge
-	p.ahead.appraisals.all = append(p.ahead.appraisals.all[:0], p.appraisals.all...)
+	p.ahead.all = append(p.ahead.all[:0], p.all...)
 	return p.ahead
 }
-
-// Set makes tasks the candidates.
-func (p *Planner) Set(tasks map[string]*Candidate) { p.appraisals = *newAppraisals(tasks) }
-
-// Add adds a candidate that was not there.
-func (p *Planner) Add(t *Candidate) { p.appraisals.add(t) }
-
-// Changed has what was worked out of a task worked out anew.
-func (p *Planner) Changed(t *Candidate) { p.appraisals.changed(t) }
-
-// Stale has everything worked out anew.
-func (p *Planner) Stale() { p.appraisals.stale() }
 
 // Backlog is how long the limit needs to ask for every unsettled task once that is
 // not lost, and how many are unsettled. It is known when the choice was made.

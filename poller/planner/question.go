@@ -103,10 +103,7 @@ func (s *Round) ask(c *appraisal) Question {
 	never := t.LastAsked.IsZero() && !t.Answered()
 	q.Pressing = q.Priority.Presses() || c.kind == ask.Regular && never && t.Counted == nil
 	q.Follows = c.kind == ask.NextPage && !q.Priority.Presses()
-	facts := why.Facts{Class: c.class, Kind: c.kind, Total: s.counts(c), Chance: float64(c.chance)}
-	if q.Query.Status != nil {
-		facts.Counts, facts.Counted = true, *q.Query.Status
-	}
+	facts := why.Facts{Class: c.class, Kind: c.kind, Counted: q.Query.Status, Total: s.counts(c), Chance: float64(c.chance)}
 	q.Why = facts.Task(&t.Task)
 	q.Query = s.terms.Query(&t.Task, q.Query)
 	return q

@@ -23,7 +23,8 @@ func (s *Round) bestScout(rival priority.Priority, covered int) (best Question, 
 	if !s.CanScout() || s.NoWindows || rival.Class > priority.Ordinary {
 		return Question{}, false
 	}
-	ratio, calls := s.learned.runningRatio(s.Now), s.prices(covered)
+	ratio := s.learned.runningRatio(s.Now)
+	calls := estimate.CallsAt(s.Slot, s.alone+s.shared/float64(max(1, covered)))
 	shares := s.appraisals.shares()
 	for i := range s.all {
 		c, x := &s.all[i], &shares[i]
@@ -35,7 +36,7 @@ func (s *Round) bestScout(rival priority.Priority, covered int) (best Question, 
 			x.Class, x.Worth, x.Told = priority.Ordinary, known, 1
 		}
 	}
-	w := s.slide(tuning.Roomy*float64(s.PageSize()), 0, shares)
+	w := priority.Best(shares, s.bounds(tuning.Roomy*float64(s.PageSize()), 0))
 	proven := 0.0 // by the rival
 	if rival.Class == priority.Ordinary {
 		proven = rival.Worth
@@ -49,12 +50,6 @@ func (s *Round) bestScout(rival priority.Priority, covered int) (best Question, 
 	}
 	best.Query.Status = new(prefetch.Running)
 	return best, true
-}
-
-// prices is what calls are worth. Of the tasks that windows tell of too, one window
-// tells of so many: covered.
-func (s *Round) prices(covered int) estimate.Calls {
-	return estimate.CallsAt(s.Slot, s.alone+s.shared/float64(max(1, covered)))
 }
 
 // runningRatio is how many rows run for each that is expected to. Only scouts tell, and
@@ -85,7 +80,7 @@ func (h *Heard) note(t *Candidate, shown match.Hint) {
 	}
 	shown.Rows = max(shown.Rows, h.sizeOf(t))
 	t.hint = &hint{Hint: shown, at: h.Now, scouted: true}
-	h.appraisals.changed(t)
+	h.appraisals.Changed(t)
 }
 
 // checkScout compares what a scout said of a task with an answer that shows all of

@@ -12,13 +12,6 @@ import (
 	vendorapi "prefetch_exporter/vendor_api"
 )
 
-// windowAt is from when on, by our clock, a window may be asked for the task's
-// sake: when it can tell of the task, and no sooner than the poll interval after
-// the last one that could have.
-func (s *Round) windowAt(t *Candidate, c *match.Claim) time.Time {
-	return clock.Later(c.Tellable().Add(-s.Offset), s.again(t.windowed))
-}
-
 // again is when a window like one that left at a time may be asked for again.
 func (s *Round) again(left time.Time) time.Time {
 	if left.After(s.Now) {
@@ -38,7 +31,7 @@ func (s *Round) Leaves(q *Question) {
 	for _, t := range q.Tasks() {
 		t.InFlight = true
 		t.LastAsked, t.RetryAt = s.Now, time.Time{}
-		s.appraisals.changed(t)
+		s.appraisals.Changed(t)
 	}
 	if q.Task != nil {
 		return
@@ -58,7 +51,7 @@ func (s *Round) Leaves(q *Question) {
 				q.Shown, t.InFlight = append(q.Shown, t), true
 			}
 		}
-		s.appraisals.changed(t)
+		s.appraisals.Changed(t)
 	}
 }
 
@@ -74,12 +67,8 @@ func (p *Planner) Ended(q *Question, answered bool) {
 	}
 }
 
-// slide finds the window that goes first of those with no more rows than there is
-// room for: those of its tasks, and so many others a second.
-func (s *Round) slide(room, others float64, shares []priority.Share) priority.Window {
-	return priority.Best(shares, s.bounds(room, others))
-}
-
+// bounds are those of a window with no more rows than there is room for: those of its
+// tasks, and so many others a second.
 func (s *Round) bounds(room, others float64) priority.Bounds {
 	return priority.Bounds{
 		Oldest: s.Oldest(), Newest: s.VendorNow().Add(dialect.Pad + match.Drift),
@@ -146,12 +135,13 @@ func (s *Round) bestWindow() (best Question, told int) {
 	if s.Capabilities.Lists {
 		others = 0 // a list has room
 	}
-	w := s.slide(float64(s.Room()), others, shares)
+	bounds := s.bounds(float64(s.Room()), others)
+	w := priority.Best(shares, bounds)
 	if w.Told == 0 {
 		return Question{}, 0
 	}
 	// It costs nothing, and then they are asked for together from now on.
-	if s.Names() && !w.Widen(shares, s.bounds(float64(s.Room()), others)) {
+	if s.Names() && !w.Widen(shares, bounds) {
 		return Question{}, 0
 	}
 	return Question{

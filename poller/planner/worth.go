@@ -94,7 +94,10 @@ func (s *Round) weigh(c *appraisal, left int, looked time.Time) {
 	}
 	// What was asked in vain is not worth the whole wait at once again.
 	waited := max(0, s.Now.Sub(clock.Later(looked, t.LastAsked)))
-	worth = worth*fraction(waited, s.Now.Sub(looked)) + tuning.Residue*(1+waited.Minutes()) + s.novelty(t, chance)
+	if whole := s.Now.Sub(looked); waited < whole {
+		worth *= float64(waited) / float64(whole)
+	}
+	worth = worth + tuning.Residue*(1+waited.Minutes()) + s.novelty(t, chance)
 	c.class, c.worth = s.urgent(t, worth)
 	if c.imminent {
 		c.class = priority.Imminent
@@ -174,14 +177,6 @@ func (s *Round) urgent(t *Candidate, worth float64) (priority.Class, float64) {
 	default:
 		return priority.Ordinary, worth
 	}
-}
-
-// fraction is what part of a whole time has passed, at most all of it.
-func fraction(some, whole time.Duration) float64 {
-	if whole <= some {
-		return 1
-	}
-	return float64(some) / float64(whole)
 }
 
 // view is what the task's chance rests on, after a look at so many URLs that were

@@ -15,10 +15,9 @@ import (
 type Facts struct {
 	Class   priority.Class
 	Kind    ask.Kind
-	Counted prefetch.Status // what is counted, if Counts
-	Counts  bool
-	Total   bool    // it is asked how many URLs there are
-	Chance  float64 // that it has settled
+	Counted *prefetch.Status // what is counted; nil if nothing is
+	Total   bool             // it is asked how many URLs there are
+	Chance  float64          // that it has settled
 }
 
 // Task is why a task is asked.
@@ -35,8 +34,8 @@ func (f Facts) Task(t *task.Task) string {
 		return "lost, in case the vendor knows it after all"
 	case f.Kind == ask.Vain:
 		return "only statuses are left that no page documents"
-	case f.Counts:
-		return fmt.Sprintf("how many of its URLs %s, %s", past(f.Counted), likely(f.Chance))
+	case f.Counted != nil:
+		return fmt.Sprintf("how many of its URLs %s, %s", past(*f.Counted), likely(f.Chance))
 	case f.Total:
 		return "to be sure how many URLs it has"
 	case t.LastAsked.IsZero() && !t.Answered():

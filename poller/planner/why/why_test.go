@@ -26,13 +26,13 @@ func TestTask(t *testing.T) {
 		"lost, in case the vendor knows it after all":   {why.Facts{Kind: ask.Vain}, func(t *task.Task) { t.Phase = prefetch.Lost }},
 		"only statuses are left that no page documents": {facts: why.Facts{Kind: ask.Vain}},
 		"how many of its URLs have failed, may have finished": {
-			facts: why.Facts{Kind: ask.Regular, Counts: true, Counted: prefetch.Failed, Chance: 0.1},
+			facts: why.Facts{Kind: ask.Regular, Counted: new(prefetch.Failed), Chance: 0.1},
 		},
 		"how many of its URLs still wait, to see how far it is": {
-			facts: why.Facts{Kind: ask.Regular, Counts: true, Counted: prefetch.Waiting},
+			facts: why.Facts{Kind: ask.Regular, Counted: new(prefetch.Waiting)},
 		},
 		"how many of its URLs have succeeded, likely to have finished": {
-			facts: why.Facts{Kind: ask.Regular, Counts: true, Counted: prefetch.Succeeded, Chance: 0.5},
+			facts: why.Facts{Kind: ask.Regular, Counted: new(prefetch.Succeeded), Chance: 0.5},
 		},
 		"to be sure how many URLs it has": {facts: why.Facts{Kind: ask.Regular, Total: true}},
 		"never asked before":              {facts: why.Facts{Kind: ask.Regular, Class: priority.Starved}},
