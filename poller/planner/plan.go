@@ -142,6 +142,7 @@ func (p *Planner) Ahead() *Planner {
 	if p.ahead == nil {
 		p.ahead = &Planner{copied: true}
 	}
+	p.sort() // here, since it tells each task its place
 	p.ahead.Knowledge = p.Knowledge
 	p.ahead.all = append(p.ahead.all[:0], p.all...)
 	return p.ahead

@@ -227,6 +227,22 @@ func (w *world) settled() bool {
 // asked are the reasons of the calls, each once.
 func (w *world) asked() string { return strings.Join(w.calls, "\n") }
 
+// A forecast has tasks that came since the last choice in the order of their creation,
+// as that choice will.
+func TestAheadOfATaskThatCame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, cdnetworks(), 5*minute)
+	for i := range 2 { // too far apart for one window, the newer one first
+		w.launch(fmt.Sprint("task-", i), time.Duration(1+40*i)*time.Hour, 4, 5*minute, everything)
+	}
+	ahead, _, _ := w.planner.Ahead().At(w.m).Plan()
+	next, _, _ := w.planner.At(w.m).Plan()
+	if ahead.Why != next.Why || ahead.Query.From != next.Query.From || ahead.Query.To != next.Query.To {
+		t.Errorf("the forecast is %q about %v to %v, the choice %q about %v to %v",
+			ahead.Why, ahead.Query.From, ahead.Query.To, next.Why, next.Query.From, next.Query.To)
+	}
+}
+
 // Whatever is known of tasks and however the vendor can be asked, everything settles
 // with what the vendor has; the same calls give the same choices; and a forecast
 // changes nothing.
