@@ -65,7 +65,11 @@ func show(ctx context.Context, out io.Writer, path string, port int) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, vendors.Close()) }()
-	etcd, err := etcdtest.Run(ctx, etcdtest.Options{Members: members, Folder: folder})
+	etcd, err := etcdtest.Run(ctx, etcdtest.Options{
+		Members: members, Folder: folder,
+		// As everybody must, see docs/high-availability.md.
+		Flags: []string{"--auto-compaction-mode=periodic", "--auto-compaction-retention=10m"},
+	})
 	if err != nil {
 		return err
 	}

@@ -73,6 +73,33 @@ func TestComposeIsPinnedAndLocal(t *testing.T) {
 	}
 }
 
+// TestComposeCompacts: each etcd gets the flags that docs/high-availability.md calls
+// required.
+func TestComposeCompacts(t *testing.T) {
+	t.Parallel()
+	line := regexp.MustCompile("(?m)^\\| `(.*)` \\| \\*\\*required\\*\\*").FindStringSubmatch(string(read(t, inRepository("docs/high-availability.md"))))
+	if line == nil {
+		t.Fatal("docs/high-availability.md requires no flag")
+	}
+	members := 0
+	for _, s := range project(t, projects["replicas"]...).Services {
+		if !strings.HasPrefix(s.Name, "etcd-") {
+			continue
+		}
+		members++
+		for flag := range strings.FieldsSeq(line[1]) {
+			name, want, _ := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
+			name = "ETCD_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+			if got := s.Environment[name]; got == nil || *got != want {
+				t.Errorf("%s: %s is not %s", s.Name, name, want)
+			}
+		}
+	}
+	if members == 0 {
+		t.Error("there is no etcd")
+	}
+}
+
 // TestComposeConfigurations lays out what each service sees, as its volumes say,
 // and has each program's own tool read it.
 func TestComposeConfigurations(t *testing.T) {
