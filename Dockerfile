@@ -26,5 +26,7 @@ EXPOSE 10186
 VOLUME /var/lib/prefetch_exporter
 ENTRYPOINT ["/prefetch_exporter"]
 CMD ["--config.file=/etc/prefetch_exporter/config.yml", "--storage.path=/var/lib/prefetch_exporter"]
+# For the health check: another one for --web.route-prefix, or https://.
+ENV PREFETCH_EXPORTER_URL=http://127.0.0.1:10186
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
-    CMD ["/prefetchtool", "--exporter.url=http://127.0.0.1:10186", "healthy"]
+    CMD ["/prefetchtool", "healthy"]

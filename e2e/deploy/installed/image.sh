@@ -45,7 +45,8 @@ inspect() { buildah inspect --type image --format "{{$1}}" "$image"; }
 [ "$(inspect .Docker.Config.User)" = 65532:65532 ] || fail "the user is $(inspect .Docker.Config.User)"
 entrypoint=$(inspect 'index .Docker.Config.Entrypoint 0')
 health=$(inspect 'range .Docker.Config.Healthcheck.Test}}{{.}} {{end')
-echo "entrypoint $entrypoint, health check $health"
+environment=$(inspect 'range .Docker.Config.Env}}{{.}} {{end')
+echo "entrypoint $entrypoint, health check $health, environment $environment"
 
 step "nothing else is in it"
 c=$(buildah from "$image")
@@ -81,8 +82,8 @@ cp "$work/config.yml" "$work/root/etc/prefetch_exporter/config.yml"
 mount -t proc proc "$work/root/proc"
 mount -t tmpfs -o uid=65532,gid=65532,mode=0700 tmpfs "$work/root/var/lib/prefetch_exporter"
 mount -o remount,bind,ro "$work/root"
-inside() { chroot --userspec=65532:65532 --groups= "$work/root" "\$@"; }
-! inside /prefetchtool --exporter.url=http://127.0.0.1:10186 healthy 2>/dev/null || { echo "healthy before it runs"; exit 1; }
+inside() { env -i $environment chroot --userspec=65532:65532 --groups= "$work/root" "\$@"; }
+! inside /prefetchtool healthy 2>/dev/null || { echo "healthy before it runs"; exit 1; }
 (exec chroot --userspec=65532:65532 --groups= "$work/root" $entrypoint --config.file=/etc/prefetch_exporter/config.yml \
     --storage.path=/var/lib/prefetch_exporter >"$work/log" 2>&1) &
 for _ in \$(seq 100); do
