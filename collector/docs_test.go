@@ -86,9 +86,9 @@ func documentation(t *testing.T) string {
 	statuses, causes, phases, reasons := prefetch.Statuses(), prefetch.AllCauses(), prefetch.Phases(), prefetch.Reasons()
 	page, err := template.New("metrics.md.tmpl").Funcs(template.FuncMap{
 		"groups": groups, "labels": labelsOf, "meaning": meaning,
-		"statuses": func() string { return code(statuses[:]) },
-		"causes":   func() string { return code(causes[:]) },
-		"phases":   func() string { return code(phases[:]) },
+		"statuses": func() string { return code(statuses) },
+		"causes":   func() string { return code(causes) },
+		"phases":   func() string { return code(phases) },
 		"reasons":  func() string { return code(words(reasons[:])) },
 	}).ParseFiles(filepath.Join("testdata", "metrics.md.tmpl"))
 	if err != nil {

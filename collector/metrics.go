@@ -38,7 +38,6 @@ const groupTasks = "Tasks"
 // urlMetrics are what a task is called, and how its URLs are.
 func urlMetrics() []Metric {
 	const group = groupTasks
-	statuses, causes := prefetch.Statuses(), prefetch.AllCauses()
 	return []Metric{
 		{
 			Name: "prefetch_task_info", Group: group,
@@ -49,7 +48,7 @@ func urlMetrics() []Metric {
 			Name: "prefetch_task_urls", Group: group,
 			Help:   "URLs of the task by status. All statuses are published together and sum to the task's total." + cachedNote,
 			Absent: "before the first answer; for an unsettled task whose data is older than `max_staleness`",
-			Tasks:  each("status", statuses[:], func(t Task, s prefetch.Status) (float64, bool) { return float64(t.Counts[s]), t.shown() }),
+			Tasks:  each("status", prefetch.Statuses(), func(t Task, s prefetch.Status) (float64, bool) { return float64(t.Counts[s]), t.shown() }),
 		}, {
 			Name: "prefetch_task_success_ratio", Group: group,
 			Help:   "Succeeded URLs of the task divided by all of its URLs, from 0 to 1." + cachedNote,
@@ -75,7 +74,7 @@ func urlMetrics() []Metric {
 			Help: "Failed URLs of the task by cause, as far as the vendor tells it, of the URLs that were read. All causes are published " +
 				"together." + cachedNote,
 			Absent: "before the first answer; where the vendor tells no causes",
-			Tasks: each("cause", causes[:], func(t Task, c prefetch.Cause) (float64, bool) {
+			Tasks: each("cause", prefetch.AllCauses(), func(t Task, c prefetch.Cause) (float64, bool) {
 				return float64(t.Causes[c]), t.HasCauses && t.Answered
 			}),
 		}, {
@@ -139,7 +138,7 @@ func taskMetrics() []Metric {
 
 func accountMetrics() []Metric {
 	const group = "Accounts"
-	statuses, reasons, phases := prefetch.Statuses(), prefetch.Reasons(), prefetch.Phases()
+	reasons := prefetch.Reasons()
 	return []Metric{
 		{
 			Name: "prefetch_account_up", Group: group,
@@ -163,7 +162,7 @@ func accountMetrics() []Metric {
 		}, {
 			Name: "prefetch_account_tasks", Group: group,
 			Help: "Watched tasks of the account by phase.",
-			Accounts: each("phase", phases[:], func(a *prefetch.AccountState, p prefetch.Phase) (float64, bool) {
+			Accounts: each("phase", prefetch.Phases(), func(a *prefetch.AccountState, p prefetch.Phase) (float64, bool) {
 				return float64(a.Phases[p]), true
 			}),
 		}, {
@@ -180,7 +179,7 @@ func accountMetrics() []Metric {
 			Help: "URLs of everything in the account's look-back by status, whether the task is configured or not. The value is cached; " +
 				"prefetch_account_window_last_refresh_timestamp_seconds tells how old it is.",
 			Absent: "unless `watch_window` is on and all of the look-back was counted once",
-			Accounts: each("status", statuses[:], func(a *prefetch.AccountState, s prefetch.Status) (float64, bool) {
+			Accounts: each("status", prefetch.Statuses(), func(a *prefetch.AccountState, s prefetch.Status) (float64, bool) {
 				if a.Window == nil {
 					return 0, false
 				}

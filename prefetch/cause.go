@@ -25,7 +25,7 @@ const (
 var causeNames = [NumCauses]string{"unknown", "origin", "vendor"}
 
 // AllCauses returns every cause, in the order in which people are told of them.
-func AllCauses() [NumCauses]Cause { return [NumCauses]Cause{CauseOrigin, CauseVendor, CauseUnknown} }
+func AllCauses() []Cause { return []Cause{CauseOrigin, CauseVendor, CauseUnknown} }
 
 // Causes is how many failed URLs have each cause, indexed by [Cause].
 type Causes [NumCauses]int

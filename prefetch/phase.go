@@ -24,9 +24,7 @@ const (
 var phaseNames = [NumPhases]string{"pending", "active", "settled", "lost"}
 
 // Phases returns every phase, in the order of their values.
-func Phases() [NumPhases]Phase {
-	return [NumPhases]Phase{Pending, Active, Settled, Lost}
-}
+func Phases() []Phase { return []Phase{Pending, Active, Settled, Lost} }
 
 // String returns the value of the `phase` label, such as "settled".
 func (p Phase) String() string {

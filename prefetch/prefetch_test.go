@@ -87,7 +87,7 @@ func TestCounts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		statuses := prefetch.Statuses()
 		urls := rapid.SliceOf(rapid.Custom(func(t *rapid.T) prefetch.URL {
-			return prefetch.URL{Status: rapid.SampledFrom(statuses[:]).Draw(t, "status")}
+			return prefetch.URL{Status: rapid.SampledFrom(statuses).Draw(t, "status")}
 		})).Draw(t, "urls")
 		c := prefetch.CountURLs(urls)
 		final, open, unknown := 0, 0, 0

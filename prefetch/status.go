@@ -30,9 +30,7 @@ const (
 var statusNames = [NumStatuses]string{"waiting", "running", "succeeded", "failed", "unknown"}
 
 // Statuses returns every status, in the order of their values.
-func Statuses() [NumStatuses]Status {
-	return [NumStatuses]Status{Waiting, Running, Succeeded, Failed, Unknown}
-}
+func Statuses() []Status { return []Status{Waiting, Running, Succeeded, Failed, Unknown} }
 
 // String returns the value of the `status` label, such as "succeeded".
 func (s Status) String() string {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -61,28 +60,17 @@ type failure struct {
 
 // api serves what is below [apiRoot].
 type api struct {
-	ready    func() bool
-	snapshot func() prefetch.Snapshot
-	group    func() prefetch.Group
-	registry Registry
-	sources  func(account, id string) []string
-	changes  changes
-	log      *slog.Logger
-}
+	Options
 
-func newAPI(o Options) *api {
-	return &api{
-		ready: o.Ready, snapshot: o.Snapshot, group: o.Group,
-		registry: o.Registry, sources: o.Sources, changes: newChanges(), log: o.Logger,
-	}
+	changes changes
 }
 
 func (a *api) addTo(r routes) {
 	r.handle("", apiRoot, http.HandlerFunc(noEndpoint))
-	r.handle("", "/api/v1/accounts", byMethod(map[string]http.HandlerFunc{http.MethodGet: a.listAccounts}))
-	r.handle("", "/api/v1/tasks", byMethod(map[string]http.HandlerFunc{http.MethodGet: a.listTasks}, paramAccount, paramLabel, paramPhase))
-	r.handle("", "/api/v1/sd/urls", byMethod(map[string]http.HandlerFunc{http.MethodGet: a.listURLs}, paramAccount, paramPerTask, paramStatus))
-	r.handle("", tasksRoot, named(strings.Count(r.prefix+tasksRoot, "/"), byMethod(map[string]http.HandlerFunc{
+	r.handle("", "/api/v1/accounts", byMethod(map[string]answer{http.MethodGet: a.listAccounts}))
+	r.handle("", "/api/v1/tasks", byMethod(map[string]answer{http.MethodGet: a.listTasks}, paramAccount, paramLabel, paramPhase))
+	r.handle("", "/api/v1/sd/urls", byMethod(map[string]answer{http.MethodGet: a.listURLs}, paramAccount, paramPerTask, paramStatus))
+	r.handle("", tasksRoot, named(strings.Count(r.prefix+tasksRoot, "/"), byMethod(map[string]answer{
 		http.MethodGet: a.getTask, http.MethodPut: a.putTask, http.MethodDelete: a.deleteTask,
 	}, paramLimit, paramOffset), noEndpoint))
 }
@@ -115,30 +103,32 @@ func named(segment int, h http.Handler, missing http.HandlerFunc) http.Handler {
 	})
 }
 
+// answer answers a request, or writes nothing and returns why it cannot.
+type answer func(w http.ResponseWriter, r *http.Request) *apiError
+
 // byMethod answers other methods in the envelope, which a ServeMux would not, and
 // likewise other query parameters than these, which are those of GET. HEAD is
 // answered where GET is.
-func byMethod(handlers map[string]http.HandlerFunc, parameters ...string) http.Handler {
-	if get, ok := handlers[http.MethodGet]; ok {
-		handlers[http.MethodHead] = get
+func byMethod(answers map[string]answer, parameters ...string) http.Handler {
+	if get, ok := answers[http.MethodGet]; ok {
+		answers[http.MethodHead] = get
 	}
-	allow := strings.Join(slices.Sorted(maps.Keys(handlers)), ", ")
+	allow := strings.Join(slices.Sorted(maps.Keys(answers)), ", ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h, ok := handlers[r.Method]
-		if !ok {
-			w.Header().Set("Allow", allow)
-			fail(w, apiError{http.StatusMethodNotAllowed, errorBadData, "the method is not allowed here; these are: " + allow})
-			return
-		}
 		known := parameters
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			known = nil
 		}
-		if wrong := checkParameters(r, known); wrong != nil {
-			fail(w, *wrong)
-			return
+		wrong := checkParameters(r, known)
+		if answer, ok := answers[r.Method]; !ok {
+			w.Header().Set("Allow", allow)
+			wrong = &apiError{http.StatusMethodNotAllowed, errorBadData, "the method is not allowed here; these are: " + allow}
+		} else if wrong == nil {
+			wrong = answer(w, r)
 		}
-		h(w, r)
+		if wrong != nil {
+			fail(w, *wrong)
+		}
 	})
 }
 
@@ -149,24 +139,24 @@ func noEndpoint(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-func (a *api) listAccounts(w http.ResponseWriter, _ *http.Request) {
-	accounts := a.snapshot().Accounts
+func (a *api) listAccounts(w http.ResponseWriter, _ *http.Request) *apiError {
+	accounts := a.Snapshot().Accounts
 	views := make([]accountView, 0, len(accounts))
 	for i := range accounts {
 		views = append(views, viewAccount(&accounts[i]))
 	}
 	succeed(w, http.StatusOK, success{Data: views})
+	return nil
 }
 
 // listTasks writes one task after the other: there can be many, and nothing
 // grows with them here.
-func (a *api) listTasks(w http.ResponseWriter, r *http.Request) {
+func (a *api) listTasks(w http.ResponseWriter, r *http.Request) *apiError {
 	filter, wrong := parseTaskFilter(r.URL.Query())
 	if wrong != nil {
-		fail(w, *wrong)
-		return
+		return wrong
 	}
-	accounts := a.snapshot().Accounts
+	accounts := a.Snapshot().Accounts
 	jsonHeader(w, http.StatusOK)
 	out := bufio.NewWriter(w)
 	encoder := newEncoder(out)
@@ -184,7 +174,7 @@ func (a *api) listTasks(w http.ResponseWriter, r *http.Request) {
 			_, _ = out.WriteString(separator)
 			separator = ","
 			if err := encoder.Encode(viewTask(&accounts[i], t)); err != nil {
-				return
+				return nil
 			}
 		}
 	}
@@ -196,31 +186,31 @@ func (a *api) listTasks(w http.ResponseWriter, r *http.Request) {
 	if len(doubts) > 0 {
 		_, _ = out.WriteString(`,"warnings":`)
 		if err := encoder.Encode(doubts); err != nil {
-			return
+			return nil
 		}
 	}
 	_, _ = out.WriteString("}\n")
 	_ = out.Flush()
+	return nil
 }
 
-func (a *api) getTask(w http.ResponseWriter, r *http.Request) {
+func (a *api) getTask(w http.ResponseWriter, r *http.Request) *apiError {
 	account, id := r.PathValue("account"), r.PathValue("id")
 	rows, wrong := parsePart(r.URL.Query())
 	if wrong != nil {
-		fail(w, *wrong)
-		return
+		return wrong
 	}
 	view, warnings, found := a.find(account, id, rows)
 	if !found {
-		fail(w, a.noTask(account, id))
-		return
+		return a.noTask(account, id)
 	}
 	succeed(w, http.StatusOK, success{Data: view, Warnings: warnings})
+	return nil
 }
 
 // unread reports that the store, which replicas share, was not read yet: what is
 // not known may well be there.
-func (a *api) unread() bool { return a.group != nil && !a.group().Loaded }
+func (a *api) unread() bool { return a.Group != nil && !a.Group().Loaded }
 
 // The warnings of tasks that are shown though they are not watched.
 const (
@@ -233,7 +223,7 @@ const (
 // last or, if nothing is known, as it was put. A task of an account that does not
 // exist is not found. Of its rows it has a part.
 func (a *api) find(account, id string, rows part) (view taskDetail, warnings []string, found bool) {
-	state := a.snapshot().Account(account)
+	state := a.Snapshot().Account(account)
 	if state == nil {
 		return taskDetail{}, nil, false
 	}
@@ -251,8 +241,8 @@ func (a *api) find(account, id string, rows part) (view taskDetail, warnings []s
 	ended := !last.Ended.IsZero()
 	var task prefetch.Task
 	kept := false
-	if a.registry != nil {
-		task, kept = a.registry.Get(account, id)
+	if a.Registry != nil {
+		task, kept = a.Registry.Get(account, id)
 	}
 	if !ended && !kept {
 		return taskDetail{}, nil, false
@@ -276,9 +266,9 @@ func (a *api) find(account, id string, rows part) (view taskDetail, warnings []s
 	return view, []string{warnEnded}, true
 }
 
-func succeed(w http.ResponseWriter, status int, answer success) {
-	answer.Status = "success"
-	writeJSON(w, status, answer)
+func succeed(w http.ResponseWriter, status int, what success) {
+	what.Status = "success"
+	writeJSON(w, status, what)
 }
 
 func fail(w http.ResponseWriter, e apiError) {
@@ -292,9 +282,9 @@ func fail(w http.ResponseWriter, e apiError) {
 	writeJSON(w, e.status, failure{Status: "error", ErrorType: e.kind, Error: e.message})
 }
 
-func writeJSON(w http.ResponseWriter, status int, answer any) {
+func writeJSON(w http.ResponseWriter, status int, what any) {
 	jsonHeader(w, status)
-	_ = newEncoder(w).Encode(answer) //nolint:errchkjson // All forms here have JSON, and a client that is gone needs none.
+	_ = newEncoder(w).Encode(what) //nolint:errchkjson // All forms here have JSON, and a client that is gone needs none.
 }
 
 func jsonHeader(w http.ResponseWriter, status int) {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -78,18 +79,11 @@ func parseTaskFilter(values url.Values) (taskFilter, *apiError) {
 	if wrong != nil {
 		return taskFilter{}, wrong
 	}
-	f := taskFilter{accounts: accounts}
-	for _, word := range values[paramPhase] {
-		var phase prefetch.Phase
-		if err := phase.UnmarshalText([]byte(word)); err != nil {
-			var words []string
-			for _, p := range prefetch.Phases() {
-				words = append(words, p.String())
-			}
-			return taskFilter{}, badData(fmt.Sprintf("%s: %v; a phase is one of %s", paramPhase, err, strings.Join(words, ", ")))
-		}
-		f.phases = append(f.phases, phase)
+	phases, wrong := parseWords(values, paramPhase, prefetch.Phases())
+	if wrong != nil {
+		return taskFilter{}, wrong
 	}
+	f := taskFilter{accounts: accounts, phases: phases}
 	for _, text := range values[paramLabel] {
 		name, value, split := strings.Cut(text, "=")
 		if !split || name == "" {
@@ -107,6 +101,25 @@ func parseAccounts(values url.Values) ([]string, *apiError) {
 		return nil, badData(paramAccount + ": is empty")
 	}
 	return accounts, nil
+}
+
+// parseWords reads the values of a parameter, each of which is the name of one of a
+// few things; what is given twice is there once.
+func parseWords[T comparable, P interface {
+	*T
+	encoding.TextUnmarshaler
+}](values url.Values, name string, all []T) (chosen []T, wrong *apiError) {
+	for _, word := range values[name] {
+		var one T
+		if err := P(&one).UnmarshalText([]byte(word)); err != nil {
+			words := strings.Trim(strings.ReplaceAll(fmt.Sprint(all), " ", ", "), "[]")
+			return nil, badData(fmt.Sprintf("%s: %v; a %s is one of %s", name, err, name, words))
+		}
+		if !slices.Contains(chosen, one) {
+			chosen = append(chosen, one)
+		}
+	}
+	return chosen, nil
 }
 
 func (f *taskFilter) hasAccount(name string) bool {

@@ -1,11 +1,9 @@
 package web
 
 import (
-	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"prefetch_exporter/prefetch"
@@ -30,20 +28,17 @@ type targetGroup struct {
 // reader is Prometheus. It keeps what it had when the answer is an error. So one is
 // due where an empty list would have it forget its targets, or ask for none at all
 // because of a slip.
-func (a *api) listURLs(w http.ResponseWriter, r *http.Request) {
+func (a *api) listURLs(w http.ResponseWriter, r *http.Request) *apiError {
 	which, wrong := parseURLFilter(r.URL.Query())
 	if wrong != nil {
-		fail(w, *wrong)
-		return
+		return wrong
 	}
-	if !a.ready() {
-		fail(w, apiError{http.StatusServiceUnavailable, errorUnavailable, "the tasks are not known yet: the exporter is starting"})
-		return
+	if !a.Ready() {
+		return &apiError{http.StatusServiceUnavailable, errorUnavailable, "the tasks are not known yet: the exporter is starting"}
 	}
-	accounts := a.snapshot().Accounts
+	accounts := a.Snapshot().Accounts
 	if doubts := which.doubts(accounts); len(doubts) > 0 {
-		fail(w, apiError{http.StatusNotFound, errorNotFound, strings.Join(doubts, "; ")})
-		return
+		return &apiError{http.StatusNotFound, errorNotFound, strings.Join(doubts, "; ")}
 	}
 	groups := []targetGroup{}
 	for i := range accounts {
@@ -55,6 +50,7 @@ func (a *api) listURLs(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	writeJSON(w, http.StatusOK, groups)
+	return nil
 }
 
 // urlFilter says which URLs a sample is of.
@@ -74,18 +70,8 @@ func parseURLFilter(values url.Values) (urlFilter, *apiError) {
 	if wrong := (wholeNumber{paramPerTask, &f.perTask, 1, prefetch.MostSampled}).parse(values); wrong != nil {
 		return urlFilter{}, wrong
 	}
-	for _, word := range values[paramStatus] {
-		var status prefetch.Status
-		if err := status.UnmarshalText([]byte(word)); err != nil {
-			var words []string
-			for _, s := range prefetch.Statuses() {
-				words = append(words, s.String())
-			}
-			return urlFilter{}, badData(fmt.Sprintf("%s: %v; a status is one of %s", paramStatus, err, strings.Join(words, ", ")))
-		}
-		if !slices.Contains(f.statuses, status) {
-			f.statuses = append(f.statuses, status)
-		}
+	if f.statuses, wrong = parseWords(values, paramStatus, prefetch.Statuses()); wrong != nil {
+		return urlFilter{}, wrong
 	}
 	if f.statuses == nil {
 		f.statuses = []prefetch.Status{prefetch.Succeeded}

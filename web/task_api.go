@@ -20,39 +20,32 @@ const (
 
 // putTask adds or replaces a task. It answers with the task as it is watched
 // now, so that who put it sees what became of it.
-func (a *api) putTask(w http.ResponseWriter, r *http.Request) {
-	if !a.allowed(w) {
-		return
-	}
+func (a *api) putTask(w http.ResponseWriter, r *http.Request) *apiError {
 	account, id := r.PathValue("account"), r.PathValue("id")
-	if a.snapshot().Account(account) == nil {
-		fail(w, apiError{http.StatusNotFound, errorNotFound, fmt.Sprintf("there is no account %q", account)})
-		return
-	}
-	if a.unread() {
-		fail(w, notRead)
-		return
+	switch {
+	case a.Registry == nil:
+		return notEnabled
+	case a.Snapshot().Account(account) == nil:
+		return &apiError{http.StatusNotFound, errorNotFound, fmt.Sprintf("there is no account %q", account)}
+	case a.unread():
+		return notRead
 	}
 	body, refused := readBody(w, r)
 	if refused != nil {
-		fail(w, *refused)
-		return
+		return refused
 	}
 	task, odd, err := tasklist.Body(body, account, id)
 	if err != nil {
-		fail(w, apiError{http.StatusBadRequest, errorBadData, err.Error()})
-		return
+		return badData(err.Error())
 	}
-	created, err := a.changes.do(func() (bool, error) { return a.registry.Put(task) })
+	created, err := a.changes.do(func() (bool, error) { return a.Registry.Put(task) })
 	switch {
 	case errors.Is(err, prefetch.ErrNoRoom):
-		fail(w, apiError{http.StatusTooManyRequests, errorLimit, err.Error()})
-		return
+		return &apiError{http.StatusTooManyRequests, errorLimit, err.Error()}
 	case err != nil:
-		a.notKept(w, account, id, err)
-		return
+		return a.notKept(account, id, err)
 	}
-	a.log.Debug("a task was put through the API", "account", account, "task", id, "new", created)
+	a.Logger.Debug("a task was put through the API", "account", account, "task", id, "new", created)
 
 	status := http.StatusOK
 	if created {
@@ -73,81 +66,73 @@ func (a *api) putTask(w http.ResponseWriter, r *http.Request) {
 		warnings = append(warnings, doubt.String())
 	}
 	succeed(w, status, success{Data: view, Warnings: warnings})
+	return nil
 }
 
 // deleteTask forgets a task that was put. One that another source lists too
 // would be watched still, so nothing is done then.
-func (a *api) deleteTask(w http.ResponseWriter, r *http.Request) {
-	if !a.allowed(w) {
-		return
-	}
+func (a *api) deleteTask(w http.ResponseWriter, r *http.Request) *apiError {
 	account, id := r.PathValue("account"), r.PathValue("id")
-	if a.unread() {
-		fail(w, notRead)
-		return
+	switch {
+	case a.Registry == nil:
+		return notEnabled
+	case a.unread():
+		return notRead
 	}
-	for _, source := range a.sources(account, id) {
+	for _, source := range a.Sources(account, id) {
 		if source != prefetch.SourceAPI {
-			fail(w, apiError{http.StatusConflict, errorConflict, fmt.Sprintf(
+			return &apiError{http.StatusConflict, errorConflict, fmt.Sprintf(
 				"task %q of account %q is also listed in source %q and would be watched still; nothing was done, remove it there first",
-				id, account, source)})
-			return
+				id, account, source)}
 		}
 	}
-	existed, err := a.changes.do(func() (bool, error) { return a.registry.Delete(account, id) })
+	existed, err := a.changes.do(func() (bool, error) { return a.Registry.Delete(account, id) })
 	switch {
 	case err != nil:
-		a.notKept(w, account, id, err)
+		return a.notKept(account, id, err)
 	case !existed:
-		fail(w, a.neverPut(account, id))
-	default:
-		a.log.Debug("a task was deleted through the API", "account", account, "task", id)
-		w.WriteHeader(http.StatusNoContent)
+		return a.neverPut(account, id)
 	}
-}
-
-// allowed answers by itself if tasks must not be changed over HTTP.
-func (a *api) allowed(w http.ResponseWriter) bool {
-	if a.registry != nil {
-		return true
-	}
-	fail(w, apiError{http.StatusForbidden, errorForbidden, "the task API is not enabled; see --web.enable-task-api"})
-	return false
+	a.Logger.Debug("a task was deleted through the API", "account", account, "task", id)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // notKept tells that the store failed, to who asked and to the log.
-func (a *api) notKept(w http.ResponseWriter, account, id string, err error) {
+func (a *api) notKept(account, id string, err error) *apiError {
 	if !errors.Is(err, errManyChanges) {
-		a.log.Error("a change through the task API could not be stored", "account", account, "task", id, "err", err)
+		a.Logger.Error("a change through the task API could not be stored", "account", account, "task", id, "err", err)
 	}
-	fail(w, apiError{http.StatusServiceUnavailable, errorUnavailable, "the change is not known to be durable; try again: " + err.Error()})
+	return &apiError{http.StatusServiceUnavailable, errorUnavailable, "the change is not known to be durable; try again: " + err.Error()}
 }
 
 // neverPut is the answer to who deletes what is not kept. What only the vendor lists
 // is watched all the same.
-func (a *api) neverPut(account, id string) apiError {
-	state := a.snapshot().Account(account)
-	if state == nil {
-		return a.noTask(account, id)
+func (a *api) neverPut(account, id string) *apiError {
+	if state := a.Snapshot().Account(account); state != nil {
+		if task := state.Task(id); task != nil && task.Source == prefetch.SourceVendor {
+			return &apiError{http.StatusNotFound, errorNotFound, fmt.Sprintf(
+				"task %q of account %q was never put: the vendor lists it, and it is watched because the account has discover", id, account)}
+		}
 	}
-	if task := state.Task(id); task == nil || task.Source != prefetch.SourceVendor {
-		return a.noTask(account, id)
-	}
-	return apiError{http.StatusNotFound, errorNotFound, fmt.Sprintf(
-		"task %q of account %q was never put: the vendor lists it, and it is watched because the account has discover", id, account)}
+	return a.noTask(account, id)
 }
 
-// notRead is the answer to whoever wants to change or know a task before the store
-// was read.
-var notRead = apiError{ //nolint:gochecknoglobals // nothing writes to it
-	http.StatusServiceUnavailable, errorUnavailable, "the store was not read yet; nothing was done, try again",
-}
+//nolint:gochecknoglobals // nothing writes to them
+var (
+	// notEnabled is the answer to whoever wants to change tasks where that is not
+	// allowed.
+	notEnabled = &apiError{http.StatusForbidden, errorForbidden, "the task API is not enabled; see --web.enable-task-api"}
+	// notRead is the answer to whoever wants to change or know a task before the
+	// store was read.
+	notRead = &apiError{http.StatusServiceUnavailable, errorUnavailable, "the store was not read yet; nothing was done, try again"}
+)
 
-func (a *api) noTask(account, id string) apiError {
+func (a *api) noTask(account, id string) *apiError {
 	if a.unread() {
 		return notRead
 	}
-	return apiError{http.StatusNotFound, errorNotFound, fmt.Sprintf("there is no task %q of account %q", id, account)}
+	return &apiError{http.StatusNotFound, errorNotFound, fmt.Sprintf("there is no task %q of account %q", id, account)}
 }
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *apiError) {
@@ -164,7 +149,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *apiError) {
 	case errors.As(err, &tooLarge):
 		return nil, &apiError{http.StatusRequestEntityTooLarge, errorBadData, fmt.Sprintf("the body is larger than %d bytes", maxBody)}
 	case err != nil:
-		return nil, &apiError{http.StatusBadRequest, errorBadData, "the body could not be read: " + err.Error()}
+		return nil, badData("the body could not be read: " + err.Error())
 	default:
 		return body, nil
 	}

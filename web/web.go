@@ -90,7 +90,7 @@ func New(o Options) (http.Handler, error) {
 	if o.Profiles {
 		addProfiles(r)
 	}
-	newAPI(o).addTo(r)
+	(&api{o, newChanges()}).addTo(r)
 	return secure(r.sameSite(r.clean(r.mux))), nil
 }
 
