@@ -37,13 +37,13 @@ type backoffView struct {
 }
 
 // viewBackoff is nil for an account that does not pause.
-func viewBackoff(a *prefetch.AccountState, now time.Time, root string, retry bool) *backoffView {
+func viewBackoff(a *prefetch.AccountState, now time.Time, retry bool) *backoffView {
 	if a.Up || !a.BackoffUntil.After(now) {
 		return nil
 	}
 	v := &backoffView{Until: words.MomentOf(a.BackoffUntil, now)}
 	if retry && a.Owned {
-		v.Retry = withQuery(root+"-/retry", url.Values{"account": {a.Account.Name}})
+		v.Retry = withQuery(rootOfList+"-/retry", url.Values{"account": {a.Account.Name}})
 	}
 	return v
 }
@@ -55,13 +55,13 @@ type queryView struct {
 	Error                    string
 }
 
-func viewAccount(a *prefetch.AccountState, now time.Time, root string) accountView {
+func viewAccount(a *prefetch.AccountState, now time.Time) accountView {
 	v := accountView{
 		Name: words.Readable(a.Account.Name), Provider: a.Account.Provider,
 		Address: listQuery{account: a.Account.Name, page: 1}.link(),
 		State:   accountState(a), Phases: phaseCounts(a.Phases), Dropped: a.Dropped,
 		Limit: words.Plural(a.Limit.Calls, "call") + " per " + words.Span(a.Limit.Per),
-		Last:  viewQuery(a, a.LastQuery, now, root), Planned: viewQuery(a, planned(a, now), now, root),
+		Last:  viewQuery(a, a.LastQuery, now, rootOfList), Planned: viewQuery(a, planned(a, now), now, rootOfList),
 	}
 	if a.Window != nil {
 		window := newBar(*a.Window, 0, true)
@@ -95,7 +95,7 @@ func (v *listPage) addHealth(accounts []prefetch.AccountState, now time.Time) {
 		case accountState(a).Tone == judge.Bad:
 			failing++
 			if failing <= mostFailing {
-				v.Failing = append(v.Failing, viewAccount(a, now, rootOfList))
+				v.Failing = append(v.Failing, viewAccount(a, now))
 			}
 		}
 	}

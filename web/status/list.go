@@ -77,14 +77,14 @@ type entry struct {
 }
 
 func (p *Pages) list(q listQuery) listPage {
-	now := p.now()
-	accounts := p.snapshot().Accounts
+	now := p.options.Now()
+	accounts := p.options.Snapshot().Accounts
 	view := listPage{
 		Now: words.MomentOf(now, now), JSON: rootOfList + "api/v1/tasks", Form: q.form(accounts), Chosen: q.chosen(),
 		Trouble: listQuery{page: 1}.inTrouble().link(), Columns: q.columns(),
 	}
-	if p.group != nil {
-		view.Group = viewGroup(p.group(), now)
+	if p.options.Group != nil {
+		view.Group = viewGroup(p.options.Group(), now)
 	}
 	var matching []entry
 	var phases [prefetch.NumPhases]int
@@ -95,8 +95,8 @@ func (p *Pages) list(q listQuery) listPage {
 		view.Watched += len(a.Tasks)
 		shown := q.hasAccount(a.Account)
 		if shown {
-			account := viewAccount(a, now, rootOfList)
-			account.Backoff = viewBackoff(a, now, rootOfList, p.retry)
+			account := viewAccount(a, now)
+			account.Backoff = viewBackoff(a, now, p.options.Retry)
 			if view.Group != nil {
 				account.Owner = view.Group.owner(a, now)
 			}
@@ -226,13 +226,11 @@ func failureText(f *prefetch.Failure) string {
 // sortEntries sorts by the query's order, then by account and id. What has no
 // value is last, in whichever direction.
 func sortEntries(entries []entry, q listQuery, now time.Time) {
-	s := sortings()[cmp.Or(q.sort, defaultSort)]
-	direction := 1
+	compare, o := sortingOf(q.sort).compare, order{now: now, direction: 1}
 	if q.desc {
-		direction = -1
+		o.direction = -1
 	}
 	slices.SortFunc(entries, func(x, y entry) int {
-		return cmp.Or(s(x, y, order{now: now, direction: direction}),
-			strings.Compare(x.Account.Name, y.Account.Name), strings.Compare(x.ID, y.ID))
+		return cmp.Or(compare(x, y, o), strings.Compare(x.Account.Name, y.Account.Name), strings.Compare(x.ID, y.ID))
 	})
 }

@@ -47,10 +47,7 @@ type listQuery struct {
 func parseListQuery(v url.Values) listQuery {
 	q := listQuery{
 		account: v.Get(paramAccount), provider: v.Get(paramProvider), phase: v.Get(paramPhase), text: v.Get(paramText),
-		sort: v.Get(paramSort), page: parsePage(v), refresh: parseRefresh(v),
-	}
-	if _, known := sortings()[q.sort]; !known || q.sort == defaultSort {
-		q.sort = ""
+		sort: sortingOf(v.Get(paramSort)).key, page: parsePage(v), refresh: parseRefresh(v),
 	}
 	q.desc, _ = strconv.ParseBool(v.Get(paramDesc))
 	q.trouble, _ = strconv.ParseBool(v.Get(paramTrouble))
@@ -87,9 +84,6 @@ func (q listQuery) filtered() bool {
 // sortBy is the query for another order, from its first page.
 func (q listQuery) sortBy(key string, desc bool) listQuery {
 	q.sort, q.desc, q.page = key, desc, 1
-	if key == defaultSort {
-		q.sort = ""
-	}
 	return q
 }
 

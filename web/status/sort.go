@@ -11,8 +11,6 @@ import (
 	"prefetch_exporter/web/words"
 )
 
-const defaultSort = "trouble"
-
 // order is how two tasks are compared: at a moment, upwards (1) or downwards
 // (-1).
 type order struct {
@@ -20,38 +18,47 @@ type order struct {
 	direction int
 }
 
-// sorting compares two tasks.
-type sorting func(x, y entry, o order) int
+// comparison compares two tasks.
+type comparison func(x, y entry, o order) int
 
-// sortings are the values of the parameter sort.
-func sortings() map[string]sorting {
-	return map[string]sorting{
-		defaultSort: byTrouble,
-		"task":      byText(func(e entry) string { return e.ID }),
-		"account":   byText(func(e entry) string { return e.Account.Name }),
-		"phase":     byNumber(func(e entry, _ time.Time) (float64, bool) { return float64(e.Phase), true }),
-		"progress": byNumber(func(e entry, _ time.Time) (float64, bool) {
+// sorting is one of the orders of the list.
+type sorting struct {
+	// key is the value of the parameter sort, and name what people choose.
+	key, name string
+	// header is that of the column that it sorts by.
+	header  column
+	compare comparison
+}
+
+// sortings are all orders, the usual one first, which no column has.
+func sortings() []sorting {
+	return []sorting{
+		{"", "trouble", column{}, byTrouble},
+		{"task", "task", column{Name: "Task"}, by(func(e entry, _ time.Time) (string, bool) { return e.ID, true })},
+		{"account", "account", column{Name: "Account"}, by(func(e entry, _ time.Time) (string, bool) { return e.Account.Name, true })},
+		{"phase", "phase", column{Name: "State"}, by(func(e entry, _ time.Time) (prefetch.Phase, bool) { return e.Phase, true })},
+		{"progress", "progress", column{Name: "Progress"}, by(func(e entry, _ time.Time) (float64, bool) {
 			total := e.Counts.Total()
 			return float64(e.Counts.Final()) / max(float64(total), 1), e.Answered && total > 0
-		}),
-		"success": byNumber(func(e entry, _ time.Time) (float64, bool) {
+		})},
+		{"success", "success ratio", column{Name: "Success", Class: "number"}, by(func(e entry, _ time.Time) (float64, bool) {
 			ratio, known := e.Counts.SuccessRatio()
 			return ratio, known && e.Answered
-		}),
-		"age":      byNumber(func(e entry, now time.Time) (float64, bool) { return now.Sub(e.Created).Seconds(), true }),
-		"deadline": byTime(func(e entry) time.Time { return e.Deadline }),
-		"data_age": byNumber(func(e entry, now time.Time) (float64, bool) {
+		})},
+		{"age", "age", column{Name: "Age", Class: "number"}, by(func(e entry, now time.Time) (float64, bool) {
+			return now.Sub(e.Created).Seconds(), true
+		})},
+		{"deadline", "deadline", column{Name: "Deadline", Class: "number"}, by(deadline)},
+		{"data_age", "data age", column{Name: "Data age", Class: "number"}, by(func(e entry, now time.Time) (float64, bool) {
 			return now.Sub(e.LastRefresh).Seconds(), !e.LastRefresh.IsZero()
-		}),
+		})},
 	}
 }
 
-// sortNames are the sortings as people choose them, in this order.
-func sortNames() [][2]string {
-	return [][2]string{
-		{"", "trouble"}, {"task", "task"}, {"account", "account"}, {"phase", "phase"}, {"progress", "progress"},
-		{"success", "success ratio"}, {"age", "age"}, {"deadline", "deadline"}, {"data_age", "data age"},
-	}
+// sortingOf returns the order of a key, the usual one for a key that there is not.
+func sortingOf(key string) sorting {
+	all := sortings()
+	return all[max(0, slices.IndexFunc(all, func(s sorting) bool { return s.key == key }))]
 }
 
 // byTrouble puts what needs a person first: the worst problem, then the nearest
@@ -63,72 +70,46 @@ func byTrouble(x, y entry, o order) int {
 	}
 	return cmp.Or(
 		o.direction*slices.Compare(x.problems[:1], y.problems[:1]),
-		byTime(func(e entry) time.Time { return e.Deadline })(x, y, o),
+		by(deadline)(x, y, o),
 		o.direction*cmp.Compare(ratio(x), ratio(y)),
 	)
 }
 
-func byText(text func(entry) string) sorting {
-	return func(x, y entry, o order) int { return o.direction * strings.Compare(text(x), text(y)) }
+func deadline(e entry, _ time.Time) (nanoseconds int64, known bool) {
+	return e.Deadline.UnixNano(), !e.Deadline.IsZero()
 }
 
-// byNumber puts tasks without a number last.
-func byNumber(number func(e entry, now time.Time) (value float64, known bool)) sorting {
+// by puts tasks without a value last.
+func by[V cmp.Ordered](valueOf func(e entry, now time.Time) (value V, known bool)) comparison {
 	return func(x, y entry, o order) int {
-		a, knownA := number(x, o.now)
-		b, knownB := number(y, o.now)
-		if !knownA || !knownB {
-			return last(knownA, knownB)
+		a, knownA := valueOf(x, o.now)
+		b, knownB := valueOf(y, o.now)
+		switch {
+		case knownA && knownB:
+			return o.direction * cmp.Compare(a, b)
+		case knownA:
+			return -1
+		case knownB:
+			return 1
+		default:
+			return 0
 		}
-		return o.direction * cmp.Compare(a, b)
-	}
-}
-
-// byTime puts tasks without the time last.
-func byTime(at func(entry) time.Time) sorting {
-	return func(x, y entry, o order) int {
-		a, b := at(x), at(y)
-		if a.IsZero() || b.IsZero() {
-			return last(!a.IsZero(), !b.IsZero())
-		}
-		return o.direction * a.Compare(b)
-	}
-}
-
-func last(knownA, knownB bool) int {
-	switch {
-	case knownA == knownB:
-		return 0
-	case knownA:
-		return -1
-	default:
-		return 1
 	}
 }
 
 // columns are the headers of the list. A second click turns the order around.
 func (q listQuery) columns() []column {
-	columns := make([]column, 0, len(sortings()))
-	for _, c := range []struct{ name, key, class string }{
-		{"Task", "task", ""},
-		{"Account", "account", ""},
-		{"State", "phase", ""},
-		{"Progress", "progress", ""},
-		{"Success", "success", "number"},
-		{"Age", "age", "number"},
-		{"Deadline", "deadline", "number"},
-		{"Data age", "data_age", "number"},
-	} {
-		col := column{Name: c.name, Class: c.class}
-		current := q.sort == c.key
+	var columns []column
+	for _, s := range sortings()[1:] {
+		current := q.sort == s.key
 		if current {
-			col.Order = "ascending"
+			s.header.Order = "ascending"
 			if q.desc {
-				col.Order = "descending"
+				s.header.Order = "descending"
 			}
 		}
-		col.Address = q.sortBy(c.key, current && !q.desc).link()
-		columns = append(columns, col)
+		s.header.Address = q.sortBy(s.key, current && !q.desc).link()
+		columns = append(columns, s.header)
 	}
 	return columns
 }
@@ -148,8 +129,8 @@ func (q listQuery) form(accounts []prefetch.AccountState) form {
 	f.Accounts = choices(names, q.account, "all accounts")
 	f.Providers = choices(providers, q.provider, "all providers")
 	f.Phases = choices(phases, q.phase, "all phases")
-	for _, s := range sortNames() {
-		f.Sort = append(f.Sort, option{Value: s[0], Text: s[1], Selected: s[0] == q.sort})
+	for _, s := range sortings() {
+		f.Sort = append(f.Sort, option{Value: s.key, Text: s.name, Selected: s.key == q.sort})
 	}
 	f.Refresh = refreshChoices(q.refresh)
 	return f
@@ -221,9 +202,7 @@ func (q listQuery) chosen() string {
 	add(q.provider != "", "provider "+q.provider)
 	add(q.phase != "", q.phase)
 	add(q.trouble, "in trouble")
-	for _, s := range sortNames() {
-		add(q.sort != "" && q.sort == s[0], "by "+s[1])
-	}
+	add(q.sort != "", "by "+sortingOf(q.sort).name)
 	add(q.desc, "reversed")
 	add(q.refresh > 0, "every "+words.Span(time.Duration(q.refresh)*time.Second))
 	return strings.Join(parts, ", ")

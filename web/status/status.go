@@ -46,11 +46,8 @@ type Options struct {
 
 // Pages are the handlers of the pages. Each answers GET and HEAD.
 type Pages struct {
-	snapshot func() prefetch.Snapshot
-	now      func() time.Time
+	options  Options
 	runbooks runbooks.Book
-	retry    bool
-	group    func() prefetch.Group
 	pages    *template.Template
 	policy   string
 }
@@ -69,7 +66,7 @@ func New(o Options) (*Pages, error) {
 		return nil, fmt.Errorf("templates: %w", err)
 	}
 	return &Pages{
-		snapshot: o.Snapshot, now: o.Now, runbooks: book, retry: o.Retry, group: o.Group, pages: pages,
+		options: o, runbooks: book, pages: pages,
 		policy: "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'" +
 			"; style-src " + hashOf(style) + "; script-src " + hashOf(script),
 	}, nil
@@ -99,25 +96,12 @@ type shell struct {
 	Content any
 }
 
-// page is one answer.
-type page struct {
-	status  int
-	name    string // of the template
-	title   string
-	root    string
-	here    string
-	refresh int
-	content any
-}
-
-func (p *Pages) write(w http.ResponseWriter, a page) {
+// write answers with a page: what a template makes of its content.
+func (p *Pages) write(w http.ResponseWriter, status int, name string, page shell) {
+	page.Posts = p.options.Retry
+	page.Style, page.Script = template.CSS(style), template.JS(script) //nolint:gosec // the program's own files
 	var body bytes.Buffer
-	err := p.pages.ExecuteTemplate(&body, a.name, shell{
-		Title: a.title, Root: a.root, Here: a.here, Refresh: a.refresh, Posts: p.retry,
-		Style:   template.CSS(style), //nolint:gosec // the program's own file
-		Script:  template.JS(script), //nolint:gosec // likewise
-		Content: a.content,
-	})
+	err := p.pages.ExecuteTemplate(&body, name, page)
 	if err != nil {
 		http.Error(w, "the page could not be rendered: "+err.Error(), http.StatusInternalServerError)
 		return
@@ -126,7 +110,7 @@ func (p *Pages) write(w http.ResponseWriter, a page) {
 	header.Set("Content-Security-Policy", p.policy)
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Length", strconv.Itoa(body.Len()))
-	w.WriteHeader(a.status)
+	w.WriteHeader(status)
 	_, _ = body.WriteTo(w) // a client that is gone needs no page
 }
 
@@ -151,9 +135,8 @@ func (p *Pages) ServeTasks(w http.ResponseWriter, r *http.Request) {
 		seeOther(w, address)
 		return
 	}
-	p.write(w, page{
-		status: http.StatusOK, name: "tasks.html", title: "Tasks", root: rootOfList, here: "tasks",
-		refresh: query.refresh, content: p.list(query),
+	p.write(w, http.StatusOK, "tasks.html", shell{
+		Title: "Tasks", Root: rootOfList, Here: "tasks", Refresh: query.refresh, Content: p.list(query),
 	})
 }
 
@@ -180,24 +163,21 @@ func (p *Pages) ServeTask(w http.ResponseWriter, r *http.Request) {
 	account, id := r.PathValue("account"), r.PathValue("id")
 	query := parseURLQuery(r.URL.Query())
 	var task *prefetch.TaskState
-	state := p.snapshot().Account(account)
+	state := p.options.Snapshot().Account(account)
 	if state != nil {
 		task = state.Task(id)
 	}
+	page := shell{Root: rootOfTask, Here: "tasks", Refresh: query.refresh}
 	if task == nil {
-		p.write(w, page{
-			status: http.StatusNotFound, name: "missing.html", title: "No such task", root: rootOfTask, here: "tasks",
-			refresh: query.refresh, content: missing{
-				Account: words.Readable(account), ID: words.Readable(id), KnownAccount: state != nil,
-				Runbook: p.runbooks.Link(rootOfTask, "prefetchtasksrejected", ""),
-			},
-		})
+		page.Title, page.Content = "No such task", missing{
+			Account: words.Readable(account), ID: words.Readable(id), KnownAccount: state != nil,
+			Runbook: p.runbooks.Link(rootOfTask, "prefetchtasksrejected", ""),
+		}
+		p.write(w, http.StatusNotFound, "missing.html", page)
 		return
 	}
-	p.write(w, page{
-		status: http.StatusOK, name: "task.html", title: words.Shorten(words.Readable(id)), root: rootOfTask, here: "tasks",
-		refresh: query.refresh, content: p.task(state, task, query),
-	})
+	page.Title, page.Content = words.Shorten(words.Readable(id)), p.task(state, task, query)
+	p.write(w, http.StatusOK, "task.html", page)
 }
 
 // missing is the content of the page of a task that is not watched.
@@ -215,18 +195,16 @@ func (p *Pages) ServeMissing(w http.ResponseWriter, _ *http.Request) {
 // ServeRunbooks shows the alerts' runbooks. It must be served as runbooks/,
 // below the exporter's root.
 func (p *Pages) ServeRunbooks(w http.ResponseWriter, _ *http.Request) {
-	p.write(w, page{
-		status: http.StatusOK, name: "runbooks.html", title: "Runbooks", root: rootOfRunbooks, here: "runbooks",
-		content: p.runbooks.Page,
+	p.write(w, http.StatusOK, "runbooks.html", shell{
+		Title: "Runbooks", Root: rootOfRunbooks, Here: "runbooks", Content: p.runbooks.Page,
 	})
 }
 
 // ServeConfig shows the configuration in force, whose secrets must be masked. It
 // must be served as config, below the exporter's root.
 func (p *Pages) ServeConfig(w http.ResponseWriter, text []byte) {
-	p.write(w, page{
-		status: http.StatusOK, name: "config.html", title: "Configuration", root: rootOfList, here: "config",
-		content: slices.Collect(strings.Lines(string(text))),
+	p.write(w, http.StatusOK, "config.html", shell{
+		Title: "Configuration", Root: rootOfList, Here: "config", Content: slices.Collect(strings.Lines(string(text))),
 	})
 }
 

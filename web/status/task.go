@@ -71,7 +71,7 @@ type urlRow struct {
 }
 
 func (p *Pages) task(a *prefetch.AccountState, t *prefetch.TaskState, q urlQuery) taskPage {
-	now := p.now()
+	now := p.options.Now()
 	found := judge.Problems(t, now, a.MaxStaleness)
 	all := badges(t, found)
 	v := taskPage{

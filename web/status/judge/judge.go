@@ -98,41 +98,26 @@ func Problems(t *prefetch.TaskState, now time.Time, maxStaleness time.Duration) 
 	}
 }
 
+// problemBadges have nothing of what is no problem.
+var problemBadges = [AllWarm + 1]Badge{
+	DeadlineMissed:  {"deadline missed", Bad},
+	TaskLost:        {"unknown to the vendor", Bad},
+	URLsFailed:      {"failed URLs", Bad},
+	IDUnknown:       {"the vendor does not know this id yet", Warn},
+	CallFailed:      {"last call failed", Warn},
+	DataStale:       {"stale data", Warn},
+	DeadlineUnclear: {"deadline passed, no answer since", Warn},
+}
+
 // Badge is what a page says of a problem; empty for what is none.
-func (p Problem) Badge() Badge {
-	switch p {
-	case DeadlineMissed:
-		return Badge{"deadline missed", Bad}
-	case TaskLost:
-		return Badge{"unknown to the vendor", Bad}
-	case URLsFailed:
-		return Badge{"failed URLs", Bad}
-	case IDUnknown:
-		return Badge{"the vendor does not know this id yet", Warn}
-	case CallFailed:
-		return Badge{"last call failed", Warn}
-	case DataStale:
-		return Badge{"stale data", Warn}
-	case DeadlineUnclear:
-		return Badge{"deadline passed, no answer since", Warn}
-	default:
-		return Badge{}
-	}
+func (p Problem) Badge() Badge { return problemBadges[p] }
+
+var phaseTones = [prefetch.NumPhases]Tone{
+	prefetch.Pending: Neutral, prefetch.Active: Active, prefetch.Settled: Good, prefetch.Lost: Bad,
 }
 
 // PhaseBadge is the phase of a task, with its colour.
-func PhaseBadge(p prefetch.Phase) Badge {
-	switch p {
-	case prefetch.Active:
-		return Badge{p.String(), Active}
-	case prefetch.Settled:
-		return Badge{p.String(), Good}
-	case prefetch.Lost:
-		return Badge{p.String(), Bad}
-	default:
-		return Badge{p.String(), Neutral}
-	}
-}
+func PhaseBadge(p prefetch.Phase) Badge { return Badge{p.String(), phaseTones[p]} }
 
 // Deadline is how a task stands to its deadline.
 type Deadline struct {
