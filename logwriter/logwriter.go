@@ -30,7 +30,7 @@ type Writer struct {
 	waiting []byte
 	gap     uint64 // lines dropped since it was last told
 	closed  bool
-	wake    chan struct{} // has room for one
+	wake    sync.Cond     // told of lines that wait, and of the end
 	done    chan struct{} // closed when everything is written
 }
 
@@ -38,7 +38,8 @@ type Writer struct {
 // called in the background whenever out takes lines again after some were dropped;
 // it may write to the writer.
 func New(out io.Writer, resumed func(dropped uint64)) *Writer {
-	w := &Writer{out: out, resumed: resumed, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	w := &Writer{out: out, resumed: resumed, done: make(chan struct{})}
+	w.wake.L = &w.mu
 	go w.run()
 	return w
 }
@@ -54,7 +55,7 @@ func (w *Writer) Write(line []byte) (int, error) {
 		return len(line), nil
 	}
 	w.waiting = append(w.waiting, line...)
-	w.signal()
+	w.wake.Signal()
 	return len(line), nil
 }
 
@@ -66,7 +67,7 @@ func (w *Writer) Dropped() uint64 { return w.dropped.Load() }
 func (w *Writer) Close(patience time.Duration) {
 	w.mu.Lock()
 	w.closed = true
-	w.signal()
+	w.wake.Signal()
 	w.mu.Unlock()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -76,39 +77,28 @@ func (w *Writer) Close(patience time.Duration) {
 	}
 }
 
-func (w *Writer) signal() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
-}
-
 // run writes until the writer is closed and nothing is left.
 func (w *Writer) run() {
 	defer close(w.done)
 	var lines []byte
-	for range w.wake {
-		for {
-			w.mu.Lock()
-			lines, w.waiting = w.waiting, lines[:0]
-			closed, gap := w.closed, w.gap
-			if len(lines) > 0 || closed {
-				w.gap = 0
-			}
-			w.mu.Unlock()
-			if len(lines) == 0 {
-				if closed {
-					return
-				}
-				break
-			}
-			_, _ = w.out.Write(lines) // there is nobody to tell
-			if cap(lines) > kept {
-				lines = nil
-			}
-			if gap > 0 {
-				w.resumed(gap)
-			}
+	for {
+		w.mu.Lock()
+		for len(w.waiting) == 0 && !w.closed {
+			w.wake.Wait()
+		}
+		lines, w.waiting = w.waiting, lines[:0]
+		gap := w.gap
+		w.gap = 0
+		w.mu.Unlock()
+		if len(lines) == 0 {
+			return
+		}
+		_, _ = w.out.Write(lines) // there is nobody to tell
+		if cap(lines) > kept {
+			lines = nil
+		}
+		if gap > 0 {
+			w.resumed(gap)
 		}
 	}
 }
