@@ -37,6 +37,8 @@ const (
 // places.
 const maxFaults = 20
 
+var labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+
 // plainKey is as much of a key as looks like one.
 var plainKey = regexp.MustCompile(`^[A-Za-z0-9_.-]{0,64}`)
 
@@ -261,11 +263,8 @@ func labelFault(name string) string {
 	if strings.HasPrefix(name, "__") {
 		return "a label's name must not begin with __"
 	}
-	for i, r := range name {
-		letter := r == '_' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
-		if !letter && (i == 0 || r < '0' || r > '9') {
-			return "a label's name must match [a-zA-Z_][a-zA-Z0-9_]*"
-		}
+	if !labelName.MatchString(name) {
+		return "a label's name must match [a-zA-Z_][a-zA-Z0-9_]*"
 	}
 	return ""
 }

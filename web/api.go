@@ -152,7 +152,7 @@ func (a *api) listAccounts(w http.ResponseWriter, _ *http.Request) *apiError {
 // listTasks writes one task after the other: there can be many, and nothing
 // grows with them here.
 func (a *api) listTasks(w http.ResponseWriter, r *http.Request) *apiError {
-	filter, wrong := parseTaskFilter(r.URL.Query())
+	which, wrong := parseFilter(r.URL.Query())
 	if wrong != nil {
 		return wrong
 	}
@@ -164,11 +164,11 @@ func (a *api) listTasks(w http.ResponseWriter, r *http.Request) *apiError {
 	_, _ = out.WriteString(`{"status":"success","data":[`)
 	separator := "\n"
 	for i := range accounts {
-		if !filter.hasAccount(accounts[i].Account.Name) {
+		if !which.hasAccount(accounts[i].Account.Name) {
 			continue
 		}
 		for _, t := range accounts[i].Tasks {
-			if !filter.matches(t) {
+			if !which.matches(t) {
 				continue
 			}
 			_, _ = out.WriteString(separator)
@@ -179,7 +179,7 @@ func (a *api) listTasks(w http.ResponseWriter, r *http.Request) *apiError {
 		}
 	}
 	_, _ = out.WriteString("]")
-	doubts := filter.doubts(accounts)
+	doubts := which.doubts(accounts)
 	if a.unread() {
 		doubts = append(doubts, "the store was not read yet: tasks may be missing, and nothing is known of those that are here")
 	}

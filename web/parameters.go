@@ -60,47 +60,46 @@ func badData(message string) *apiError {
 	return &apiError{http.StatusBadRequest, errorBadData, message}
 }
 
-// taskFilter says which tasks a list is of. What is empty leaves none out.
-type taskFilter struct {
+// filter says which tasks an answer is of, and which of their URLs. What is empty
+// leaves none out.
+type filter struct {
 	// A task is in any of these accounts and in any of these phases.
 	accounts []string
 	phases   []prefetch.Phase
 	// It has all of these labels; a value may be empty, which a label that is
 	// not there has, too.
 	labels []labelValue
+	// Of its URLs there are so many of each of these statuses.
+	statuses []prefetch.Status
+	perTask  int
 }
 
 type labelValue struct{ name, value string }
 
-// parseTaskFilter reads the parameters of a list of tasks. A value that no task
-// can have is an error.
-func parseTaskFilter(values url.Values) (taskFilter, *apiError) {
-	accounts, wrong := parseAccounts(values)
-	if wrong != nil {
-		return taskFilter{}, wrong
+// parseFilter reads the parameters that choose tasks and URLs. A value that none can
+// have is an error.
+func parseFilter(values url.Values) (f filter, wrong *apiError) {
+	f.accounts, f.perTask = values[paramAccount], defaultPerTask
+	if slices.Contains(f.accounts, "") {
+		return f, badData(paramAccount + ": is empty")
 	}
-	phases, wrong := parseWords(values, paramPhase, prefetch.Phases())
-	if wrong != nil {
-		return taskFilter{}, wrong
+	if f.phases, wrong = parseWords(values, paramPhase, prefetch.Phases()); wrong != nil {
+		return f, wrong
 	}
-	f := taskFilter{accounts: accounts, phases: phases}
 	for _, text := range values[paramLabel] {
 		name, value, split := strings.Cut(text, "=")
 		if !split || name == "" {
-			return taskFilter{}, badData(fmt.Sprintf("%s: %q is not name=value, such as title=launch", paramLabel, text))
+			return f, badData(fmt.Sprintf("%s: %q is not name=value, such as title=launch", paramLabel, text))
 		}
 		f.labels = append(f.labels, labelValue{name, value})
 	}
-	return f, nil
-}
-
-// parseAccounts reads the names of accounts; none means all of them.
-func parseAccounts(values url.Values) ([]string, *apiError) {
-	accounts := values[paramAccount]
-	if slices.Contains(accounts, "") {
-		return nil, badData(paramAccount + ": is empty")
+	if wrong = (wholeNumber{paramPerTask, &f.perTask, 1, prefetch.MostSampled}).parse(values); wrong != nil {
+		return f, wrong
 	}
-	return accounts, nil
+	if f.statuses, wrong = parseWords(values, paramStatus, prefetch.Statuses()); f.statuses == nil {
+		f.statuses = []prefetch.Status{prefetch.Succeeded}
+	}
+	return f, wrong
 }
 
 // parseWords reads the values of a parameter, each of which is the name of one of a
@@ -122,12 +121,12 @@ func parseWords[T comparable, P interface {
 	return chosen, nil
 }
 
-func (f *taskFilter) hasAccount(name string) bool {
+func (f *filter) hasAccount(name string) bool {
 	return len(f.accounts) == 0 || slices.Contains(f.accounts, name)
 }
 
 // matches does not look at the account.
-func (f *taskFilter) matches(t *prefetch.TaskState) bool {
+func (f *filter) matches(t *prefetch.TaskState) bool {
 	if len(f.phases) > 0 && !slices.Contains(f.phases, t.Phase) {
 		return false
 	}
@@ -141,7 +140,7 @@ func (f *taskFilter) matches(t *prefetch.TaskState) bool {
 
 // doubts are warnings of what a script might take for "nothing is wrong": tasks
 // of accounts that do not exist.
-func (f *taskFilter) doubts(accounts []prefetch.AccountState) []string {
+func (f *filter) doubts(accounts []prefetch.AccountState) []string {
 	var doubts []string
 	for _, name := range f.accounts {
 		if !slices.ContainsFunc(accounts, func(a prefetch.AccountState) bool { return a.Account.Name == name }) {

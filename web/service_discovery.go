@@ -3,7 +3,6 @@ package web
 import (
 	"iter"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"prefetch_exporter/prefetch"
@@ -29,7 +28,7 @@ type targetGroup struct {
 // due where an empty list would have it forget its targets, or ask for none at all
 // because of a slip.
 func (a *api) listURLs(w http.ResponseWriter, r *http.Request) *apiError {
-	which, wrong := parseURLFilter(r.URL.Query())
+	which, wrong := parseFilter(r.URL.Query())
 	if wrong != nil {
 		return wrong
 	}
@@ -53,34 +52,8 @@ func (a *api) listURLs(w http.ResponseWriter, r *http.Request) *apiError {
 	return nil
 }
 
-// urlFilter says which URLs a sample is of.
-type urlFilter struct {
-	taskFilter // by account only
-
-	statuses []prefetch.Status
-	perTask  int
-}
-
-func parseURLFilter(values url.Values) (urlFilter, *apiError) {
-	f := urlFilter{perTask: defaultPerTask}
-	var wrong *apiError
-	if f.accounts, wrong = parseAccounts(values); wrong != nil {
-		return urlFilter{}, wrong
-	}
-	if wrong := (wholeNumber{paramPerTask, &f.perTask, 1, prefetch.MostSampled}).parse(values); wrong != nil {
-		return urlFilter{}, wrong
-	}
-	if f.statuses, wrong = parseWords(values, paramStatus, prefetch.Statuses()); wrong != nil {
-		return urlFilter{}, wrong
-	}
-	if f.statuses == nil {
-		f.statuses = []prefetch.Status{prefetch.Succeeded}
-	}
-	return f, nil
-}
-
 // groupsOf returns one group for each status of which the task has URLs.
-func (f *urlFilter) groupsOf(t *prefetch.TaskState) []targetGroup {
+func (f *filter) groupsOf(t *prefetch.TaskState) []targetGroup {
 	var groups []targetGroup
 	for _, status := range f.statuses {
 		targets := prefetch.Sample(urlsOf(t, status), f.perTask)
