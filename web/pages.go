@@ -1,9 +1,7 @@
 package web
 
 import (
-	"crypto/sha256"
 	_ "embed" // for landing.css
-	"encoding/base64"
 	"fmt"
 	"html"
 	"net/http"
@@ -204,8 +202,7 @@ func (o Options) landingPage() (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("render: %w", err)
 	}
-	sum := sha256.Sum256([]byte(landingCSS))
-	policy := strictPolicy + "; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	policy := strictPolicy + "; style-src " + status.Hash(landingCSS)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", policy)
 		// The toolkit serves the path that its prefix is.

@@ -28,8 +28,8 @@ const (
 )
 
 // NewServer returns a server of the handler that no slow client and no number of
-// connections holds up; at most so many are open, or
-// [connections.DefaultLimit] if that is not positive. What the server has to say about its clients is logged as
+// connections holds up; at most so many are open, or [connections.DefaultLimit] if
+// that is not positive. What the server has to say about its clients is logged as
 // warnings, a few an hour.
 func NewServer(h http.Handler, most int, logger *slog.Logger) *http.Server {
 	if most <= 0 {

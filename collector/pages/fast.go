@@ -49,7 +49,7 @@ func (h *fastHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		res.reset()
 		h.responses.Put(res)
 	}()
-	for _, err := range res.render(a, content{page: page, live: live, wanted: wanted(r)}) {
+	for _, err := range res.render(a, page, live, wanted(r)) {
 		h.failed(causeEncoding, err)
 	}
 

@@ -38,8 +38,8 @@ func newKeptPages(c *collector.Collector) *keptPages {
 }
 
 // current returns a page of a snapshot that was taken after the call began.
-func (k *keptPages) current(a agreement) (*page, error) {
-	p, err := k.of(pagesKey{format: a.format, compressed: a.compressed})
+func (k *keptPages) current(a agreement) (page, error) {
+	p, err := k.of(a.pagesKey)
 	if err != nil {
 		return nil, err
 	}

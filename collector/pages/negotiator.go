@@ -13,11 +13,11 @@ import (
 
 // agreement is what a request and promhttp agree upon.
 type agreement struct {
+	pagesKey
+
 	// header is the header of the answer.
 	header      http.Header
 	contentType expfmt.Format
-	format      exposition.Format
-	compressed  bool
 	// covered: pages are kept of the format and the compression.
 	covered bool
 }

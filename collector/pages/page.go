@@ -13,13 +13,10 @@ import (
 	"prefetch_exporter/prefetch"
 )
 
-// page is everything that comes from one snapshot, rendered. It is immutable
-// and shared by all scrapes that asked for it at once; its pieces are shared
-// with the pages before and after.
-type page struct {
-	// families are ordered by name.
-	families []pageFamily
-}
+// page is everything that comes from one snapshot, rendered, ordered by name. It is
+// immutable and shared by all scrapes that asked for it at once; its pieces are
+// shared with the pages before and after.
+type page []pageFamily
 
 type pageFamily struct {
 	name   string
@@ -58,7 +55,7 @@ func newPages(c *collector.Collector, format exposition.Format, compressed bool)
 
 // current returns a page of a snapshot that was taken after the call began.
 // Scrapes that arrive while a page is rendered wait for one page together.
-func (p *pages) current() (*page, error) {
+func (p *pages) current() (page, error) {
 	done, err, _ := p.waiting.Do("", func() (any, error) {
 		p.turn.Lock()
 		defer p.turn.Unlock()
@@ -66,7 +63,7 @@ func (p *pages) current() (*page, error) {
 		p.waiting.Forget("")
 		return p.render()
 	})
-	return done.(*page), err //nolint:forcetypeassert,wrapcheck // both are those of render
+	return done.(page), err //nolint:forcetypeassert,wrapcheck // both are those of render
 }
 
 // refresh renders what changed since the last page, so that the next one finds
@@ -86,7 +83,7 @@ func (p *pages) refresh() error {
 }
 
 // render renders what is known now.
-func (p *pages) render() (done *page, err error) {
+func (p *pages) render() (done page, err error) {
 	err = p.orForget(func() error {
 		shown, now := p.c.Accounts()
 		accounts, err := p.update(shown)
@@ -174,8 +171,8 @@ func (a *accountBlocks) divide(tasks [][]*prefetch.TaskState) {
 
 // assemble puts a page together from what was rendered before and what is
 // rendered for each page: ages, and the few series of accounts.
-func (p *pages) assemble(accounts []*accountBlocks, now time.Time) (*page, error) {
-	all := &page{families: make([]pageFamily, 0, len(p.renderer.families))}
+func (p *pages) assemble(accounts []*accountBlocks, now time.Time) (page, error) {
+	all := make(page, 0, len(p.renderer.families))
 	for _, family := range p.renderer.families {
 		pieces, err := p.pieces(family, accounts, now)
 		if err != nil {
@@ -195,7 +192,7 @@ func (p *pages) assemble(accounts []*accountBlocks, now time.Time) (*page, error
 				f.pieces = append(f.pieces, piece.data)
 			}
 		}
-		all.families = append(all.families, f)
+		all = append(all, f)
 	}
 	return all, nil
 }

@@ -31,14 +31,6 @@ type part struct {
 	start, end int
 }
 
-// content is what an answer consists of.
-type content struct {
-	page *page
-	// live are families ordered by name, of which the page has none.
-	live   []*dto.MetricFamily
-	wanted func(metric string) bool
-}
-
 func newResponse(c *compressors) *response {
 	return &response{compressors: c, out: bufio.NewWriterSize(io.Discard, writeSize)}
 }
@@ -52,16 +44,16 @@ func (r *response) reset() {
 	r.out.Reset(io.Discard)
 }
 
-// render puts both kinds of families together, ordered by name. A family that
-// cannot be encoded is left out.
-func (r *response) render(a agreement, c content) []error {
+// render puts the wanted families of a page together with live ones, which are
+// ordered by name and of which the page has none. A family that cannot be encoded is
+// left out.
+func (r *response) render(a agreement, kept page, live []*dto.MetricFamily, wanted func(metric string) bool) []error {
 	var errs []error
 	encoder := expfmt.NewEncoder(&r.text, a.contentType)
-	live := c.live
 	encodeUntil := func(last bool, name string) {
 		start := r.text.Len()
 		for ; len(live) > 0 && (last || live[0].GetName() < name); live = live[1:] {
-			if err := r.encode(encoder, live[0], c.wanted); err != nil {
+			if err := r.encode(encoder, live[0], wanted); err != nil {
 				errs = append(errs, err)
 			}
 		}
@@ -75,8 +67,8 @@ func (r *response) render(a agreement, c content) []error {
 			r.parts = append(r.parts, part{start: start, end: end})
 		}
 	}
-	for _, f := range c.page.families {
-		if !c.wanted(f.name) {
+	for _, f := range kept {
+		if !wanted(f.name) {
 			continue
 		}
 		encodeUntil(false, f.name)

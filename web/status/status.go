@@ -68,12 +68,12 @@ func New(o Options) (*Pages, error) {
 	return &Pages{
 		options: o, runbooks: book, pages: pages,
 		policy: "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'" +
-			"; style-src " + hashOf(style) + "; script-src " + hashOf(script),
+			"; style-src " + Hash(style) + "; script-src " + Hash(script),
 	}, nil
 }
 
-// hashOf is how a policy names the one inline text that it allows.
-func hashOf(text string) string {
+// Hash is how a policy of a page's content names an inline text that it allows.
+func Hash(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
