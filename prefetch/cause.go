@@ -1,10 +1,5 @@
 package prefetch
 
-import (
-	"fmt"
-	"slices"
-)
-
 // Cause is why a URL failed, as far as its vendor tells: the `cause` label. The zero
 // value is [CauseUnknown].
 type Cause uint8
@@ -41,22 +36,10 @@ func CountCauses(urls []URL) (c Causes) {
 }
 
 // String returns the value of the `cause` label, such as "origin".
-func (c Cause) String() string {
-	if int(c) < NumCauses {
-		return causeNames[c]
-	}
-	return fmt.Sprintf("Cause(%d)", uint8(c))
-}
+func (c Cause) String() string { return nameOf(c, causeNames[:]) }
 
 // MarshalText returns the same word as [Cause.String].
 func (c Cause) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 // UnmarshalText reads what [Cause.MarshalText] wrote.
-func (c *Cause) UnmarshalText(text []byte) error {
-	i := slices.Index(causeNames[:], string(text))
-	if i < 0 {
-		return fmt.Errorf("unknown cause %q", text)
-	}
-	*c = Cause(i) //nolint:gosec // one of three
-	return nil
-}
+func (c *Cause) UnmarshalText(text []byte) error { return readName(c, text, causeNames[:], exactly) }

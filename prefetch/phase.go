@@ -1,7 +1,5 @@
 package prefetch
 
-import "fmt"
-
 // Phase is where a task stands in its life. The zero value is [Pending].
 type Phase uint8
 
@@ -27,23 +25,10 @@ var phaseNames = [NumPhases]string{"pending", "active", "settled", "lost"}
 func Phases() []Phase { return []Phase{Pending, Active, Settled, Lost} }
 
 // String returns the value of the `phase` label, such as "settled".
-func (p Phase) String() string {
-	if int(p) < NumPhases {
-		return phaseNames[p]
-	}
-	return fmt.Sprintf("Phase(%d)", uint8(p))
-}
+func (p Phase) String() string { return nameOf(p, phaseNames[:]) }
 
 // MarshalText returns the same word as [Phase.String].
 func (p Phase) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 // UnmarshalText reads what [Phase.MarshalText] wrote.
-func (p *Phase) UnmarshalText(text []byte) error {
-	for i, name := range phaseNames {
-		if name == string(text) {
-			*p = Phase(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("unknown phase %q", text)
-}
+func (p *Phase) UnmarshalText(text []byte) error { return readName(p, text, phaseNames[:], exactly) }

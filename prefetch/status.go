@@ -1,9 +1,6 @@
 package prefetch
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // Status is what a vendor says of one URL of a task. The zero value is
 // [Waiting].
@@ -33,12 +30,7 @@ var statusNames = [NumStatuses]string{"waiting", "running", "succeeded", "failed
 func Statuses() []Status { return []Status{Waiting, Running, Succeeded, Failed, Unknown} }
 
 // String returns the value of the `status` label, such as "succeeded".
-func (s Status) String() string {
-	if int(s) < NumStatuses {
-		return statusNames[s]
-	}
-	return fmt.Sprintf("Status(%d)", uint8(s))
-}
+func (s Status) String() string { return nameOf(s, statusNames[:]) }
 
 // Final reports whether the vendor will not change the status any more.
 func (s Status) Final() bool { return s == Succeeded || s == Failed }
@@ -46,15 +38,9 @@ func (s Status) Final() bool { return s == Succeeded || s == Failed }
 // MarshalText returns the same word as [Status.String].
 func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText reads what [Status.MarshalText] wrote.
+// UnmarshalText reads what [Status.MarshalText] wrote, in any case.
 func (s *Status) UnmarshalText(text []byte) error {
-	for i, name := range statusNames {
-		if strings.EqualFold(name, string(text)) {
-			*s = Status(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("unknown status %q", text)
+	return readName(s, text, statusNames[:], strings.EqualFold)
 }
 
 // Counts is how many URLs have each status, indexed by [Status].
