@@ -179,7 +179,9 @@ type Capabilities struct {
 	LookBack time.Duration
 	// MaxSpan is the longest span of a window or a list.
 	MaxSpan time.Duration
-	// MaxInFlight is how many calls may be under way at once.
+	// MaxInFlight is how many calls may be under way at once. More than one keeps a
+	// slow answer from holding up the others: most vendors limit calls by time, and not
+	// how many there are at once.
 	MaxInFlight int
 }
 

@@ -15,9 +15,6 @@ const (
 	lookBack = 3 * 24 * time.Hour
 	// tasksPerQuery is how many ids DescribeRefreshTaskById takes.
 	tasksPerQuery = 10
-	// maxInFlight keeps a slow answer from holding up the others. The vendor limits
-	// calls per second, not calls at once.
-	maxInFlight = 2
 )
 
 // Product is one of the vendor's two services. It is the value of the `provider`
@@ -99,7 +96,7 @@ func (p *Provider) Capabilities() vendorapi.Capabilities {
 		PageSize:      p.api.pageSize,
 		LookBack:      lookBack,
 		MaxSpan:       lookBack,
-		MaxInFlight:   maxInFlight,
+		MaxInFlight:   2,
 	}
 }
 

@@ -29,9 +29,6 @@ const (
 	// cdnYoung is the age up to which a task is found without create_time, with a day
 	// to spare: the vendor says 7 days.
 	cdnYoung = 6 * 24 * time.Hour
-	// cdnInFlight keeps a slow answer from holding up another. The vendor limits
-	// calls per second, 30, and not calls at once.
-	cdnInFlight = 2
 )
 
 // headerDomainID names the account that is asked for, as the vendor's SDK does.
@@ -94,7 +91,7 @@ func (*CDN) Capabilities() vendorapi.Capabilities {
 		ListSize:    cdnPage,
 		LookBack:    cdnLookBack,
 		MaxSpan:     cdnLookBack,
-		MaxInFlight: cdnInFlight,
+		MaxInFlight: 2,
 	}
 }
 

@@ -13,10 +13,6 @@ import (
 // Name is the value of the `provider` label.
 const Name = "huaweicloud_vod"
 
-// maxInFlight keeps a slow answer from holding up the others. The vendor limits
-// calls per minute, not calls at once.
-const maxInFlight = 4
-
 // Options are what a [Provider] needs to know; only Now can be left out.
 type Options struct {
 	// Endpoint is scheme and host of the API, such as
@@ -60,7 +56,7 @@ func New(o Options) (*Provider, error) {
 
 // Capabilities says that the vendor can be asked for single tasks only.
 func (*Provider) Capabilities() vendorapi.Capabilities {
-	return vendorapi.Capabilities{MaxInFlight: maxInFlight}
+	return vendorapi.Capabilities{MaxInFlight: 4}
 }
 
 // Query asks for the rows of one task. Every other question, and every limit on

@@ -12,10 +12,6 @@ import (
 	"prefetch_exporter/vendor_api/zone"
 )
 
-// maxInFlight keeps a slow answer from holding up the others. The vendor limits
-// calls per second, not calls at once.
-const maxInFlight = 2
-
 // headerRequestID carries the vendor's id of a call where its body has none; the
 // vendor's SDK reads it.
 const headerRequestID = "X-Tc-Requestid"
@@ -94,7 +90,7 @@ func (p *Provider) Capabilities() vendorapi.Capabilities {
 		PageSize:    p.pageSize,
 		LookBack:    p.lookBack,
 		MaxSpan:     p.maxSpan,
-		MaxInFlight: maxInFlight,
+		MaxInFlight: 2,
 	}
 }
 

@@ -35,9 +35,6 @@ const (
 	maxSpan = 7 * 24 * time.Hour
 	// lookBack is how far back the vendor is asked. The clocks may differ.
 	lookBack = maxSpan - 2*time.Minute
-	// maxInFlight keeps a slow answer from holding up the others. The vendor limits
-	// calls per second, not calls at once.
-	maxInFlight = 2
 )
 
 // Options are what a [Provider] needs to know; only Now can be left out.
@@ -102,7 +99,7 @@ func (p *Provider) Capabilities() vendorapi.Capabilities {
 		PageSize:    p.pageSize,
 		LookBack:    lookBack,
 		MaxSpan:     maxSpan,
-		MaxInFlight: maxInFlight,
+		MaxInFlight: 2,
 	}
 }
 
