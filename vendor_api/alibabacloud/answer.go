@@ -36,30 +36,14 @@ type row struct {
 	Description  vendorapi.Text `json:"Description"`
 }
 
-// decodePage reads body into p. The error says that body is no JSON object.
-func decodePage(body []byte, p *page) error {
-	body = bytes.TrimSpace(body)
-	if err := json.Unmarshal(body, p); err != nil {
-		return fmt.Errorf("the answer is not a JSON object: %w", err)
-	}
-	if body[0] != '{' {
-		return errors.New("the answer is not a JSON object")
-	}
-	return nil
-}
-
 // list is the list of rows: Tasks.CDNTask of CDN's list, Tasks.Task of DCDN's, Tasks
 // itself of an answer by id. Each is accepted everywhere, and none for no rows.
 func (p *page) list() json.RawMessage {
-	none := json.RawMessage("[]")
-	if len(p.Tasks) == 0 || p.Tasks[0] == 'n' {
-		return none
-	}
 	var below struct {
 		CDNTask json.RawMessage `json:"CDNTask"`
 		Task    json.RawMessage `json:"Task"`
 	}
-	if p.Tasks[0] != '{' || json.Unmarshal(p.Tasks, &below) != nil {
+	if vendorapi.Object(p.Tasks, &below) != nil {
 		return p.Tasks
 	}
 	for _, list := range []json.RawMessage{below.CDNTask, below.Task} {
@@ -68,7 +52,7 @@ func (p *page) list() json.RawMessage {
 		}
 	}
 	if len(below.CDNTask)+len(below.Task) > 0 || len(bytes.TrimSpace(p.Tasks[1:len(p.Tasks)-1])) == 0 {
-		return none
+		return nil
 	}
 	return p.Tasks // of another form, and the error of that
 }

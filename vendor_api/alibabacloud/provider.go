@@ -114,7 +114,7 @@ func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answ
 // read turns a response into an answer or a classified error.
 func (p *Provider) read(x *vendorapi.Exchange) (vendorapi.Answer, error) {
 	var body page
-	err := decodePage(x.Response.Body, &body)
+	err := vendorapi.Object(x.Response.Body, &body)
 	x.RequestID = body.RequestID.Value()
 	switch {
 	case !x.Response.Success(), body.Code.Value() != "":

@@ -1,10 +1,8 @@
 package cdnetworks
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -40,18 +38,6 @@ type row struct {
 	CreateTime vendorapi.Text `json:"createTime"`
 	BeginTime  vendorapi.Text `json:"beginTime"`
 	FinishTime vendorapi.Text `json:"finishTime"`
-}
-
-// decodePage reads body into p. The error says that body is no JSON object.
-func decodePage(body []byte, p *page) error {
-	body = bytes.TrimSpace(body)
-	if len(body) == 0 {
-		return errors.New("the answer is empty")
-	}
-	if err := json.Unmarshal(body, p); err != nil {
-		return fmt.Errorf("the answer is not a JSON object: %w", err)
-	}
-	return nil
 }
 
 // succeeded reports whether the vendor's own code says that it answered.

@@ -1,7 +1,6 @@
 package tencentcloud
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -31,23 +30,18 @@ type response struct {
 	PushLogs   json.RawMessage `json:"PushLogs"` // CDN
 }
 
-// decode reads a body. The error says that it is not in the vendor's form; there is a
-// response all the same.
-func decode(body []byte) (*response, error) {
+// decode reads a body. The error says that it is not in the vendor's form.
+func (r *response) decode(body []byte) error {
 	var doc struct {
-		Response *response `json:"Response"`
+		Response json.RawMessage `json:"Response"`
 	}
-	body = bytes.TrimSpace(body)
-	if len(body) == 0 {
-		return &response{}, errors.New("the answer is empty")
+	if err := vendorapi.Object(body, &doc); err != nil {
+		return err
 	}
-	if err := json.Unmarshal(body, &doc); err != nil {
-		return &response{}, fmt.Errorf("the answer is not a JSON object: %w", err)
+	if len(doc.Response) == 0 || string(doc.Response) == "null" {
+		return errors.New("the answer has no Response")
 	}
-	if doc.Response == nil {
-		return &response{}, errors.New("the answer has no Response")
-	}
-	return doc.Response, nil
+	return vendorapi.Object(doc.Response, r)
 }
 
 // list is the rows of an answer; null or empty where it has none.

@@ -106,7 +106,8 @@ func (p *Provider) Query(ctx context.Context, q vendorapi.Query) (vendorapi.Answ
 // read turns a response into an answer or a classified error: errors come under
 // HTTP 200, so that they are looked for first.
 func (p *Provider) read(x *vendorapi.Exchange) (vendorapi.Answer, error) {
-	body, err := decode(x.Response.Body)
+	var body response
+	err := body.decode(x.Response.Body)
 	x.RequestID = body.RequestID.Value()
 	switch {
 	case !x.Response.Success(), body.Error.told:
@@ -115,6 +116,6 @@ func (p *Provider) read(x *vendorapi.Exchange) (vendorapi.Answer, error) {
 		return vendorapi.Answer{}, err
 	default:
 		r := reader{Exchange: x, product: p.product, location: p.location}
-		return r.answer(body)
+		return r.answer(&body)
 	}
 }
