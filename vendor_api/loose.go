@@ -17,6 +17,14 @@ func (t *Text) Value() string {
 	return v
 }
 
+// Or is t, or what else the vendor may call it where t has no value.
+func (t *Text) Or(other Text) Text {
+	if t.Value() == "" {
+		return other
+	}
+	return *t
+}
+
 // Excerpt is the value, bounded for an error or a log.
 func (t *Text) Excerpt() string { return Excerpt([]byte(t.Value())) }
 

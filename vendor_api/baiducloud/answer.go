@@ -105,16 +105,12 @@ func (r *reader) url(w *row, raw json.RawMessage) (u prefetch.URL, keep bool) {
 	if w.Task.more {
 		r.Oddf("task", "a row has several tasks, of which the first is read")
 	}
-	finished := w.FinishedAt
-	if finished.Value() == "" {
-		finished = w.FinshedAt
-	}
 	u = prefetch.URL{
 		URL:      r.URL(w.Task.URL),
 		Status:   r.Status(w.Status, words),
 		Created:  r.Time("createdAt", w.CreatedAt, time.UTC, dateLayout),
 		Started:  r.Time("startedAt", w.StartedAt, time.UTC, dateLayout),
-		Finished: r.Time("finishedAt", finished, time.UTC, dateLayout),
+		Finished: r.Time("finishedAt", w.FinishedAt.Or(w.FinshedAt), time.UTC, dateLayout),
 	}
 	// A task may be submitted for later, and its rows then wait because they are meant
 	// to. That is no wait for the vendor: it counts from when it may begin.

@@ -17,9 +17,8 @@ import (
 //
 // The vendor signals its errors as Code 0 under HTTP 200 and has no numbers for
 // them, so that only the text tells one from another; Wangsu's gateway has words
-// for codes. An HTTP status comes from
-// whatever stands before the API; a text that is known says more than it does,
-// except that 429 leaves no doubt.
+// for codes. An HTTP status comes from whatever stands before the API; a text that
+// is known says more than it does, except that 429 leaves no doubt.
 func (p *page) failure(x *vendorapi.Exchange, decodeErr error) *vendorapi.Error {
 	resp, e := x.Response, &vendorapi.Error{Code: p.Code.Excerpt(), Message: p.text()}
 	if resp.Status != http.StatusTooManyRequests {

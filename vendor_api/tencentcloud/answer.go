@@ -149,11 +149,9 @@ func (r *reader) row(w *row, raw json.RawMessage) (u prefetch.URL, keep bool) {
 
 // url reads a row that is a prefetch.
 func (r *reader) url(w *row) prefetch.URL {
-	link := w.Target
-	if link.Value() == "" {
-		link = w.URL
+	u := prefetch.URL{
+		URL: r.URL(w.Target.Or(w.URL)), Status: r.Status(w.Status, r.product.words), Created: r.time("CreateTime", w.CreateTime),
 	}
-	u := prefetch.URL{URL: r.URL(link), Status: r.Status(w.Status, r.product.words), Created: r.time("CreateTime", w.CreateTime)}
 	if u.Status.Final() {
 		u.Finished = r.time("UpdateTime", w.UpdateTime)
 	}

@@ -35,17 +35,15 @@ func (d *document) decode(x *vendorapi.Exchange) error {
 		RequestID vendorapi.Text  `json:"RequestId"`
 		Error     json.RawMessage `json:"Error"`
 	}
-	if object(doc.Metadata) && json.Unmarshal(doc.Metadata, &metadata) == nil {
+	if vendorapi.Object(doc.Metadata, &metadata) == nil {
 		x.RequestID = metadata.RequestID.Value()
 		var inner fault
-		if object(metadata.Error) && json.Unmarshal(metadata.Error, &inner) == nil {
+		if vendorapi.Object(metadata.Error, &inner) == nil {
 			d.fault = inner
 		}
 	}
 	return nil
 }
-
-func object(raw json.RawMessage) bool { return len(raw) > 0 && raw[0] == '{' }
 
 // result is what an answer tells besides its metadata. Any of it may be missing.
 type result struct {
@@ -85,12 +83,8 @@ type reader struct {
 // [*vendorapi.Error], that it is about something else.
 func (d *document) answer(x *vendorapi.Exchange) (vendorapi.Answer, error) {
 	var body result
-	switch {
-	case string(d.result) == "null":
-	case !object(d.result):
+	if string(d.result) != "null" && vendorapi.Object(d.result, &body) != nil {
 		return vendorapi.Answer{}, errors.New("the answer has no Result")
-	case json.Unmarshal(d.result, &body) != nil:
-		return vendorapi.Answer{}, errors.New("the Result cannot be read")
 	}
 	q, r := &x.Query, reader{Exchange: x, tasks: []string{}}
 	urls, err := vendorapi.Rows(body.Data, r.url)
@@ -139,10 +133,7 @@ func (r *reader) url(w *row, raw json.RawMessage) (u prefetch.URL, keep bool) {
 
 // created is when a row was created; zero where that is not told.
 func (r *reader) created(w *row) time.Time {
-	told := w.CreateTime
-	if told.Value() == "" {
-		told = w.CreatedAt
-	}
+	told := w.CreateTime.Or(w.CreatedAt)
 	if v := told.Value(); v == "" || v == "0" {
 		return time.Time{}
 	}
