@@ -42,7 +42,7 @@ func (q *queue) take() []func(d *delivery) {
 func (g *Group) Loaded() {
 	g.events.add(func(d *delivery) {
 		if err := d.submitted.Reload(); err != nil {
-			g.log.Error("the tasks that were put cannot be read", "err", err)
+			g.Logger.Error("the tasks that were put cannot be read", "err", err)
 		}
 		d.poller.Reload()
 		d.poller.Moved()

@@ -78,11 +78,7 @@ type Options struct {
 // Group is this replica among the others. It is what the store tells of changes: see
 // [Group.Heard]. It is safe for concurrent use.
 type Group struct {
-	name    string
-	version int
-	store   Store
-	log     *slog.Logger
-	grace   time.Duration
+	Options
 
 	events *queue
 	// woken is told when there may be something to decide.
@@ -91,24 +87,19 @@ type Group struct {
 	mu       sync.Mutex
 	services []Service
 	value    []byte
-	// read are registrations that were read, by member.
-	read map[string]readMember
+	// unreadable are registrations that it was told of that they cannot be read, by
+	// member.
+	unreadable map[string]string
 	// differs are the accounts that another replica has configured differently: the
 	// fingerprints of both, by the other's name.
 	differs map[string]map[string]string
 }
 
-// readMember is a registration and what it was read from.
-type readMember struct {
-	value string
-	*registration
-}
-
 // New returns a replica that serves nothing yet.
 func New(o Options) *Group {
 	return &Group{
-		name: o.Name, version: o.Version, store: o.Store, log: o.Logger, grace: o.Grace,
-		woken: make(chan struct{}, 1), events: newQueue(), value: encode(o.Version, nil), read: map[string]readMember{},
+		Options: o,
+		woken:   make(chan struct{}, 1), events: newQueue(), value: encode(o.Version, nil), unreadable: map[string]string{},
 	}
 }
 
@@ -116,7 +107,7 @@ func New(o Options) *Group {
 // gives up.
 func (g *Group) Serve(services []Service) {
 	g.mu.Lock()
-	g.services, g.value = services, encode(g.version, services)
+	g.services, g.value = services, encode(g.Version, services)
 	g.mu.Unlock()
 	g.wake()
 }
@@ -130,9 +121,9 @@ func (g *Group) wake() {
 
 // Replicas is how many live replicas there are, this one included.
 func (g *Group) Replicas() int {
-	members := g.store.Members()
+	members := g.Store.Members()
 	n := len(members)
-	if _, registered := members[g.name]; !registered {
+	if _, registered := members[g.Name]; !registered {
 		n++
 	}
 	return n
@@ -162,28 +153,21 @@ func (g *Group) Configured() (accounts map[prefetch.Account]bool, identities map
 // members are the registrations of the live replicas. This one's is as it should be,
 // whether the store says so yet or not. One that cannot be read serves nothing.
 func (g *Group) members() map[string]*registration {
-	values := g.store.Members()
+	values := g.Store.Members()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	values[g.name] = g.value
+	values[g.Name] = g.value
 	members := make(map[string]*registration, len(values))
 	for name, value := range values {
-		m, known := g.read[name]
-		if !known || m.value != string(value) {
-			r, err := decode(value)
-			if err != nil {
-				g.log.Warn("a replica cannot be read, and is taken for one that serves nothing", "replica", name, "err", err)
-				r = &registration{Version: math.MaxInt}
+		m, err := decode(value)
+		if err != nil {
+			if g.unreadable[name] != string(value) {
+				g.unreadable[name] = string(value)
+				g.Logger.Warn("a replica cannot be read, and is taken for one that serves nothing", "replica", name, "err", err)
 			}
-			m = readMember{string(value), r}
-			g.read[name] = m
+			m = &registration{Version: math.MaxInt}
 		}
-		members[name] = m.registration
-	}
-	for name := range g.read {
-		if members[name] == nil {
-			delete(g.read, name)
-		}
+		members[name] = m
 	}
 	return members
 }
@@ -194,7 +178,7 @@ func (g *Group) compare(members map[string]*registration) {
 	defer g.mu.Unlock()
 	before := g.differs
 	g.differs = map[string]map[string]string{}
-	own := members[g.name].accounts()
+	own := members[g.Name].accounts()
 	for name, m := range members {
 		for key, fingerprint := range m.accounts() {
 			mine, shared := own[key]
@@ -208,8 +192,8 @@ func (g *Group) compare(members map[string]*registration) {
 			g.differs[key][name] = both
 			if before[key][name] != both {
 				a := accountOf(key)
-				g.log.Warn("two replicas have an account configured differently: what its owner has counts, and the strictest limit",
-					"provider", a.Provider, "account", a.Name, "replica", g.name, "other", name)
+				g.Logger.Warn("two replicas have an account configured differently: what its owner has counts, and the strictest limit",
+					"provider", a.Provider, "account", a.Name, "replica", g.Name, "other", name)
 			}
 		}
 	}

@@ -29,7 +29,7 @@ func (g *Group) Run(ctx context.Context, p Poller, s Submitted) error {
 	storeCtx, endStore := context.WithCancel(lasting)
 	defer endStore()
 	ended := make(chan error, 1)
-	go func() { ended <- g.store.Run(storeCtx) }()
+	go func() { ended <- g.Store.Run(storeCtx) }()
 
 	workCtx, endWork := context.WithCancel(lasting)
 	defer endWork()
@@ -120,12 +120,12 @@ func (r *runner) decide(now time.Time) (wake time.Duration) {
 	r.restrict(members)
 	r.state.Lock()
 	defer r.state.Unlock()
-	owners := r.store.Owners()
+	owners := r.Store.Owners()
 	wake = r.follow(owners, now)
 	view := r.view(members, owners, now)
 	d := view.Decide()
 	sooner(&wake, d.Wake)
-	if string(r.store.Members()[r.name]) == r.registered {
+	if string(r.Store.Members()[r.Name]) == r.registered {
 		// The others know what this replica has.
 		for _, identity := range d.Claim {
 			if r.free(identity, now, &wake) {
@@ -167,14 +167,14 @@ func (r *runner) register() {
 	if r.registered != string(value) {
 		r.registered = string(value)
 		clear(r.told) // the accounts may be others
-		r.store.Register(value)
+		r.Store.Register(value)
 	}
 }
 
 // restrict tells the poller what the others state as limits.
 func (r *runner) restrict(members map[string]*registration) {
-	others := limits(members, r.name)
-	for _, identity := range members[r.name].identities() {
+	others := limits(members, r.Name)
+	for _, identity := range members[r.Name].identities() {
 		if told, before := r.told[identity]; !before && len(others[identity]) > 0 || !slices.Equal(told, others[identity]) {
 			r.told[identity] = others[identity]
 			r.poller.Limits(identity, others[identity])
@@ -184,7 +184,7 @@ func (r *runner) restrict(members map[string]*registration) {
 
 // view is what package spread decides by.
 func (r *runner) view(members map[string]*registration, owners map[string]string, now time.Time) *spread.View {
-	oldest := r.version
+	oldest := r.Version
 	for _, m := range members {
 		oldest = min(oldest, m.Version)
 	}
@@ -198,7 +198,7 @@ func (r *runner) view(members map[string]*registration, owners map[string]string
 		r.served, r.changed = served, now
 	}
 	v := &spread.View{
-		Self: r.name, Members: served, Owners: owners, Unowned: map[string]time.Duration{}, Calm: now.Sub(r.changed),
+		Self: r.Name, Members: served, Owners: owners, Unowned: map[string]time.Duration{}, Calm: now.Sub(r.changed),
 	}
 	for _, identities := range served {
 		for _, identity := range identities {
@@ -223,14 +223,14 @@ func (r *runner) follow(owners map[string]string, now time.Time) (wake time.Dura
 		// poller sees by itself. Nor can it have been lost and won again since the last
 		// look: only what a look found without an owner is claimed, and a claim that
 		// arrives late is void with its lease.
-		if owners[identity] != r.name && !r.busy[identity] {
-			r.log.Warn("this replica asks no more: its lease ended", "accounts", r.names(identity))
+		if owners[identity] != r.Name && !r.busy[identity] {
+			r.Logger.Warn("this replica asks no more: its lease ended", "accounts", r.names(identity))
 			r.start(identity, func() { r.depose(identity) })
 		}
 	}
 	for identity, at := range r.resigned {
 		left := resignLimit - now.Sub(at)
-		if owners[identity] != r.name || left <= 0 {
+		if owners[identity] != r.Name || left <= 0 {
 			delete(r.resigned, identity)
 		} else {
 			sooner(&wake, left)
@@ -238,7 +238,7 @@ func (r *runner) follow(owners map[string]string, now time.Time) (wake time.Dura
 	}
 	for identity, owner := range owners {
 		_, resigned := r.resigned[identity]
-		if owner != r.name || r.taken[identity] || resigned || r.busy[identity] || !r.store.Owns(identity) {
+		if owner != r.Name || r.taken[identity] || resigned || r.busy[identity] || !r.Store.Owns(identity) {
 			continue
 		}
 		// A claim of which nobody knew whether it was heard.

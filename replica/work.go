@@ -50,7 +50,7 @@ func (r *runner) ends() bool {
 
 // claim takes an identity that nobody owns.
 func (r *runner) claim(identity string) {
-	won, err := r.store.Claim(r.ctx, identity)
+	won, err := r.Store.Claim(r.ctx, identity)
 	if err != nil || !won {
 		// If it was heard all the same, the store will say so.
 		r.later(identity)
@@ -66,14 +66,14 @@ func (r *runner) takeOver(identity string) {
 		return
 	}
 	if err := r.poller.TakeOver(identity); err != nil {
-		r.log.Error("this replica cannot ask for accounts, and leaves them to others", "accounts", r.names(identity), "err", err)
+		r.Logger.Error("this replica cannot ask for accounts, and leaves them to others", "accounts", r.names(identity), "err", err)
 		r.poller.Depose(identity)
 		r.resign(r.ctx, identity)
 		r.later(identity)
 		return
 	}
 	r.has(identity, true)
-	r.log.Info("this replica asks for the accounts from now on", "accounts", r.names(identity))
+	r.Logger.Info("this replica asks for the accounts from now on", "accounts", r.names(identity))
 	if r.ends() {
 		r.handOver(r.ctx, identity)
 	}
@@ -83,7 +83,7 @@ func (r *runner) takeOver(identity string) {
 func (r *runner) handOver(ctx context.Context, identity string) {
 	r.poller.Release(ctx, identity)
 	r.has(identity, false)
-	r.log.Info("this replica leaves the accounts to another", "accounts", r.names(identity))
+	r.Logger.Info("this replica leaves the accounts to another", "accounts", r.names(identity))
 	r.resign(ctx, identity)
 }
 
@@ -98,7 +98,7 @@ func (r *runner) depose(identity string) {
 func (r *runner) resign(ctx context.Context, identity string) {
 	ctx, cancel := context.WithTimeout(ctx, resignLimit)
 	defer cancel()
-	for r.store.Resign(ctx, identity) != nil && r.store.Owns(identity) && pause(ctx, resignGap) {
+	for r.Store.Resign(ctx, identity) != nil && r.Store.Owns(identity) && pause(ctx, resignGap) {
 	}
 	r.state.Lock()
 	defer r.state.Unlock()
@@ -118,14 +118,14 @@ func pause(ctx context.Context, d time.Duration) bool {
 // handOverAll gives up everything at once, as far as that ends in time. What the
 // replica does not own any more by its own clock, nobody waits for.
 func (r *runner) handOverAll(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, r.grace)
+	ctx, cancel := context.WithTimeout(ctx, r.Grace)
 	defer cancel()
 	// Else what it gives up, others would leave to it for a second.
-	r.store.Register(encode(r.version, nil))
+	r.Store.Register(encode(r.Version, nil))
 	r.state.Lock()
 	r.closing = true
 	for _, identity := range slices.Collect(maps.Keys(r.taken)) {
-		if !r.busy[identity] && r.store.Owns(identity) {
+		if !r.busy[identity] && r.Store.Owns(identity) {
 			r.works.Go(func() { r.handOver(ctx, identity) })
 		}
 	}
@@ -138,6 +138,6 @@ func (r *runner) handOverAll(ctx context.Context) {
 	select {
 	case <-done:
 	case <-ctx.Done():
-		r.log.Warn("not everything was handed over in time: another replica may count calls for longer")
+		r.Logger.Warn("not everything was handed over in time: another replica may count calls for longer")
 	}
 }

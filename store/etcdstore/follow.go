@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -98,8 +99,9 @@ func (f *following) trouble(err error) {
 		return
 	}
 	f.complained = true
+	scheme, _, _ := strings.Cut(f.options.Endpoints[0], "://")
 	f.options.Logger.Error("No etcd endpoint answers as it should; nothing is asked of vendors until one does",
-		"endpoints", f.options.Endpoints, "scheme", f.options.scheme(), "err", err, "cause", f.connection.Reason())
+		"endpoints", f.options.Endpoints, "scheme", scheme, "err", err, "cause", f.connection.Reason())
 }
 
 // load reads everything as of one revision, and makes it the mirror.

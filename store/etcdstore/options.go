@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
-	"strings"
 	"time"
 
 	"prefetch_exporter/store"
@@ -72,9 +71,4 @@ func (o Options) withDefaults() Options {
 		o.Uptime = func() time.Duration { return time.Since(began) }
 	}
 	return o
-}
-
-func (o Options) scheme() string {
-	scheme, _, _ := strings.Cut(o.Endpoints[0], "://")
-	return scheme
 }

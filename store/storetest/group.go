@@ -6,8 +6,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"prefetch_exporter/store"
 )
 
 // defaultTTL is the lease of [GroupOptions] that do not say, and leaseSlack how much
@@ -120,27 +118,6 @@ func NewGroup(o GroupOptions) *Group {
 		o.Fault = func(string, string) Fault { return Fault{} }
 	}
 	return &Group{options: o, values: map[groupKey]groupValue{}, leases: map[int64]*groupLease{}, members: map[*Member]bool{}}
-}
-
-// Revision is the number of the last change.
-func (g *Group) Revision() int64 {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.revision
-}
-
-// Content returns what a table holds now, as "scope/key=value" in order.
-func (g *Group) Content(t store.Table) []string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	var found []string
-	for k, v := range g.values {
-		if k.kind == string(t) {
-			found = append(found, k.scope+"/"+k.key+"="+string(v.value))
-		}
-	}
-	slices.Sort(found)
-	return found
 }
 
 // Owners returns who owns what now.

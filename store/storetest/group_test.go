@@ -109,7 +109,7 @@ func TestGroupFollows(t *testing.T) {
 		if members := b.Members(); string(members["a"]) != "A" || len(members) != 2 {
 			t.Errorf("members are %q", members)
 		}
-		if content := storetest.Content(t, b, store.Accounts); len(content) != 1 || b.Stats().Writes != 0 || a.Stats().Writes != 2 {
+		if content := storetest.Content(t, b, store.Accounts); len(content) != 1 {
 			t.Errorf("b has %q", content)
 		}
 		// A write over what was not heard of yet waits for it.
@@ -230,15 +230,15 @@ func TestGroupForgets(t *testing.T) {
 		g := storetest.NewGroup(storetest.GroupOptions{})
 		a, heard := member(t, g, "a")
 		storetest.Write(t, a, storetest.Put(store.Tasks, "x", "1", "one"))
-		saved, at := g.Save(), g.Revision()
+		saved := g.Save()
 		claim(t, a, "id")
 		storetest.Write(t, a, storetest.Put(store.Tasks, "x", "2", "two"))
 		heard.want(t, "loaded", "tasks/x/1=one", "tasks/x/2=two")
 		g.Restore(saved)
 		synctest.Wait()
 		heard.want(t, "rewound", "loaded")
-		if g.Revision() != at || len(storetest.Content(t, a, store.Tasks)) != 1 || a.Owns("id") || len(a.Owners()) > 0 {
-			t.Errorf("revision %d, %q is left", g.Revision(), g.Content(store.Tasks))
+		if len(storetest.Content(t, a, store.Tasks)) != 1 || a.Owns("id") || len(a.Owners()) > 0 {
+			t.Errorf("%q is left", storetest.Content(t, a, store.Tasks))
 		}
 		time.Sleep(15 * time.Second)
 		if !claim(t, a, "id") {
@@ -247,7 +247,7 @@ func TestGroupForgets(t *testing.T) {
 		g.Restore(nil)
 		synctest.Wait()
 		heard.want(t, "rewound", "loaded")
-		if len(g.Content(store.Tasks)) > 0 || a.State() != store.Fresh {
+		if len(storetest.Content(t, a, store.Tasks)) > 0 || a.State() != store.Fresh {
 			t.Error("something is left")
 		}
 	})

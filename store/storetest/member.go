@@ -58,7 +58,6 @@ type Member struct {
 	registered []byte
 	// unregistered: the group does not say yet what registered does.
 	unregistered bool
-	stats        store.Stats
 }
 
 // Join adds a member, which does nothing before [Member.Run].

@@ -152,22 +152,6 @@ func (m *Member) State() store.State {
 // Recovery returns false.
 func (*Member) Recovery() (at time.Time, ok bool) { return time.Time{}, false }
 
-// Hanging returns 0: there is no disk.
-func (*Member) Hanging() time.Duration { return 0 }
-
-// Stats returns how many writes there were; each is a commit of its own.
-func (m *Member) Stats() store.Stats {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.stats
-}
-
-// Close lets every later use fail.
-func (m *Member) Close() error {
-	m.Kill()
-	return nil
-}
-
 // Write applies the changes, all or none, and never over what this member has not
 // heard of. Changes of the ledger are tried once.
 func (m *Member) Write(ops ...store.Op) error {
@@ -279,10 +263,6 @@ func (m *Member) try(identity string, ops []store.Op, ledger bool) (again time.D
 	if !applied {
 		return w.again, store.ErrMoved
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.stats.Commits++
-	m.stats.Writes++
 	return 0, nil
 }
 

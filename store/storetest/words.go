@@ -35,7 +35,7 @@ func Write(t testing.TB, s interface{ Write(ops ...store.Op) error }, ops ...sto
 }
 
 // Content returns what a table holds, as "scope/key=value".
-func Content(t testing.TB, s Store, table store.Table) []string {
+func Content(t testing.TB, s store.Keeper, table store.Table) []string {
 	t.Helper()
 	var found []string
 	err := s.Scan(table, func(scope, key string, value []byte) error {
