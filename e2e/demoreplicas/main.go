@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,7 +17,7 @@ import (
 	"time"
 
 	"prefetch_exporter/demo"
-	"prefetch_exporter/e2e/internal/program"
+	"prefetch_exporter/internal/programtest"
 	"prefetch_exporter/store/etcdstore/etcdtest"
 )
 
@@ -47,7 +48,7 @@ func main() {
 type group struct {
 	out       io.Writer
 	etcd      *etcdtest.Cluster
-	exporters []*program.Program
+	exporters []*programtest.Program
 	urls      []string
 
 	wait sync.WaitGroup
@@ -83,13 +84,13 @@ func show(ctx context.Context, out io.Writer, path string, port int) (err error)
 		name := fmt.Sprintf("replica-%c", 'a'+n)
 		address := "127.0.0.1:" + strconv.Itoa(port+n)
 		g.urls = append(g.urls, "http://"+address)
-		g.exporters = append(g.exporters, program.New(name, filepath.Join(folder, name+".log"), path,
+		g.exporters = append(g.exporters, programtest.New(name, filepath.Join(folder, name+".log"), path,
 			"--config.file="+config, "--replica.name="+name, "--web.listen-address="+address, "--web.enable-task-api",
 			"--storage.path="+filepath.Join(folder, name)))
 	}
 	defer func() { err = errors.Join(err, g.stop()) }()
 	for _, e := range g.exporters {
-		if err := e.Start(); err != nil { //nolint:contextcheck // stop ends it, in order
+		if err := e.Start(); err != nil {
 			return err
 		}
 	}
@@ -152,54 +153,40 @@ func (g *group) ports() string {
 // restart starts again what ends, until the context does.
 func (g *group) restart(ctx context.Context) {
 	for _, e := range g.exporters {
-		g.wait.Go(func() { g.keep(ctx, e.Name, e, e.Start) })
+		g.wait.Go(func() { g.keep(ctx, e.Name, e) })
 	}
 	for _, m := range g.etcd.Members() {
-		g.wait.Go(func() {
-			g.keep(ctx, "etcd "+m.Name, m, func() error { return errors.Join(m.Kill(), m.Start()) })
-		})
+		g.wait.Go(func() { g.keep(ctx, "etcd "+m.Name, m.Program) })
 	}
 }
 
-// quote prints what an exporter logged last: one that ended by itself says why.
-func (g *group) quote(e *program.Program) {
-	text, err := os.ReadFile(e.LogFile)
-	if err != nil {
-		return
+// keep starts a program again whenever it ends. What an exporter logged last says why it
+// ended by itself.
+func (g *group) keep(ctx context.Context, name string, p *programtest.Program) {
+	say := func(what string) {
+		_, _ = fmt.Fprintf(g.out, "%s  %s%s\n", time.Now().Format(time.TimeOnly), name, what)
 	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	_, _ = fmt.Fprintf(g.out, "          it logged last: %s\n", lines[len(lines)-1])
-}
-
-// running is a process in its present life.
-type running interface {
-	PID() int
-	Ended() <-chan struct{}
-}
-
-func (g *group) keep(ctx context.Context, name string, p running, start func() error) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-p.Ended():
 		}
-		_, _ = fmt.Fprintf(g.out, "%s  %s has ended and starts again in %v\n", time.Now().Format(time.TimeOnly), name, restartAfter)
-		if e, ok := p.(*program.Program); ok {
-			g.quote(e)
+		say(fmt.Sprintf(" has ended and starts again in %v", restartAfter))
+		if text, err := os.ReadFile(p.LogFile); err == nil && slices.Contains(g.exporters, p) {
+			lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+			_, _ = fmt.Fprintf(g.out, "          it logged last: %s\n", lines[len(lines)-1])
 		}
-		timer := time.NewTimer(restartAfter)
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return
-		case <-timer.C:
+		case <-time.After(restartAfter):
 		}
-		if err := start(); err != nil {
-			_, _ = fmt.Fprintf(g.out, "%s  %s: %v\n", time.Now().Format(time.TimeOnly), name, err)
+		if err := p.Start(); err != nil {
+			say(": " + err.Error())
 			return
 		}
-		_, _ = fmt.Fprintf(g.out, "%s  %s runs again, PID %d\n", time.Now().Format(time.TimeOnly), name, p.PID())
+		say(fmt.Sprintf(" runs again, PID %d", p.PID()))
 	}
 }
 

@@ -28,7 +28,7 @@ func TestFewFiles(t *testing.T) {
 	if err := os.WriteFile(limited, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	p := run.Start(t, limited, "--config.file="+config, "--web.listen-address="+run.FreeAddress(t))
+	p := run.Start(t, limited, "--config.file="+config, "--web.listen-address="+run.FreeAddress(t, "127.0.0.2"))
 	held := make([]net.Conn, 300)
 	for i := range held {
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(p.URL, "http://"))

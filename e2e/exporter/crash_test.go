@@ -95,7 +95,7 @@ func newCrashSite(t *testing.T) *crashSite {
 			Quota: simulator.Quota{Calls: 1, Per: time.Second}, Latency: simulator.Jitter(2, latency),
 			APIKeys: map[string]string{"crash": crashSecret},
 		}),
-		address: run.FreeAddress(t),
+		address: run.FreeAddress(t, "127.0.0.2"),
 	}
 	vod, edge := httptest.NewServer(site.vod), httptest.NewServer(site.edge)
 	t.Cleanup(vod.Close)

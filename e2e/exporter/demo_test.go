@@ -76,7 +76,7 @@ func TestDemoShowsAllTaskMetrics(t *testing.T) {
 // and that the pages for machines answer.
 func TestDemoTellsWhereToLook(t *testing.T) {
 	t.Parallel()
-	demo := run.Start(t, run.Exporter(t), "--demo", "--web.listen-address="+run.FreeAddress(t))
+	demo := run.Start(t, run.Exporter(t), "--demo", "--web.listen-address="+run.FreeAddress(t, "127.0.0.2"))
 
 	run.Eventually(t, demoDeadline, "the demo prints where to look", func() error {
 		if said := demo.Out.String() + demo.Log.String(); !strings.Contains(said, demo.URL) {

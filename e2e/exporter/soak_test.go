@@ -53,7 +53,7 @@ accounts:
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := run.Start(t, run.Exporter(t), "--config.file="+config, "--web.listen-address="+run.FreeAddress(t), "--web.enable-task-api")
+	p := run.Start(t, run.Exporter(t), "--config.file="+config, "--web.listen-address="+run.FreeAddress(t, "127.0.0.2"), "--web.enable-task-api")
 
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"prefetch_exporter/e2e/internal/program"
 	"prefetch_exporter/e2e/internal/run"
+	"prefetch_exporter/internal/programtest"
 	"prefetch_exporter/store/etcdstore/etcdtest"
 )
 
@@ -69,7 +69,7 @@ type account struct {
 
 // replica is one exporter, over all of its lives.
 type replica struct {
-	*program.Program
+	*programtest.Program
 
 	url     string
 	network *etcdtest.Network // between it and etcd
@@ -119,12 +119,9 @@ func (s *site) start(t testing.TB, path string) {
 		if err := os.WriteFile(config, []byte(accounts+storage), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		address, err := program.FreeAddress(t.Context(), "127.0.0.5")
-		if err != nil {
-			t.Fatal(err)
-		}
+		address := run.FreeAddress(t, "127.0.0.5")
 		r.url = "http://" + address
-		r.Program = program.New(name, filepath.Join(s.folder, name+".log"), path,
+		r.Program = programtest.New(name, filepath.Join(s.folder, name+".log"), path,
 			"--config.file="+config, "--web.listen-address="+address, "--web.enable-task-api",
 			"--storage.path="+filepath.Join(s.folder, name), "--replica.name="+name)
 		t.Cleanup(func() { report(t, r.Kill()) })

@@ -1,5 +1,5 @@
-// Package programtest is for tests that need a program of this machine. The program
-// must not use it.
+// Package programtest is for tests that need another program: one of this machine, or
+// one that runs again and again. The exporter must not use it.
 package programtest
 
 import (

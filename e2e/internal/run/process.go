@@ -167,12 +167,13 @@ func Get(t testing.TB, url string) ([]byte, error) {
 	return body, nil
 }
 
-// FreeAddress returns an address of the loopback that nobody listened on a
-// moment ago. It is not 127.0.0.1, where another test could be given the same port
-// before it is used: on Linux all of 127.0.0.0/8 is the loopback.
-func FreeAddress(t *testing.T) string {
+// FreeAddress returns an address of the loopback that nobody listened on a moment ago.
+// host is one of 127.0.0.0/8, all of which is the loopback on Linux. It is not
+// 127.0.0.1, where another test could be given the same port before it is used: with
+// one of its own, a program finds its port free again when it is restarted.
+func FreeAddress(t testing.TB, host string) string {
 	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.2:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", host+":0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"prefetch_exporter/internal/programtest"
 )
 
 const (
@@ -52,6 +54,7 @@ type Options struct {
 type Cluster struct {
 	options   Options
 	members   []*Member
+	peers     string // the members' names with their addresses for each other
 	temporary bool
 }
 
@@ -109,34 +112,36 @@ func (c *Cluster) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.members = nil
+	address := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
+	var peers []string
 	for i := range c.options.Members {
-		c.members = append(c.members, &Member{
-			Name:   "m" + strconv.Itoa(i),
-			binary: c.options.Binary,
-			folder: filepath.Join(c.options.Folder, "m"+strconv.Itoa(i)),
-			client: c.scheme() + "127.0.0.1:" + strconv.Itoa(ports[3*i]),
-			peer:   "http://127.0.0.1:" + strconv.Itoa(ports[3*i+1]),
-			status: "http://127.0.0.1:" + strconv.Itoa(ports[3*i+2]),
-		})
+		peers = append(peers, fmt.Sprintf("m%d=http://%s", i, address(3*i+1)))
 	}
-	return c.launch(ctx, func(m *Member, peers string) error {
-		m.flags = append(c.flags(m, peers), c.options.Flags...)
-		return nil
-	})
+	c.members, c.peers = nil, strings.Join(peers, ",")
+	for i := range c.options.Members {
+		name := "m" + strconv.Itoa(i)
+		folder := filepath.Join(c.options.Folder, name)
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return fmt.Errorf("folder of etcd member %s: %w", name, err)
+		}
+		m := &Member{
+			data: filepath.Join(folder, "data"), client: c.scheme() + address(3*i),
+			peer: "http://" + address(3*i+1), status: "http://" + address(3*i+2),
+		}
+		flags := append(c.flags(name, m), c.options.Flags...)
+		m.Program = programtest.New(name, filepath.Join(folder, "log"), c.options.Binary, flags...)
+		c.members = append(c.members, m)
+	}
+	return c.launch(ctx, func(*Member) error { return nil })
 }
 
 // launch starts every member on an empty folder, once something was prepared there.
-func (c *Cluster) launch(ctx context.Context, prepare func(m *Member, peers string) error) error {
-	var peers []string
+func (c *Cluster) launch(ctx context.Context, prepare func(m *Member) error) error {
 	for _, m := range c.members {
-		peers = append(peers, m.Name+"="+m.peer)
-	}
-	for _, m := range c.members {
-		if err := os.RemoveAll(m.data()); err != nil {
+		if err := os.RemoveAll(m.data); err != nil {
 			return fmt.Errorf("emptying the folder of %s: %w", m.Name, err)
 		}
-		if err := prepare(m, strings.Join(peers, ",")); err != nil {
+		if err := prepare(m); err != nil {
 			return err
 		}
 		if err := m.Start(); err != nil {
@@ -153,14 +158,14 @@ func (c *Cluster) scheme() string {
 	return "http://"
 }
 
-func (c *Cluster) flags(m *Member, peers string) []string {
+func (c *Cluster) flags(name string, m *Member) []string {
 	flags := []string{
-		"--name=" + m.Name,
-		"--data-dir=" + m.data(),
+		"--name=" + name,
+		"--data-dir=" + m.data,
 		"--listen-client-urls=" + m.client, "--advertise-client-urls=" + m.client,
 		"--listen-peer-urls=" + m.peer, "--initial-advertise-peer-urls=" + m.peer,
 		"--listen-metrics-urls=" + m.status,
-		"--initial-cluster=" + peers,
+		"--initial-cluster=" + c.peers,
 		"--initial-cluster-token=" + token,
 		"--heartbeat-interval=" + strconv.Itoa(heartbeat),
 		"--election-timeout=" + strconv.Itoa(election),
@@ -238,9 +243,9 @@ func (c *Cluster) Restore(ctx context.Context, snapshot string) error {
 	if err := c.kill(); err != nil {
 		return err
 	}
-	return c.launch(ctx, func(m *Member, peers string) error {
-		_, err := command(ctx, "etcdutl", "snapshot", "restore", snapshot, "--name="+m.Name, "--data-dir="+m.data(),
-			"--initial-cluster="+peers, "--initial-cluster-token="+token, "--initial-advertise-peer-urls="+m.peer)
+	return c.launch(ctx, func(m *Member) error {
+		_, err := command(ctx, "etcdutl", "snapshot", "restore", snapshot, "--name="+m.Name, "--data-dir="+m.data,
+			"--initial-cluster="+c.peers, "--initial-cluster-token="+token, "--initial-advertise-peer-urls="+m.peer)
 		return err
 	})
 }
@@ -249,7 +254,7 @@ func (c *Cluster) Restore(ctx context.Context, snapshot string) error {
 func (c *Cluster) Logs() string {
 	var logs strings.Builder
 	for _, m := range c.members {
-		fmt.Fprintf(&logs, "--- %s of %s\n%s\n", m.Name, m.binary, m.log())
+		fmt.Fprintf(&logs, "--- %s of %s\n%s\n", m.Name, c.options.Binary, m.log())
 	}
 	return logs.String()
 }

@@ -1,10 +1,9 @@
-package program
+package programtest
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -13,8 +12,8 @@ import (
 	"time"
 )
 
-// Program can be started again with the same arguments. It is
-// safe for concurrent use.
+// Program can be killed, stopped, woken, and started again with the same arguments. It
+// ends with whoever runs it, and is safe for concurrent use.
 type Program struct {
 	// Name tells it apart from others; LogFile is where its output goes, that of
 	// every life behind that of the last.
@@ -50,8 +49,7 @@ func (p *Program) Start() error {
 	if err != nil {
 		return fmt.Errorf("log of %s: %w", p.Name, err)
 	}
-	// Who ends it is whoever started it, not a context.
-	cmd := exec.CommandContext(context.Background(), p.path, p.args...) //nolint:gosec // callers name the programs
+	cmd := exec.Command(p.path, p.args...) //nolint:gosec,noctx // callers name the programs, and end them
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = attributes()
 	started := make(chan error)
@@ -87,7 +85,8 @@ func (p *Program) PID() int {
 	return l.process.Pid
 }
 
-// Ended is closed when the present life has ended; nil before the first start.
+// Ended is closed when the present life has ended; nil before the first start, and
+// after [Program.Kill] and [Program.Terminate].
 func (p *Program) Ended() <-chan struct{} {
 	l := p.current()
 	if l == nil {
@@ -96,10 +95,19 @@ func (p *Program) Ended() <-chan struct{} {
 	return l.ended
 }
 
+// Lost is how it ended by itself; nil if it runs, or was not meant to.
+func (p *Program) Lost() error {
+	l := p.current()
+	if l == nil || !l.over() {
+		return nil
+	}
+	return fmt.Errorf("%s ended: %v", p.Name, l.state)
+}
+
 // Signal sends it a signal; one that does not run gets none.
 func (p *Program) Signal(s syscall.Signal) error {
 	l := p.current()
-	if l == nil || l.over() {
+	if l == nil {
 		return nil
 	}
 	if err := l.process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -109,34 +117,40 @@ func (p *Program) Signal(s syscall.Signal) error {
 }
 
 // Kill ends it at once, also if it is stopped, and waits for its end.
-func (p *Program) Kill() error {
+func (p *Program) Kill() error { return p.end(syscall.SIGKILL, math.MaxInt64) }
+
+// end asks it by a signal to end and waits for it. One that has not ended within limit
+// is killed, which is an error.
+func (p *Program) end(s syscall.Signal, limit time.Duration) error {
 	l := p.current()
 	if l == nil {
 		return nil
 	}
-	if err := p.Signal(syscall.SIGKILL); err != nil {
+	if err := p.Signal(s); err != nil {
 		return err
 	}
-	<-l.ended
+	select {
+	case <-l.ended:
+	case <-time.After(limit):
+		return errors.Join(fmt.Errorf("%s did not end within %v of %v", p.Name, limit, s), p.Kill())
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.life == l {
+		p.life = nil
+	}
 	return nil
 }
 
-// Terminate asks it to end and waits for it. One that has not ended within limit
-// is killed, which is an error like an exit status that is not 0.
+// Terminate asks it to end and waits for it. One that has not ended within limit is
+// killed, which is an error like an exit status that is not 0.
 func (p *Program) Terminate(limit time.Duration) error {
 	l := p.current()
 	if l == nil || l.over() {
 		return nil
 	}
-	if err := p.Signal(syscall.SIGTERM); err != nil {
+	if err := p.end(syscall.SIGTERM, limit); err != nil {
 		return err
-	}
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-l.ended:
-	case <-timer.C:
-		return errors.Join(fmt.Errorf("%s did not end within %v of SIGTERM", p.Name, limit), p.Kill())
 	}
 	if !l.state.Success() {
 		return fmt.Errorf("%s did not end well: %v", p.Name, l.state)
@@ -157,16 +171,4 @@ func (l *life) over() bool {
 	default:
 		return false
 	}
-}
-
-// FreeAddress returns an address of the loopback that nobody listened on a
-// moment ago. host is one of 127.0.0.0/8: with one of its own, a program finds
-// its port free again when it is restarted.
-func FreeAddress(ctx context.Context, host string) (string, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", host+":0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
 }
