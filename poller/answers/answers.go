@@ -49,11 +49,6 @@ type When struct {
 	Took time.Duration
 }
 
-// LookBack is the moment for choices about the look-back.
-func LookBack(s *planner.Round) *lookback.Moment {
-	return &lookback.Moment{Terms: s.Terms, PollInterval: s.PollInterval, Slot: s.Slot, Hasty: s.Hasty, Begun: s.Begun}
-}
-
 // Succeeded applies an answer to the account and to the tasks it tells of, which
 // it returns. number is the call's.
 func (a *Account) Succeeded(q Question, number uint64, ans vendorapi.Answer, m *planner.Heard) []*planner.Candidate {
@@ -245,7 +240,7 @@ func (a *Account) watchAnswered(q Question, ans vendorapi.Answer, m *planner.Hea
 		q.Watch.Discard()
 		return nil
 	}
-	out := a.Watch.Answered(q.Watch, ans, lookback.Sent{Left: m.Life.Left, Asked: m.Life.Surely()}, LookBack(m.Round))
+	out := a.Watch.Answered(q.Watch, ans, lookback.Sent{Left: m.Life.Left, Asked: m.Life.Surely()}, m.Asking())
 	if out.Trouble != "" {
 		a.Journal.Warn(journal.Window, out.About, out.Trouble, out.Args...)
 	}

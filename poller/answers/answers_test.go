@@ -284,7 +284,7 @@ func TestWhatWaitsInAWindow(t *testing.T) {
 func TestTheLookBackIsDiscarded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	m := answers.LookBack(w.heard().Round)
+	m := w.heard().Asking()
 	segment, _ := w.Watch.Next(m)
 	segment.Count = &lookback.Count{Until: segment.To, Next: segment.From}
 	q := answers.Question{Watch: segment.Question(m)}
@@ -303,7 +303,7 @@ func TestTheLookBackWhoseCountsDoNotFit(t *testing.T) {
 	w := newWorld(t)
 	for _, ans := range []vendorapi.Answer{{URLs: rows("a", 50, prefetch.Running), Count: 90}, {Count: 91}} {
 		w.logged()
-		m := answers.LookBack(w.heard().Round)
+		m := w.heard().Asking()
 		segment, _ := w.Watch.Next(m)
 		q := answers.Question{Watch: segment.Question(m)}
 		q.Query = q.Watch.Query
@@ -327,7 +327,7 @@ func TestTheLookBack(t *testing.T) {
 			w := newWorld(t)
 			a := w.watch("a", 2)
 			w.tells(about(a, vendorapi.QueryTask), whole(rows("a", 2, prefetch.Running)))
-			m := answers.LookBack(w.heard().Round)
+			m := w.heard().Asking()
 			segment, _ := w.Watch.Next(m)
 			q := answers.Question{Watch: segment.Question(m)}
 			q.Query = q.Watch.Query
@@ -362,7 +362,7 @@ func TestFailures(t *testing.T) {
 	w.noWindow = time.Time{}
 	watch := window
 	watch.Watch = &lookback.Question{}
-	look := answers.LookBack(w.heard().Round)
+	look := w.heard().Asking()
 	if !fails(watch, vendorapi.Error{Reason: prefetch.ReasonInvalid}) || !w.noWindow.IsZero() {
 		t.Errorf("the look-back's window is no matter of tasks: none until %v", w.noWindow)
 	}

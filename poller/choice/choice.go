@@ -31,7 +31,7 @@ type Rules struct {
 
 // Discovering is the moment for choices about which tasks there are.
 func (r *Rules) Discovering(s *planner.Round) *discover.Moment {
-	return &discover.Moment{Terms: s.Terms, Age: r.Discover, PollInterval: s.PollInterval, Hasty: s.Hasty, Begun: s.Begun}
+	return &discover.Moment{Moment: *s.Asking(), Age: r.Discover}
 }
 
 // Next picks the next question about tasks, about which there are, or about the
@@ -77,7 +77,7 @@ func (r *Rules) orLookBack(s *planner.Round, w *lookback.LookBack) (q answers.Qu
 	}
 	// The look-back has its turn where tasks want nothing now and nothing before the
 	// next call after this one, and else once in a while.
-	m := answers.LookBack(s)
+	m := s.Asking()
 	segment, due := w.Next(m)
 	due = clock.AfterRetry(due, r.NoWindow, s.Now)
 	soon := !wake.IsZero() && !s.Hasty && wake.Before(s.Now.Add(s.Slot))

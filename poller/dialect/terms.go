@@ -32,6 +32,19 @@ type Terms struct {
 	Now time.Time // by our clock
 }
 
+// Moment is what the vendor can be asked at a moment, and how often it is.
+type Moment struct {
+	Terms
+
+	// PollInterval is the least time between two questions about the same, and Slot
+	// that between two calls when the whole quota is used.
+	PollInterval, Slot time.Duration
+	// Hasty: there is no later call to wait for. What was not asked for since Begun
+	// is, whenever it was asked before.
+	Hasty bool
+	Begun time.Time
+}
+
 // At returns the terms at a moment of our clock.
 func (d *Dialect) At(now time.Time) Terms { return Terms{Dialect: *d, Now: now} }
 

@@ -36,16 +36,10 @@ type Listing struct {
 
 // Moment is what the choice depends on besides.
 type Moment struct {
-	dialect.Terms
+	dialect.Moment
 
 	// Age is how old the tasks may be that are wanted.
 	Age time.Duration
-	// PollInterval is the least time between two questions when nothing is behind.
-	PollInterval time.Duration
-	// Hasty: there is no later call to wait for. What was not asked for since Begun
-	// is, whenever it was asked before.
-	Hasty bool
-	Begun time.Time
 }
 
 // oldest is the earliest creation that is wanted.

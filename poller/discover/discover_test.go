@@ -45,7 +45,7 @@ func moment(now time.Time) *discover.Moment {
 	d := dialect.Dialect{Capabilities: vendorapi.Capabilities{
 		Windows: true, RowTask: true, PageSize: 100, LookBack: 72 * time.Hour, MaxSpan: 72 * time.Hour,
 	}}
-	return &discover.Moment{Terms: d.At(now), Age: 24 * time.Hour, PollInterval: time.Minute}
+	return &discover.Moment{Moment: dialect.Moment{Terms: d.At(now), PollInterval: time.Minute}, Age: 24 * time.Hour}
 }
 
 // Whatever was created when, everything that is young enough is found once it is there,

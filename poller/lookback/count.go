@@ -64,9 +64,9 @@ type Outcome struct {
 }
 
 // begin is a count of the segment that has not begun.
-func (s *Segment) begin(m *Moment) Count {
+func (s *Segment) begin(m *dialect.Moment) Count {
 	c := Count{Until: s.To, Next: s.From}
-	if until := m.countable(); until.Before(s.To) {
+	if until := countable(m); until.Before(s.To) {
 		c.Until = until
 	}
 	switch {
@@ -81,7 +81,7 @@ func (s *Segment) begin(m *Moment) Count {
 }
 
 // Question is the next question about the segment.
-func (s *Segment) Question(m *Moment) *Question {
+func (s *Segment) Question(m *dialect.Moment) *Question {
 	var c Count
 	if s.Count != nil {
 		c = *s.Count
@@ -124,7 +124,7 @@ func halve(span time.Duration) time.Duration {
 func (q *Question) Discard() { q.segment.Count = nil }
 
 // Answered applies an answer.
-func (l *LookBack) Answered(q *Question, ans vendorapi.Answer, sent Sent, m *Moment) (out Outcome) {
+func (l *LookBack) Answered(q *Question, ans vendorapi.Answer, sent Sent, m *dialect.Moment) (out Outcome) {
 	s, c := q.segment, q.count
 	if !slices.Contains(l.Segments, s) {
 		return Outcome{} // it left the look-back meanwhile
@@ -182,7 +182,7 @@ func (s *Segment) tally(c *Count, n int) (whole, consistent bool) {
 }
 
 // read takes the rows of a window.
-func (s *Segment) read(window vendorapi.Query, c Count, ans vendorapi.Answer, m *Moment) Outcome {
+func (s *Segment) read(window vendorapi.Query, c Count, ans vendorapi.Answer, m *dialect.Moment) Outcome {
 	span := window.To.Sub(window.From) + dialect.Tick
 	if !ans.Whole() {
 		switch {

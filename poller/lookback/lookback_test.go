@@ -71,7 +71,7 @@ func (v *vendor) answer(q vendorapi.Query, now time.Time) vendorapi.Answer {
 type watcher struct {
 	*lookback.LookBack
 
-	m lookback.Moment
+	m dialect.Moment
 	v *vendor
 }
 
@@ -84,7 +84,7 @@ func watching(v *vendor) *watcher {
 	}
 	return &watcher{
 		LookBack: &lookback.LookBack{}, v: v,
-		m: lookback.Moment{Terms: d.At(noon), PollInterval: time.Minute, Slot: slot},
+		m: dialect.Moment{Terms: d.At(noon), PollInterval: time.Minute, Slot: slot},
 	}
 }
 

@@ -43,19 +43,6 @@ type LookBack struct {
 	retryAt, yielded time.Time
 }
 
-// Moment is what the choice depends on besides.
-type Moment struct {
-	dialect.Terms
-
-	// PollInterval is the least time between two counts of a segment, Slot that
-	// between two calls when the whole quota is used.
-	PollInterval, Slot time.Duration
-	// Hasty: there is no later call to wait for. What was not counted since Begun
-	// is, whenever it was before.
-	Hasty bool
-	Begun time.Time
-}
-
 // Segment is a span of creation time and the rows in it. Its counts are replaced
 // by others that are whole, never bit by bit.
 type Segment struct {
@@ -88,7 +75,7 @@ func (s *Segment) final() bool {
 
 // Next brings the segments up to the moment, and returns the one to count next, and
 // when; nil if nothing can change in any before the next one begins.
-func (l *LookBack) Next(m *Moment) (s *Segment, due time.Time) {
+func (l *LookBack) Next(m *dialect.Moment) (s *Segment, due time.Time) {
 	l.advance(m)
 	s, due = l.next(m)
 	return s, clock.AfterRetry(due, l.retryAt, m.Now)
@@ -105,7 +92,7 @@ func (l *LookBack) Turn(pressing bool) bool {
 
 // Yield leaves a call to an account that shares the budget, which counts like one
 // for a task of this account. It returns when to look again.
-func (l *LookBack) Yield(m *Moment) time.Time {
+func (l *LookBack) Yield(m *dialect.Moment) time.Time {
 	if m.Now.Sub(l.yielded).Abs() >= m.Slot {
 		l.Since, l.yielded = l.Since+1, m.Now
 	}
@@ -141,12 +128,12 @@ func (l *LookBack) Clone() *LookBack {
 }
 
 // countable is until when every row has appeared by now.
-func (m *Moment) countable() time.Time {
+func countable(m *dialect.Moment) time.Time {
 	return m.VendorNow().Add(-dialect.Proof).Truncate(dialect.Tick)
 }
 
 // span is how long the segments are.
-func (m *Moment) span() time.Duration {
+func span(m *dialect.Moment) time.Duration {
 	return max(leastSpan, min(m.LookBack()/segments, m.Capabilities.MaxSpan+dialect.Tick).Truncate(leastSpan))
 }
 
@@ -154,8 +141,8 @@ func (m *Moment) span() time.Duration {
 // the vendor's clock: that was added when the clock ran ahead. It adds what began
 // since. A segment that is added at the end follows what is known already: it is
 // known to have held nothing at its beginning.
-func (l *LookBack) advance(m *Moment) {
-	oldest, until, span := m.Oldest(), m.countable(), m.span()
+func (l *LookBack) advance(m *dialect.Moment) {
+	oldest, until, span := m.Oldest(), countable(m), span(m)
 	l.Segments = slices.DeleteFunc(l.Segments, func(s *Segment) bool { return s.From.Before(oldest) || s.From.After(m.VendorNow()) })
 	known := len(l.Segments) > 0
 	from := oldest.Add(span - 1).Truncate(span)
@@ -195,10 +182,10 @@ func (l *LookBack) prepend(oldest time.Time, span time.Duration) {
 
 // next is the segment to count next, and when: one that was begun, else one that
 // was never counted, the newest first, else that counted longest ago.
-func (l *LookBack) next(m *Moment) (best *Segment, due time.Time) {
+func (l *LookBack) next(m *dialect.Moment) (best *Segment, due time.Time) {
 	interval := max(m.PollInterval, m.Slot)
 	for _, s := range slices.Backward(l.Segments) {
-		if s.final() || s.From.After(m.countable()) || s.TooLarge >= m.PageSize() && !m.CanCount() {
+		if s.final() || s.From.After(countable(m)) || s.TooLarge >= m.PageSize() && !m.CanCount() {
 			continue
 		}
 		if s.Count != nil {
@@ -220,7 +207,7 @@ func (l *LookBack) next(m *Moment) (best *Segment, due time.Time) {
 }
 
 // following is when the next segment begins.
-func (l *LookBack) following(m *Moment) time.Time {
+func (l *LookBack) following(m *dialect.Moment) time.Time {
 	if len(l.Segments) == 0 {
 		return m.Now.Add(leastSpan)
 	}

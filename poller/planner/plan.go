@@ -128,13 +128,17 @@ func (p *Planner) At(m Moment) *Round {
 		Moment: m, learned: &p.Knowledge, appraisals: &p.appraisals, cursor: &p.cursor, curve: p.Durations.Curve(),
 		failureRate: p.Durations.FailureRate(), typicalSize: p.Durations.TypicalSize(),
 	}
-	s.terms = ask.Terms{Terms: m.Terms, Means: s.Means(), LongestRowless: m.LongestRowless, Hasty: m.Hasty, Begun: m.Begun}
+	s.terms = ask.Terms{Means: s.Means(), LongestRowless: m.LongestRowless}
+	s.terms.Moment = dialect.Moment{Terms: m.Terms, PollInterval: m.PollInterval, Slot: m.Slot, Hasty: m.Hasty, Begun: m.Begun}
 	s.deadlines.Terms = deadlines.Terms{
 		Now: m.Now, PollInterval: m.PollInterval, Slot: m.Slot, Taken: m.Taken, Latency: m.Latency, Calls: m.Calls,
 		AtOnce: m.Capabilities.MaxInFlight, Hasty: m.Hasty, Spare: m.Spare,
 	}
 	return s
 }
+
+// Asking is what the vendor can be asked, and how often it is.
+func (s *Round) Asking() *dialect.Moment { return &s.terms.Moment }
 
 // Ahead is a copy that tells what will be chosen later, and changes nothing. It
 // holds until the next one is made.

@@ -15,16 +15,12 @@ import (
 
 // Terms are what asking about a task depends on besides the task.
 type Terms struct {
-	dialect.Terms
+	dialect.Moment
 
 	Means task.Means
 	// LongestRowless bounds the gaps between questions about a task that waits for
 	// rows that were never shown.
 	LongestRowless time.Duration
-	// Hasty: there is no later call to wait for. What was not asked for since Begun
-	// is, whenever it was asked before.
-	Hasty bool
-	Begun time.Time
 }
 
 // Kind is what kind of question is to be asked about a task.
@@ -56,11 +52,11 @@ func (m *Terms) Due(t *task.Task) (d Timing) {
 	case d.Kind == NextPage || !t.RetryAt.IsZero():
 		d.Floor = t.RetryAt
 	case !t.LastAsked.IsZero() || t.Answered():
-		d.At = clock.Later(t.LastAsked, t.LastRefresh).Add(max(m.Means.PollInterval, t.RowlessGap(m.Means.Slot, m.LongestRowless)))
+		d.At = clock.Later(t.LastAsked, t.LastRefresh).Add(max(m.PollInterval, t.RowlessGap(m.Slot, m.LongestRowless)))
 	}
 	if m.Capabilities.Gradual && d.Kind != NextPage {
 		// A row from the vendor's future must not keep the task from being asked.
-		proven, latest := m.provable(t), clock.Later(t.LastAsked, t.FirstSeen).Add(max(m.Means.PollInterval, clock.LongestRetry))
+		proven, latest := m.provable(t), clock.Later(t.LastAsked, t.FirstSeen).Add(max(m.PollInterval, clock.LongestRetry))
 		if proven.After(latest) {
 			proven = latest
 		}
@@ -102,8 +98,8 @@ func (m *Terms) provable(t *task.Task) time.Time {
 		newest = t.FirstSeen.Add(m.Offset)
 	}
 	at := newest.Add(dialect.Proof + dialect.Pad - m.Offset)
-	soon := t.Answered() && at.Sub(m.Now) < m.Means.Slot
-	if (m.Hasty || m.Means.Slot < dialect.Proof && !soon) && !t.Counts.AllFinal() {
+	soon := t.Answered() && at.Sub(m.Now) < m.Slot
+	if (m.Hasty || m.Slot < dialect.Proof && !soon) && !t.Counts.AllFinal() {
 		return time.Time{}
 	}
 	return at
@@ -112,7 +108,7 @@ func (m *Terms) provable(t *task.Task) time.Time {
 // Continues reports whether the next question is for the next page of what was
 // begun.
 func (m *Terms) Continues(t *task.Task) bool {
-	return t.Reading != nil && m.Now.Before(t.Reading.Until(t.LastAsked, m.Means.Slot))
+	return t.Reading != nil && m.Now.Before(t.Reading.Until(t.LastAsked, m.Slot))
 }
 
 // ByCount reports whether the next question about a task that is counted, or was,

@@ -25,7 +25,8 @@ func terms(change func(*ask.Terms)) *ask.Terms {
 	d := dialect.Dialect{Capabilities: vendorapi.Capabilities{
 		Windows: true, Paged: true, FilterWords: vendorapi.OneWord(prefetch.Waiting, prefetch.Running, prefetch.Succeeded, prefetch.Failed), Times: vendorapi.RowTimes{Created: true, Started: true, Finished: true}, Gradual: true, PageSize: 50, LookBack: 72 * time.Hour, MaxSpan: 24 * time.Hour,
 	}}
-	m := &ask.Terms{Terms: d.At(noon), LongestRowless: 30 * minute}
+	m := &ask.Terms{LongestRowless: 30 * minute}
+	m.Moment = dialect.Moment{Terms: d.At(noon), PollInterval: minute, Slot: 5 * minute}
 	m.Means = task.Means{PollInterval: minute, Slot: 5 * minute, Watched: 3, CanCount: true, CanCountWaiting: true}
 	if change != nil {
 		change(m)
@@ -84,7 +85,7 @@ func TestDue(t *testing.T) {
 		"young, but nobody told":         {nil, func(t *task.Task) { young(t); t.Created = time.Time{} }, ask.Regular, time.Time{}},
 		"seen when it was submitted":     {nil, func(t *task.Task) { t.Created, t.FirstSeen = noon.Add(minute), noon }, ask.Regular, proven},
 		"young, calls are not scarce": {
-			func(m *ask.Terms) { m.Means.Slot = time.Second }, func(t *task.Task) { young(t); t.Counts[prefetch.Running] = 1 }, ask.Regular, time.Time{},
+			func(m *ask.Terms) { m.Slot = time.Second }, func(t *task.Task) { young(t); t.Counts[prefetch.Running] = 1 }, ask.Regular, time.Time{},
 		},
 		"a row of the future": {
 			nil, func(t *task.Task) { asked(1)(t); t.NewestRow = noon.Add(time.Hour) }, ask.Regular, ago(1).Add(clock.LongestRetry),
