@@ -1,6 +1,9 @@
 package freshness
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Outcome is what a strategy made of a workload.
 type Outcome struct {
@@ -23,11 +26,9 @@ type Outcome struct {
 }
 
 func newOutcome(w *Workload) Outcome {
-	o := Outcome{Reported: make([]time.Duration, len(w.Items)), Covered: make([]time.Duration, len(w.Items))}
-	for i := range o.Reported {
-		o.Reported[i] = Never
+	return Outcome{
+		Reported: slices.Repeat([]time.Duration{Never}, len(w.Items)), Covered: make([]time.Duration, len(w.Items)),
 	}
-	return o
 }
 
 // NextSlot is the bound that no strategy can beat that uses every slot: an item

@@ -51,8 +51,8 @@ func sorted(results []Result) []Result {
 
 func writeScenario(b *strings.Builder, s *Scenario, of []Result) {
 	fmt.Fprintf(b, "### %s\n\n", strings.ToUpper(s.Name[:1])+s.Name[1:])
-	fmt.Fprintf(b, "%s, %d calls per %s; %s items, %s. Lag in %s.\n\n",
-		s.Vendor.Name, s.Vendor.Limit.Calls, short(s.Vendor.Limit.Per), between(of, func(r Result) float64 { return float64(r.Items) }),
+	fmt.Fprintf(b, "%s, %d calls per %d min; %s items, %s. Lag in %s.\n\n",
+		s.Vendor.Name, s.Vendor.Limit.Calls, s.Vendor.Limit.Per/time.Minute, between(of, func(r Result) float64 { return float64(r.Items) }),
 		seeds(of), unitOf(s).name)
 	b.WriteString("| | mean (over seeds) | p50 | p95 | max | × page oracle | × round-robin " +
 		"| first answer | calls | count error | unreported |\n")
@@ -190,23 +190,12 @@ func ratio(rows, against []Result) string {
 	return "–"
 }
 
+// seeds is how many each strategy was run with.
 func seeds(of []Result) string {
-	seen := map[uint64]bool{}
-	for i := range of {
-		seen[of[i].Seed] = true
+	if n := len(only(of, of[0].Strategy)); n > 1 {
+		return fmt.Sprintf("%d seeds", n)
 	}
-	if len(seen) == 1 {
-		return "1 seed"
-	}
-	return fmt.Sprintf("%d seeds", len(seen))
+	return "1 seed"
 }
 
 func number(x float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", x), ".0") }
-
-// short is a duration of whole minutes or seconds without its zeros.
-func short(d time.Duration) string {
-	if d%time.Minute == 0 {
-		return fmt.Sprintf("%d min", d/time.Minute)
-	}
-	return d.String()
-}

@@ -121,8 +121,7 @@ func Evaluate(w *Workload, s Strategy, o Outcome) Result {
 		for i := range w.Items {
 			lags[i] = min(Horizon, since(w.Items[i].Created, o.Answered[i]))
 		}
-		first := spread(lags)
-		r.First = &first
+		r.First = new(spread(lags))
 	}
 	if o.Samples > 0 {
 		r.CountError = &o.CountError
