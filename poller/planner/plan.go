@@ -29,6 +29,7 @@ import (
 	"prefetch_exporter/poller/planner/priority"
 	"prefetch_exporter/poller/planner/tuning"
 	"prefetch_exporter/poller/survival"
+	"prefetch_exporter/poller/task"
 )
 
 // Knowledge is what answers have taught of how this account's tasks behave.
@@ -128,8 +129,9 @@ func (p *Planner) At(m Moment) *Round {
 		Moment: m, learned: &p.Knowledge, appraisals: &p.appraisals, cursor: &p.cursor, curve: p.Durations.Curve(),
 		failureRate: p.Durations.FailureRate(), typicalSize: p.Durations.TypicalSize(),
 	}
-	s.terms = ask.Terms{Means: s.Means(), LongestRowless: m.LongestRowless}
-	s.terms.Moment = dialect.Moment{Terms: m.Terms, PollInterval: m.PollInterval, Slot: m.Slot, Hasty: m.Hasty, Begun: m.Begun}
+	s.terms = ask.Terms{LongestRowless: m.LongestRowless, Means: task.Means{Watched: m.Watched, Moment: dialect.Moment{
+		Terms: m.Terms, PollInterval: m.PollInterval, Slot: m.Slot, Hasty: m.Hasty, Begun: m.Begun,
+	}}}
 	s.deadlines.Terms = deadlines.Terms{
 		Now: m.Now, PollInterval: m.PollInterval, Slot: m.Slot, Taken: m.Taken, Latency: m.Latency, Calls: m.Calls,
 		AtOnce: m.Capabilities.MaxInFlight, Hasty: m.Hasty, Spare: m.Spare,
@@ -139,6 +141,9 @@ func (p *Planner) At(m Moment) *Round {
 
 // Asking is what the vendor can be asked, and how often it is.
 func (s *Round) Asking() *dialect.Moment { return &s.terms.Moment }
+
+// Means are what tasks are read or counted by.
+func (s *Round) Means() task.Means { return s.terms.Means }
 
 // Ahead is a copy that tells what will be chosen later, and changes nothing. It
 // holds until the next one is made.

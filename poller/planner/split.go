@@ -6,18 +6,9 @@ import (
 	"prefetch_exporter/poller/clock"
 	"prefetch_exporter/poller/dialect"
 	"prefetch_exporter/poller/planner/why"
-	"prefetch_exporter/poller/task"
 	"prefetch_exporter/prefetch"
 	vendorapi "prefetch_exporter/vendor_api"
 )
-
-// Means are what tasks are read or counted by.
-func (s *Round) Means() task.Means {
-	return task.Means{
-		PollInterval: s.PollInterval, Slot: s.Slot, Watched: s.Watched,
-		CanCount: s.CanCount(), CanCountWaiting: s.CanCountWaiting(), NeverWaits: s.Capabilities.NeverWaits,
-	}
-}
 
 // asksWaiting reports whether it is time to count how many of a task's URLs wait: that
 // is not known, or some did when it was looked at before.

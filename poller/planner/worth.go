@@ -199,7 +199,7 @@ func (s *Round) callsFor(t *Candidate) float64 {
 		return 1
 	case s.terms.ByCount(&t.Task):
 		return bothCounts
-	case size > page && !t.CountsRather(size, page, s.Means()):
+	case size > page && !t.CountsRather(size, page, &s.terms.Means):
 		return float64(task.PagesOf(size, page))
 	case s.Tells() && !s.NoWindows && size <= page && s.joinable(t):
 		return float64(s.rowsOf(t)) / float64(s.Room())

@@ -156,11 +156,11 @@ func (t *Task) tallied(status prefetch.Status, ans vendorapi.Answer, m *Moment) 
 // are not final wait: nobody is shown a split that the vendor did not give.
 func (t *Task) tally(m *Moment) {
 	c, asOf := t.Counted, clock.Earlier(t.Counted.SucceededAt, t.Counted.FailedAt)
-	if c.Left() > 0 && c.WaitingAt.IsZero() && !m.NeverWaits {
+	if c.Left() > 0 && c.WaitingAt.IsZero() && !m.Capabilities.NeverWaits {
 		t.known()
 		t.Failures = 0
 		t.unfinished(asOf)
-		if m.CanCountWaiting {
+		if m.CanCountWaiting() {
 			t.RetryAt = m.Now
 		}
 		return
@@ -230,45 +230,40 @@ func (c *Counted) of(status prefetch.Status) (n *int, at *time.Time) {
 // Both reports whether both counts are known.
 func (c *Counted) Both() bool { return c != nil && !c.SucceededAt.IsZero() && !c.FailedAt.IsZero() }
 
-// Means are what a task is read or counted by: what the vendor can count, and how
+// Means are what a task is read or counted by: what the vendor can be asked, and how
 // scarce its calls are.
 type Means struct {
-	// PollInterval is the least time between two questions about a task, and Slot
-	// that between two calls when the whole quota is used.
-	PollInterval, Slot time.Duration
+	dialect.Moment
+
 	// Watched is how many tasks are pending or active.
 	Watched int
-	// CanCount: the vendor can count by status; CanCountWaiting: by waiting, too.
-	CanCount, CanCountWaiting bool
-	// NeverWaits: no URL ever waits.
-	NeverWaits bool
 }
 
 // affords reports whether calls are not scarce: if every unsettled task had as many
 // pages, all could be read within the poll interval.
-func (m Means) affords(pages int) bool {
+func (m *Means) affords(pages int) bool {
 	return time.Duration(pages*max(1, m.Watched))*m.Slot <= m.PollInterval
 }
 
 // tooMany reports whether so many pages cannot be read at this limit.
-func (m Means) tooMany(pages int) bool {
+func (m *Means) tooMany(pages int) bool {
 	return pages > mostPages || readingTime(pages, m.Slot) > longestReading
 }
 
 // CountsRather reports whether a task of so many rows, more than fit a page, is
 // counted instead of read. Only its pages tell how many wait where the vendor does
 // not count those.
-func (t *Task) CountsRather(total, page int, m Means) bool {
+func (t *Task) CountsRather(total, page int, m *Means) bool {
 	pages := PagesOf(total, page)
 	switch {
-	case !m.CanCount:
+	case !m.CanCount():
 		return false
 	case t.Failures > 0, t.Doubted == total:
 		return true // it could not be read
 	case m.affords(pages):
 		return false
 	default:
-		return m.CanCountWaiting || m.NeverWaits || t.noneWaits(total) || m.tooMany(pages)
+		return m.CanCountWaiting() || m.Capabilities.NeverWaits || t.noneWaits(total) || m.tooMany(pages)
 	}
 }
 

@@ -155,13 +155,12 @@ func TestALostTaskIsLarge(t *testing.T) {
 func TestCountsRather(t *testing.T) {
 	t.Parallel()
 	const rows, page = 1000, 100
-	scarce := task.Means{PollInterval: time.Minute, Slot: time.Minute, CanCount: true, CanCountWaiting: true}
 	with := func(change func(*task.Means)) task.Means {
-		m := scarce
+		m := means()
 		change(&m)
 		return m
 	}
-	noWait := with(func(m *task.Means) { m.CanCountWaiting = false })
+	noWait := with(func(m *task.Means) { m.NoWaitFilter = true })
 	none := prefetch.Counts{prefetch.Running: rows}
 	for _, c := range []struct {
 		name string
@@ -169,10 +168,10 @@ func TestCountsRather(t *testing.T) {
 		m    task.Means
 		want bool
 	}{
-		{"where calls are scarce", task.Record{}, scarce, true},
+		{"where calls are scarce", task.Record{}, means(), true},
 		{"where they are not", task.Record{}, with(func(m *task.Means) { m.PollInterval = 10 * time.Minute }), false},
 		{"where they are not for one task", task.Record{}, with(func(m *task.Means) { m.PollInterval, m.Watched = 10*time.Minute, 2 }), true},
-		{"where the vendor cannot count", task.Record{}, with(func(m *task.Means) { m.CanCount = false }), false},
+		{"where the vendor cannot count", task.Record{}, with(func(m *task.Means) { m.NoStatusFilter = true }), false},
 		{"that could not be read", task.Record{Failures: 1}, with(func(m *task.Means) { m.PollInterval = 10 * time.Minute }), true},
 		{"whose count the pages did not bear out", task.Record{Doubted: rows}, noWait, true},
 		{"where only pages tell how many wait", task.Record{}, noWait, false},
@@ -183,12 +182,12 @@ func TestCountsRather(t *testing.T) {
 		{"of which some waited when that was counted", task.Record{Evidence: task.Evidence{
 			State: task.BeingCounted, Counted: &task.Counted{Total: rows, Waiting: 1, WaitingAt: now},
 		}}, noWait, false},
-		{"of too many pages", task.Record{}, with(func(m *task.Means) { m.CanCountWaiting, m.Slot = false, time.Hour }), true},
+		{"of too many pages", task.Record{}, with(func(m *task.Means) { m.NoWaitFilter, m.Slot = true, time.Hour }), true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			a := task.Task{Record: c.task}
-			if got := a.CountsRather(rows, page, c.m); got != c.want {
+			if got := a.CountsRather(rows, page, &c.m); got != c.want {
 				t.Errorf("counted rather: %v", got)
 			}
 		})

@@ -32,7 +32,7 @@ func (t *Task) Apply(q vendorapi.Query, ans vendorapi.Answer, m *Moment) (all []
 		t.Up, t.LastError = true, nil
 		return nil, ""
 	case t.Reading == nil && ans.Count > len(ans.URLs) && len(ans.URLs) > 0 && ans.Count <= rows.Most &&
-		t.CountsRather(ans.Count, len(ans.URLs), m.Means):
+		t.CountsRather(ans.Count, len(ans.URLs), &m.Means):
 		t.tooLarge(ans, m)
 		return nil, ""
 	default:

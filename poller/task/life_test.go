@@ -20,10 +20,16 @@ var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 func at(after time.Duration) *task.Moment {
 	n := now.Add(after)
 	return &task.Moment{
-		Now: n, Left: n, Sent: n, Oldest: n.Add(-7 * 24 * time.Hour),
-		Means:   task.Means{PollInterval: time.Minute, Slot: time.Minute, CanCount: true, CanCountWaiting: true},
+		Now: n, Left: n, Sent: n, Oldest: n.Add(-7 * 24 * time.Hour), Means: means(),
 		Gradual: true, Windows: true, Jitter: func() float64 { return 0 },
 	}
+}
+
+// means are those of a vendor that counts every status, at a call a minute.
+func means() (m task.Means) {
+	m.PollInterval, m.Slot = time.Minute, time.Minute
+	m.Capabilities.FilterWords = vendorapi.OneWord(prefetch.Waiting, prefetch.Running, prefetch.Succeeded, prefetch.Failed)
+	return m
 }
 
 // fresh is a task that was first seen now, and submitted an hour ago.

@@ -14,7 +14,7 @@ import (
 // reading is a moment of a vendor that cannot count.
 func reading(after time.Duration) *task.Moment {
 	m := at(after)
-	m.CanCount = false
+	m.NoStatusFilter = true
 	return m
 }
 
@@ -172,7 +172,7 @@ func TestReadingEnds(t *testing.T) {
 func TestPageOfNothing(t *testing.T) {
 	t.Parallel()
 	got, m := fresh(), at(0)
-	m.CanCount = false
+	m.NoStatusFilter = true
 	apply(t, got, vendorapi.Answer{URLs: rows(prefetch.Succeeded, 2), Count: 5}, m)
 	got.Summarize(vendorapi.TaskSummary{Counts: prefetch.Counts{0, 1, 4, 0}}, at(time.Second)) // while the second page is under way
 	q := ask()

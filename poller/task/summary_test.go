@@ -122,7 +122,7 @@ func TestSummarizeWhileRowsAppear(t *testing.T) {
 		"it went on when it was read": {says: vendorapi.TaskSummary{Counts: prefetch.Counts{0, 1, 1, 1}}, state: task.Shown},
 	} {
 		got, m = fresh(), at(0)
-		m.CanCount = false
+		m.NoStatusFilter = true
 		apply(t, got, first, m)
 		if got.Summarize(c.says, at(time.Second)); got.State != c.state || got.Counts != c.says.Counts {
 			t.Errorf("%s: %v with %v", name, got.State, got.Counts)

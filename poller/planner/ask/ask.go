@@ -15,9 +15,8 @@ import (
 
 // Terms are what asking about a task depends on besides the task.
 type Terms struct {
-	dialect.Moment
+	task.Means
 
-	Means task.Means
 	// LongestRowless bounds the gaps between questions about a task that waits for
 	// rows that were never shown.
 	LongestRowless time.Duration
@@ -114,7 +113,7 @@ func (m *Terms) Continues(t *task.Task) bool {
 // ByCount reports whether the next question about a task that is counted, or was,
 // is for a count.
 func (m *Terms) ByCount(t *task.Task) bool {
-	return t.Counted != nil && t.CountsRather(t.Counted.Total, m.PageSize(), m.Means)
+	return t.Counted != nil && t.CountsRather(t.Counted.Total, m.PageSize(), &m.Means)
 }
 
 // Query completes the question about one task: by id alone where the vendor

@@ -26,8 +26,7 @@ func terms(change func(*ask.Terms)) *ask.Terms {
 		Windows: true, Paged: true, FilterWords: vendorapi.OneWord(prefetch.Waiting, prefetch.Running, prefetch.Succeeded, prefetch.Failed), Times: vendorapi.RowTimes{Created: true, Started: true, Finished: true}, Gradual: true, PageSize: 50, LookBack: 72 * time.Hour, MaxSpan: 24 * time.Hour,
 	}}
 	m := &ask.Terms{LongestRowless: 30 * minute}
-	m.Moment = dialect.Moment{Terms: d.At(noon), PollInterval: minute, Slot: 5 * minute}
-	m.Means = task.Means{PollInterval: minute, Slot: 5 * minute, Watched: 3, CanCount: true, CanCountWaiting: true}
+	m.Terms, m.PollInterval, m.Slot, m.Watched = d.At(noon), minute, 5*minute, 3
 	if change != nil {
 		change(m)
 	}
