@@ -44,7 +44,7 @@ func TestEvaluate(t *testing.T) {
 		Unreported: []string{"d"}, CountError: &countError,
 		Deadlines: &freshness.Deadlines{
 			Items: 4, Lag: freshness.Spread{Mean: (1.0 + 6 + 11) / 4, P50: 1, P95: 11, Max: 11},
-			SlotSeconds: 61.6 / 90, WithinFirst: 0.5, WithinSecond: 0.75, Met: 2, KnownMet: 0.5,
+			WithinFirst: 0.5, WithinSecond: 0.75, Met: 2, KnownMet: 0.5,
 		},
 	}
 	if diff := cmp.Diff(want, got, approximate); diff != "" {
@@ -94,7 +94,7 @@ func results() []freshness.Result {
 				if i < 4 && name == freshness.FloodDeadlines {
 					r.Deadlines = &freshness.Deadlines{
 						Items: 10 + 10*int(seed), Lag: freshness.Spread{Mean: 1, P50: 1, P95: 4, Max: 5 + float64(seed)},
-						SlotSeconds: 61.6 / 90, WithinFirst: 1 - 0.2*float64(i), WithinSecond: 1,
+						WithinFirst: 1 - 0.2*float64(i), WithinSecond: 1,
 						Met: 4 + int(seed), KnownMet: 1 - 0.25*float64(i),
 					}
 				}

@@ -73,8 +73,6 @@ type Deadlines struct {
 	// Lag is that time until the answer is there, in seconds. An item that no
 	// answer covers counts as the whole [Horizon].
 	Lag Spread `json:"lag_seconds"`
-	// SlotSeconds is the length of a slot.
-	SlotSeconds float64 `json:"slot_seconds"`
 	// WithinFirst and WithinSecond are the parts of the items, 0–1, whose lag
 	// is within the two [Vendor.DeadlineLimits].
 	WithinFirst  float64 `json:"within_first"`
@@ -158,7 +156,7 @@ func deadlines(w *Workload, o Outcome) *Deadlines {
 	}
 	n := float64(len(lags))
 	return &Deadlines{
-		Items: len(lags), Lag: spread(lags), SlotSeconds: w.Scenario.Vendor.SlotLength().Seconds(),
+		Items: len(lags), Lag: spread(lags),
 		WithinFirst: float64(first) / n, WithinSecond: float64(second) / n,
 		Met: met, KnownMet: float64(known) / float64(max(1, met)),
 	}

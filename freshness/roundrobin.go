@@ -19,19 +19,21 @@ func RoundRobinNewLast(w *Workload) Outcome { return newRoundRobin(w, true).run(
 
 func newRoundRobin(w *Workload, newLast bool) *roundRobin {
 	r := &roundRobin{
-		w: w, vendor: &w.Scenario.Vendor, newLast: newLast, outcome: newOutcome(w),
+		w: w, vendor: &w.Scenario.Vendor, outcome: newOutcome(w),
 		shown: make([]prefetch.Counts, len(w.Items)), sample: SampleEvery,
 	}
 	r.outcome.Answered = slices.Clone(r.outcome.Reported)
+	if r.arrivals = &r.fresh; newLast {
+		r.arrivals = &r.queue
+	}
 	return r
 }
 
 func (r *roundRobin) run() Outcome {
 	w := r.w
 	for sent := time.Duration(0); answered(sent) <= Horizon; sent += r.vendor.SlotLength() {
-		for r.created < len(w.Items) && w.Items[r.created].Created <= sent {
-			r.add(r.created)
-			r.created++
+		for ; r.created < len(w.Items) && w.Items[r.created].Created <= sent; r.created++ {
+			*r.arrivals = append(*r.arrivals, r.created)
 		}
 		r.drop(sent)
 		r.sampleUntil(answered(sent))
@@ -66,10 +68,11 @@ type roundRobin struct {
 	w       *Workload
 	vendor  *Vendor
 	outcome Outcome
-	newLast bool
 	created int   // how many items there are by now
 	fresh   []int // items to be asked for the first time, the next one first
 	queue   []int // the others likewise
+
+	arrivals *[]int // where new items go
 
 	reading *[]int          // the queue whose first item is being read, if one is
 	page    int             // pages read of it
@@ -78,14 +81,6 @@ type roundRobin struct {
 
 	shown  []prefetch.Counts
 	sample time.Duration // the next
-}
-
-func (r *roundRobin) add(i int) {
-	if r.newLast {
-		r.queue = append(r.queue, i)
-	} else {
-		r.fresh = append(r.fresh, i)
-	}
 }
 
 // drop forgets items that the vendor does not show any more: asking them would
