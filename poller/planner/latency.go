@@ -14,7 +14,7 @@ type Latency time.Duration
 
 // Learn learns from a call.
 func (l *Latency) Learn(took time.Duration) {
-	*l = min(Latency(tuning.MostLead), max(Latency(took), Latency(l.Usual())/tuning.LatencyOf*tuning.LatencyKept))
+	*l = min(Latency(tuning.MostLead), max(Latency(took), Latency(tuning.LatencyKept*float64(l.Usual()))))
 }
 
 // Usual is how long a call is believed to take.

@@ -88,7 +88,7 @@ func (s *Round) spread() int64 {
 // of all its tasks: one that it does not show whole could be asked for again and
 // again. It leaves out the first tasks if nothing is wanted of them.
 func (s *Round) window(w priority.Window, shares []priority.Share) vendorapi.Query {
-	for w.First < w.Last && shares[w.First].Class == priority.Idle && !shares[w.First].Open {
+	for w.First < w.Last && shares[w.First].Class == priority.Idle && shares[w.First].Open == 0 {
 		w.First++
 	}
 	first, last := s.all[w.First].first(), s.all[w.Last].last()
@@ -126,7 +126,7 @@ func (s *Round) bestWindow() (best Question, told int) {
 		case c.joinable && c.class != priority.Idle:
 			x.Priority, x.Told = c.priority(), 1
 		case c.open:
-			x.Open = true
+			x.Open = 1
 		case c.class <= priority.Ordinary: // else only an answer helps
 			x.Class, x.Worth = c.class, tuning.Glimpse*c.worth
 		}

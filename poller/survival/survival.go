@@ -101,13 +101,13 @@ func (o *Observations) EndedAt(n int, age time.Duration) {
 		return
 	}
 	o.Ended[binOf(max(age, 0))] += float64(n)
-	o.curve = nil
-	o.Final += float64(n)
-	o.fade()
+	o.ended(n)
 }
 
-// fade lets what was learned long ago count less.
-func (o *Observations) fade() {
+// ended counts URLs that ended, and lets what was learned long ago count less.
+func (o *Observations) ended(n int) {
+	o.curve = nil
+	o.Final += float64(n)
 	if o.Final < fullMemory {
 		return
 	}
@@ -140,9 +140,7 @@ func (o *Observations) EndedBetween(n int, from, to time.Duration, c *Curve) {
 		o.AtRisk[bin] += (left + ended/half) * (end - start).Seconds()
 		o.Ended[bin] += ended
 	}
-	o.curve = nil
-	o.Final += float64(n)
-	o.fade()
+	o.ended(n)
 }
 
 // FailureRate is the part of URLs that fail.

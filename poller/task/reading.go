@@ -59,10 +59,7 @@ func PagesOf(rows, size int) int { return (rows + size - 1) / max(1, size) }
 // Until is until when the next page of a task that was asked for last at a time
 // must follow.
 func (r *Reading) Until(lastAsked time.Time, slot time.Duration) time.Time {
-	begun := r.Begun
-	if begun.IsZero() { // an earlier version began it
-		begun = lastAsked
-	}
+	begun := cmp.Or(r.Begun, lastAsked) // an earlier version did not note the first
 	return clock.Earlier(lastAsked.Add(readingKept), begun.Add(max(readingKept, readingTime(r.Pages(), slot))))
 }
 
@@ -127,16 +124,6 @@ func (t *Task) misread(complaint string, m *Moment) {
 	}
 }
 
-// begin begins to read a task in pages. The reading before it may not have come to
-// its end.
-func begin(before *Reading, count int, m *Moment) *Reading {
-	r := &Reading{Count: count, Begun: m.Left}
-	if before != nil {
-		r.Again = fmt.Sprintf("only %d of its %d pages were read in time; reading it anew", before.Page, before.Pages())
-	}
-	return r
-}
-
 // page applies an answer to a question for the task's rows, which may be one page of
 // several: see Apply. Its next page takes turns with other questions.
 func (t *Task) page(q vendorapi.Query, ans vendorapi.Answer, m *Moment) (rows []prefetch.URL, complaint string) {
@@ -183,7 +170,11 @@ func (t *Task) add(q vendorapi.Query, ans vendorapi.Answer, m *Moment) (r *Readi
 			t.Doubted = 0
 			return &Reading{Rows: rows.Rows{URLs: ans.URLs}}, true, ""
 		}
-		r = begin(r, ans.Count, m)
+		again := ""
+		if r != nil {
+			again = fmt.Sprintf("only %d of its %d pages were read in time; reading it anew", r.Page, r.Pages())
+		}
+		r = &Reading{Count: ans.Count, Begun: m.Left, Again: again}
 	}
 	if r.Count != ans.Count || len(ans.URLs) == 0 {
 		t.Doubted = r.Count

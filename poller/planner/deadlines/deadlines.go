@@ -135,7 +135,7 @@ func (a *Ahead) Reserve() int {
 	if a.Calls == 1 && !a.first.IsZero() && a.first.Sub(a.Now) < a.PollInterval {
 		return 1
 	}
-	return min(a.count, a.Calls*tuning.ReserveKept/tuning.ReserveOf)
+	return min(a.count, int(tuning.ReserveKept*float64(a.Calls)))
 }
 
 // Held is how long a question that no deadline wants must wait though the budget may

@@ -70,8 +70,9 @@ type Share struct {
 	Created, Margin int64
 	Rows            float64
 	Told            int // 1 if the window tells of the task, else 0
-	// Open: no window is asked for the task's sake now, and yet it tells of the task.
-	Open bool
+	// Open is 1 if no window is asked for the task's sake now, and yet it tells of the
+	// task; else 0.
+	Open int
 }
 
 // sum is what the tasks of a window add up to.
@@ -166,7 +167,7 @@ func (w *Window) Widen(shares []Share, b Bounds) bool {
 		return false
 	}
 	for i := w.First; i <= w.Last; i++ {
-		w.Told += shares[i].open()
+		w.Told += shares[i].Open
 	}
 	oldest, newest := b.Oldest.UnixNano(), b.Newest.UnixNano()
 	widen := func(next, step int) {
@@ -177,7 +178,7 @@ func (w *Window) Widen(shares []Share, b Bounds) bool {
 			if x.Created-x.Margin < oldest || x.Created+x.Margin > newest || !b.hold(wider.rows, length) {
 				return
 			}
-			if more := x.Told + x.open(); more > 0 {
+			if more := x.Told + x.Open; more > 0 {
 				w.First, w.Last, shown = first, last, wider
 				w.Told += more
 			}
@@ -206,14 +207,6 @@ func (w *Window) fit(shares []Share, b Bounds) (shown extent, ok bool) {
 	}
 	w.Priority, w.Told = total.priority(), total.told
 	return shown, total.told > 0
-}
-
-// open is 1 if a window tells of the task of which nothing is wanted.
-func (x *Share) open() int {
-	if x.Open {
-		return 1
-	}
-	return 0
 }
 
 // extent is the tasks whose rows a window shows, and how many rows those are: the

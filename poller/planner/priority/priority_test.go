@@ -126,7 +126,7 @@ func TestBest(t *testing.T) {
 // A window tells of what is around its tasks as well, as far as there is room.
 func TestWiden(t *testing.T) {
 	t.Parallel()
-	open := func(created int, rows float64) item { return item{created, priority.Share{Rows: rows, Open: true}} }
+	open := func(created int, rows float64) item { return item{created, priority.Share{Rows: rows, Open: 1}} }
 	settled := func(created int, rows float64) item { return item{created, priority.Share{Rows: rows}} }
 	for name, c := range map[string]struct {
 		items       []item

@@ -134,21 +134,17 @@ const (
 	// scenarios, so that tells nothing of a vendor whose latency changes.
 	LeastLead = 2 * time.Second
 	MostLead  = 30 * time.Second
-	// UsualLatency is how long a call is believed to take before one was made. Of the
-	// longest call each quicker one leaves LatencyKept of LatencyOf. Origin: chosen.
+	// UsualLatency is how long a call is believed to take before one was made, and
+	// LatencyKept the part of the longest call that each quicker one leaves. Origin: chosen.
 	// Range: half and double, 3/4, 15/16 and 0/8: nothing, for
 	// the same reason.
 	UsualLatency = time.Second
-	LatencyKept  = 7
-	// LatencyOf is what LatencyKept is a part of.
-	LatencyOf = 8
-	// ReserveKept of ReserveOf calls stay free for deadlines at most. Origin: chosen;
+	LatencyKept  = 7.0 / 8
+	// ReserveKept is the part of the calls that stay free for deadlines at most. Origin: chosen;
 	// without a reserve the lag at deadlines is 54 % more. Range:
 	// 3/8: nothing; all, where the limit is one call: lag at the deadline -97 %, and trickle
 	// with urls +8 %.
-	ReserveKept = 3
-	// ReserveOf is what ReserveKept is a part of.
-	ReserveOf = 4
+	ReserveKept = 3.0 / 4
 )
 
 // What is worked out anew.
