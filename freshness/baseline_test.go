@@ -191,17 +191,17 @@ func TestBaselines(t *testing.T) {
 			slot = vodSlot
 		}
 		for strategy, s := range map[string]struct {
-			run  func(*freshness.Workload) freshness.Outcome
+			got  freshness.Outcome
 			want expected
 		}{
-			"round-robin":           {freshness.RoundRobin, c.roundRobin},
-			"round-robin, new last": {freshness.RoundRobinNewLast, c.newLast},
-			"page oracle":           {freshness.PageOracle, c.oracle},
-			"next slot":             {freshness.NextSlot, c.nextSlots},
+			"round-robin":           {freshness.RoundRobin(c.work, false), c.roundRobin},
+			"round-robin, new last": {freshness.RoundRobin(c.work, true), c.newLast},
+			"page oracle":           {freshness.PageOracle(c.work, 0), c.oracle},
+			"next slot":             {freshness.NextSlot(c.work), c.nextSlots},
 		} {
 			t.Run(name+"/"+strategy, func(t *testing.T) {
 				t.Parallel()
-				got := s.run(c.work)
+				got := s.got
 				if diff := cmp.Diff(answers(slot, s.want.slots...), got.Reported); diff != "" {
 					t.Errorf("reported (-want +got):\n%s", diff)
 				}
@@ -230,7 +230,7 @@ func TestRoundRobinCounts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := freshness.RoundRobin(work(c.vendor, freshness.Item{URLs: []freshness.URL{url}}))
+			o := freshness.RoundRobin(work(c.vendor, freshness.Item{URLs: []freshness.URL{url}}), false)
 			if o.Samples != c.samples || o.CountError != c.want {
 				t.Errorf("error %v over %d samples, want %v over %d", o.CountError, o.Samples, c.want, c.samples)
 			}
@@ -242,7 +242,7 @@ func TestRoundRobinCounts(t *testing.T) {
 func TestFirstAnswer(t *testing.T) {
 	t.Parallel()
 	w := work(edge(), item(-time.Hour, time.Hour, 5), item(4*time.Second, time.Hour, 5))
-	o := freshness.RoundRobin(w)
+	o := freshness.RoundRobin(w, false)
 	if diff := cmp.Diff(answers(edgeSlot, 0, 1), o.Answered); diff != "" {
 		t.Errorf("answered (-want +got):\n%s", diff)
 	}
@@ -251,7 +251,7 @@ func TestFirstAnswer(t *testing.T) {
 	if first == nil || first.Mean != 151 || first.Max != 301 {
 		t.Errorf("first answers: %+v, want 151 s on average and 301 s at most", first)
 	}
-	if first := freshness.Evaluate(w, freshness.ByPageOracle, freshness.PageOracle(w)).First; first != nil {
+	if first := freshness.Evaluate(w, freshness.ByPageOracle, freshness.PageOracle(w, 0)).First; first != nil {
 		t.Errorf("the oracle shows nothing before an item settled, not %+v", first)
 	}
 }
@@ -263,7 +263,7 @@ func TestRoundRobinDeadline(t *testing.T) {
 	late := item(0, time.Hour, 5)
 	late.Deadline = 10 * time.Minute
 	w := work(edge(), late)
-	o := freshness.RoundRobin(w)
+	o := freshness.RoundRobin(w, false)
 	if want := edgeSlot(2) + time.Second; o.Covered[0] != want {
 		t.Errorf("covered at %v, want %v", o.Covered[0], want)
 	}
@@ -287,8 +287,8 @@ func TestBaselineProperties(t *testing.T) {
 		w := s.Workload(rapid.Uint64().Draw(t, "seed"))
 		bound := freshness.NextSlot(w)
 		for name, o := range map[string]freshness.Outcome{
-			"round-robin": freshness.RoundRobin(w), "round-robin, new last": freshness.RoundRobinNewLast(w),
-			"page oracle": freshness.PageOracle(w), "next slot": bound,
+			"round-robin": freshness.RoundRobin(w, false), "round-robin, new last": freshness.RoundRobin(w, true),
+			"page oracle": freshness.PageOracle(w, 0), "next slot": bound,
 		} {
 			if limit := int(freshness.Horizon / s.Vendor.SlotLength()); o.Calls > limit+1 {
 				t.Errorf("%s: %d calls in %d slots", name, o.Calls, limit)
@@ -323,7 +323,7 @@ func TestLateOracle(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(answers(c.slot, c.slots...), freshness.LateOracle(c.work).Reported); diff != "" {
+			if diff := cmp.Diff(answers(c.slot, c.slots...), freshness.PageOracle(c.work, c.work.Scenario.Vendor.SlotLength()).Reported); diff != "" {
 				t.Errorf("reported (-want +got):\n%s", diff)
 			}
 		})

@@ -78,11 +78,11 @@ func TestFreshness(t *testing.T) {
 							return
 						}
 						measure(w, freshness.Ours, ours(t, w, false))
-						measure(w, freshness.ByRoundRobin, freshness.RoundRobin(w))
-						measure(w, freshness.ByRoundRobinNewLast, freshness.RoundRobinNewLast(w))
-						measure(w, freshness.ByPageOracle, freshness.PageOracle(w))
+						measure(w, freshness.ByRoundRobin, freshness.RoundRobin(w, false))
+						measure(w, freshness.ByRoundRobinNewLast, freshness.RoundRobin(w, true))
+						measure(w, freshness.ByPageOracle, freshness.PageOracle(w, 0))
 						if v := &w.Scenario.Vendor; v.Windows || v.Named {
-							measure(w, freshness.ByLateOracle, freshness.LateOracle(w))
+							measure(w, freshness.ByLateOracle, freshness.PageOracle(w, v.SlotLength()))
 						}
 						measure(w, freshness.ByNextSlot, freshness.NextSlot(w))
 					})

@@ -18,20 +18,13 @@ import (
 //
 // A vendor with none of this is asked for the task that settled longest ago. It
 // is greedy, so it is no bound.
-func PageOracle(w *Workload) Outcome {
-	return askOracle(w, 0)
-}
-
-// LateOracle is [PageOracle] told one slot late what has settled. Whoever must
-// look before it proves knows no more than that, and has to spend the looks
-// besides: only what is guessed can be known sooner.
-func LateOracle(w *Workload) Outcome {
-	return askOracle(w, w.Scenario.Vendor.SlotLength())
-}
-
-func askOracle(w *Workload, late time.Duration) Outcome {
+//
+// late is how long after an item settled it knows. With one slot it is what looking
+// first can reach: whoever must look before it proves knows no more than that, and has
+// to spend the looks besides. Only what is guessed can be known sooner.
+func PageOracle(w *Workload, late time.Duration) Outcome {
 	if v := &w.Scenario.Vendor; v.Windows || v.Lists || v.TasksPerQuery > 1 {
-		return (&oracle{w: w, vendor: &w.Scenario.Vendor, outcome: newOutcome(w), late: late}).run()
+		return (&oracle{w: w, vendor: v, outcome: newOutcome(w), late: late, counted: map[int]bool{}}).run()
 	}
 	return longestSettled(w, late)
 }
@@ -84,7 +77,6 @@ func (p *proposal) better(q *proposal) bool {
 }
 
 func (o *oracle) run() Outcome {
-	o.counted = map[int]bool{}
 	left := len(o.w.Items)
 	for sent := time.Duration(0); left > 0 && answered(sent) <= Horizon; sent += o.vendor.SlotLength() {
 		best := o.best(sent)

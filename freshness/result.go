@@ -15,13 +15,11 @@ const (
 	Ours Strategy = "ours"
 	// OursWithURLs is the planner, told what was submitted as well.
 	OursWithURLs Strategy = "ours, with urls"
-	// ByRoundRobin is [RoundRobin].
-	ByRoundRobin Strategy = "round-robin"
-	// ByRoundRobinNewLast is [RoundRobinNewLast].
+	// ByRoundRobin is [RoundRobin], a new item first, and ByRoundRobinNewLast last.
+	ByRoundRobin        Strategy = "round-robin"
 	ByRoundRobinNewLast Strategy = "round-robin, new ones last"
-	// ByPageOracle is [PageOracle].
+	// ByPageOracle is [PageOracle], and ByLateOracle that told one slot late.
 	ByPageOracle Strategy = "page oracle"
-	// ByLateOracle is [LateOracle].
 	ByLateOracle Strategy = "page oracle, one slot late"
 	// ByNextSlot is [NextSlot].
 	ByNextSlot Strategy = "next-slot bound"

@@ -10,14 +10,11 @@ import (
 // RoundRobin asks whichever item was asked longest ago, a new one first of all,
 // and drops those that are settled: what others do. An item costs one call, or
 // one for each page; where one call may be about several items it always is.
-func RoundRobin(w *Workload) Outcome { return newRoundRobin(w, false).run() }
-
-// RoundRobinNewLast is [RoundRobin], but a new item waits until every other one
-// was asked. That delays its first numbers; but when its turn comes it is more
-// likely to have settled, so that what is new never starves what is old.
-func RoundRobinNewLast(w *Workload) Outcome { return newRoundRobin(w, true).run() }
-
-func newRoundRobin(w *Workload, newLast bool) *roundRobin {
+//
+// With newLast a new item waits until every other one was asked. That delays its first
+// numbers; but when its turn comes it is more likely to have settled, so that what is
+// new never starves what is old.
+func RoundRobin(w *Workload, newLast bool) Outcome {
 	r := &roundRobin{
 		w: w, vendor: &w.Scenario.Vendor, outcome: newOutcome(w),
 		shown: make([]prefetch.Counts, len(w.Items)), sample: SampleEvery,
@@ -26,7 +23,7 @@ func newRoundRobin(w *Workload, newLast bool) *roundRobin {
 	if r.arrivals = &r.fresh; newLast {
 		r.arrivals = &r.queue
 	}
-	return r
+	return r.run()
 }
 
 func (r *roundRobin) run() Outcome {
@@ -157,11 +154,10 @@ func (r *roundRobin) answer(i int, sent time.Duration) {
 // next change of what is shown.
 func (r *roundRobin) sampleUntil(change time.Duration) {
 	for ; r.sample < change; r.sample += SampleEvery {
-		for _, i := range r.fresh {
-			r.sampleItem(i)
-		}
-		for _, i := range r.queue {
-			r.sampleItem(i)
+		for _, queue := range [][]int{r.fresh, r.queue} {
+			for _, i := range queue {
+				r.sampleItem(i)
+			}
 		}
 		for i := r.created; i < len(r.w.Items) && r.w.Items[i].Created <= r.sample; i++ {
 			r.sampleItem(i) // waits for the next slot to be queued
