@@ -29,16 +29,12 @@ func (l *Lesson) age(t *task.Task, at time.Time) time.Duration {
 // Rows learns how long URLs take from an answer that shows all rows of the
 // task.
 func (l *Lesson) Rows(before *task.Task, urls []prefetch.URL) {
-	d := l.Durations
-	if !before.Answered() {
-		d.Sized(max(len(urls), len(before.Expected)))
-	}
-	counts := prefetch.CountURLs(urls)
-	d.Failed += float64(max(0, counts[prefetch.Failed]-before.Counts[prefetch.Failed]))
+	d, counts := l.Durations, prefetch.CountURLs(urls)
 	if !l.RowTimes {
-		l.left(before, counts)
+		l.Summary(before, counts)
 		return
 	}
+	l.sizeAndFailures(before, counts)
 	seen := before.LastRefresh.Add(l.Offset)
 	for i := range urls {
 		u := &urls[i]
@@ -61,17 +57,17 @@ func (l *Lesson) Rows(before *task.Task, urls []prefetch.URL) {
 	}
 }
 
-// Summary learns how long URLs take from what a list says of the task.
-func (l *Lesson) Summary(before *task.Task, counts prefetch.Counts) {
+func (l *Lesson) sizeAndFailures(before *task.Task, counts prefetch.Counts) {
 	if !before.Answered() {
 		l.Durations.Sized(max(counts.Total(), len(before.Expected)))
 	}
 	l.Durations.Failed += float64(max(0, counts[prefetch.Failed]-before.Counts[prefetch.Failed]))
-	l.left(before, counts)
 }
 
-// left learns from how many URLs are left, where rows have no times.
-func (l *Lesson) left(t *task.Task, counts prefetch.Counts) {
+// Summary learns how long URLs take from how many are left of a task, where rows have
+// no times, as in a list.
+func (l *Lesson) Summary(t *task.Task, counts prefetch.Counts) {
+	l.sizeAndFailures(t, counts)
 	if t.KnownCreation().IsZero() && !t.Answered() {
 		return // how old they are is not known
 	}
