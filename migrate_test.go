@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -53,12 +54,15 @@ func TestAStoreWithAccessKeysInClear(t *testing.T) {
 			defer db.Close()
 			found := map[string]int{}
 			err = db.Scan(store.Ledger, func(scope, key string, _ []byte) error {
+				if _, err := strconv.ParseUint(key, 10, 64); err == nil {
+					key = "a call" // whose number is chance
+				}
 				found[scope+" "+key]++
 				return nil
 			})
 			want := map[string]int{
-				prefetch.HashedIdentity(identity) + " 00000000000000000001": 1,
-				"login 0123 abcd": 1, "an identity of tests 00000000000000000001": 1,
+				prefetch.HashedIdentity(identity) + " a call": 1,
+				"login 0123 abcd": 1, "an identity of tests a call": 1,
 			}
 			if err != nil || fmt.Sprint(found) != fmt.Sprint(want) {
 				t.Errorf("the ledger has %v, want %v (%v)", found, want, err)
