@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"os/signal"
@@ -79,7 +78,6 @@ type session struct {
 
 	stdout io.Writer
 	screen *terminal.Screen // of the demo; nil where nothing can be drawn
-	log    *slog.Logger
 }
 
 // run is the whole program. It returns nil when ctx ended and everything was
@@ -105,12 +103,11 @@ func runWith(ctx context.Context, args []string, to streams, options func(*expor
 		}
 	}
 	log := logwriter.New(to.stderr, func(dropped uint64) {
-		s.log.Warn("lines of the log were dropped, since nobody read it", "dropped", dropped)
+		f.Logger.Warn("lines of the log were dropped, since nobody read it", "dropped", dropped)
 	})
 	defer log.Close(flushWithin)
 	f.logging.Writer = log
-	s.log = promslog.New(&f.logging)
-	f.Logger, f.LogDropped = s.log, log.Dropped
+	f.Logger, f.LogDropped = promslog.New(&f.logging), log.Dropped
 	options(&f.Options)
 	err = s.inTime(ctx, func() error {
 		if f.demo {
@@ -119,7 +116,7 @@ func runWith(ctx context.Context, args []string, to streams, options func(*expor
 		return s.runExporter(ctx)
 	})
 	if err != nil && f.logging.Format.String() == "json" {
-		exporter.LogError(s.log, "the exporter ends with an error", err)
+		exporter.LogError(f.Logger, "the exporter ends with an error", err)
 		return reported{err}
 	}
 	return err
@@ -140,7 +137,7 @@ func (s *session) inTime(ctx context.Context, f func() error) error {
 	case err := <-done:
 		return err
 	case <-time.After(stopWithin):
-		s.log.Warn("not everything could be stopped in time; a disk or etcd may hang", "after", stopWithin)
+		s.Logger.Warn("not everything could be stopped in time; a disk or etcd may hang", "after", stopWithin)
 		return nil
 	}
 }
@@ -212,8 +209,8 @@ func (s *session) runExporter(ctx context.Context) (err error) {
 	if f.RoutePrefix == "" {
 		f.RoutePrefix = external.Path
 	}
-	s.log.Info("starting "+program, "version", version.Info())
-	s.log.Info("build context", "build_context", version.BuildContext())
+	f.Logger.Info("starting "+program, "version", version.Info())
+	f.Logger.Info("build context", "build_context", version.BuildContext())
 	if f.importFrom != "" {
 		return exporter.Import(ctx, f.Options, f.importFrom)
 	}
