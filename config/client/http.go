@@ -141,7 +141,7 @@ func checkShape(v form.Value, key string, t reflect.Type) {
 			checkShape(item, key, t.Elem())
 		}
 	case t.Kind() == reflect.Bool:
-		v.Boolean(false)
+		v.Boolean()
 	case t.Kind() == reflect.String:
 		checkString(v, key)
 	}

@@ -48,7 +48,7 @@ func read(r *form.Reader, document string) (f file) {
 	}
 	f.N = m.Get("n").Integer(form.Span[int]{Def: 5, Low: 1, High: 9})
 	f.D = time.Duration(m.Get("d").Duration(form.Span[time.Duration]{Def: time.Minute, Low: time.Second, High: time.Hour}))
-	f.B = m.Get("b").Boolean(true)
+	f.B = m.Get("b").Boolean()
 	f.T = m.Get("t").Text()
 	m.Get("required").RequiredText()
 	for _, item := range m.Get("list").List() {
@@ -77,7 +77,7 @@ func TestReader(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "token"), []byte("abc\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	none := file{N: 5, D: time.Minute, B: true}
+	none := file{N: 5, D: time.Minute}
 	for name, c := range map[string]struct {
 		document string
 		want     file
@@ -85,8 +85,8 @@ func TestReader(t *testing.T) {
 	}{
 		"defaults": {"required: x", none, nil},
 		"all": {
-			"required: x\nn: 7\nd: 30s\nb: false\nt: 0123\nlist: [{id: 1e10}, {id: b}]\nbelow: {token_file: token}\npassword: pä",
-			file{N: 7, D: 30 * time.Second, T: "0123", IDs: []string{"1e10", "b"}, Token: "abc", Password: "pä"}, nil,
+			"required: x\nn: 7\nd: 30s\nb: true\nt: 0123\nlist: [{id: 1e10}, {id: b}]\nbelow: {token_file: token}\npassword: pä",
+			file{N: 7, D: 30 * time.Second, B: true, T: "0123", IDs: []string{"1e10", "b"}, Token: "abc", Password: "pä"}, nil,
 		},
 		"ranges": {"required: x\nn: 10\nd: 2h", none, []string{
 			"f.yml:2: n: must be between 1 and 9, is 10", "f.yml:3: d: must be between 1s and 1h, is 2h",
@@ -112,7 +112,7 @@ func TestReader(t *testing.T) {
 			"f.yml:2: lists: unknown key; did you mean list? Known here: n, d, b, t, required, list, below, password, password_file",
 			"f.yml:3: page_size: unknown key here; it belongs under below",
 		}},
-		"of an item": {"required: x\nlist: [{ids: a}]\nid: b", file{N: 5, D: time.Minute, B: true, IDs: []string{""}}, []string{
+		"of an item": {"required: x\nlist: [{ids: a}]\nid: b", file{N: 5, D: time.Minute, IDs: []string{""}}, []string{
 			"f.yml:2: list[0].ids: unknown key; did you mean id? Known here: id",
 			"f.yml:2: list[0].id: is required", "f.yml:3: id: unknown key here; it belongs in an item of list",
 		}},

@@ -123,15 +123,10 @@ func (v Value) RequiredLine() string {
 	return text
 }
 
-// Boolean returns whether v is true, and def if it was not given or is wrong.
-func (v Value) Boolean(def bool) bool {
-	if !v.Given() || !v.scalar() {
-		return def
-	}
-	var b bool
-	if v.Node.ShortTag() != "!!bool" || v.Node.Decode(&b) != nil {
+// Boolean returns whether v is true; it is not if it was not given or is wrong.
+func (v Value) Boolean() (b bool) {
+	if v.Given() && v.scalar() && (v.Node.ShortTag() != "!!bool" || v.Node.Decode(&b) != nil) {
 		v.Failf("must be true or false")
-		return def
 	}
 	return b
 }

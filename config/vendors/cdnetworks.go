@@ -61,7 +61,7 @@ func readCDNetworks(m form.Mapping) Vendor {
 		TimeZone:    readTimeZone(m.Get("time_zone")),
 		PageSize:    m.Get("page_size").Integer(form.Span[int]{Def: defaultPageSize, Low: 1, High: maxPageSize}),
 		LookBack:    m.Get("lookback").Duration(form.Span[time.Duration]{Def: defaultLookBack, Low: minLookBack, High: maxLookBack}),
-		WatchWindow: m.Get("watch_window").Boolean(false),
+		WatchWindow: m.Get("watch_window").Boolean(),
 	}
 	keys := way{wayAccessKey, []string{"access_key", "secret_key"}}
 	switch readWay(m, way{wayAPIKey, []string{"api_key"}}, keys) {
