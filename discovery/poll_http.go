@@ -18,7 +18,6 @@ const cannotBeRead = "a task source cannot be read; what was read before stays"
 // them. The lock is held.
 func (m *Manager) replaceHTTP(sources []*httpSource) {
 	before := make(map[string]*httpSource)
-	names := make(map[string]bool)
 	for _, s := range m.http {
 		before[s.URL] = s
 	}
@@ -32,11 +31,10 @@ func (m *Manager) replaceHTTP(sources []*httpSource) {
 			}
 		}
 		m.http = append(m.http, s)
-		names[s.Name] = true
 		m.reportHTTP(s)
 	}
 	for _, s := range before {
-		if !names[s.Name] {
+		if !slices.ContainsFunc(sources, func(now *httpSource) bool { return now.Name == s.Name }) {
 			m.reporter.RemoveDiscovery(s.Name)
 		}
 	}
@@ -52,9 +50,7 @@ func (m *Manager) reportHTTP(s *httpSource) {
 func (m *Manager) startPolls(ctx context.Context, running *sync.WaitGroup, polls map[*httpSource]context.CancelFunc) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	current := make(map[*httpSource]bool)
 	for _, s := range m.http {
-		current[s] = true
 		if polls[s] == nil {
 			pollCtx, stop := context.WithCancel(ctx)
 			polls[s] = stop
@@ -62,7 +58,7 @@ func (m *Manager) startPolls(ctx context.Context, running *sync.WaitGroup, polls
 		}
 	}
 	for s, stop := range polls {
-		if !current[s] {
+		if !slices.Contains(m.http, s) {
 			stop()
 			delete(polls, s)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"prefetch_exporter/config"
@@ -96,7 +97,6 @@ func newShares(o etcdstore.Options) *shares {
 // its accounts.
 func services(cfg *config.Config) ([]replica.Service, error) {
 	var all []replica.Service
-	at := map[string]int{}
 	for i := range cfg.Accounts {
 		a := &cfg.Accounts[i]
 		fingerprint, err := cfg.Fingerprint(a)
@@ -104,10 +104,9 @@ func services(cfg *config.Config) ([]replica.Service, error) {
 			return nil, err
 		}
 		identity := a.Identity()
-		k, known := at[identity]
-		if !known {
+		k := slices.IndexFunc(all, func(s replica.Service) bool { return s.Identity == identity })
+		if k < 0 {
 			k = len(all)
-			at[identity] = k
 			// Accounts that share an identity have one limit: else the configuration
 			// would be wrong.
 			all = append(all, replica.Service{
