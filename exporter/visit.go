@@ -30,7 +30,6 @@ type Visit struct {
 	limit    time.Duration // until the store is read
 	ttl      time.Duration
 	poller   *taking
-	leave    func() error
 	log      *slog.Logger
 }
 
@@ -112,28 +111,29 @@ func (t *taking) Depose(identity string) {
 }
 
 // Join makes the process a replica and returns when the store was read. The poller
-// and what was put are told what follows until [Visit.Leave], which must be called
-// unless an error is returned: that the store cannot be read.
-func (v *Visit) Join(ctx context.Context, p replica.Poller, put replica.Submitted) error {
+// and what was put are told what follows until leave is called, which hands over what
+// was taken. The error is that the store cannot be read.
+func (v *Visit) Join(ctx context.Context, p replica.Poller, put replica.Submitted) (leave func() error, err error) {
 	loaded := make(chan struct{})
 	v.poller = &taking{Poller: p, loaded: sync.OnceFunc(func() { close(loaded) }), taken: map[string]bool{}}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go func() { ended <- v.run(running, v.poller, put) }()
-	v.leave = func() error {
+	leave = func() error {
 		stop()
 		return <-ended
 	}
 	select {
 	case <-loaded:
-		return nil
+		return leave, nil
 	case err := <-ended:
 		stop()
-		return err
+		return nil, err
 	case <-ctx.Done():
-		return errors.Join(ctx.Err(), v.leave())
+		return nil, errors.Join(ctx.Err(), leave())
 	case <-time.After(v.limit):
-		return errors.Join(fmt.Errorf("storage.etcd: the store was not read within dial_timeout (%v), so nothing was asked", v.limit), v.leave())
+		err := fmt.Errorf("storage.etcd: the store was not read within dial_timeout (%v), so nothing was asked", v.limit)
+		return nil, errors.Join(err, leave())
 	}
 }
 
@@ -163,9 +163,6 @@ func (v *Visit) Mine(identity string) (whyNot string) {
 		return fmt.Sprintf("the call cannot be charged: within %v this process could not become the owner of the budget", electionWithin)
 	}
 }
-
-// Leave hands over what was taken, and ends the visit.
-func (v *Visit) Leave() error { return v.leave() }
 
 // await waits until each of the identities has an owner, for a moment, and reports
 // whether each has.
@@ -197,16 +194,14 @@ func (e *Exporter) visit(ctx context.Context) (leave func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := v.Join(ctx, e.poller, e.submitted); err != nil {
-		return nil, err
-	}
-	if !v.await(ctx, v.services) {
-		return v.Leave, nil
+	leave, err = v.Join(ctx, e.poller, e.submitted)
+	if err != nil || !v.await(ctx, v.services) {
+		return leave, err
 	}
 	for _, s := range v.services {
 		if owner, _ := v.Owner(s.Identity); !v.poller.has(s.Identity) {
 			e.log.Info("another replica asks for these accounts", "owner", owner, "accounts", len(s.Accounts))
 		}
 	}
-	return v.Leave, nil
+	return leave, nil
 }

@@ -12,7 +12,7 @@ import (
 // enter makes the process one of the replicas, which owns what nobody else does of the
 // identities. Leave ends that. The error is that the store cannot be read.
 func (c *checker) enter(ctx context.Context, identities map[string]bool) (leave func() error, err error) {
-	if err := c.visit.Join(ctx, budgets{c}, nothingPut{}); err != nil {
+	if leave, err = c.visit.Join(ctx, budgets{c}, nothingPut{}); err != nil {
 		return nil, err
 	}
 	switch c.visit.State() {
@@ -22,7 +22,7 @@ func (c *checker) enter(ctx context.Context, identities map[string]bool) (leave 
 	case store.Recovered, store.Existing:
 	}
 	c.visit.Claim(ctx, identities)
-	return c.visit.Leave, nil
+	return leave, nil
 }
 
 // budgets are the checker's, as a replica's part that is told of the shared ledger.
