@@ -23,16 +23,21 @@ type observed struct {
 	store.Options
 
 	log    bytes.Buffer
+	mutex  sync.Mutex
 	errors []string
 }
 
 func observe(folder string) *observed {
 	o := &observed{}
 	o.Options = store.Options{
-		Path:    folder,
-		Logger:  slog.New(slog.NewTextHandler(&o.log, &slog.HandlerOptions{Level: slog.LevelInfo})),
-		OnError: func(reason string) { o.errors = append(o.errors, reason) },
-		Now:     func() time.Time { return time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC) },
+		Path:   folder,
+		Logger: slog.New(slog.NewTextHandler(&o.log, &slog.HandlerOptions{Level: slog.LevelInfo})),
+		Now:    func() time.Time { return time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC) },
+		OnError: func(reason string) {
+			o.mutex.Lock()
+			defer o.mutex.Unlock()
+			o.errors = append(o.errors, reason)
+		},
 	}
 	return o
 }
