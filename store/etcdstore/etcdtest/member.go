@@ -8,7 +8,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"prefetch_exporter/internal/programtest"
@@ -24,21 +23,6 @@ type Member struct {
 
 // Endpoint returns the member's address for clients.
 func (m *Member) Endpoint() string { return m.client }
-
-// Pause lets the member hang, as a dead disk does: its connections stay open and
-// nothing answers.
-func (m *Member) Pause() error { return m.signal(syscall.SIGSTOP) }
-
-// Resume lets it go on.
-func (m *Member) Resume() error { return m.signal(syscall.SIGCONT) }
-
-// signal is for a member that runs.
-func (m *Member) signal(s syscall.Signal) error {
-	if m.PID() == 0 {
-		return fmt.Errorf("etcd member %s: %w", m.Name, os.ErrProcessDone)
-	}
-	return m.Signal(s)
-}
 
 // waitReady returns when the member knows of a leader, or does not run.
 func (m *Member) waitReady(ctx context.Context) error {
