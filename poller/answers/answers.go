@@ -104,9 +104,7 @@ func (a *Account) refused(t *planner.Candidate, err *vendorapi.Error, m *planner
 	phase := t.Phase
 	t.Fail(err, &m.Life)
 	a.Journal.Failed(err.Reason, t.ID, "task", t.ID, "reason", err.Reason, "err", err)
-	if t.Phase != phase {
-		a.Journal.Changed(&t.Task, phase)
-	}
+	a.Journal.Changed(&t.Task, phase)
 }
 
 // listAnswered applies what a list says of tasks, and returns those that it told of.
@@ -228,9 +226,7 @@ func (a *Account) tell(t *planner.Candidate, m *planner.Heard, apply func() (row
 	if complaint != "" {
 		a.Journal.Warn(journal.Discarded, t.ID, "what the vendor said of a task was thrown away", "task", t.ID, "why", complaint)
 	}
-	if t.Phase != before.Phase {
-		a.Journal.Changed(&t.Task, before.Phase)
-	}
+	a.Journal.Changed(&t.Task, before.Phase)
 }
 
 // watchAnswered applies an answer about the look-back. It returns the tasks that

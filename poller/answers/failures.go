@@ -32,9 +32,7 @@ func (a *Account) Failed(q Question, c health.Call, err *vendorapi.Error, m *pla
 		}
 		phase := t.Phase
 		t.Fail(err, &m.Life)
-		if t.Phase != phase {
-			a.Journal.Changed(&t.Task, phase)
-		}
+		a.Journal.Changed(&t.Task, phase)
 	}
 	if q.Task == nil && err.Reason.ConcernsTask() {
 		// It will be the same again at once. Tasks do without windows for a while; but

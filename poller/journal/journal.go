@@ -140,8 +140,11 @@ func (j *Journal) Listed(came, gone int) {
 	j.changes.gone += gone
 }
 
-// Changed notes what became of a task that was in a phase before.
+// Changed notes what became of a task that was in a phase before, if it is in another.
 func (j *Journal) Changed(t *task.Task, before prefetch.Phase) {
+	if t.Phase == before {
+		return
+	}
 	j.log.Debug("task changed phase", "task", t.ID, "from", before, "to", t.Phase,
 		"urls", t.Counts.Total(), "succeeded", t.Counts[prefetch.Succeeded], "failed", t.Counts[prefetch.Failed])
 	c := &j.changes
