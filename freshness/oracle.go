@@ -98,6 +98,11 @@ func (o *oracle) run() Outcome {
 // best is the best question that can be sent now; nil if none tells anything.
 func (o *oracle) best(sent time.Duration) *proposal {
 	var best *proposal
+	consider := func(p *proposal) {
+		if best == nil || p.better(best) {
+			best = p
+		}
+	}
 	var settled []int // in the order of the items
 	for i := range o.w.Items {
 		if !o.proves(i, sent) {
@@ -107,28 +112,20 @@ func (o *oracle) best(sent time.Duration) *proposal {
 		if o.vendor.Lists {
 			continue
 		}
-		proposals := []*proposal{o.single(i)}
+		consider(o.single(i))
 		if o.vendor.Windows {
-			proposals = append(proposals, o.window(i, sent))
-		}
-		for _, p := range proposals {
-			if best == nil || p.better(best) {
-				best = p
-			}
+			consider(o.window(i, sent))
 		}
 	}
-	if p := o.together(settled); p != nil && (best == nil || p.better(best)) {
-		best = p
+	if len(settled) > 0 && (o.vendor.Lists || o.vendor.TasksPerQuery > 1) {
+		consider(o.together(settled))
 	}
 	return best
 }
 
 // together is the question for as many settled items as one answer tells of without
-// a window; nil if that is one at most.
+// a window.
 func (o *oracle) together(settled []int) *proposal {
-	if len(settled) == 0 || !o.vendor.Lists && o.vendor.TasksPerQuery <= 1 {
-		return nil
-	}
 	slices.SortStableFunc(settled, func(a, b int) int {
 		return cmp.Compare(o.w.Items[a].Settled(), o.w.Items[b].Settled())
 	})

@@ -50,17 +50,18 @@ func sorted(results []Result) []Result {
 }
 
 func writeScenario(b *strings.Builder, s *Scenario, of []Result) {
+	unit, text := times(s)
 	fmt.Fprintf(b, "### %s\n\n", strings.ToUpper(s.Name[:1])+s.Name[1:])
 	fmt.Fprintf(b, "%s, %d calls per %d min; %s items, %s. Lag in %s.\n\n",
 		s.Vendor.Name, s.Vendor.Limit.Calls, s.Vendor.Limit.Per/time.Minute, between(of, func(r Result) float64 { return float64(r.Items) }),
-		seeds(of), unitOf(s).name)
+		seeds(of), unit)
 	b.WriteString("| | mean (over seeds) | p50 | p95 | max | × page oracle | × round-robin " +
 		"| first answer | calls | count error | unreported |\n")
 	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, strategy := range Strategies() {
 		rows := only(of, strategy)
 		if len(rows) > 0 {
-			writeRow(b, unitOf(s), rows, of)
+			writeRow(b, text, rows, of)
 		}
 	}
 	b.WriteByte('\n')
@@ -69,15 +70,15 @@ func writeScenario(b *strings.Builder, s *Scenario, of []Result) {
 
 // writeRow writes the row of one strategy, whose results are rows, beside all
 // those of the scenario.
-func writeRow(b *strings.Builder, u unit, rows, of []Result) {
+func writeRow(b *strings.Builder, text func(seconds float64) string, rows, of []Result) {
 	strategy := rows[0].Strategy
 	lag := func(f func(Spread) float64) string {
-		return u.text(mean(rows, func(r Result) float64 { return f(r.Lag) }))
+		return text(mean(rows, func(r Result) float64 { return f(r.Lag) }))
 	}
 	low, high := ends(rows, meanLag.of)
 	first, calls, countError := "–", "–", "–"
 	if rows[0].First != nil {
-		first = u.text(mean(rows, firstAnswer.of))
+		first = text(mean(rows, firstAnswer.of))
 	}
 	if strategy != ByNextSlot {
 		calls = fmt.Sprintf("%.0f", mean(rows, func(r Result) float64 { return float64(r.Calls) }))
@@ -86,7 +87,7 @@ func writeRow(b *strings.Builder, u unit, rows, of []Result) {
 		countError = fmt.Sprintf("%.2f", mean(rows, func(r Result) float64 { return *r.CountError }))
 	}
 	fmt.Fprintf(b, "| %s | %s (%s–%s) | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", strategy,
-		u.text(mean(rows, meanLag.of)), u.text(low), u.text(high),
+		text(mean(rows, meanLag.of)), text(low), text(high),
 		lag(func(l Spread) float64 { return l.P50 }), lag(func(l Spread) float64 { return l.P95 }),
 		lag(func(l Spread) float64 { return l.Max }),
 		ratio(rows, only(of, ByPageOracle)), ratio(rows, only(of, ByRoundRobin)), first, calls, countError,
@@ -134,21 +135,15 @@ func writeTargets(b *strings.Builder, results []Result) {
 	}
 }
 
-// unit is how the times of a scenario are shown.
-type unit struct {
-	name    string
-	seconds float64
-}
-
-// unitOf is minutes where a slot is minutes long, else seconds.
-func unitOf(s *Scenario) unit {
+// times is how the times of a scenario are shown: in minutes where a slot is minutes
+// long, else in seconds.
+func times(s *Scenario) (unit string, text func(seconds float64) string) {
+	unit, length := "seconds", time.Second
 	if s.Vendor.SlotLength() >= time.Minute {
-		return unit{"minutes", time.Minute.Seconds()}
+		unit, length = "minutes", time.Minute
 	}
-	return unit{"seconds", 1}
+	return unit, func(seconds float64) string { return fmt.Sprintf("%.1f", seconds/length.Seconds()) }
 }
-
-func (u unit) text(seconds float64) string { return fmt.Sprintf("%.1f", seconds/u.seconds) }
 
 func in(results []Result, scenario string) []Result {
 	return slices.DeleteFunc(slices.Clone(results), func(r Result) bool { return r.Scenario != scenario })

@@ -1,6 +1,7 @@
 package freshness
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -105,12 +106,10 @@ func Evaluate(w *Workload, s Strategy, o Outcome) Result {
 	}
 	lags := make([]time.Duration, len(w.Items))
 	for i := range w.Items {
+		lags[i] = min(Horizon, since(w.Items[i].Settled(), o.Reported[i]))
 		if o.Reported[i] == Never {
-			lags[i] = Horizon
 			r.Unreported = append(r.Unreported, w.Items[i].ID)
-			continue
 		}
-		lags[i] = since(w.Items[i].Settled(), o.Reported[i])
 	}
 	r.Lag = spread(lags)
 	if o.Answered != nil {
@@ -128,13 +127,16 @@ func Evaluate(w *Workload, s Strategy, o Outcome) Result {
 
 func deadlines(w *Workload, o Outcome) *Deadlines {
 	var lags []time.Duration
-	first, second, met, known := 0, 0, 0, 0
+	first, second, met, knownMet := 0, 0, 0, 0
 	most, all := w.Scenario.Vendor.DeadlineLimits()
 	for i := range w.Items {
 		if w.Items[i].Deadline == 0 {
 			continue
 		}
-		lag := deadlineLag(w.Items[i].Deadline, o.Reported[i], o.Covered[i])
+		// What was asked for before the deadline and known to be settled after is known
+		// from then on.
+		known := min(o.Reported[i], cmp.Or(o.Covered[i], Never))
+		lag := min(Horizon, max(0, known-w.Items[i].Deadline))
 		lags = append(lags, lag)
 		if lag <= most {
 			first++
@@ -145,7 +147,7 @@ func deadlines(w *Workload, o Outcome) *Deadlines {
 		if settled := w.Items[i].Settled(); settled <= w.Items[i].Deadline {
 			met++
 			if o.Reported[i] <= max(w.Items[i].Deadline, settled+Soon) {
-				known++
+				knownMet++
 			}
 		}
 	}
@@ -156,22 +158,8 @@ func deadlines(w *Workload, o Outcome) *Deadlines {
 	return &Deadlines{
 		Items: len(lags), Lag: spread(lags),
 		WithinFirst: float64(first) / n, WithinSecond: float64(second) / n,
-		Met: met, KnownMet: float64(known) / float64(max(1, met)),
+		Met: met, KnownMet: float64(knownMet) / float64(max(1, met)),
 	}
-}
-
-// deadlineLag is how long after a deadline it was known whether it was met. An
-// item that was asked for before the deadline and known to be settled after is
-// known from then on.
-func deadlineLag(deadline, reported, covered time.Duration) time.Duration {
-	if covered == 0 {
-		covered = Never
-	}
-	known := min(reported, covered)
-	if known == Never {
-		return Horizon
-	}
-	return max(0, known-deadline)
 }
 
 // spread describes durations; it sorts them.
