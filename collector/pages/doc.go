@@ -4,7 +4,7 @@
 // compressed, when a task changed: a [Handler] keeps them for each format and
 // compression that clients ask for ([exposition] knows how a format is divided).
 // What a page shows is not decided here: that is the table of the collector's
-// metrics and its layout.
+// metrics.
 //
 // All that package collector says is a piece that stays, but for one gauge:
 // prefetch_task_age_seconds is another number in each scrape. Its price is a
