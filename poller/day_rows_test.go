@@ -22,7 +22,7 @@ func TestVolcengineDay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				const tasks, urls = 40, 20
+				const tasks, urls = 20, 20
 				vendor := simvolcengine.New(simvolcengine.Options{
 					Quota: simulator.Quota{Calls: 60, Per: time.Minute}, Latency: simulator.Jitter(tasks, dayLatency),
 					AccessKeys: map[string]string{"AK": "SK"}, CapPageSize: 50,
@@ -48,7 +48,7 @@ func TestVolcengineDay(t *testing.T) {
 func TestBaiduCloudDay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const tasks, urls = 40, 20
+		const tasks, urls = 20, 20
 		vendor := simbaiducloud.New(simbaiducloud.Options{
 			Quota: simulator.Quota{Calls: 10, Per: time.Minute}, Latency: simulator.Jitter(tasks, dayLatency),
 			AccessKeys: map[string]string{"AK": "SK"},
