@@ -27,12 +27,7 @@ func TestAnAccountOfAnotherIdentity(t *testing.T) {
 		a.takes()
 		former := account.Identity
 		account.Identity = "another"
-		if claimed, err := a.Claim(t.Context(), account.Identity); !claimed || err != nil {
-			t.Fatalf("claimed: %v, %v", claimed, err)
-		}
-		if err := a.TakeOver(account.Identity); err != nil {
-			t.Fatal(err)
-		}
+		a.owns(account.Identity)
 		passes(time.Minute)
 		for _, r := range []*replica{a, b} {
 			if err := r.Configure([]poller.Account{account}); err != nil {
@@ -87,12 +82,7 @@ func TestAnAnswerWhileTheIdentityChanges(t *testing.T) {
 		provider.holds.Store(true) // the answer that says that it settled
 		<-provider.held
 		account.Identity = "another"
-		if claimed, err := a.Claim(t.Context(), account.Identity); !claimed || err != nil {
-			t.Fatalf("claimed: %v, %v", claimed, err)
-		}
-		if err := a.TakeOver(account.Identity); err != nil {
-			t.Fatal(err)
-		}
+		a.owns(account.Identity)
 		a.read = func(string) error {
 			close(provider.free)
 			for range 10_000 {
@@ -134,12 +124,7 @@ func TestAccountsThatCannotBeRead(t *testing.T) {
 			}
 			return nil
 		}
-		if claimed, err := a.Claim(t.Context(), moved.Identity); !claimed || err != nil {
-			t.Fatalf("claimed: %v, %v", claimed, err)
-		}
-		if err := a.TakeOver(moved.Identity); err != nil {
-			t.Fatal(err)
-		}
+		a.owns(moved.Identity)
 		if err := a.Configure([]poller.Account{moved, fresh}); !errors.Is(err, broken) {
 			t.Fatalf("configured: %v", err)
 		}

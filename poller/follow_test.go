@@ -111,10 +111,16 @@ func (r *replica) run(ctx context.Context) error { return r.Member.Run(ctx) } //
 // takes has the replica own the account.
 func (r *replica) takes() {
 	r.t.Helper()
-	if claimed, err := r.Claim(r.t.Context(), huaweiAccount.Provider); !claimed || err != nil {
+	r.owns(huaweiAccount.Provider)
+}
+
+// owns has the replica own an identity.
+func (r *replica) owns(identity string) {
+	r.t.Helper()
+	if claimed, err := r.Claim(r.t.Context(), identity); !claimed || err != nil {
 		r.t.Fatalf("claimed: %v, %v", claimed, err)
 	}
-	if err := r.TakeOver(huaweiAccount.Provider); err != nil {
+	if err := r.TakeOver(identity); err != nil {
 		r.t.Fatal(err)
 	}
 }
